@@ -1,0 +1,113 @@
+// Every bound an outsider can run into, with its reason. Shown by `godwit config effective`.
+// A bound that the administrator may change has its default here and its key in app/config.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace godwit::limits {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// SMTP. RFC 5321 4.5.3.1 sets minimums; these are what we take.
+inline constexpr std::size_t smtp_command_line_size_max = 4096;       // ORCPT, ENVID and SMTPUTF8 grow MAIL and RCPT past 512
+inline constexpr std::size_t smtp_auth_line_size_max = 12288;         // RFC 4954 section 4
+inline constexpr std::size_t smtp_reply_line_size_max = 4096;         // replies of peers, B3
+inline constexpr std::size_t smtp_reply_lines_max = 100;              // B3
+inline constexpr std::size_t smtp_reply_size_max = 32 * 1024;         // B3
+inline constexpr std::size_t smtp_recipients_max = 100;               // RFC 5321 4.5.3.1.8, unauthenticated
+inline constexpr std::size_t smtp_recipients_authenticated_max = 1000;
+inline constexpr std::size_t smtp_errors_max = 10;                    // then 421
+inline constexpr std::size_t smtp_junk_commands_max = 50;             // NOOP, RSET, HELP, VRFY without mail
+inline constexpr std::size_t smtp_auth_failures_max = 3;              // per connection, K2
+inline constexpr std::size_t smtp_bdat_chunks_max = 10000;            // T8
+inline constexpr std::size_t smtp_received_headers_max = 50;          // G1
+inline constexpr std::size_t smtp_transactions_max = 10000;           // per connection
+inline constexpr std::size_t message_size_max = 50 * 1024 * 1024;     // SIZE; config: limits.message_size
+inline constexpr std::size_t domain_size_max = 255;                   // RFC 5321 4.5.3.1.2
+inline constexpr std::size_t local_part_size_max = 64;                // RFC 5321 4.5.3.1.1
+inline constexpr std::size_t address_size_max = 254 + 66;             // RFC 5321 4.5.3.1.3 path, with room for quoting
+
+// Timeouts of our servers. RFC 5321 4.5.3.2.7: at least 5 minutes.
+inline constexpr seconds smtp_command_timeout = minutes(5);
+inline constexpr seconds smtp_data_timeout = minutes(5);
+inline constexpr seconds tls_handshake_timeout = seconds(10);
+inline constexpr seconds imap_preauth_timeout = minutes(3);
+inline constexpr seconds imap_idle_timeout = minutes(31);             // RFC 3501 5.4: at least 30
+inline constexpr seconds pop3_idle_timeout = minutes(10);             // RFC 1939 3
+// Timeouts of our client. RFC 5321 4.5.3.2.
+inline constexpr seconds smtp_client_connect_timeout = seconds(30);
+inline constexpr seconds smtp_client_greeting_timeout = minutes(5);
+inline constexpr seconds smtp_client_command_timeout = minutes(5);
+inline constexpr seconds smtp_client_data_init_timeout = minutes(2);
+inline constexpr seconds smtp_client_data_block_timeout = minutes(3);
+inline constexpr seconds smtp_client_data_done_timeout = minutes(10);
+inline constexpr seconds smtp_client_quit_timeout = seconds(5);
+
+// Messages.
+inline constexpr std::size_t header_block_size_max = 1024 * 1024;     // T64; past it, kept raw, no longer indexed
+inline constexpr std::size_t header_field_size_max = 256 * 1024;
+inline constexpr std::size_t header_fields_max = 1000;
+inline constexpr std::size_t header_addresses_max = 2000;             // per field
+inline constexpr std::size_t mime_depth_max = 50;                     // T63
+inline constexpr std::size_t mime_parts_max = 1000;
+inline constexpr std::size_t mime_boundary_size_max = 2048;           // kept; RFC 2046 5.1.1 says 70
+inline constexpr std::size_t mime_parameters_max = 128;               // T65
+inline constexpr std::size_t mime_continuations_max = 32;             // RFC 2231
+inline constexpr std::size_t mime_parameter_size_max = 8192;
+inline constexpr std::size_t comment_depth_max = 32;                  // T66
+inline constexpr std::size_t references_max = 100;                    // T69
+inline constexpr std::size_t preview_size_max = 256;                  // RFC 8970: at most 256 characters
+
+// IMAP.
+inline constexpr std::size_t imap_line_size_max = 64 * 1024;          // Q43
+inline constexpr std::size_t imap_preauth_line_size_max = 8 * 1024;   // T75
+inline constexpr std::size_t imap_preauth_literal_size_max = 1024;
+inline constexpr std::size_t imap_literal_size_max = 100 * 1024;      // T76; APPEND's message aside
+inline constexpr std::size_t imap_literals_max = 1000;
+inline constexpr std::size_t imap_command_size_max = 1024 * 1024;     // all literals and lines of one command
+inline constexpr std::size_t imap_nesting_max = 32;                   // parentheses and search keys
+inline constexpr std::size_t imap_discard_max = 64 * 1024;            // T77: oversized non-synchronising literal
+inline constexpr std::size_t imap_bad_commands_max = 20;
+inline constexpr std::size_t search_needle_size_max = 1024;
+inline constexpr std::size_t mailboxes_max = 10000;                   // T86, per account
+inline constexpr std::size_t mailbox_name_size_max = 512;             // octets of UTF-8
+inline constexpr std::size_t mailbox_depth_max = 32;
+inline constexpr std::size_t keywords_max = 200;                      // per account
+inline constexpr std::size_t keyword_size_max = 128;
+inline constexpr std::size_t append_annotation_max = 0;               // none are taken
+
+// POP3.
+inline constexpr std::size_t pop3_line_size_max = 512;                // RFC 2449 4: 255 octets; AUTH responses are longer
+inline constexpr std::size_t pop3_auth_line_size_max = 12288;
+inline constexpr std::size_t pop3_bad_commands_max = 20;
+
+// Connections.
+inline constexpr std::size_t connections_max = 15000;                 // all listeners; config: limits.connections
+inline constexpr std::size_t connections_per_address_max = 50;        // per IPv4 /32 and IPv6 /64; config
+inline constexpr std::size_t stream_write_buffer_max = 64 * 1024;     // drain before queueing more
+inline constexpr std::size_t body_memory_size_max = 256 * 1024;       // larger bodies go on to a file while they arrive
+inline constexpr std::size_t body_memory_total_max = 64 * 1024 * 1024;  // over all connections; past it, spool at once
+
+// Store.
+inline constexpr std::size_t blob_inline_size_max = 4 * 1024;         // STORE.md: rides in the key commit
+inline constexpr std::size_t blob_segment_size_max = 128 * 1024 * 1024;
+inline constexpr std::size_t blob_own_file_size_min = 1024 * 1024;    // larger ones keep the file they arrived in
+inline constexpr std::size_t blob_frame_size = 64 * 1024;             // one checksum each, for reading ranges
+inline constexpr std::size_t plan_rows_max = 4096;                    // a larger change is split
+inline constexpr std::size_t plan_bytes_max = 4 * 1024 * 1024;
+inline constexpr std::size_t commit_group_bytes_max = 16 * 1024 * 1024;
+inline constexpr std::size_t commit_replans_max = 8;
+inline constexpr std::size_t scan_rows_max = 512;                     // per bounded read step
+
+// Directory and queue.
+inline constexpr std::size_t alias_expansion_max = 1000;              // recipients of one address
+inline constexpr std::size_t alias_depth_max = 10;
+inline constexpr std::size_t password_size_max = 1024;
+inline constexpr std::size_t queue_error_text_size_max = 1024;        // last reply kept per recipient
+inline constexpr std::size_t trace_events_max = 64;                   // kept per message
+inline constexpr std::size_t dsn_returned_body_size_max = 50 * 1024;  // G7
+
+}  // namespace godwit::limits
