@@ -1,0 +1,78 @@
+// Bodies of messages: content-addressed, written once, verified on reading. Small ones ride in the
+// key commit, others go to append-only segment files, the largest keep the file they arrived in.
+// Law: STORE.md "Decided" 2-3 and "The commit path"; docs/storage.md has the record format.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "store/kv/kv.h"
+
+namespace godwit::store {
+
+/// A file below <data>/blobs that holds one body, synced with its directory, not yet referred to.
+/// Deletes its file when dropped before a commit took it.
+class SpooledBody;
+
+/// A finished body that no commit has named yet.
+struct NewBody {
+    BlobId id;
+    std::uint64_t size = 0;
+    /// In memory (at most limits::body_memory_size_max), or in a file of its own.
+    std::variant<std::string, std::shared_ptr<SpooledBody>> content;
+};
+
+/// Takes a body while it arrives: hashes it, holds up to limits::body_memory_size_max in memory and
+/// goes on to a file. One writer, one thread at a time; append() and finish() may touch the disk
+/// once spooling began: run those on the offload pool when is_spooling().
+class BlobWriter {
+public:
+    virtual ~BlobWriter() = default;
+    [[nodiscard]] virtual Result<> append(std::string_view bytes) = 0;
+    [[nodiscard]] virtual bool is_spooling() const = 0;
+    [[nodiscard]] virtual std::uint64_t size() const = 0;
+    /// Ends the body; a spooled one is synced here. Call once.
+    [[nodiscard]] virtual Result<NewBody> finish() = 0;
+};
+
+/// A record in a segment file.
+struct SegmentPlace {
+    std::uint32_t segment = 0;
+    std::uint64_t offset = 0;  ///< Of the record's header in the file.
+};
+/// Where a stored body is; the value of its X row.
+struct BlobLocation {
+    std::uint64_t size = 0;
+    std::variant<std::string /*inline bytes*/, SegmentPlace> place;
+};
+
+/// A seam (virtual): files in production, memory in tests. Reading and writer() from any thread;
+/// the staging functions from the commit thread alone.
+class BlobStore {
+public:
+    virtual ~BlobStore() = default;
+    [[nodiscard]] virtual std::unique_ptr<BlobWriter> writer() = 0;
+
+    /// Octets [offset, offset + length) of a body, cut at its end. Frames are checked by checksum, a
+    /// whole read by hash too. NotFound, Corrupt, Io; WouldBlock under Cached.
+    [[nodiscard]] virtual Result<std::string> read(const BlobId& id, std::uint64_t offset,
+                                                   std::uint64_t length, ReadTier tier) const = 0;
+    [[nodiscard]] virtual Result<std::uint64_t> size(const BlobId& id, ReadTier tier) const = 0;
+
+    /// Commit thread: makes `body` part of the group: nothing when it is stored already, its bytes in
+    /// the X row when small, else appended to the open segment.
+    [[nodiscard]] virtual Result<> stage(NewBody body, Batch& batch) = 0;
+    /// Commit thread: the last link to `id` goes away in this group: erase its row, count its bytes dead.
+    [[nodiscard]] virtual Result<> stage_removal(const BlobId& id, Batch& batch) = 0;
+    /// Commit thread: everything staged is on disk. Before the key commit.
+    [[nodiscard]] virtual Result<> sync() = 0;
+    /// Commit thread: the group's key commit succeeded.
+    virtual void committed() = 0;
+};
+
+}  // namespace godwit::store

@@ -1,0 +1,179 @@
+// A plan says what shall happen, as plain data; the stamp (commit/stamper.h) makes it happen.
+// Law: ARCHITECTURE.md house rule 1, STORE.md "The commit path". A plan is all or nothing. It holds
+// no lock, no reservation and no view: it may be built anywhere, waited with, and dropped.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "store/blob/blob.h"
+#include "store/mailbox/flags.h"
+#include "store/queue/queue.h"
+
+namespace godwit::store {
+
+/// One event in the life of a message (`godwit message show`), kept for trace.keep days.
+struct TraceEvent {
+    MailId mail;
+    WallTime at;
+    std::string kind;    ///< Stable dotted name: "accepted", "delivered", "deferred", "bounced" ...
+    std::string detail;  ///< One JSON object as text; bounded by limits::queue_error_text_size_max * 2.
+};
+
+/// What the mailbox needs to know of a message beside its body: made at delivery from the one parse.
+struct MessageRecord {
+    BlobId blob;
+    std::uint64_t blob_size = 0;
+    /// Header lines put before the body on reading: Return-Path, Delivered-To, Received. CRLF ends.
+    std::string prefix;
+    /// mail::MessageSummary, encoded. Offsets are relative to the body (after `prefix`).
+    std::string summary;
+    /// 64-bit hashes of Message-ID, In-Reply-To and References, own Message-ID first; for threading.
+    std::vector<std::uint64_t> reference_hashes;
+    std::int64_t sent_at = 0;  ///< Date header, unix seconds; 0 when absent.
+};
+
+struct AppendMessage {
+    AccountId account;
+    MailboxId mailbox;
+    MessageRecord record;
+    FlagNames flags;
+    std::int64_t internal_date = 0;  ///< Unix seconds.
+    MailId mail;                     ///< 0 when it came by IMAP APPEND.
+    /// With queue mail: exactly once (RELIABILITY.md P3); 0 = none.
+    std::uint64_t once_key = 0;
+};
+
+enum class FlagChange : std::uint8_t { Add, Remove, Replace };
+struct ChangeFlags {
+    AccountId account;
+    MailboxId mailbox;
+    std::vector<Uid> uids;  ///< Rising. Uids that are gone are passed over.
+    FlagChange change = FlagChange::Add;
+    FlagNames flags;
+    std::optional<ModSeq> unchanged_since;  ///< RFC 7162 3.1.3: others are reported, not changed.
+};
+
+struct ExpungeMessages {
+    AccountId account;
+    MailboxId mailbox;
+    std::vector<Uid> uids;     ///< Rising.
+    bool only_deleted = true;  ///< Skip those without \Deleted (RFC 3501 6.4.3, RFC 4315 2.1).
+};
+
+/// COPY, or MOVE when `move` (RFC 6851): at no point is a message in neither mailbox.
+struct CopyMessages {
+    AccountId account;
+    MailboxId source;
+    MailboxId target;
+    std::vector<Uid> uids;
+    bool move = false;
+};
+
+struct CreateMailbox {
+    AccountId account;
+    std::string name;          ///< UTF-8, NFC, '/' between levels; parents must exist or be created before it in the plan.
+    std::string special_use;   ///< "\\Sent" ... or empty.
+    bool subscribed = false;
+};
+struct RenameMailbox {
+    AccountId account;
+    MailboxId mailbox;
+    std::string name;  ///< Inferiors move along. Renaming INBOX moves its messages (RFC 3501 6.3.5): see stamper.
+};
+struct DeleteMailbox {
+    AccountId account;
+    MailboxId mailbox;
+};
+/// RFC 3501 6.3.6: a name may be subscribed that does not exist.
+struct SubscribeMailbox {
+    AccountId account;
+    std::string name;
+    bool subscribed = true;
+};
+
+/// Raw rows with what must hold before: directory changes and the like.
+struct ChangeRows {
+    struct Expect {
+        std::string key;
+        std::optional<std::string> value;  ///< nullopt: must be absent. Else: must be this.
+    };
+    std::vector<Expect> expects;
+    std::vector<Batch::Entry> entries;
+    /// Directory accounts touched: sessions of these are told (auth epoch).
+    std::vector<AccountId> accounts;
+};
+
+struct AddToQueue {
+    QueueMessage message;
+    std::vector<QueueDelivery> deliveries;
+};
+/// Replaces deliveries of a queued message (by number); those that are `done` go away, and with the
+/// last one the message and its body's link. `basis` guards against acting on an old state.
+struct UpdateQueue {
+    MailId mail;
+    std::vector<QueueDelivery> deliveries;
+};
+/// Operators: removes the message with all that is left of it.
+struct RemoveFromQueue {
+    MailId mail;
+};
+
+using PlanStep = std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages, CreateMailbox,
+                              RenameMailbox, DeleteMailbox, SubscribeMailbox, ChangeRows, AddToQueue,
+                              UpdateQueue, RemoveFromQueue, TraceEvent>;
+
+struct Plan {
+    std::vector<PlanStep> steps;
+    /// Bodies that the steps refer to by BlobId and that may not be stored yet.
+    std::vector<NewBody> bodies;
+};
+
+struct Appended {
+    UidValidity uid_validity;
+    Uid uid;
+    EmailId email;
+    ModSeq mod_seq;
+    bool was_duplicate = false;  ///< once_key was seen before: nothing was appended.
+};
+struct FlagsChanged {
+    std::vector<Uid> changed;   ///< With what they are now in the published change.
+    std::vector<Uid> rejected;  ///< MODIFIED (RFC 7162 3.1.3).
+    ModSeq mod_seq;
+};
+struct Expunged {
+    std::vector<Uid> uids;
+    ModSeq mod_seq;
+};
+struct Copied {
+    UidValidity uid_validity;
+    std::vector<Uid> source;  ///< Same length as target, same order.
+    std::vector<Uid> target;
+};
+struct MailboxCreated {
+    MailboxId mailbox;
+    UidValidity uid_validity;
+};
+struct Done {};
+using StepResult = std::variant<Done, Appended, FlagsChanged, Expunged, Copied, MailboxCreated>;
+
+/// What a durable plan became. One result a step, in order.
+struct CommitReceipt {
+    CommitSeq seq;
+    std::vector<StepResult> results;
+};
+
+/// Why a plan was dropped whole. `step` is the index of the step that did not fit.
+struct PlanFailure {
+    Error error;  ///< NotFound, AlreadyExists, OverQuota, LimitExceeded, Stale, DiskFull, Closed ...
+    std::size_t step = 0;
+};
+using CommitResult = std::expected<CommitReceipt, PlanFailure>;
+
+}  // namespace godwit::store

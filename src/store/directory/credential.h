@@ -1,0 +1,40 @@
+// What proves an account's login: an Argon2id hash, SCRAM keys beside it, and app passwords.
+// RFC 5802 3 (StoredKey, ServerKey), RFC 7677. Pure; hashing costs tens of ms: offload pool.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/crypto.h"
+#include "base/random.h"
+#include "base/result.h"
+
+namespace godwit::store {
+
+struct ScramKeys {
+    std::string salt;
+    std::uint32_t iterations = 0;
+    std::string stored_key;
+    std::string server_key;
+};
+struct AppPassword {
+    std::string name;          ///< "phone".
+    std::string argon2id;      ///< PHC string.
+    std::int64_t created_at = 0;
+};
+struct Credentials {
+    std::string argon2id;      ///< PHC string; empty = no password login.
+    ScramKeys scram;
+    std::vector<AppPassword> app_passwords;
+};
+
+/// From a password (already prepared by SASLprep). Blocks tens of ms.
+Result<Credentials> make_credentials(std::string_view password, Random& random, Argon2Cost cost);
+Result<AppPassword> make_app_password(std::string_view name, std::string_view password, Random& random,
+                                      Argon2Cost cost, std::int64_t now);
+/// Tries the password and each app password. Blocks. With no usable hash it burns the same time (T38).
+bool verify_password(const Credentials& credentials, std::string_view password, Argon2Cost cost);
+
+}  // namespace godwit::store

@@ -1,0 +1,57 @@
+// The cellars as one thing: opens a data folder and holds engine, bodies, commit thread and bus.
+// Thread-safe but where a part says otherwise.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "store/blob/blob.h"
+#include "store/commit/committer.h"
+#include "store/kv/kv.h"
+#include "store/mailbox/change.h"
+
+namespace godwit::store {
+
+struct StoreOptions {
+    std::string folder;                  ///< <data>; "" = all in memory (tests, simulator).
+    CommitDrive drive = CommitDrive::Thread;
+    std::uint64_t cache_bytes = 32ULL * 1024 * 1024;
+    std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;
+    /// Below `disk_low_bytes` free, intake stops (452); below `disk_critical_bytes` all writes but
+    /// deletions. A reserve file of `disk_reserve_bytes` is let go for clean-up.
+    std::uint64_t disk_low_bytes = 256ULL * 1024 * 1024;
+    std::uint64_t disk_critical_bytes = 64ULL * 1024 * 1024;
+    std::uint64_t disk_reserve_bytes = 32ULL * 1024 * 1024;
+    std::function<void(const Error&)> on_fatal;  ///< See Committer. Required.
+};
+
+class Store {
+public:
+    /// Makes or opens the folder (one process at a time: a lock file says who). Refuses a newer format.
+    static Result<std::unique_ptr<Store>> open(StoreOptions options, Clock* clock, Random* random);
+    ~Store();
+    Store(const Store&) = delete;
+    Store& operator=(const Store&) = delete;
+
+    [[nodiscard]] Kv& kv();
+    [[nodiscard]] BlobStore& blobs();
+    [[nodiscard]] Committer& committer();
+    [[nodiscard]] ChangeBus& changes();
+    [[nodiscard]] std::unique_ptr<Snapshot> snapshot() const;
+    /// A new id, never given before, also after a crash. Any thread.
+    [[nodiscard]] MailId next_mail_id();
+    /// False while the disk is too full to take mail in. Cheap; looked at once a second at most.
+    [[nodiscard]] bool has_room_for_mail();
+    /// Commits what is pending and closes. The destructor does it too.
+    void stop();
+
+private:
+    Store();
+    struct Inner;
+    std::unique_ptr<Inner> inner_;
+};
+
+}  // namespace godwit::store
