@@ -60,6 +60,13 @@ inline constexpr std::size_t mime_parameter_size_max = 8192;
 inline constexpr std::size_t comment_depth_max = 32;                  // T66
 inline constexpr std::size_t references_max = 100;                    // T69
 inline constexpr std::size_t preview_size_max = 256;                  // RFC 8970: at most 256 characters
+inline constexpr std::size_t preview_source_size_max = 16 * 1024;     // raw octets of text looked at for it
+inline constexpr std::size_t mime_part_header_size_max = 64 * 1024;   // header of a part inside; past it, not indexed
+inline constexpr std::size_t mime_field_size_max = 4096;              // one kept Content-* value of a part
+inline constexpr std::size_t mime_envelopes_size_max = 256 * 1024;    // all envelopes of messages inside, one message
+inline constexpr std::size_t mime_structure_size_max = 1024 * 1024;   // all kept values of the part tree
+inline constexpr std::size_t summary_headers_size_max = 128 * 1024;   // hot headers kept; past it, read the message
+inline constexpr std::size_t mime_languages_max = 16;                 // Content-Language tags kept of a part
 
 // IMAP.
 inline constexpr std::size_t imap_line_size_max = 64 * 1024;          // Q43
