@@ -1,0 +1,61 @@
+// What MAIL and RCPT say, as values: only valid ones exist. Kept in the queue as binary records,
+// never as text lines (SECURITY.md T20).
+// RFC 5321 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 6152; RFC 6531 3.4; RFC 3461 4.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mail/address/address.h"
+
+namespace godwit::smtp {
+
+enum class BodyType : std::uint8_t { Unstated, SevenBit, EightBitMime };
+enum class DsnReturn : std::uint8_t { Unstated, Full, Headers };
+
+struct MailParameters {
+    std::optional<std::uint64_t> size;  ///< SIZE, octets as declared.
+    BodyType body = BodyType::Unstated;
+    bool smtputf8 = false;
+    DsnReturn ret = DsnReturn::Unstated;
+    std::optional<std::string> envid;  ///< Decoded: printable ASCII and space.
+    std::optional<std::string> auth;   ///< AUTH=, decoded; empty for "<>". Trust is the caller's.
+    bool operator==(const MailParameters&) const = default;
+};
+
+/// NOTIFY, RFC 3461 4.1. All false with is_stated: NEVER.
+struct Notify {
+    bool is_stated = false;
+    bool success = false;
+    bool failure = false;
+    bool delay = false;
+    bool operator==(const Notify&) const = default;
+};
+/// ORCPT, RFC 3461 4.2: decoded, printable ASCII and space; UTF-8 with type "utf-8" (RFC 6533).
+struct OriginalRecipient {
+    std::string type;
+    std::string address;
+    bool operator==(const OriginalRecipient&) const = default;
+};
+struct RcptParameters {
+    Notify notify;
+    std::optional<OriginalRecipient> orcpt;
+    bool operator==(const RcptParameters&) const = default;
+};
+
+struct Recipient {
+    mail::Address address;
+    RcptParameters parameters;
+    bool is_bare_postmaster = false;  ///< <postmaster> without a domain: `address` has our hostname.
+};
+
+/// One mail transaction. The engine owns the only one there is, and ends it in one function.
+struct Transaction {
+    std::optional<mail::Address> sender;  ///< nullopt: the null sender <>.
+    MailParameters parameters;
+    std::vector<Recipient> recipients;  ///< The accepted ones, in order.
+};
+
+}  // namespace godwit::smtp

@@ -1,0 +1,97 @@
+// What the server engine asks of, or tells, its caller. Each event says which answer it waits for.
+// While an answer is due the engine takes no input and gives no further event.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "wire/sasl/server_exchange.h"
+#include "wire/smtp/command.h"
+#include "wire/smtp/envelope.h"
+
+namespace godwit::smtp::event {
+
+/// HELO, EHLO or LHLO was accepted. No answer.
+struct Hello {
+    Verb verb = Verb::Ehlo;
+    std::string name;
+};
+/// May this sender start a transaction? Answer: answer(Reply).
+struct MailFrom {
+    std::optional<mail::Address> sender;
+    MailParameters parameters;
+};
+/// May this recipient be added? Answer: answer(Reply). Order on the wire is order of answers.
+struct RcptTo {
+    Recipient recipient;
+};
+/// Content is about to come for engine.transaction(). Answer: answer(Reply); 354 to go on (for
+/// chunks the code is not sent, only heeded), 4xx or 5xx to refuse and end the transaction.
+struct DataStart {
+    bool is_chunked = false;
+};
+/// Some content, canonical and unstuffed. No answer. At most about what one feed() brought.
+struct BodyBytes {
+    std::string bytes;
+};
+/// The content is whole and sound, and the transaction is yours now. Answer: answer(Reply), or for
+/// LMTP answer_each() with one reply per recipient, in order. Commit first, then answer.
+struct EndOfMail {
+    Transaction transaction;
+    std::uint64_t size = 0;
+    bool was_repaired = false;  ///< Bare LFs became CRLFs.
+};
+/// The transaction that was accepted at MAIL is over without EndOfMail (RSET, EHLO, a refused or
+/// broken body, a lost connection): forget sender, recipients and any bytes. No answer.
+struct TransactionDropped {
+    bool had_body = false;  ///< BodyBytes may have come.
+};
+/// Flush take_output(), do the handshake, then call tls_started() or close.
+struct StartTls {};
+/// Verify, off the event loop. Answer: answer_auth(Verdict).
+struct AuthPassword {
+    sasl::Mechanism mechanism = sasl::Mechanism::Plain;
+    std::string authzid;  ///< Empty: same as authcid.
+    std::string authcid;
+    std::string password;
+};
+/// Answer: answer_scram(keys), or nullopt for an unknown name; answer_scram_unavailable() when the
+/// look-up failed.
+struct AuthScramLookup {
+    std::string authzid;
+    std::string authcid;
+};
+/// SCRAM proved the password. May the account log in and act as authzid? Answer: answer_auth().
+struct AuthProved {
+    std::string authzid;
+    std::string authcid;
+};
+/// An attempt failed for good. No answer; for rate limits and logs. Also sent after Denied.
+struct AuthFailed {
+    std::string authcid;  ///< Empty when it never became known.
+    sasl::Failure failure = sasl::Failure::Credentials;
+    std::string reason;
+};
+/// Why the engine ends the connection.
+enum class CloseReason : std::uint8_t {
+    Quit,
+    Shutdown,
+    Timeout,
+    Refused,         ///< refuse() was called.
+    TooManyErrors,   ///< Errors, junk commands, failed logins or transactions past their limit.
+    Protocol,        ///< Out of step, over-long line, bytes behind STARTTLS, TLS or HTTP in clear.
+    Disconnected,    ///< The peer went away.
+};
+/// Flush take_output(), then close. The last event.
+struct Close {
+    CloseReason reason = CloseReason::Quit;
+    std::string detail;  ///< For logs.
+};
+
+using Event = std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail,
+                           TransactionDropped, StartTls, AuthPassword, AuthScramLookup, AuthProved,
+                           AuthFailed, Close>;
+
+}  // namespace godwit::smtp::event

@@ -1,0 +1,216 @@
+// The SMTP and LMTP server as a pure engine: bytes in, events and bytes out. It alone decides
+// syntax, order, state, limits, error counts and 421s; the caller decides who is welcome.
+// RFC 5321 3, 4; RFC 2033; RFC 2034; RFC 2920; RFC 3030; RFC 3207; RFC 4954; RFC 6531.
+//
+// The loop:   engine.greet();  write(engine.take_output());
+//             while (!engine.is_closed()) {
+//                 read -> engine.feed(bytes);
+//                 while (auto event = engine.next_event()) { act; answer if it asks; }
+//                 write(engine.take_output());      // one write a pipelined group
+//             }
+// Before waiting on something slow (a commit, a handshake) write take_output() out first.
+// Invariants: one Transaction, ended only by end_transaction(). Nothing is executed that came
+// before the client was allowed to speak. Memory: one input line, or what one feed() brought.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "wire/sasl/mechanism.h"
+#include "wire/sasl/server_exchange.h"
+#include "wire/smtp/command.h"
+#include "wire/smtp/data.h"
+#include "wire/smtp/event.h"
+#include "wire/smtp/extension.h"
+#include "wire/smtp/reply.h"
+
+namespace godwit::smtp {
+
+struct ServerOptions {
+    Service service = Service::Mx;
+    std::string hostname = "localhost";
+    std::string greeting = "ESMTP Godwit";  ///< Behind the hostname in the 220.
+    std::uint64_t message_size_max = limits::message_size_max;
+    std::size_t recipients_max = limits::smtp_recipients_max;
+    std::size_t recipients_authenticated_max = limits::smtp_recipients_authenticated_max;
+    bool tls_available = false;           ///< STARTTLS is announced while TLS is off.
+    bool tls_active = false;              ///< Implicit TLS.
+    bool tls_required = false;            ///< 530 5.7.0 until STARTTLS (submission only).
+    bool auth_available = false;          ///< Ignored on Mx: no AUTH on port 25.
+    bool auth_required = false;           ///< 530 5.7.0 at MAIL until authenticated.
+    bool allow_plaintext_auth = false;    ///< PLAIN and LOGIN without TLS: loopback dev mode only.
+    sasl::ChannelBindings bindings;       ///< With tls_active.
+    std::string nonce_seed;               ///< >= 16 random bytes, fresh for each connection.
+    std::string scram_decoy_secret;       ///< Constant for this server, secret.
+    BareNewlines bare_newlines = BareNewlines::Repair;
+};
+
+class ServerEngine {
+public:
+    explicit ServerEngine(ServerOptions options);
+
+    // The start. Call one of these first; bytes fed before it end in 554 and Close (A9, T6).
+    /// 220 and ready.
+    void greet();
+    /// A 421 reply closes at once; a 554 waits for QUIT and answers 503 (RFC 5321 3.1).
+    void refuse(Reply reply);
+
+    /// Takes bytes off the stream. Call only while wants_input(); split them anywhere.
+    void feed(std::string_view bytes);
+    /// The next event, or nullopt when more input or an answer is needed.
+    std::optional<event::Event> next_event();
+    /// All bytes that are ready to be sent.
+    std::string take_output();
+    /// False while an answer is due, a handshake is under way, or after Close.
+    [[nodiscard]] bool wants_input() const;
+    [[nodiscard]] bool is_closed() const { return state_ == State::Closed; }
+
+    // Answers, each only when its event asked.
+    void answer(Reply reply);
+    /// LMTP EndOfMail: as many replies as transaction.recipients had.
+    void answer_each(std::vector<Reply> replies);
+    void answer_auth(sasl::Verdict verdict);
+    void answer_scram(std::optional<sasl::ScramKeys> keys);
+    void answer_scram_unavailable();
+    /// The handshake is done: everything the client said before is forgotten (RFC 3207 4.2).
+    void tls_started(sasl::ChannelBindings bindings);
+
+    // From outside.
+    /// 421 4.3.2 at the next command boundary, never between the dot and its reply (I5).
+    void begin_shutdown();
+    /// No input in time: 421 4.4.2 and Close.
+    void on_timeout();
+    /// The peer is gone. Drops what is open.
+    void on_disconnect();
+    /// The caller's own reason to hang up, with its 421 (or 5xx) reply. Not while EndOfMail is due.
+    void hang_up(Reply reply, std::string detail);
+
+    // What is known, for policy and trace headers.
+    /// The open transaction; nullptr when there is none.
+    [[nodiscard]] const Transaction* transaction() const {
+        return transaction_ ? &*transaction_ : nullptr;
+    }
+    [[nodiscard]] const std::string& hello_name() const { return hello_name_; }
+    [[nodiscard]] bool is_tls() const { return tls_active_; }
+    /// Who logged in; nullopt before.
+    [[nodiscard]] const std::optional<sasl::Done>& identity() const { return identity_; }
+    /// The word after "with" in Received: SMTP, ESMTPSA, LMTPS, UTF8SMTPSA, ...
+    [[nodiscard]] std::string protocol_name(bool smtputf8) const;
+    /// True while content is being received: the data timeout applies, else the command timeout.
+    [[nodiscard]] bool is_receiving_data() const {
+        return state_ == State::Data || state_ == State::Chunk;
+    }
+    [[nodiscard]] bool is_between_commands() const {
+        return state_ == State::Command && pending_ == Pending::None;
+    }
+
+private:
+    enum class State : std::uint8_t {
+        Start, Command, Refused, AuthResponse, Data, Chunk, Discard, TlsHandshake, Closed
+    };
+    enum class Pending : std::uint8_t {
+        None, Mail, Rcpt, DataStart, ChunkStart, EndOfMail, AuthPassword, AuthLookup, AuthProved
+    };
+
+    // server.cc: input, output, ends.
+    void run();
+    bool run_line();
+    bool take_line(std::string& line);
+    void send(const Reply& reply);
+    void refuse_command(const Reply& reply);
+    void end_transaction();
+    void begin_session();
+    void close(event::CloseReason reason, std::string detail);
+    void close_with(const Reply& reply, event::CloseReason reason, std::string detail);
+    bool close_if_shutting_down();
+    [[nodiscard]] std::string_view unread() const {
+        return std::string_view(input_).substr(input_pos_);
+    }
+    [[nodiscard]] std::size_t line_size_max() const;
+
+    // server_verbs.cc: one function a command.
+    void dispatch(Command command);
+    bool allows(const Command& command);
+    void on(HelloCommand& command);
+    void on(MailCommand& command);
+    void on(RcptCommand& command);
+    void on(DataCommand& command);
+    void on(BdatCommand& command);
+    void on(RsetCommand& command);
+    void on(NoopCommand& command);
+    void on(HelpCommand& command);
+    void on(VrfyCommand& command);
+    void on(ExpnCommand& command);
+    void on(QuitCommand& command);
+    void on(StartTlsCommand& command);
+    void on(AuthCommand& command);
+    void on(HttpCommand& command);
+    void answer_mail(const Reply& reply);
+    void answer_rcpt(const Reply& reply);
+    bool count_junk();
+    bool refuses_early_input(std::string_view verb);
+    [[nodiscard]] Announcement announcement() const;
+    [[nodiscard]] std::vector<const sasl::MechanismRow*> offered_mechanisms() const;
+    [[nodiscard]] std::string ehlo_text() const;
+
+    // server_data.cc: DATA and BDAT.
+    bool run_data();
+    bool run_chunk();
+    bool run_discard();
+    void answer_data_start(const Reply& reply);
+    void answer_chunk_start(const Reply& reply);
+    void answer_end_of_mail(const std::vector<Reply>& replies);
+    void begin_discard(std::uint64_t size, std::optional<Reply> then, std::size_t copies);
+    void end_of_content(ContentFault fault, bool is_repaired);
+    void refuse_content(const Reply& reply);
+    void emit_body();
+
+    // server_auth.cc: AUTH.
+    void on_auth_line(std::string_view line);
+    void on_auth_step(sasl::Step step);
+    [[nodiscard]] std::string next_nonce();
+
+    ServerOptions options_;
+    State state_ = State::Start;
+    Pending pending_ = Pending::None;
+    std::string input_;
+    std::size_t input_pos_ = 0;
+    std::string output_;
+    std::deque<event::Event> events_;
+
+    bool tls_active_ = false;
+    bool is_shutting_down_ = false;
+    ExtensionSet offered_;
+    std::string hello_name_;
+    std::optional<Verb> hello_verb_;
+    std::optional<sasl::Done> identity_;
+
+    std::optional<Transaction> transaction_;
+    std::optional<MailCommand> asked_mail_;
+    std::optional<Recipient> asked_rcpt_;
+    std::optional<DataReceiver> data_;
+    std::optional<ChunkReceiver> chunks_;
+    std::string body_;
+    std::uint64_t content_size_ = 0;
+    std::uint64_t chunk_left_ = 0;
+    std::uint64_t chunk_size_ = 0;
+    bool chunk_is_last_ = false;
+    std::size_t chunk_count_ = 0;
+    std::size_t replies_due_ = 0;
+    std::optional<Reply> discard_then_;
+    std::size_t discard_copies_ = 0;
+    std::uint64_t discarded_ = 0;
+
+    std::optional<sasl::ServerExchange> exchange_;
+    std::uint64_t nonce_count_ = 0;
+    std::size_t errors_ = 0;
+    std::size_t junk_ = 0;
+    std::size_t auth_failures_ = 0;
+    std::size_t transactions_ = 0;
+};
+
+}  // namespace godwit::smtp
