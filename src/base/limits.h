@@ -118,6 +118,9 @@ inline constexpr std::size_t plan_bytes_max = 4 * 1024 * 1024;
 inline constexpr std::size_t commit_group_bytes_max = 16 * 1024 * 1024;
 inline constexpr std::size_t commit_replans_max = 8;
 inline constexpr std::size_t scan_rows_max = 512;                     // per bounded read step
+inline constexpr std::size_t stamper_accounts_max = 4096;             // heads kept in memory between groups, about 1 KiB each
+inline constexpr std::size_t thread_references_max = 12;              // Message-IDs a message is threaded by: its own, its parents', the nearest ancestors
+inline constexpr std::size_t delete_inline_messages_max = 256;        // DELETE removes these at once, the rest in later commits
 
 // Directory and queue.
 inline constexpr std::size_t alias_expansion_max = 1000;              // recipients of one address

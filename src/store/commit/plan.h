@@ -98,7 +98,34 @@ struct SubscribeMailbox {
     bool subscribed = true;
 };
 
-/// Raw rows with what must hold before: directory changes and the like.
+/// RFC 3501 2.3.2: messages that came since the last claim are \\Recent to the session that claims
+/// them, and to no other.
+struct ClaimRecent {
+    AccountId account;
+    MailboxId mailbox;
+};
+
+/// Removes what deleted mailboxes (or a deleted account) left behind, at most `messages_max` messages;
+/// repeat until Purged::is_done. See mailbox/removal.h.
+struct PurgeRemains {
+    AccountId account;
+    std::size_t messages_max = 0;
+};
+/// Drops change log rows written before `before`, oldest first, at most `rows_max`. Clients whose last
+/// state is older synchronise in full (RFC 7162 3.2.5.2).
+struct TrimChangeLog {
+    AccountId account;
+    WallTime before;
+    std::size_t rows_max = 0;
+};
+/// Drops trace events (and spent once-keys) of messages accepted before `before`.
+struct TrimTrace {
+    WallTime before;
+    std::size_t rows_max = 0;
+};
+
+/// Raw rows with what must hold before: directory changes and the like. Only rows of families that
+/// the stamper does not keep itself (schema.h: is_open_family).
 struct ChangeRows {
     struct Expect {
         std::string key;
@@ -115,7 +142,7 @@ struct AddToQueue {
     std::vector<QueueDelivery> deliveries;
 };
 /// Replaces deliveries of a queued message (by number); those that are `done` go away, and with the
-/// last one the message and its body's link. `basis` guards against acting on an old state.
+/// last one the message and its body's link. One that is no longer there gives Stale.
 struct UpdateQueue {
     MailId mail;
     std::vector<QueueDelivery> deliveries;
@@ -126,8 +153,9 @@ struct RemoveFromQueue {
 };
 
 using PlanStep = std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages, CreateMailbox,
-                              RenameMailbox, DeleteMailbox, SubscribeMailbox, ChangeRows, AddToQueue,
-                              UpdateQueue, RemoveFromQueue, TraceEvent>;
+                              RenameMailbox, DeleteMailbox, SubscribeMailbox, ClaimRecent, PurgeRemains,
+                              TrimChangeLog, TrimTrace, ChangeRows, AddToQueue, UpdateQueue,
+                              RemoveFromQueue, TraceEvent>;
 
 struct Plan {
     std::vector<PlanStep> steps;
@@ -143,7 +171,7 @@ struct Appended {
     bool was_duplicate = false;  ///< once_key was seen before: nothing was appended.
 };
 struct FlagsChanged {
-    std::vector<Uid> changed;   ///< With what they are now in the published change.
+    std::vector<Uid> changed;   ///< Those that differ now; how, is in the published change.
     std::vector<Uid> rejected;  ///< MODIFIED (RFC 7162 3.1.3).
     ModSeq mod_seq;
 };
@@ -160,8 +188,20 @@ struct MailboxCreated {
     MailboxId mailbox;
     UidValidity uid_validity;
 };
+struct RecentClaimed {
+    Uid after;  ///< Messages with a greater Uid were recent; 0 = all.
+};
+struct Purged {
+    std::size_t messages = 0;
+    bool is_done = false;  ///< Nothing is left.
+};
+struct Trimmed {
+    std::size_t rows = 0;
+    bool is_done = false;
+};
 struct Done {};
-using StepResult = std::variant<Done, Appended, FlagsChanged, Expunged, Copied, MailboxCreated>;
+using StepResult = std::variant<Done, Appended, FlagsChanged, Expunged, Copied, MailboxCreated,
+                                RecentClaimed, Purged, Trimmed>;
 
 /// What a durable plan became. One result a step, in order.
 struct CommitReceipt {
