@@ -98,7 +98,7 @@ struct SubscribeMailbox {
     bool subscribed = true;
 };
 
-/// RFC 3501 2.3.2: messages that came since the last claim are \\Recent to the session that claims
+/// RFC 3501 2.3.2: messages that came since the last claim are \Recent to the session that claims
 /// them, and to no other.
 struct ClaimRecent {
     AccountId account;
