@@ -104,6 +104,8 @@ inline constexpr std::size_t pop3_bad_commands_max = 20;
 // Connections.
 inline constexpr std::size_t connections_max = 15000;                 // all listeners; config: limits.connections
 inline constexpr std::size_t connections_per_address_max = 50;        // per IPv4 /32 and IPv6 /64; config
+inline constexpr std::size_t login_table_size_max = 20000;            // T37: names and addresses remembered
+inline constexpr seconds password_memory_time = minutes(10);          // a right password costs a MAC again for so long
 inline constexpr std::size_t stream_write_buffer_max = 64 * 1024;     // drain before queueing more
 inline constexpr std::size_t body_memory_size_max = 256 * 1024;       // larger bodies go on to a file while they arrive
 inline constexpr std::size_t body_memory_total_max = 64 * 1024 * 1024;  // over all connections; past it, spool at once

@@ -1,0 +1,132 @@
+#include "flow/policy/login_guard.h"
+
+#include <algorithm>
+
+#include "base/ascii.h"
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "base/limits.h"
+
+namespace godwit::flow {
+
+namespace {
+
+constexpr double kAddressFactor = 3;
+constexpr double kNameFactor = 10;
+
+std::string pair_key(std::string_view name, const net::IpAddress& source) {
+    return "p" + to_lower(name) + "\n" + std::string(source.bytes());
+}
+std::string address_key(const net::IpAddress& source) { return "a" + std::string(source.bytes()); }
+std::string name_key(std::string_view name) { return "n" + to_lower(name); }
+
+}  // namespace
+
+template <class Value>
+Value* LoginGuard::Recent<Value>::find(std::string_view key) {
+    const auto found = by_key.find(key);
+    return found == by_key.end() ? nullptr : &found->second->second;
+}
+
+template <class Value>
+Value& LoginGuard::Recent<Value>::touch(const std::string& key) {
+    const auto found = by_key.find(key);
+    if (found != by_key.end()) {
+        order.splice(order.end(), order, found->second);
+        return found->second->second;
+    }
+    if (order.size() >= limits::login_table_size_max) {
+        by_key.erase(order.front().first);
+        order.pop_front();
+    }
+    order.emplace_back(key, Value{});
+    const auto added = std::prev(order.end());
+    by_key.emplace(added->first, added);
+    return added->second;
+}
+
+template <class Value>
+void LoginGuard::Recent<Value>::erase(std::string_view key) {
+    const auto found = by_key.find(key);
+    if (found != by_key.end()) {
+        const auto entry = found->second;
+        by_key.erase(found);
+        order.erase(entry);
+    }
+}
+
+bool LoginGuard::may_try(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute,
+                         MonoTime now) {
+    const net::IpAddress source = peer.address().limit_class();
+    return tables_.with([&](Tables& tables) {
+        const auto is_within = [&](const std::string& key, double factor) {
+            Bucket* bucket = tables.buckets.find(key);
+            if (bucket == nullptr) {
+                return true;
+            }
+            const double minutes =
+                std::chrono::duration<double, std::ratio<60>>(now - bucket->at).count();
+            const double left = bucket->failures - minutes * per_minute * factor;
+            return left < per_minute * factor;
+        };
+        if (!is_within(pair_key(name, source), 1)) {
+            return false;
+        }
+        if (!peer.is_loopback() && !is_within(address_key(source), kAddressFactor)) {
+            return false;
+        }
+        return tables.known_pairs.find(pair_key(name, source)) != nullptr ||
+               is_within(name_key(name), kNameFactor);
+    });
+}
+
+void LoginGuard::failed(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute,
+                        MonoTime now) {
+    const net::IpAddress source = peer.address().limit_class();
+    tables_.with([&](Tables& tables) {
+        const auto add = [&](const std::string& key, double factor) {
+            Bucket& bucket = tables.buckets.touch(key);
+            const double minutes =
+                std::chrono::duration<double, std::ratio<60>>(now - bucket.at).count();
+            bucket.failures = std::max(0.0, bucket.failures - minutes * per_minute * factor) + 1;
+            bucket.at = now;
+        };
+        add(pair_key(name, source), 1);
+        add(address_key(source), kAddressFactor);
+        add(name_key(name), kNameFactor);
+    });
+}
+
+void LoginGuard::succeeded(std::string_view name, const net::Endpoint& peer, MonoTime now) {
+    const std::string key = pair_key(name, peer.address().limit_class());
+    tables_.with([&](Tables& tables) {
+        tables.buckets.erase(key);
+        tables.known_pairs.touch(key) = now;
+    });
+}
+
+std::string LoginGuard::password_key(AccountId account, std::uint64_t auth_epoch,
+                                     std::string_view password) const {
+    ByteWriter writer;
+    writer.u32(account.value()).u64(auth_epoch).raw(password);
+    return hmac_sha256(secret_, writer.view());
+}
+
+bool LoginGuard::remembers(AccountId account, std::uint64_t auth_epoch, std::string_view password,
+                           MonoTime now) {
+    const std::string key = password_key(account, auth_epoch, password);
+    return tables_.with([&](Tables& tables) {
+        const MonoTime* until = tables.passwords.find(key);
+        return until != nullptr && now < *until;
+    });
+}
+
+void LoginGuard::remember(AccountId account, std::uint64_t auth_epoch, std::string_view password,
+                          MonoTime now) {
+    const std::string key = password_key(account, auth_epoch, password);
+    tables_.with([&](Tables& tables) {
+        tables.passwords.touch(key) = now + limits::password_memory_time;
+    });
+}
+
+}  // namespace godwit::flow

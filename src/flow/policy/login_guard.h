@@ -1,0 +1,63 @@
+// Slows guessing down without locking people out, and remembers passwords that were right, so that
+// most logins cost a MAC instead of an Argon2id hash. SECURITY.md T37-T39, T41, T46.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "net/io/endpoint.h"
+#include "net/io/locked.h"
+
+namespace godwit::flow {
+
+/// Any thread. Bounded tables; the oldest entries go first.
+class LoginGuard {
+public:
+    /// `secret`: 32 random bytes of this process; keys the memory of right passwords.
+    explicit LoginGuard(std::string secret) : secret_(std::move(secret)) {}
+
+    /// May this peer try to log in as `name` now? `per_minute` failures are free per pair of name and
+    /// address (then tokens come back one by one), three times as many per address, and ten times as
+    /// many per name; an address that logged in to the name before is exempt from the last.
+    bool may_try(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute, MonoTime now);
+    void failed(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute, MonoTime now);
+    /// Clears what is held against the pair, and nothing else.
+    void succeeded(std::string_view name, const net::Endpoint& peer, MonoTime now);
+
+    /// Was exactly this password right for the account at this epoch, not long ago?
+    bool remembers(AccountId account, std::uint64_t auth_epoch, std::string_view password, MonoTime now);
+    void remember(AccountId account, std::uint64_t auth_epoch, std::string_view password, MonoTime now);
+
+private:
+    struct Bucket {
+        double failures = 0;
+        MonoTime at{};
+    };
+    /// Least recently used first; at most `limits::login_table_size_max` entries.
+    template <class Value>
+    struct Recent {
+        using Entry = std::pair<std::string, Value>;
+        std::list<Entry> order;
+        std::unordered_map<std::string_view, typename std::list<Entry>::iterator> by_key;
+        Value* find(std::string_view key);
+        Value& touch(const std::string& key);
+        void erase(std::string_view key);
+    };
+    struct Tables {
+        Recent<Bucket> buckets;
+        Recent<MonoTime> known_pairs;
+        Recent<MonoTime> passwords;
+    };
+    [[nodiscard]] std::string password_key(AccountId account, std::uint64_t auth_epoch,
+                                           std::string_view password) const;
+
+    std::string secret_;
+    net::Locked<Tables> tables_;
+};
+
+}  // namespace godwit::flow

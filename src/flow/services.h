@@ -1,0 +1,49 @@
+// What every desk and every work may use: the cellars, the street, time, settings. Built once by
+// app/house and outlives every session. Shared by all shards; each part says its own thread rule.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "flow/settings.h"
+#include "net/io/offload.h"
+#include "net/io/swap_cell.h"
+
+namespace godwit::store {
+class Store;
+}
+namespace godwit::net {
+class Network;
+class Resolver;
+class TlsClientContext;
+}  // namespace godwit::net
+
+namespace godwit::flow {
+
+class LoginGuard;
+class ConnectionGuard;
+class OutboundScheduler;
+
+/// Pointers are never null unless said; all outlive the sessions.
+struct Services {
+    store::Store* store = nullptr;
+    net::Network* network = nullptr;
+    net::Resolver* resolver = nullptr;         ///< Null when look-ups are off.
+    net::OffloadPool* offload = nullptr;       ///< Cold disk reads, spooling, signatures.
+    net::OffloadPool* passwords = nullptr;     ///< Argon2id only, so that mail never waits for it.
+    net::TlsClientContext* tls_client = nullptr;  ///< Trust for sessions to next hops.
+    Clock* clock = nullptr;
+    Random* random = nullptr;
+    LoginGuard* login_guard = nullptr;
+    ConnectionGuard* connection_guard = nullptr;
+    OutboundScheduler* scheduler = nullptr;    ///< Null in tools that only look.
+    net::SwapCell<Settings>* current_settings = nullptr;
+    std::string decoy_secret;  ///< 32 random bytes of this process: SCRAM answers for unknown names.
+
+    /// The settings as of now; keep the pointer for one command, not for a session.
+    [[nodiscard]] SettingsPtr settings() const { return current_settings->load(); }
+};
+
+}  // namespace godwit::flow
