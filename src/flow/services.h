@@ -24,6 +24,7 @@ namespace godwit::flow {
 
 class LoginGuard;
 class ConnectionGuard;
+class RollCall;
 class OutboundScheduler;
 
 /// Pointers are never null unless said; all outlive the sessions.
@@ -38,6 +39,7 @@ struct Services {
     Random* random = nullptr;
     LoginGuard* login_guard = nullptr;
     ConnectionGuard* connection_guard = nullptr;
+    RollCall* roll_call = nullptr;
     OutboundScheduler* scheduler = nullptr;    ///< Null in tools that only look.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::string decoy_secret;  ///< 32 random bytes of this process: SCRAM answers for unknown names.

@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "flow/policy/connection_guard.h"
+#include "flow/roll_call.h"
 #include "flow/services.h"
 #include "net/io/stream.h"
 #include "net/io/task.h"
-#include "serve/roll_call.h"
 
 namespace godwit::serve {
 
