@@ -1,0 +1,44 @@
+// The production Resolver: libunbound with its own cache and DNSSEC validation. The one door of
+// libunbound.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/io/shard.h"
+#include "net/resolver/resolver.h"
+
+namespace godwit::net {
+
+/// One context, one cache; answers come in on `home`'s loop and go to the shard that asked.
+class UnboundResolver final : public Resolver {
+public:
+    struct Stub {
+        std::string zone;    ///< "example.test"
+        std::string server;  ///< "127.0.0.1@5300"
+    };
+    struct Options {
+        std::vector<std::string> forwarders;  ///< "IP" or "IP@PORT": all questions go there.
+        std::vector<Stub> stubs;              ///< Zones with servers of their own.
+        bool use_resolv_conf = false;         ///< Forward to the system's resolvers.
+        std::string trust_anchor_file;        ///< Empty: no validation, nothing is secure.
+        std::string root_hints_file;
+        bool query_localhost = false;         ///< Needed for servers on 127.0.0.1.
+    };
+    /// Nothing of forwarders, stubs, resolv.conf: asks the root servers itself. `home` outlives it
+    /// and must be a shard of a ShardPool. Internal/Invalid names the option libunbound refused.
+    static Result<std::unique_ptr<UnboundResolver>> create(Shard* home, const Options& options);
+    /// After the shards have stopped, or on `home`. Unanswered lookups end with Cancelled.
+    ~UnboundResolver() override;
+
+    Task<Result<RecordSet>> lookup(std::string name, RecordType type) override;
+
+private:
+    struct State;
+    explicit UnboundResolver(std::shared_ptr<State> state);
+    // Two lifetimes: this object, and work posted to the home shard.
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace godwit::net
