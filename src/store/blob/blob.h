@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "store/kv/kv.h"
@@ -19,12 +21,18 @@ namespace godwit::store {
 /// Deletes its file when dropped before a commit took it.
 class SpooledBody;
 
+/// A part of limits::body_memory_total_max, given back when the last copy goes.
+class BodyCharge;
+
 /// A finished body that no commit has named yet.
 struct NewBody {
     BlobId id;
     std::uint64_t size = 0;
     /// In memory (at most limits::body_memory_size_max), or in a file of its own.
+    /// The spooled body is shared between the plan and whoever may have to plan again.
     std::variant<std::string, std::shared_ptr<SpooledBody>> content;
+    /// Shared like the content; empty for bodies that did not come through a writer.
+    std::shared_ptr<BodyCharge> charge;
 };
 
 /// Takes a body while it arrives: hashes it, holds up to limits::body_memory_size_max in memory and
@@ -65,14 +73,40 @@ public:
     [[nodiscard]] virtual Result<std::uint64_t> size(const BlobId& id, ReadTier tier) const = 0;
 
     /// Commit thread: makes `body` part of the group: nothing when it is stored already, its bytes in
-    /// the X row when small, else appended to the open segment.
+    /// the X row when small, else appended to the open segment by the next sync().
     [[nodiscard]] virtual Result<> stage(NewBody body, Batch& batch) = 0;
-    /// Commit thread: the last link to `id` goes away in this group: erase its row, count its bytes dead.
+    /// Commit thread: the last link to `id` goes away in this group: erase its row, count its bytes
+    /// dead. Nothing when it is not stored.
     [[nodiscard]] virtual Result<> stage_removal(const BlobId& id, Batch& batch) = 0;
-    /// Commit thread: everything staged is on disk. Before the key commit.
-    [[nodiscard]] virtual Result<> sync() = 0;
-    /// Commit thread: the group's key commit succeeded.
-    virtual void committed() = 0;
+    /// Commit thread: puts everything staged on disk and the counters of touched segments into
+    /// `batch`. Before the key commit. True when a file was synced.
+    [[nodiscard]] virtual Result<bool> sync(Batch& batch) = 0;
+    /// Commit thread: the group's key commit succeeded; `seq` is durable.
+    virtual void committed(CommitSeq seq) = 0;
+
+    /// Housekeeping, in bounded steps, by one caller at a time (not the commit thread): what a step
+    /// found to do goes to the commit thread as work for its batch.
+    using CommitWork = std::move_only_function<Result<>(Batch&)>;
+    struct TendStep {
+        CommitWork work;              ///< Null when nothing is to be committed.
+        bool is_more_to_do = false;   ///< Another step at once would find work.
+    };
+    /// Unlinks dead segments after their grace time, or copies up to `bytes_max` out of the segment
+    /// with the most dead bytes (limits::segment_dead_share_max).
+    [[nodiscard]] virtual Result<TendStep> tend(MonoTime now, std::uint64_t bytes_max) = 0;
 };
+
+/// Bodies of any size in the rows of `kv` itself: tests and the simulator. `kv` must outlive it.
+std::unique_ptr<BlobStore> make_memory_blob_store(Kv* kv);
+
+class FileSystem;
+
+/// Bodies in files below `folder` of `files`; see blob/file.h. Both pointers must outlive it. Refuses
+/// (Corrupt) when the segments and the keys disagree about what was durable.
+Result<std::unique_ptr<BlobStore>> open_file_blob_store(FileSystem* files, std::string folder, Kv* kv);
+
+/// The X row of a body.
+std::string encode(const BlobLocation& location);
+Result<BlobLocation> decode_blob_location(std::string_view value);
 
 }  // namespace godwit::store

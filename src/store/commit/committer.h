@@ -16,6 +16,13 @@ namespace godwit::store {
 /// plan did not fit). Must not block and must not throw; it usually posts to a shard.
 using CommitCompletion = std::move_only_function<void(CommitResult)>;
 
+/// Rows of the store's own housekeeping, put into the group's batch on the commit thread, in order
+/// with the plans. An error leaves no trace in the batch.
+using CommitWork = BlobStore::CommitWork;
+
+/// How full the disk is: intake stops at Low (see Store), growing plans are refused at Critical.
+enum class DiskRoom : std::uint8_t { Ample, Low, Critical };
+
 class Stamper;
 
 /// How the loop is driven: its own thread in production, by hand in tests and the simulator.
@@ -36,10 +43,23 @@ public:
     /// Takes the plan in order. Completion always comes, also at stop (Closed).
     void submit(std::unique_ptr<Plan> plan, CommitCompletion completion);
 
+    /// The same for housekeeping; the receipt has no results.
+    void submit_work(CommitWork work, CommitCompletion completion);
+
+    /// At Critical, plans fail with DiskFull unless they only make the store smaller. Any thread.
+    void set_disk_room(DiskRoom room);
+
+    /// Called on the commit thread before each group, to look at the disk. Before the first submit.
+    void set_before_group(std::function<void()> hook);
+
+    /// The last durable commit. Any thread.
+    [[nodiscard]] CommitSeq last_durable() const;
+
     /// Commits all that is pending as one group; false when nothing was. Manual drive only.
     bool run_once();
 
-    /// Finishes what is pending, then stops. Idempotent.
+    /// Finishes what is pending, then stops; later plans fail with Closed on the caller's thread.
+    /// Idempotent.
     void stop();
 
 private:

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@ public:
     void put(std::string key, std::string value);
     void erase(std::string key);
     void clear();
+    /// Forgets all entries after the first `count`: a plan that did not fit leaves no trace.
+    void shrink_to(std::size_t count);
     [[nodiscard]] bool is_empty() const { return entries_.empty(); }
     /// Keys and values together, octets.
     [[nodiscard]] std::size_t size() const { return size_; }
@@ -85,5 +88,25 @@ public:
     /// Octets on disk (or in memory), for `godwit status`.
     [[nodiscard]] virtual std::uint64_t approximate_size() const = 0;
 };
+
+/// What a memory engine keeps: hand the same one to a second engine to "reopen after a crash". Every
+/// commit is whole in it. `commits_allowed` counts down; at zero commits fail with Io (fault tests).
+struct MemoryKvDisk;
+std::shared_ptr<MemoryKvDisk> make_memory_kv_disk();
+void allow_commits(MemoryKvDisk& disk, std::uint64_t count);
+
+/// An engine in memory: ordered, versioned, deterministic. Null makes a disk of its own.
+std::unique_ptr<Kv> make_memory_kv(std::shared_ptr<MemoryKvDisk> disk = nullptr);
+
+struct RocksOptions {
+    std::uint64_t cache_bytes = 32ULL * 1024 * 1024;         ///< Blocks, indexes and filters.
+    std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;  ///< Each of at most two.
+    /// A background flush or compaction failed: nothing may be written any more. Called on an engine
+    /// thread, at most once; must not call the engine. Required.
+    std::function<void(const Error&)> on_fatal;
+};
+/// Opens or makes the engine in `folder`, with the profile of RELIABILITY.md 3. Refuses a log that is
+/// damaged before its tail (Corrupt).
+Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options);
 
 }  // namespace godwit::store

@@ -1,46 +1,49 @@
 #include "store/kv/record.h"
 
-#include "base/bytes.h"
-
 namespace godwit::store {
+namespace {
 
-std::string seal_record(std::uint8_t version, std::string_view payload) {
-    std::string out;
-    out.reserve(kSealSize + payload.size());
-    const char head = static_cast<char>(version);
-    const std::uint32_t sum = crc32c(payload, crc32c(std::string_view(&head, 1)));
-    out.push_back(head);
-    out.push_back(static_cast<char>(sum >> 24U));
-    out.push_back(static_cast<char>(sum >> 16U));
-    out.push_back(static_cast<char>(sum >> 8U));
-    out.push_back(static_cast<char>(sum));
-    out.append(payload);
-    return out;
+void append_checksum(std::string& value) {
+    const std::uint32_t sum = crc32c(value);
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        value.push_back(static_cast<char>(static_cast<std::uint8_t>(sum >> shift)));
+    }
 }
 
-Result<OpenedRecordView> open_record(std::string_view value, std::string_view name) {
-    if (value.size() < kSealSize) {
-        return internal_error(ErrorCode::Corrupt, std::string(name) + ": shorter than its seal");
-    }
-    ByteReader reader(value.substr(0, kSealSize));
-    const std::uint8_t version = reader.u8();
-    const std::uint32_t sum = reader.u32();
-    const std::string_view payload = value.substr(kSealSize);
-    if (crc32c(payload, crc32c(value.substr(0, 1))) != sum) {
-        return internal_error(ErrorCode::Corrupt, std::string(name) + ": checksum does not hold");
-    }
-    return OpenedRecordView{.version = version, .payload = payload};
+}  // namespace
+
+ByteWriter begin_record(std::uint8_t version) {
+    ByteWriter writer;
+    writer.u8(version);
+    return writer;
 }
 
-Result<std::string_view> open_record(std::string_view value, std::string_view name,
-                                     std::uint8_t newest) {
-    const OpenedRecordView record = TRY(open_record(value, name));
-    if (record.version == 0 || record.version > newest) {
-        return internal_error(ErrorCode::Unsupported, std::string(name) + ": version " +
-                                                          std::to_string(record.version) +
-                                                          " is not known to this program");
+std::string seal(ByteWriter&& record) {
+    std::string value = std::move(record).take();
+    append_checksum(value);
+    return value;
+}
+
+std::string seal(std::uint8_t version, std::string_view payload) {
+    std::string value;
+    value.reserve(payload.size() + record_overhead);
+    value.push_back(static_cast<char>(version));
+    value.append(payload);
+    append_checksum(value);
+    return value;
+}
+
+Result<OpenedView> open_record(std::string_view value) {
+    if (value.size() < record_overhead) {
+        return internal_error(ErrorCode::Corrupt, "record of " + std::to_string(value.size()) +
+                                                      " octets is shorter than its envelope");
     }
-    return record.payload;
+    const std::string_view body = value.substr(0, value.size() - 4);
+    ByteReader sum(value.substr(value.size() - 4));
+    if (sum.u32() != crc32c(body)) {
+        return internal_error(ErrorCode::Corrupt, "record checksum does not hold");
+    }
+    return OpenedView{.version = static_cast<std::uint8_t>(body.front()), .payload = body.substr(1)};
 }
 
 }  // namespace godwit::store

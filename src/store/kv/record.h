@@ -1,29 +1,33 @@
-// The seal on every stored value: a version byte and a checksum, so that a flipped bit or a row of a
-// newer format is an error with a name, never a wrong answer. Law: STORE.md "From the first version".
-// Form: version u8, CRC-32C of version and payload u32, payload.
+// The envelope of every value in the store: a version byte, the payload, CRC-32C of both.
+// Law: STORE.md "From the first version"; docs/storage.md. Decoding is total: any input gives a
+// record or an error.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "base/result.h"
 
 namespace godwit::store {
 
-/// What a seal adds to a payload, octets.
-inline constexpr std::size_t kSealSize = 5;
+/// Octets that the envelope adds to a payload.
+inline constexpr std::size_t record_overhead = 1 + 4;
 
-/// A sealed value taken apart. The payload is a view into the value given, which must outlive it.
-struct OpenedRecordView {
+/// A writer with the version already in it; hand it to seal() when the payload is written.
+ByteWriter begin_record(std::uint8_t version);
+/// Ends what begin_record() began, without a copy.
+std::string seal(ByteWriter&& record);
+/// The same for a payload at hand.
+std::string seal(std::uint8_t version, std::string_view payload);
+
+/// A view into the value it was opened from.
+struct OpenedView {
     std::uint8_t version = 0;
     std::string_view payload;
 };
-
-std::string seal_record(std::uint8_t version, std::string_view payload);
-/// Corrupt, naming `name`, when the value is short or its checksum does not hold.
-Result<OpenedRecordView> open_record(std::string_view value, std::string_view name);
-/// The same, and Unsupported unless the version is 1..`newest`.
-Result<std::string_view> open_record(std::string_view value, std::string_view name, std::uint8_t newest);
+/// Corrupt when the value is too short or its checksum does not hold.
+Result<OpenedView> open_record(std::string_view value);
 
 }  // namespace godwit::store

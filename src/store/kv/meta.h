@@ -1,0 +1,53 @@
+// Rows of the store about itself (family Z): format, commit sequence, reserved mail ids, segments.
+// Law: STORE.md "From the first version"; docs/storage.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "store/kv/kv.h"
+
+namespace godwit::store {
+
+/// What this program writes, and the oldest program that may open what it wrote.
+inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t format_lowest_reader = 1;
+
+struct FormatRow {
+    std::uint32_t version = format_version;
+    std::uint32_t lowest_reader = format_lowest_reader;
+};
+std::string format_key();
+std::string encode(const FormatRow& row);
+Result<FormatRow> decode_format(std::string_view value);
+
+/// The heartbeat: rides in every commit.
+std::string commit_seq_key();
+std::string encode_commit_seq(CommitSeq seq);
+Result<CommitSeq> decode_commit_seq(std::string_view value);
+/// 0 before the first commit.
+Result<CommitSeq> load_commit_seq(const Kv& kv);
+
+/// Mail ids below this number may have been given.
+std::string mail_id_reservation_key();
+std::string encode_mail_id_reservation(std::uint64_t bound);
+Result<std::uint64_t> decode_mail_id_reservation(std::string_view value);
+
+/// Counters of one segment file.
+struct SegmentRow {
+    std::uint64_t end = 0;         ///< Octets up to the end of the last committed record.
+    std::uint64_t live_bytes = 0;  ///< Bodies that an X row points to.
+    std::uint64_t live_bodies = 0;
+    bool operator==(const SegmentRow&) const = default;
+};
+std::string segment_key(std::uint32_t segment);
+std::string segment_prefix();
+/// The number in a key made by segment_key().
+std::optional<std::uint32_t> parse_segment_key(std::string_view key);
+std::string encode(const SegmentRow& row);
+Result<SegmentRow> decode_segment_row(std::string_view value);
+
+}  // namespace godwit::store
