@@ -17,7 +17,8 @@ namespace godwit::sasl {
 struct Challenge {
     std::string bytes;
 };
-/// Verify this password (off the event loop), then call finish().
+/// Verify this password (off the event loop), then call finish(). Names and passwords of all
+/// steps have gone through SASLprep already.
 /// An empty authzid means: the same as authcid.
 struct NeedPassword {
     std::string authzid;

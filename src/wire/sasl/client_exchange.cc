@@ -1,0 +1,129 @@
+// The state machine of the client's side.
+#include "wire/sasl/client_exchange.h"
+
+#include "base/ascii.h"
+#include "base/crypto.h"
+#include "base/encoding.h"
+#include "wire/sasl/saslprep.h"
+
+namespace godwit::sasl {
+
+namespace {
+/// As prepared; a string that SASLprep refuses is sent as it is, the server decides.
+std::string prepared(const std::string& text) {
+    auto result = prepare(text, Preparation::Query);
+    return result ? *std::move(result) : text;
+}
+}  // namespace
+
+std::optional<Mechanism> choose_mechanism(const std::vector<std::string>& offered,
+                                          bool passwords_allowed, const ChannelBindings& bindings) {
+    for (const MechanismRow* row : offered_mechanisms(passwords_allowed, bindings)) {
+        for (const std::string& name : offered) {
+            if (equals_ignore_case(name, row->name)) {
+                return row->mechanism;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+ClientExchange::ClientExchange(Options options) : options_(std::move(options)) {
+    options_.credentials.name = prepared(options_.credentials.name);
+    options_.credentials.password = prepared(options_.credentials.password);
+}
+
+std::optional<std::string> ClientExchange::initial() {
+    const Credentials& who = options_.credentials;
+    switch (options_.mechanism) {
+        case Mechanism::Login:
+            return std::nullopt;
+        case Mechanism::Plain:
+            server_proved_ = true;
+            return who.authzid + '\0' + who.name + '\0' + who.password;
+        case Mechanism::ScramSha256:
+            // RFC 5802 6: "y" when we could bind but the server did not offer to.
+            gs2_header_ = options_.bindings.is_empty() ? "n," : "y,";
+            break;
+        case Mechanism::ScramSha256Plus:
+            gs2_header_ = options_.bindings.tls_exporter.empty() ? "p=tls-server-end-point,"
+                                                                 : "p=tls-exporter,";
+            break;
+    }
+    if (!who.authzid.empty()) {
+        gs2_header_ += "a=" + escape_name(who.authzid);
+    }
+    gs2_header_ += ',';
+    first_bare_ = "n=" + escape_name(who.name) + ",r=" + options_.nonce;
+    return gs2_header_ + first_bare_;
+}
+
+Result<std::string> ClientExchange::respond(std::string_view challenge) {
+    ++step_;
+    switch (options_.mechanism) {
+        case Mechanism::Login:
+            return on_login(challenge);
+        case Mechanism::Plain:
+            break;
+        case Mechanism::ScramSha256:
+        case Mechanism::ScramSha256Plus:
+            if (step_ == 1) {
+                return on_server_first(challenge);
+            }
+            if (step_ == 2) {
+                return on_server_final(challenge);
+            }
+            break;
+    }
+    return peer_error(ErrorCode::Invalid, "SASL: a challenge that the mechanism does not have");
+}
+
+bool ClientExchange::may_succeed() const { return server_proved_; }
+
+Result<std::string> ClientExchange::on_login(std::string_view /*challenge*/) {
+    // The prompts' texts differ from server to server; only their order is sure.
+    if (step_ == 1) {
+        return options_.credentials.name;
+    }
+    if (step_ == 2) {
+        server_proved_ = true;
+        return options_.credentials.password;
+    }
+    return peer_error(ErrorCode::Invalid, "LOGIN: a third challenge");
+}
+
+Result<std::string> ClientExchange::on_server_first(std::string_view challenge) {
+    const ScramServerFirst first = TRY(parse_server_first(challenge));
+    if (!first.nonce.starts_with(options_.nonce) || first.nonce.size() == options_.nonce.size()) {
+        return peer_error(ErrorCode::Invalid, "SCRAM: the server's nonce does not continue ours");
+    }
+    std::string binding = gs2_header_;
+    if (options_.mechanism == Mechanism::ScramSha256Plus) {
+        binding += options_.bindings.tls_exporter.empty() ? options_.bindings.tls_server_end_point
+                                                          : options_.bindings.tls_exporter;
+    }
+    const std::string without_proof = "c=" + base64_encode(binding) + ",r=" + first.nonce;
+    const std::string auth_message =
+        first_bare_ + "," + std::string(challenge) + "," + without_proof;
+    const std::string salted =
+        pbkdf2_sha256(options_.credentials.password, first.salt, first.iterations);
+    const std::string client_key = hmac_sha256(salted, "Client Key");
+    const std::string signature = hmac_sha256(sha256_bytes(client_key), auth_message);
+    std::string proof = client_key;
+    for (std::size_t i = 0; i < proof.size(); ++i) {
+        proof[i] = static_cast<char>(proof[i] ^ signature[i]);
+    }
+    server_signature_ = hmac_sha256(hmac_sha256(salted, "Server Key"), auth_message);
+    return without_proof + ",p=" + base64_encode(proof);
+}
+
+Result<std::string> ClientExchange::on_server_final(std::string_view challenge) {
+    const std::string signature = TRY(parse_server_final(challenge));
+    if (!constant_time_equal(signature, server_signature_)) {
+        return peer_error(ErrorCode::Denied, "SCRAM: the server did not prove that it knows the password");
+    }
+    server_proved_ = true;
+    return std::string();
+}
+
+}  // namespace godwit::sasl
