@@ -34,7 +34,8 @@ struct MessageFlagsChanged {
     std::vector<MessageRow> rows;  ///< As they are now.
 };
 struct MessagesExpunged {
-    std::vector<Uid> uids;
+    std::vector<Uid> uids;  ///< Rising.
+    ModSeq mod_seq;
 };
 struct MailboxListChanged {
     bool was_deleted = false;  ///< This mailbox is gone.

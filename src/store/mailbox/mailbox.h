@@ -27,6 +27,7 @@ struct AccountHead {
     std::uint64_t mod_seq = 1;       ///< Last one drawn.
     std::uint64_t bytes_used = 0;
     std::uint64_t messages_used = 0;
+    std::uint32_t mailboxes = 0;
     std::uint32_t last_uid_validity = 0;
     std::uint64_t oldest_log = 0;    ///< Change log rows below are trimmed.
 };
@@ -45,6 +46,8 @@ struct MailboxState {
     std::uint64_t bytes = 0;
     Uid recent_after;              ///< Messages above are \Recent to the next SELECT (RFC 3501 2.3.2).
     ModSeq created;
+    /// False for a name kept only for its inferiors: \Noselect (RFC 3501 6.3.4, RFC 9051 6.3.5).
+    bool is_selectable = true;
 };
 
 /// Names of the account's keywords by number.
