@@ -1,0 +1,252 @@
+// The engine on disk. The only door of RocksDB.
+// Law: RELIABILITY.md 3 (the profile for 7.8.3 and why), STORE.md "Decided" 1.
+// Every commit is synced; a background error is final; nothing is ever resumed.
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <atomic>
+
+#include "store/kv/kv.h"
+
+namespace godwit::store {
+namespace {
+
+rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+
+Error translate(const rocksdb::Status& status, std::string_view what) {
+    const std::string text = std::string(what) + ": " + status.ToString();
+    if (status.IsIncomplete()) {
+        return {ErrorKind::Temporary, ErrorCode::WouldBlock, text};
+    }
+    if (status.IsCorruption()) {
+        return {ErrorKind::Internal, ErrorCode::Corrupt, text};
+    }
+    return {ErrorKind::Internal, ErrorCode::Io, text};
+}
+
+// RELIABILITY.md 3: after a background error the engine's memory and the disk may differ.
+class ErrorListener final : public rocksdb::EventListener {
+public:
+    explicit ErrorListener(std::function<void(const Error&)> on_fatal)
+        : on_fatal_(std::move(on_fatal)) {}
+    void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+                           rocksdb::Status* status) override {
+        if (!was_told_.exchange(true)) {
+            on_fatal_(translate(*status, "rocksdb background work"));
+        }
+    }
+    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
+                              rocksdb::Status /*status*/, bool* auto_recovery) override {
+        *auto_recovery = false;
+    }
+
+private:
+    std::function<void(const Error&)> on_fatal_;
+    std::atomic<bool> was_told_ = false;
+};
+
+rocksdb::ReadOptions read_options(ReadTier tier) {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    options.read_tier =
+        tier == ReadTier::Cached ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
+    return options;
+}
+
+Result<std::optional<std::string>> read(rocksdb::DB& db, rocksdb::ReadOptions options,
+                                        std::string_view key) {
+    // Pinned: one copy, from the block or the memtable into the result.
+    rocksdb::PinnableSlice value;
+    const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), slice(key), &value);
+    if (status.ok()) {
+        return std::optional<std::string>(std::in_place, value.data(), value.size());
+    }
+    if (status.IsNotFound()) {
+        return std::nullopt;
+    }
+    return std::unexpected(translate(status, "rocksdb get"));
+}
+
+class RocksCursor final : public Cursor {
+public:
+    RocksCursor(rocksdb::DB& db, const rocksdb::Snapshot* at, ReadTier tier, std::string_view upper)
+        : upper_(upper), upper_slice_(upper_) {
+        rocksdb::ReadOptions options = read_options(tier);
+        options.snapshot = at;
+        if (!upper_.empty()) {
+            options.iterate_upper_bound = &upper_slice_;
+        }
+        iterator_.reset(db.NewIterator(options));
+    }
+    void seek(std::string_view key) override { iterator_->Seek(slice(key)); }
+    void seek_back(std::string_view key) override { iterator_->SeekForPrev(slice(key)); }
+    void next() override { iterator_->Next(); }
+    void previous() override { iterator_->Prev(); }
+    [[nodiscard]] bool is_valid() const override { return iterator_->Valid(); }
+    [[nodiscard]] std::string_view key() const override { return view(iterator_->key()); }
+    [[nodiscard]] std::string_view value() const override { return view(iterator_->value()); }
+    [[nodiscard]] Result<> status() const override {
+        const rocksdb::Status status = iterator_->status();
+        if (!status.ok()) {
+            return std::unexpected(translate(status, "rocksdb walk"));
+        }
+        return {};
+    }
+
+private:
+    std::string upper_;
+    rocksdb::Slice upper_slice_;
+    std::unique_ptr<rocksdb::Iterator> iterator_;
+};
+
+class RocksSnapshot final : public Snapshot {
+public:
+    // The database is shared with its Kv: a snapshot on the offload pool may outlive a stopping store.
+    explicit RocksSnapshot(std::shared_ptr<rocksdb::DB> db)
+        : db_(std::move(db)), at_(db_->GetSnapshot()) {}
+    ~RocksSnapshot() override { db_->ReleaseSnapshot(at_); }
+    RocksSnapshot(const RocksSnapshot&) = delete;
+    RocksSnapshot& operator=(const RocksSnapshot&) = delete;
+
+    [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key,
+                                                         ReadTier tier) const override {
+        rocksdb::ReadOptions options = read_options(tier);
+        options.snapshot = at_;
+        return read(*db_, options, key);
+    }
+    [[nodiscard]] std::unique_ptr<Cursor> cursor(ReadTier tier,
+                                                 std::string_view upper) const override {
+        return std::make_unique<RocksCursor>(*db_, at_, tier, upper);
+    }
+
+private:
+    std::shared_ptr<rocksdb::DB> db_;
+    const rocksdb::Snapshot* at_;
+};
+
+class RocksKv final : public Kv {
+public:
+    explicit RocksKv(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+
+    [[nodiscard]] Result<> commit(const Batch& batch) override {
+        rocksdb::WriteBatch rows(batch.size() + batch.entries().size() * kEntryOverhead, 0,
+                                 kProtectionBytes, 0);
+        for (const Batch::Entry& entry : batch.entries()) {
+            const rocksdb::Status added = entry.value ? rows.Put(slice(entry.key), slice(*entry.value))
+                                                      : rows.Delete(slice(entry.key));
+            if (!added.ok()) {
+                return std::unexpected(translate(added, "rocksdb batch"));
+            }
+        }
+        rocksdb::WriteOptions options;
+        options.sync = true;
+        options.protection_bytes_per_key = kProtectionBytes;
+        const rocksdb::Status status = db_->Write(options, &rows);
+        if (!status.ok()) {
+            return std::unexpected(translate(status, "rocksdb commit"));
+        }
+        return {};
+    }
+    [[nodiscard]] std::unique_ptr<Snapshot> snapshot() const override {
+        return std::make_unique<RocksSnapshot>(db_);
+    }
+    [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key,
+                                                         ReadTier tier) const override {
+        return read(*db_, read_options(tier), key);
+    }
+    [[nodiscard]] std::string_view engine() const override { return "rocksdb"; }
+    [[nodiscard]] std::uint64_t approximate_size() const override {
+        std::uint64_t files = 0;
+        std::uint64_t memtables = 0;
+        db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &files);
+        db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &memtables);
+        return files + memtables;
+    }
+
+private:
+    static constexpr std::size_t kEntryOverhead = 8;  // Tag and two lengths.
+    static constexpr std::size_t kProtectionBytes = 8;
+    std::shared_ptr<rocksdb::DB> db_;
+};
+
+rocksdb::BlockBasedTableOptions table_options(const RocksOptions& options) {
+    rocksdb::BlockBasedTableOptions table;
+    table.block_cache = rocksdb::NewLRUCache(options.cache_bytes, /*num_shard_bits=*/2);
+    // Index and filters count against the cache, so that memory has one bound.
+    table.cache_index_and_filter_blocks = true;
+    table.cache_index_and_filter_blocks_with_high_priority = true;
+    table.pin_l0_filter_and_index_blocks_in_cache = true;
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+    table.whole_key_filtering = true;
+    table.block_size = 16 * 1024;  // STORE.md, measured scans.
+    table.format_version = 5;
+    return table;
+}
+
+// RELIABILITY.md 3, line by line.
+rocksdb::Options engine_options(const RocksOptions& options) {
+    rocksdb::Options engine;
+    engine.create_if_missing = true;
+    engine.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    engine.recycle_log_file_num = 0;
+    engine.track_and_verify_wals_in_manifest = false;
+    engine.paranoid_checks = true;
+    engine.flush_verify_memtable_count = true;
+    engine.best_efforts_recovery = false;
+    engine.max_bgerror_resume_count = 0;
+    engine.listeners.push_back(std::make_shared<ErrorListener>(options.on_fatal));
+    engine.manual_wal_flush = false;
+    engine.two_write_queues = false;
+    engine.unordered_write = false;
+    engine.enable_pipelined_write = false;
+    engine.wal_compression = rocksdb::kNoCompression;
+    engine.WAL_ttl_seconds = 0;
+    engine.avoid_flush_during_shutdown = false;
+    engine.compaction_style = rocksdb::kCompactionStyleLevel;
+    engine.max_background_flushes = 1;
+    engine.max_background_compactions = 1;
+    engine.max_subcompactions = 1;
+    // STORE.md: one writer and rising keys in a family: the insert starts where the last one ended.
+    engine.allow_concurrent_memtable_write = false;
+    engine.enable_write_thread_adaptive_yield = false;
+    engine.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
+    engine.memtable_whole_key_filtering = true;
+    engine.memtable_prefix_bloom_size_ratio = 0.02;
+    engine.write_buffer_size = options.write_buffer_bytes;
+    engine.max_write_buffer_number = 2;
+    engine.max_total_wal_size = 4 * options.write_buffer_bytes;
+    engine.compression = rocksdb::kLZ4Compression;
+    engine.bottommost_compression = rocksdb::kZSTD;
+    engine.target_file_size_base = 16ULL * 1024 * 1024;
+    engine.max_bytes_for_level_base = 64ULL * 1024 * 1024;
+    engine.level_compaction_dynamic_level_bytes = true;
+    engine.max_open_files = 256;
+    engine.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+    engine.max_log_file_size = 1024ULL * 1024;
+    engine.keep_log_file_num = 3;
+    engine.stats_dump_period_sec = 0;
+    engine.stats_persist_period_sec = 0;
+    engine.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table_options(options)));
+    return engine;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options) {
+    check(options.on_fatal != nullptr, "open_rocks_kv needs on_fatal");
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(engine_options(options), folder, &opened);
+    if (!status.ok()) {
+        return std::unexpected(translate(status, "rocksdb open " + folder));
+    }
+    return std::make_unique<RocksKv>(std::shared_ptr<rocksdb::DB>(opened));
+}
+
+}  // namespace godwit::store
