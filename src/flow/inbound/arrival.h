@@ -1,0 +1,45 @@
+// A message that has come in whole, and the replies it gets. What SMTP, LMTP, submission and our own
+// reports hand to receive().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "mail/message/parser.h"
+#include "mail/message/trace.h"
+#include "store/blob/blob.h"
+#include "store/directory/directory.h"
+#include "wire/smtp/envelope.h"
+#include "wire/smtp/reply.h"
+
+namespace godwit::flow {
+
+/// Where it came from: for the Received field, the log and the trace.
+struct Origin {
+    mail::ReceivedField received;          ///< Without id, recipient and time.
+    std::string peer;                      ///< "192.0.2.1:4711" or "local".
+    std::optional<AccountId> submitter;    ///< Logged in.
+    std::string submitter_name;
+};
+
+/// A recipient that was accepted at RCPT.
+struct ArrivalRecipient {
+    smtp::Recipient envelope;
+    store::Recipient resolved;  ///< What the directory said then.
+};
+
+struct Arrival {
+    MailId mail;
+    Origin origin;
+    std::optional<mail::Address> sender;  ///< nullopt: the null reverse-path.
+    smtp::MailParameters parameters;
+    std::vector<ArrivalRecipient> recipients;
+    store::NewBody body;
+    mail::ParsedMessage parsed;
+    bool is_lmtp = false;  ///< One reply per recipient; no report for those that fail.
+};
+
+}  // namespace godwit::flow

@@ -1,0 +1,81 @@
+#include "flow/inbound/recipient.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "flow/read.h"
+#include "store/mailbox/mailbox.h"
+
+namespace godwit::flow {
+
+namespace {
+
+RecipientAnswer refuse(std::uint16_t code, smtp::EnhancedStatus status, std::string text) {
+    count(Metric::SmtpRecipientsRefused);
+    return {.reply = smtp::make_reply(code, status, std::move(text)), .resolved = {}};
+}
+
+// True when every local place this address leads to is full already, so that the sender hears of it
+// now and not by a report.
+Result<bool> is_full(const store::Snapshot& snapshot, store::ReadTier tier,
+                     const store::Recipient& resolved) {
+    for (const store::Target& target : resolved.targets) {
+        const auto* local = std::get_if<store::LocalTarget>(&target);
+        if (local == nullptr || local->quota_bytes == 0) {
+            return false;
+        }
+        const auto head = TRY(store::read_head(snapshot, tier, local->account));
+        if (!head || head->bytes_used < local->quota_bytes) {
+            return false;
+        }
+    }
+    return !resolved.targets.empty();
+}
+
+struct Looked {
+    store::Recipient resolved;
+    bool is_full = false;
+};
+
+}  // namespace
+
+net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
+                                           bool may_relay) {
+    const std::string domain = services->settings()->default_domain;
+    const mail::Address address = recipient.address;
+    Result<Looked> found = co_await read(
+        services,
+        [address, domain](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Looked> {
+            Looked looked;
+            looked.resolved = TRY(store::resolve_recipient(snapshot, tier, address, domain));
+            looked.is_full = TRY(is_full(snapshot, tier, looked.resolved));
+            return looked;
+        });
+    if (!found) {
+        log::error("smtp.recipient_lookup_failed", {{"error", found.error().text}});
+        co_return refuse(451, {4, 3, 0}, "Cannot look up recipients now, try again later");
+    }
+    const std::string name = address.to_string();
+    switch (found->resolved.verdict) {
+        case store::RecipientVerdict::Local:
+            if (found->is_full) {
+                co_return refuse(452, {4, 2, 2}, "Mailbox of <" + name + "> is full");
+            }
+            break;
+        case store::RecipientVerdict::NoSuchUser:
+            co_return refuse(550, {5, 1, 1}, "<" + name + "> is not known here");
+        case store::RecipientVerdict::Disabled:
+            co_return refuse(550, {5, 2, 1}, "Mailbox of <" + name + "> is disabled");
+        case store::RecipientVerdict::Loop:
+            co_return refuse(550, {5, 4, 6}, "Aliases of <" + name + "> lead in a circle or too far");
+        case store::RecipientVerdict::NotLocal:
+            if (!may_relay) {
+                co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
+            }
+            found->resolved.targets = {store::RemoteTarget{address}};
+            break;
+    }
+    co_return RecipientAnswer{smtp::make_reply(250, {2, 1, 5}, "Recipient <" + name + "> ok"),
+                              std::move(found->resolved)};
+}
+
+}  // namespace godwit::flow

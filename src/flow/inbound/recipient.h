@@ -1,0 +1,20 @@
+// Is this recipient welcome: local and known, or may the client relay. Never an open relay.
+// RFC 5321 3.6.2, 4.5.1, 7.9; SECURITY.md T30, T34; SMTP-BEHAVIOUR.md D3, D6, H5.
+#pragma once
+
+#include "flow/inbound/arrival.h"
+#include "flow/services.h"
+#include "net/io/task.h"
+
+namespace godwit::flow {
+
+struct RecipientAnswer {
+    smtp::Reply reply;
+    store::Recipient resolved;  ///< With a 250.
+};
+
+/// `may_relay`: the client is logged in (or a trusted local socket).
+net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
+                                           bool may_relay);
+
+}  // namespace godwit::flow

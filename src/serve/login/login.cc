@@ -1,0 +1,141 @@
+#include "serve/login/login.h"
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "flow/policy/login_guard.h"
+#include "flow/read.h"
+#include "store/directory/directory.h"
+#include "wire/sasl/saslprep.h"
+
+namespace godwit::serve {
+
+namespace {
+
+net::Task<Result<std::optional<store::Account>>> look_up(const flow::Services* services,
+                                                         std::string login) {
+    const std::string domain = services->settings()->default_domain;
+    co_return co_await flow::read(
+        services, [login, domain](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::find_account(snapshot, tier, login, domain);
+        });
+}
+
+bool may_try(const flow::Services* services, std::string_view name, const net::Endpoint& peer) {
+    return services->login_guard->may_try(name, peer,
+                                          services->settings()->limits.login_attempts_per_minute,
+                                          services->clock->mono());
+}
+
+bool acts_as_itself(const store::Account& account, std::string_view authzid) {
+    return authzid.empty() || equals_ignore_case(authzid, account.name);
+}
+
+LoginOutcome grant(const flow::Services* services, const store::Account& account,
+                   const net::Endpoint& peer) {
+    services->login_guard->succeeded(account.name, peer, services->clock->mono());
+    count(Metric::LoginsDone);
+    return {.verdict = sasl::Verdict::Granted,
+            .who = LoggedIn{account.id, account.name, account.auth_epoch},
+            .is_throttled = false};
+}
+
+LoginOutcome deny(const flow::Services* services, std::string_view name, const net::Endpoint& peer) {
+    note_failure(services, name, peer);
+    return {};
+}
+
+LoginOutcome put_off(bool is_throttled) {
+    return {.verdict = sasl::Verdict::Temporary, .who = std::nullopt, .is_throttled = is_throttled};
+}
+
+sasl::ScramKeys as_sasl(const store::ScramKeys& keys) {
+    return {keys.salt, keys.iterations, keys.stored_key, keys.server_key};
+}
+
+// Runs on the password pool. The cheap proof first; a wrong password always pays for Argon2id, as an
+// unknown name does, so that time tells nothing (T38).
+bool is_right(const store::Credentials& credentials, std::string_view password, Argon2Cost cost) {
+    if (!credentials.scram.stored_key.empty() &&
+        sasl::scram_matches(as_sasl(credentials.scram), password)) {
+        return true;
+    }
+    return store::verify_password(credentials, password, cost);
+}
+
+}  // namespace
+
+void note_failure(const flow::Services* services, std::string_view authcid,
+                  const net::Endpoint& peer) {
+    count(Metric::LoginsFailed);
+    services->login_guard->failed(authcid, peer,
+                                  services->settings()->limits.login_attempts_per_minute,
+                                  services->clock->mono());
+}
+
+net::Task<LoginOutcome> verify_password(const flow::Services* services, std::string authzid,
+                                        std::string authcid, std::string password,
+                                        net::Endpoint peer) {
+    if (!may_try(services, authcid, peer)) {
+        log::warn("login.throttled", {{"user", authcid}, {"peer", peer.to_string()}});
+        co_return put_off(true);
+    }
+    const auto prepared = sasl::prepare_password(password, sasl::Preparation::Query);
+    if (!prepared) {
+        co_return deny(services, authcid, peer);
+    }
+    Result<std::optional<store::Account>> found = co_await look_up(services, authcid);
+    if (!found) {
+        log::error("login.lookup_failed", {{"user", authcid}, {"error", found.error().text}});
+        co_return put_off(false);
+    }
+    const std::optional<store::Account> account = std::move(*found);
+    const bool is_usable =
+        account && !account->is_disabled && acts_as_itself(*account, authzid);
+    if (is_usable && services->login_guard->remembers(account->id, account->auth_epoch, *prepared,
+                                                      services->clock->mono())) {
+        co_return grant(services, *account, peer);
+    }
+    const store::Credentials credentials = is_usable ? account->credentials : store::Credentials{};
+    const Argon2Cost cost = services->settings()->argon2;
+    const Result<bool> right = co_await net::offload(
+        services->passwords,
+        [credentials, secret = *prepared, cost] { return is_right(credentials, secret, cost); });
+    if (!right) {
+        co_return put_off(false);
+    }
+    if (!*right || !is_usable) {
+        log::info("login.failed", {{"user", authcid}, {"peer", peer.to_string()}});
+        co_return deny(services, authcid, peer);
+    }
+    services->login_guard->remember(account->id, account->auth_epoch, *prepared,
+                                    services->clock->mono());
+    co_return grant(services, *account, peer);
+}
+
+net::Task<Result<std::optional<sasl::ScramKeys>>> find_scram_keys(const flow::Services* services,
+                                                                  std::string authcid,
+                                                                  net::Endpoint peer) {
+    if (!may_try(services, authcid, peer)) {
+        co_return temporary_error(ErrorCode::LimitExceeded, "too many failed logins");
+    }
+    const std::optional<store::Account> account = CO_TRY(co_await look_up(services, authcid));
+    if (!account || account->is_disabled || account->credentials.scram.stored_key.empty()) {
+        co_return std::nullopt;
+    }
+    co_return as_sasl(account->credentials.scram);
+}
+
+net::Task<LoginOutcome> admit_proved(const flow::Services* services, std::string authzid,
+                                     std::string authcid, net::Endpoint peer) {
+    Result<std::optional<store::Account>> found = co_await look_up(services, authcid);
+    if (!found) {
+        co_return put_off(false);
+    }
+    const std::optional<store::Account> account = std::move(*found);
+    if (!account || account->is_disabled || !acts_as_itself(*account, authzid)) {
+        co_return deny(services, authcid, peer);
+    }
+    co_return grant(services, *account, peer);
+}
+
+}  // namespace godwit::serve
