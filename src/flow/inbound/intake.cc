@@ -1,0 +1,111 @@
+#include "flow/inbound/intake.h"
+
+#include <algorithm>
+
+#include "mail/message/submission_header.h"
+#include "net/io/offload.h"
+#include "store/store.h"
+
+namespace godwit::flow {
+
+namespace {
+
+// Octets of the header with its blank line, or npos while it has not ended. Content is canonical
+// CRLF by now. A message may begin with the blank line.
+std::size_t header_end(std::string_view text, std::size_t from) {
+    if (text.starts_with("\r\n")) {
+        return 2;
+    }
+    const std::size_t blank = text.find("\r\n\r\n", from);
+    return blank == std::string_view::npos ? blank : blank + 4;
+}
+
+std::optional<smtp::Reply> header_refusal(const mail::SubmissionHeader& header) {
+    if (header.too_large) {
+        return smtp::make_reply(552, {5, 3, 4}, "The message header is too large");
+    }
+    if (header.from_fields > 1 || header.sender_fields > 1) {
+        return smtp::make_reply(550, {5, 6, 0}, "The message has more than one From or Sender field");
+    }
+    if (header.authors_malformed) {
+        return smtp::make_reply(550, {5, 6, 0}, "The From or Sender field cannot be read");
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+Intake::Intake(const Services* services, MailId mail, IntakeMode mode)
+    : services_(services),
+      mail_(mail),
+      mode_(mode),
+      in_header_(mode == IntakeMode::Submission),
+      writer_(services->store->blobs().writer()) {}
+
+net::Task<Result<>> Intake::append(std::string bytes) {
+    if (!in_header_) {
+        co_return co_await put(std::move(bytes));
+    }
+    header_ += bytes;
+    const std::size_t end = header_end(header_, searched_);
+    searched_ = header_.size() > 3 ? header_.size() - 3 : 0;
+    if (end == std::string::npos && header_.size() <= limits::header_block_size_max) {
+        co_return Result<>();
+    }
+    co_return co_await end_header();
+}
+
+// Puts the header right and lets the rest through. What came behind the header goes after it.
+net::Task<Result<>> Intake::end_header() {
+    in_header_ = false;
+    const SettingsPtr settings = services_->settings();
+    mail::SubmissionDefaults defaults;
+    defaults.now = unix_seconds(services_->clock->wall());
+    defaults.message_id =
+        "<" + to_string(mail_) + "." + std::to_string(defaults.now) + "@" + settings->hostname + ">";
+    mail::SubmissionHeader header = mail::prepare_submission(header_, defaults);
+    refusal_ = header_refusal(header);
+    for (std::vector<mail::Address>* claimed : {&header.from, &header.sender, &header.resent}) {
+        authors_.insert(authors_.end(), claimed->begin(), claimed->end());
+    }
+    std::string rest = header_.substr(std::min(header.original_size, header_.size()));
+    header_ = std::string();
+    CO_TRY(co_await put(std::move(header.block)));
+    if (!rest.empty()) {
+        CO_TRY(co_await put(std::move(rest)));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Intake::put(std::string bytes) {
+    parser_.feed(bytes);
+    if (!writer_->is_spooling() &&
+        writer_->size() + bytes.size() <= limits::body_memory_size_max) {
+        co_return writer_->append(bytes);
+    }
+    // Two lifetimes: a session that is cancelled leaves the job on the pool with its writer.
+    std::shared_ptr<store::BlobWriter> writer = writer_;
+    co_return co_await net::offload(services_->offload, [writer, chunk = std::move(bytes)] {
+        return writer->append(chunk);
+    });
+}
+
+net::Task<Result<Taken>> Intake::finish() {
+    if (in_header_) {
+        CO_TRY(co_await end_header());
+    }
+    Taken taken;
+    if (writer_->is_spooling()) {
+        std::shared_ptr<store::BlobWriter> writer = writer_;
+        taken.body = CO_TRY(
+            co_await net::offload(services_->offload, [writer] { return writer->finish(); }));
+    } else {
+        taken.body = CO_TRY(writer_->finish());
+    }
+    taken.parsed = parser_.finish();
+    taken.authors = std::move(authors_);
+    taken.refusal = std::move(refusal_);
+    co_return taken;
+}
+
+}  // namespace godwit::flow

@@ -1,0 +1,201 @@
+#include "flow/inbound/placement.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/crypto.h"
+#include "base/json.h"
+#include "mail/message/summary.h"
+
+namespace godwit::flow {
+
+namespace {
+
+constexpr std::size_t kNoRecipient = static_cast<std::size_t>(-1);
+
+std::string received_line(const Settings& settings, const Arrival& arrival, WallTime now,
+                          const mail::Address* only_recipient) {
+    mail::ReceivedField field = arrival.origin.received;
+    field.by = settings.hostname;
+    field.id = to_string(arrival.mail);
+    field.time = unix_seconds(now);
+    if (only_recipient != nullptr) {
+        field.recipient = *only_recipient;
+    }
+    return mail::write_received(field);
+}
+
+std::uint8_t notify_bits(const smtp::Notify& notify) {
+    if (!notify.is_stated) {
+        return 0;
+    }
+    std::uint8_t bits = 0;
+    bits |= notify.success ? static_cast<std::uint8_t>(store::Notify::Success) : 0;
+    bits |= notify.failure ? static_cast<std::uint8_t>(store::Notify::Failure) : 0;
+    bits |= notify.delay ? static_cast<std::uint8_t>(store::Notify::Delay) : 0;
+    return bits == 0 ? static_cast<std::uint8_t>(store::Notify::Never) : bits;
+}
+
+store::MessageRecord make_record(const Arrival& arrival, const mail::MessageSummary& summary,
+                                 const std::string& encoded, std::string prefix) {
+    store::MessageRecord record;
+    record.blob = arrival.body.id;
+    record.blob_size = arrival.body.size;
+    record.prefix = std::move(prefix);
+    record.summary = encoded;
+    record.sent_at = summary.sent ? summary.sent->unix_seconds : 0;
+    if (const std::string own = summary.message_id(); !own.empty()) {
+        record.reference_hashes.push_back(reference_hash(own));
+    }
+    for (const std::string& reference : summary.references()) {
+        record.reference_hashes.push_back(reference_hash(reference));
+    }
+    return record;
+}
+
+store::QueueMessage make_queue_message(const Settings& settings, const Arrival& arrival,
+                                       WallTime now, std::string prefix) {
+    store::QueueMessage message;
+    message.mail = arrival.mail;
+    message.sender = arrival.sender ? arrival.sender->to_string() : "";
+    message.blob = arrival.body.id;
+    message.blob_size = arrival.body.size;
+    message.prefix = std::move(prefix);
+    message.accepted_at = now;
+    message.expires_at = now + settings.retry.lifetime;
+    message.is_8bit =
+        arrival.parameters.body == smtp::BodyType::EightBitMime || arrival.parsed.has_8bit;
+    message.needs_smtputf8 = arrival.parsed.header_has_8bit || arrival.parameters.smtputf8;
+    message.envelope_id = arrival.parameters.envid.value_or("");
+    message.return_headers_only = arrival.parameters.ret == smtp::DsnReturn::Headers;
+    message.submitter = arrival.origin.submitter.value_or(AccountId{});
+    message.peer = arrival.origin.peer;
+    return message;
+}
+
+std::string accepted_detail(const Arrival& arrival) {
+    JsonWriter json;
+    json.begin_object();
+    json.field("from", arrival.sender ? arrival.sender->to_string() : "");
+    json.key("to").begin_array();
+    std::size_t room = limits::queue_error_text_size_max;
+    for (const ArrivalRecipient& recipient : arrival.recipients) {
+        const std::string address = recipient.envelope.address.to_string();
+        if (address.size() > room) {
+            break;
+        }
+        room -= address.size();
+        json.string(address);
+    }
+    json.end_array();
+    json.field("recipients", static_cast<std::uint64_t>(arrival.recipients.size()));
+    json.field("size", arrival.body.size);
+    json.field("peer", arrival.origin.peer);
+    json.field("with", mail::transmission_keyword(arrival.origin.received.with));
+    if (!arrival.origin.submitter_name.empty()) {
+        json.field("user", arrival.origin.submitter_name);
+    }
+    json.end_object();
+    return std::move(json).take();
+}
+
+}  // namespace
+
+std::uint64_t reference_hash(std::string_view message_id) {
+    const Sha256Digest digest = sha256(message_id);
+    std::uint64_t hash = 0;
+    __builtin_memcpy(&hash, digest.data(), sizeof hash);
+    return hash;
+}
+
+Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
+                const std::vector<bool>& is_left_out) {
+    Placement placement;
+    const mail::MessageSummary summary = mail::summarize(arrival.parsed);
+    const std::string encoded = summary.encode();
+    const bool is_single = arrival.recipients.size() == 1;
+    const std::string received = received_line(
+        settings, arrival, now, is_single ? &arrival.recipients.front().envelope.address : nullptr);
+    const std::string return_path = mail::write_return_path(arrival.sender);
+
+    const auto add = [&placement](store::PlanStep step, std::size_t recipient) {
+        placement.plan.steps.push_back(std::move(step));
+        placement.recipient_of_step.push_back(recipient);
+    };
+    // One copy a mailbox and subaddress, however many addresses lead there (J9).
+    std::set<std::pair<AccountId, std::string>> delivered;
+    std::set<std::string> queued;
+    std::map<std::string, store::QueueDelivery> deliveries;
+    std::vector<std::string> delivered_to;
+    for (std::size_t i = 0; i < arrival.recipients.size(); ++i) {
+        if (is_left_out[i]) {
+            continue;
+        }
+        const ArrivalRecipient& recipient = arrival.recipients[i];
+        for (const store::Target& target : recipient.resolved.targets) {
+            if (const auto* local = std::get_if<store::LocalTarget>(&target)) {
+                if (!delivered.emplace(local->account, local->detail).second) {
+                    continue;
+                }
+                store::AppendMessage append;
+                append.account = local->account;
+                append.mailbox = store::kInbox;
+                append.record = make_record(
+                    arrival, summary, encoded,
+                    return_path + mail::write_delivered_to(local->address) + received);
+                append.internal_date = unix_seconds(now);
+                append.mail = arrival.mail;
+                add(std::move(append), i);
+                delivered_to.push_back(local->account_name);
+                continue;
+            }
+            const mail::Address& address = std::get<store::RemoteTarget>(target).address;
+            if (!queued.insert(mail::account_key(address)).second) {
+                continue;
+            }
+            store::QueueDelivery& delivery = deliveries[address.domain];
+            store::QueueRecipient entry;
+            entry.address = address.to_string();
+            if (recipient.envelope.parameters.orcpt) {
+                entry.original = recipient.envelope.parameters.orcpt->type + ";" +
+                                 recipient.envelope.parameters.orcpt->address;
+            }
+            entry.notify = notify_bits(recipient.envelope.parameters.notify);
+            delivery.recipients.push_back(std::move(entry));
+        }
+    }
+    placement.local_count = delivered.size();
+    placement.remote_count = queued.size();
+    if (!deliveries.empty()) {
+        store::AddToQueue entry;
+        entry.message = make_queue_message(settings, arrival, now, received);
+        std::uint32_t number = 0;
+        for (auto& [domain, delivery] : deliveries) {
+            delivery.number = number++;
+            delivery.site = domain;
+            delivery.due = now;
+            entry.deliveries.push_back(std::move(delivery));
+        }
+        add(std::move(entry), kNoRecipient);
+    }
+    add(store::TraceEvent{arrival.mail, now, "accepted", accepted_detail(arrival)}, kNoRecipient);
+    if (!delivered_to.empty()) {
+        JsonWriter json;
+        json.begin_object().key("to").begin_array();
+        std::size_t room = limits::queue_error_text_size_max;
+        for (const std::string& name : delivered_to) {
+            if (name.size() > room) {
+                break;
+            }
+            room -= name.size();
+            json.string(name);
+        }
+        json.end_array().field("mailbox", "INBOX").end_object();
+        add(store::TraceEvent{arrival.mail, now, "delivered", std::move(json).take()}, kNoRecipient);
+    }
+    placement.plan.bodies.push_back(arrival.body);
+    return placement;
+}
+
+}  // namespace godwit::flow

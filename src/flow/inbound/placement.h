@@ -1,0 +1,32 @@
+// Where a message goes, as a plan: local mailboxes, the queue, and the first lines of its trace.
+// Pure: what is known comes in, a plan goes out. Shared by receive() and our own notices.
+// RFC 5321 4.4 (trace fields), 4.5.4.1 (one queue entry a message); J2, J9, M1.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "flow/inbound/arrival.h"
+#include "flow/settings.h"
+#include "store/commit/plan.h"
+
+namespace godwit::flow {
+
+struct Placement {
+    store::Plan plan;
+    /// For each step of the plan that concerns one recipient: its index in the arrival; else npos.
+    std::vector<std::size_t> recipient_of_step;
+    std::size_t local_count = 0;   ///< Mailboxes that get it.
+    std::size_t remote_count = 0;  ///< Addresses that go into the queue.
+};
+
+/// Recipients whose `is_left_out` is set are passed over.
+Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
+                const std::vector<bool>& is_left_out);
+
+/// 64 bits of a Message-ID's hash, for threading.
+std::uint64_t reference_hash(std::string_view message_id);
+
+}  // namespace godwit::flow

@@ -1,0 +1,176 @@
+#include "flow/inbound/receive.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "flow/commit.h"
+#include "flow/inbound/placement.h"
+#include "flow/outbound/notice.h"
+#include "mail/message/trace.h"
+#include "store/store.h"
+
+namespace godwit::flow {
+
+namespace {
+
+constexpr std::size_t kNoRecipient = static_cast<std::size_t>(-1);
+
+// What a recipient is told when the plan could not be stamped for its sake.
+smtp::Reply failure_reply(const Error& error) {
+    switch (error.code) {
+        case ErrorCode::OverQuota:
+            return smtp::make_reply(452, {4, 2, 2}, "Mailbox is full");
+        case ErrorCode::NotFound:
+            return smtp::make_reply(450, {4, 2, 1}, "Mailbox is being changed, try again later");
+        case ErrorCode::DiskFull:
+            return smtp::make_reply(452, {4, 3, 1}, "Disk is nearly full, try again later");
+        default:
+            return smtp::make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later");
+    }
+}
+
+std::optional<smtp::Reply> content_refusal(const Arrival& arrival) {
+    if (mail::count_received(arrival.parsed.header) >= limits::smtp_received_headers_max) {
+        return smtp::make_reply(554, {5, 4, 6}, "Too many hops: the message is going round");
+    }
+    return std::nullopt;
+}
+
+// G2: mail that was delivered to this very address before is in a forwarding loop.
+bool is_looping(const Arrival& arrival, const ArrivalRecipient& recipient) {
+    for (const store::Target& target : recipient.resolved.targets) {
+        const auto* local = std::get_if<store::LocalTarget>(&target);
+        if (local != nullptr && mail::was_delivered_to(arrival.parsed.header, local->address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+net::Task<Result<>> report_failures(const Services* services, const Arrival* arrival,
+                                    const std::vector<std::optional<smtp::Reply>>* failures,
+                                    store::Plan* plan) {
+    Notice notice;
+    notice.message.mail = arrival->mail;
+    notice.message.sender = arrival->sender ? arrival->sender->to_string() : "";
+    notice.message.envelope_id = arrival->parameters.envid.value_or("");
+    notice.message.return_headers_only = true;
+    notice.message.accepted_at = services->clock->wall();
+    notice.original = arrival->parsed.header;
+    for (std::size_t i = 0; i < failures->size(); ++i) {
+        const std::optional<smtp::Reply>& failure = (*failures)[i];
+        const smtp::Notify& wanted = arrival->recipients[i].envelope.parameters.notify;
+        if (!failure || (wanted.is_stated && !wanted.failure)) {
+            continue;
+        }
+        mail::DsnRecipient recipient;
+        recipient.final_recipient = arrival->recipients[i].envelope.address;
+        recipient.action = mail::DsnAction::Failed;
+        recipient.status = failure->enhanced.value_or(mail::EnhancedStatus{5, 0, 0});
+        recipient.status.status_class = 5;
+        recipient.reason = failure->text;
+        notice.recipients.push_back(std::move(recipient));
+    }
+    if (notice.recipients.empty()) {
+        co_return Result<>();
+    }
+    co_return co_await add_notice(services, plan, std::move(notice));
+}
+
+void log_accepted(const Arrival& arrival, const Placement& placement) {
+    count(Metric::SmtpMessagesAccepted);
+    count(Metric::LocalDeliveries, static_cast<std::int64_t>(placement.local_count));
+    log::info("smtp.accepted", {{"id", arrival.mail},
+                                {"from", arrival.sender ? arrival.sender->to_string() : ""},
+                                {"size", arrival.body.size},
+                                {"recipients", static_cast<std::uint64_t>(arrival.recipients.size())},
+                                {"local", static_cast<std::uint64_t>(placement.local_count)},
+                                {"queued", static_cast<std::uint64_t>(placement.remote_count)},
+                                {"peer", arrival.origin.peer},
+                                {"user", arrival.origin.submitter_name}});
+}
+
+smtp::Reply accepted_reply(const Arrival& arrival, const Placement& placement) {
+    const char* how = placement.remote_count > 0 ? "Ok: queued as " : "Ok: delivered as ";
+    return smtp::make_reply(250, {2, 0, 0}, how + to_string(arrival.mail));
+}
+
+}  // namespace
+
+smtp::Reply summary_reply(const std::vector<smtp::Reply>& replies) {
+    const auto good = std::find_if(replies.begin(), replies.end(),
+                                   [](const smtp::Reply& reply) { return reply.is_positive(); });
+    return good != replies.end() ? *good : replies.front();
+}
+
+net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival arrival) {
+    const std::size_t total = arrival.recipients.size();
+    if (std::optional<smtp::Reply> refusal = content_refusal(arrival)) {
+        co_return std::vector<smtp::Reply>(total, *refusal);
+    }
+    std::vector<std::optional<smtp::Reply>> failures(total);
+    std::vector<bool> is_left_out(total, false);
+    for (std::size_t i = 0; i < total; ++i) {
+        if (is_looping(arrival, arrival.recipients[i])) {
+            failures[i] = smtp::make_reply(554, {5, 4, 6}, "Mail forwarding loop");
+            is_left_out[i] = true;
+        }
+    }
+    const SettingsPtr settings = services->settings();
+    // Each turn leaves out one more recipient, or plans again because the store moved on.
+    const std::size_t turns = total + limits::commit_replans_max;
+    for (std::size_t turn = 0; turn < turns; ++turn) {
+        const bool is_any_left =
+            std::find(is_left_out.begin(), is_left_out.end(), false) != is_left_out.end();
+        if (!is_any_left) {
+            break;
+        }
+        Placement placement = place(*settings, arrival, services->clock->wall(), is_left_out);
+        const bool is_mixed =
+            std::find(is_left_out.begin(), is_left_out.end(), true) != is_left_out.end();
+        if (is_mixed && !arrival.is_lmtp) {
+            const Result<> reported =
+                co_await report_failures(services, &arrival, &failures, &placement.plan);
+            if (!reported) {
+                co_return std::vector<smtp::Reply>(total, failure_reply(reported.error()));
+            }
+        }
+        store::CommitResult result = co_await commit(services->store, std::move(placement.plan));
+        if (result) {
+            log_accepted(arrival, placement);
+            std::vector<smtp::Reply> replies;
+            for (std::size_t i = 0; i < total; ++i) {
+                replies.push_back(arrival.is_lmtp && failures[i] ? *failures[i]
+                                                                 : accepted_reply(arrival, placement));
+            }
+            co_return replies;
+        }
+        const store::PlanFailure& failure = result.error();
+        const std::size_t step = failure.step;
+        const std::size_t guilty = step < placement.recipient_of_step.size()
+                                       ? placement.recipient_of_step[step]
+                                       : kNoRecipient;
+        if (failure.error.code == ErrorCode::Stale) {
+            count(Metric::CommitReplans);
+            continue;
+        }
+        const bool is_recipients_own = failure.error.code == ErrorCode::OverQuota ||
+                                       failure.error.code == ErrorCode::NotFound;
+        if (guilty == kNoRecipient || !is_recipients_own) {
+            log::error("smtp.commit_failed", {{"id", arrival.mail}, {"error", failure.error.text}});
+            co_return std::vector<smtp::Reply>(total, failure_reply(failure.error));
+        }
+        failures[guilty] = failure_reply(failure.error);
+        is_left_out[guilty] = true;
+    }
+    std::vector<smtp::Reply> replies;
+    for (std::size_t i = 0; i < total; ++i) {
+        replies.push_back(failures[i].value_or(
+            smtp::make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later")));
+    }
+    count(Metric::SmtpMessagesRefused);
+    co_return replies;
+}
+
+}  // namespace godwit::flow

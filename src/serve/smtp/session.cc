@@ -1,0 +1,465 @@
+#include "serve/smtp/session.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "flow/inbound/intake.h"
+#include "flow/inbound/receive.h"
+#include "flow/inbound/recipient.h"
+#include "flow/inbound/sender.h"
+#include "flow/roll_call.h"
+#include "serve/login/login.h"
+#include "store/store.h"
+#include "wire/smtp/server.h"
+
+namespace godwit::serve {
+
+namespace {
+
+using smtp::make_reply;
+
+// As much as one read takes at once; lives only while there is something to read.
+constexpr std::size_t kReadSize = 32 * 1024;
+
+bool is_submission(flow::Protocol protocol) {
+    return protocol == flow::Protocol::Submission || protocol == flow::Protocol::Submissions;
+}
+
+smtp::Service service_of(flow::Protocol protocol) {
+    if (protocol == flow::Protocol::Lmtp) {
+        return smtp::Service::Lmtp;
+    }
+    return is_submission(protocol) ? smtp::Service::Submission : smtp::Service::Mx;
+}
+
+class Session {
+public:
+    explicit Session(Connection connection)
+        : services_(connection.services),
+          listener_(std::move(connection.listener)),
+          tls_(connection.tls),
+          permit_(std::move(connection.permit)),
+          stream_(std::move(connection.stream)),
+          attendance_(services_->roll_call, stream_.get()) {}
+
+    net::Task<void> run();
+
+private:
+    smtp::ServerOptions options() const;
+    net::Task<Result<>> converse();
+    net::Task<Result<>> read_more();
+    net::Task<Result<>> flush();
+    net::Task<Result<>> handle_events();
+    net::Task<Result<>> on(smtp::event::MailFrom event);
+    net::Task<Result<>> on(smtp::event::RcptTo event);
+    net::Task<Result<>> on(smtp::event::DataStart event);
+    net::Task<Result<>> on(smtp::event::BodyBytes event);
+    net::Task<Result<>> on(smtp::event::EndOfMail event);
+    net::Task<Result<>> on(smtp::event::TransactionDropped event);
+    net::Task<Result<>> on(smtp::event::StartTls event);
+    net::Task<Result<>> on(smtp::event::AuthPassword event);
+    net::Task<Result<>> on(smtp::event::AuthScramLookup event);
+    net::Task<Result<>> on(smtp::event::AuthProved event);
+    net::Task<Result<>> on(smtp::event::AuthFailed event);
+    net::Task<Result<>> on(smtp::event::Hello event);
+    net::Task<Result<>> on(smtp::event::Close event);
+    net::Task<std::vector<smtp::Reply>> take_mail(smtp::event::EndOfMail* event);
+    void settle_login(const LoginOutcome& outcome);
+    sasl::ChannelBindings bindings() const;
+    flow::Origin origin(const smtp::Transaction& transaction) const;
+    void set_deadline();
+    void forget_mail();
+    [[nodiscard]] bool is_local_door() const { return stream_->peer().is_unix(); }
+    [[nodiscard]] bool may_relay() const {
+        return login_.has_value() || (is_submission(listener_.protocol) && is_local_door());
+    }
+
+    flow::Services* services_;
+    flow::ListenerSettings listener_;
+    const net::TlsServerContext* tls_;
+    flow::ConnectionPermit permit_;
+    std::unique_ptr<net::Stream> stream_;
+    flow::Attendance attendance_;
+    std::optional<smtp::ServerEngine> engine_;
+    std::optional<LoggedIn> login_;
+    bool is_done_ = false;
+    // The open transaction, beside the engine's: what the directory said, and the body so far.
+    std::vector<store::Recipient> resolved_;
+    std::optional<MailId> mail_;
+    std::optional<flow::Intake> intake_;
+    std::optional<smtp::Reply> body_failure_;
+};
+
+smtp::ServerOptions Session::options() const {
+    const flow::SettingsPtr settings = services_->settings();
+    smtp::ServerOptions options;
+    options.service = service_of(listener_.protocol);
+    options.hostname = settings->hostname;
+    options.message_size_max = settings->limits.message_size;
+    options.recipients_max = is_submission(listener_.protocol) || options.service == smtp::Service::Lmtp
+                                 ? settings->limits.recipients_authenticated
+                                 : settings->limits.recipients;
+    options.recipients_authenticated_max = settings->limits.recipients_authenticated;
+    options.tls_active = stream_->tls() != nullptr;
+    options.tls_available = tls_ != nullptr && !options.tls_active && !is_local_door();
+    if (is_submission(listener_.protocol) && !is_local_door()) {
+        options.auth_available = true;
+        options.auth_required = true;
+        options.allow_plaintext_auth =
+            settings->allow_plaintext_login && stream_->peer().is_loopback();
+        options.tls_required = tls_ != nullptr && !options.allow_plaintext_auth;
+    }
+    options.bindings = bindings();
+    options.nonce_seed = services_->random->bytes(32);
+    options.scram_decoy_secret = services_->decoy_secret;
+    options.bare_newlines = listener_.reject_bare_newline ? smtp::BareNewlines::Reject
+                                                          : smtp::BareNewlines::Repair;
+    return options;
+}
+
+sasl::ChannelBindings Session::bindings() const {
+    sasl::ChannelBindings bindings;
+    if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
+        bindings.tls_exporter =
+            tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
+        bindings.tls_server_end_point =
+            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
+    }
+    return bindings;
+}
+
+void Session::set_deadline() {
+    const std::chrono::seconds patience = engine_->is_receiving_data()
+                                              ? limits::smtp_data_timeout
+                                              : services_->settings()->limits.command_timeout;
+    stream_->set_deadline(stream_->shard().now() + patience);
+}
+
+net::Task<void> Session::run() {
+    if (permit_) {
+        const flow::Protocol protocol = listener_.protocol;
+        if (protocol == flow::Protocol::Submissions && tls_ != nullptr) {
+            stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
+            const Result<> secured = co_await stream_->start_tls_server(tls_);
+            if (!secured) {
+                log::info("smtp.tls_failed", {{"peer", stream_->peer().to_string()},
+                                              {"error", secured.error().text}});
+                co_return;
+            }
+        }
+    }
+    engine_.emplace(options());
+    if (permit_) {
+        // Whoever speaks before the greeting is no mail server (A9, T6).
+        if (const Result<bool> early = stream_->has_input(); early && *early && stream_->tls() == nullptr) {
+            std::array<char, 512> bytes;
+            stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(1));
+            const Result<std::size_t> got = co_await stream_->read_some(bytes);
+            engine_->feed(got && *got > 0 ? std::string_view(bytes.data(), *got) : " ");
+        } else {
+            engine_->greet();
+        }
+    } else {
+        engine_->refuse(make_reply(421, {4, 7, 0}, "Too many connections, try again later"));
+    }
+    const Result<> ended = co_await converse();
+    if (!ended && ended.error().code != ErrorCode::Closed) {
+        log::debug("smtp.connection_lost", {{"peer", stream_->peer().to_string()},
+                                            {"error", ended.error().text}});
+    }
+    if (ended) {
+        stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(5));
+        co_await stream_->close();
+    }
+}
+
+net::Task<Result<>> Session::flush() {
+    const std::string output = engine_->take_output();
+    if (!output.empty()) {
+        set_deadline();
+        CO_TRY(co_await stream_->write_all(output));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::converse() {
+    while (!is_done_) {
+        if (attendance_.is_closing()) {
+            engine_->begin_shutdown();
+        }
+        CO_TRY(co_await handle_events());
+        CO_TRY(co_await flush());
+        if (is_done_) {
+            break;
+        }
+        if (engine_->wants_input()) {
+            CO_TRY(co_await read_more());
+        }
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::read_more() {
+    set_deadline();
+    const Result<net::Readiness> ready = co_await stream_->wait_readable();
+    if (!ready) {
+        if (ready.error().code == ErrorCode::Timeout) {
+            // The stream is dead by its own rule; the engine drops what is open.
+            engine_->on_timeout();
+        } else {
+            engine_->on_disconnect();
+        }
+        CO_TRY(co_await handle_events());
+        co_return std::unexpected(ready.error());
+    }
+    if (*ready == net::Readiness::Interrupted) {
+        co_return Result<>();
+    }
+    std::string buffer(kReadSize, '\0');
+    const Result<std::size_t> got = co_await stream_->read_some(buffer);
+    if (!got || *got == 0) {
+        engine_->on_disconnect();
+        CO_TRY(co_await handle_events());
+        co_return got ? Result<>(peer_error(ErrorCode::Closed, "the client went away"))
+                      : Result<>(std::unexpected(got.error()));
+    }
+    engine_->feed(std::string_view(buffer).substr(0, *got));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::handle_events() {
+    for (;;) {
+        std::optional<smtp::event::Event> event = engine_->next_event();
+        if (!event || is_done_) {
+            co_return Result<>();
+        }
+        // One event at a time, in order; each is finished before the next is asked for.
+        Result<> handled;
+        switch (event->index()) {
+            case 0: handled = co_await on(std::get<0>(std::move(*event))); break;
+            case 1: handled = co_await on(std::get<1>(std::move(*event))); break;
+            case 2: handled = co_await on(std::get<2>(std::move(*event))); break;
+            case 3: handled = co_await on(std::get<3>(std::move(*event))); break;
+            case 4: handled = co_await on(std::get<4>(std::move(*event))); break;
+            case 5: handled = co_await on(std::get<5>(std::move(*event))); break;
+            case 6: handled = co_await on(std::get<6>(std::move(*event))); break;
+            case 7: handled = co_await on(std::get<7>(std::move(*event))); break;
+            case 8: handled = co_await on(std::get<8>(std::move(*event))); break;
+            case 9: handled = co_await on(std::get<9>(std::move(*event))); break;
+            case 10: handled = co_await on(std::get<10>(std::move(*event))); break;
+            case 11: handled = co_await on(std::get<11>(std::move(*event))); break;
+            default: handled = co_await on(std::get<12>(std::move(*event))); break;
+        }
+        static_assert(std::variant_size_v<smtp::event::Event> == 13, "each event has its case");
+        CO_TRY(std::move(handled));
+    }
+}
+
+net::Task<Result<>> Session::on(smtp::event::Hello event) {
+    log::debug("smtp.hello", {{"peer", stream_->peer().to_string()}, {"name", event.name}});
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
+    forget_mail();
+    std::optional<AccountId> submitter;
+    if (login_) {
+        submitter = login_->account;
+    }
+    engine_->answer(
+        co_await flow::check_sender(services_, std::move(event.sender), submitter));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
+    flow::RecipientAnswer answer =
+        co_await flow::check_recipient(services_, std::move(event.recipient), may_relay());
+    if (answer.reply.is_positive()) {
+        resolved_.push_back(std::move(answer.resolved));
+    }
+    engine_->answer(std::move(answer.reply));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::DataStart) {
+    mail_ = services_->store->next_mail_id();
+    intake_.emplace(services_, *mail_,
+                    is_submission(listener_.protocol) ? flow::IntakeMode::Submission
+                                                      : flow::IntakeMode::Verbatim);
+    body_failure_.reset();
+    engine_->answer(smtp::Reply{354, std::nullopt, "End data with <CR><LF>.<CR><LF>"});
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::BodyBytes event) {
+    if (body_failure_ || !intake_) {
+        co_return Result<>();
+    }
+    const Result<> stored = co_await intake_->append(std::move(event.bytes));
+    if (!stored) {
+        // The rest is read to its end and refused there: the client is in the middle of sending.
+        body_failure_ = stored.error().code == ErrorCode::DiskFull
+                            ? make_reply(452, {4, 3, 1}, "Disk is full, try again later")
+                            : make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later");
+        log::error("smtp.body_failed", {{"error", stored.error().text}});
+        intake_.reset();
+    }
+    co_return Result<>();
+}
+
+flow::Origin Session::origin(const smtp::Transaction& transaction) const {
+    flow::Origin origin;
+    const net::Endpoint& peer = stream_->peer();
+    origin.received.helo = engine_->hello_name();
+    origin.received.client_address = peer.is_unix() ? "" : peer.address().to_string();
+    const std::string with = engine_->protocol_name(transaction.parameters.smtputf8);
+    origin.received.with.lmtp = listener_.protocol == flow::Protocol::Lmtp;
+    origin.received.with.extended = with != "SMTP";
+    origin.received.with.tls = engine_->is_tls();
+    origin.received.with.authenticated = login_.has_value();
+    origin.received.with.smtputf8 = transaction.parameters.smtputf8;
+    if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
+        origin.received.tls = tls->version() + " " + tls->cipher();
+    }
+    origin.peer = peer.is_unix() ? "local" : peer.to_string();
+    if (const auto credentials = stream_->credentials(); credentials) {
+        origin.peer += " uid=" + std::to_string(credentials->user_id);
+    }
+    if (login_) {
+        origin.submitter = login_->account;
+        origin.submitter_name = login_->name;
+    }
+    return origin;
+}
+
+net::Task<std::vector<smtp::Reply>> Session::take_mail(smtp::event::EndOfMail* event) {
+    const std::size_t total = event->transaction.recipients.size();
+    const auto all = [total](smtp::Reply reply) {
+        return std::vector<smtp::Reply>(total, std::move(reply));
+    };
+    if (body_failure_) {
+        co_return all(*body_failure_);
+    }
+    check(intake_.has_value() && mail_.has_value(), "content came between DataStart and EndOfMail");
+    Result<flow::Taken> taken = co_await intake_->finish();
+    if (!taken) {
+        log::error("smtp.body_failed", {{"error", taken.error().text}});
+        co_return all(taken.error().code == ErrorCode::DiskFull
+                          ? make_reply(452, {4, 3, 1}, "Disk is full, try again later")
+                          : make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later"));
+    }
+    if (taken->refusal) {
+        co_return all(*taken->refusal);
+    }
+    if (login_ && !taken->authors.empty()) {
+        std::optional<smtp::Reply> refusal = co_await flow::check_ownership(
+            services_, login_->account, std::move(taken->authors));
+        if (refusal) {
+            co_return all(std::move(*refusal));
+        }
+    }
+    flow::Arrival arrival;
+    arrival.mail = *mail_;
+    arrival.origin = origin(event->transaction);
+    arrival.sender = std::move(event->transaction.sender);
+    arrival.parameters = std::move(event->transaction.parameters);
+    check(resolved_.size() == total, "one look-up for each accepted recipient");
+    for (std::size_t i = 0; i < total; ++i) {
+        arrival.recipients.push_back(
+            {std::move(event->transaction.recipients[i]), std::move(resolved_[i])});
+    }
+    arrival.body = std::move(taken->body);
+    arrival.parsed = std::move(taken->parsed);
+    arrival.is_lmtp = listener_.protocol == flow::Protocol::Lmtp;
+    co_return co_await flow::receive(services_, std::move(arrival));
+}
+
+net::Task<Result<>> Session::on(smtp::event::EndOfMail event) {
+    // What was answered before goes out while the commit is under way.
+    CO_TRY(co_await flush());
+    std::vector<smtp::Reply> replies = co_await take_mail(&event);
+    if (listener_.protocol == flow::Protocol::Lmtp) {
+        engine_->answer_each(std::move(replies));
+    } else {
+        engine_->answer(flow::summary_reply(replies));
+    }
+    forget_mail();
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::TransactionDropped) {
+    forget_mail();
+    co_return Result<>();
+}
+
+void Session::forget_mail() {
+    resolved_.clear();
+    mail_.reset();
+    intake_.reset();
+    body_failure_.reset();
+}
+
+net::Task<Result<>> Session::on(smtp::event::StartTls) {
+    CO_TRY(co_await flush());
+    stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
+    CO_TRY(co_await stream_->start_tls_server(tls_));
+    login_.reset();
+    engine_->tls_started(bindings());
+    co_return Result<>();
+}
+
+void Session::settle_login(const LoginOutcome& outcome) {
+    login_ = outcome.who;
+    engine_->answer_auth(outcome.verdict);
+}
+
+net::Task<Result<>> Session::on(smtp::event::AuthPassword event) {
+    CO_TRY(co_await flush());
+    settle_login(co_await verify_password(services_, std::move(event.authzid), std::move(event.authcid),
+                                          std::move(event.password), stream_->peer()));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
+    Result<std::optional<sasl::ScramKeys>> keys =
+        co_await find_scram_keys(services_, std::move(event.authcid), stream_->peer());
+    if (keys) {
+        engine_->answer_scram(std::move(*keys));
+    } else {
+        engine_->answer_scram_unavailable();
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::AuthProved event) {
+    settle_login(co_await admit_proved(services_, std::move(event.authzid), std::move(event.authcid),
+                                       stream_->peer()));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::AuthFailed event) {
+    login_.reset();
+    log::info("smtp.auth_failed", {{"peer", stream_->peer().to_string()},
+                                   {"user", event.authcid},
+                                   {"reason", event.reason}});
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::Close event) {
+    forget_mail();
+    is_done_ = true;
+    log::debug("smtp.closed", {{"peer", stream_->peer().to_string()}, {"detail", event.detail}});
+    co_return Result<>();
+}
+
+}  // namespace
+
+net::Task<void> serve_smtp(Connection connection) {
+    Session session(std::move(connection));
+    co_await session.run();
+}
+
+}  // namespace godwit::serve
