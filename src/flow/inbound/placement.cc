@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "mail/message/summary.h"
+#include "store/mailbox/mailbox.h"
 
 namespace godwit::flow {
 
