@@ -1,5 +1,6 @@
 // What the administrator decided, as plain values: read by the work and the desks, filled by
-// app/config (TOML, command line, defaults). Every field has a key in app/config_keys.
+// app/config (TOML, command line, defaults). Every field has a key in app/config_keys but the last two
+// of Settings, which only `godwit dev` sets: no public listener takes passwords in the clear (T36).
 // Immutable once made; a reload makes a new one and swaps the shared_ptr.
 #pragma once
 
@@ -84,7 +85,7 @@ struct StorageSettings {
 struct Settings {
     std::string hostname;         ///< EHLO name, Received by, certificate: "mx.example.org".
     std::string default_domain;   ///< Completes bare login names and postmaster.
-    std::string data_folder;
+    std::string data_folder = "/var/lib/godwit";
     std::vector<ListenerSettings> listeners;
     std::vector<RouteSettings> routes;   ///< First match wins: exact, then "*.x", then "*".
     std::vector<CertificateSettings> certificates;
@@ -96,10 +97,10 @@ struct Settings {
     Argon2Cost argon2;
     std::uint32_t shards = 0;     ///< Threads; 0 = one a core.
     std::uint32_t trace_keep_days = 30;
+    std::string log_level = "info";
     bool is_development = false;
     /// Development on loopback only: LOGIN and AUTH without TLS.
     bool allow_plaintext_login = false;
-    std::string log_level = "info";
 };
 using SettingsPtr = std::shared_ptr<const Settings>;
 
