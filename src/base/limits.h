@@ -37,8 +37,8 @@ inline constexpr std::uint32_t scram_iterations_max = 1'000'000;      // about 2
 inline constexpr std::uint32_t scram_iterations_default = 10'000;     // for new passwords; RFC 7677 4 weighs it
 inline constexpr std::size_t message_size_max = 50 * 1024 * 1024;     // SIZE; config: limits.message_size
 inline constexpr std::size_t domain_size_max = 255;                   // RFC 5321 4.5.3.1.2
-inline constexpr std::size_t local_part_size_max = 64;                // RFC 5321 4.5.3.1.1
-inline constexpr std::size_t address_size_max = 254 + 66;             // RFC 5321 4.5.3.1.3 path, with room for quoting
+inline constexpr std::size_t local_part_size_max = 255;               // RFC 5321 4.5.3.1.1 asks for 64; VERP and SRS senders pass it
+inline constexpr std::size_t address_size_max = 2 * 255 + 3 + 255;    // local part fully quoted, @, domain; RFC 5321 4.5.3.1.3 asks for 256
 
 // Timeouts of our servers. RFC 5321 4.5.3.2.7: at least 5 minutes.
 inline constexpr seconds smtp_command_timeout = minutes(5);

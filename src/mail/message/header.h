@@ -44,6 +44,38 @@ struct HeaderIndex {
     [[nodiscard]] std::optional<std::string> value(std::string_view block, std::string_view name) const;
 };
 
+/// Takes a header line by line and keeps where the fields are. The streaming parser and split_header
+/// both stand on it, so that they cannot disagree.
+class HeaderSplitter {
+public:
+    enum class Verdict : std::uint8_t {
+        More,   ///< The line belongs to the header.
+        Blank,  ///< The line is the blank line: the header ends behind it.
+        Body,   ///< The line is no header line: the header ended before it.
+    };
+    /// `block_size_max` bounds what is indexed: a line that ends past it, and all after it, are header
+    /// lines that are not indexed, until a blank line comes.
+    explicit HeaderSplitter(std::size_t block_size_max) : block_size_max_(block_size_max) {}
+
+    /// The next line with its line end (the last may lack one).
+    Verdict line(std::string_view line);
+    /// A line longer than block_size_max, of which only the length is known.
+    void long_line() { overflow_ = true; }
+    /// A line that ends past the bound came: lines are no longer indexed (nor need they be kept).
+    [[nodiscard]] bool is_overflowing() const { return overflow_; }
+    /// Ends it; `separated`: a blank line was seen. `size` of the index is left for the caller.
+    [[nodiscard]] HeaderIndex finish(bool separated) &&;
+
+private:
+    Verdict field_line(std::string_view line);
+    HeaderIndex index_;
+    std::size_t block_size_max_;
+    std::size_t offset_ = 0;   ///< Of the next line in the block.
+    bool overflow_ = false;
+    bool open_field_ = false;  ///< A continuation would belong to the last field kept.
+    bool seen_field_ = false;  ///< A continuation is allowed.
+};
+
 /// Splits the header at the front of `bytes` (a whole message or a header block). Linear. Blocks
 /// longer than limits::header_block_size_max are indexed up to there, `truncated`.
 HeaderIndex split_header(std::string_view bytes);

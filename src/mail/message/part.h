@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +19,9 @@ inline constexpr std::uint32_t kNoParent = std::numeric_limits<std::uint32_t>::m
 
 struct Part {
     enum class Kind : std::uint8_t {
-        Leaf,       ///< Anything without parts; also a multipart or message that could not be opened.
+        /// Anything without parts; also a multipart or message that could not be opened (no boundary,
+        /// no part found, limits): BODYSTRUCTURE shows such a one as application/octet-stream.
+        Leaf,
         Multipart,  ///< Has at least one child.
         Message,    ///< message/rfc822 or message/global: exactly one child, and an envelope.
     };
@@ -43,7 +44,7 @@ struct Part {
     std::vector<Parameter> disposition_parameters;
     std::vector<std::string> languages;
     std::string location;
-    std::unique_ptr<Envelope> envelope;  ///< Kind Message only: of the message inside.
+    std::optional<Envelope> envelope;  ///< Kind Message only: of the message inside.
 
     [[nodiscard]] std::uint64_t header_size() const { return body_offset - header_offset; }
     [[nodiscard]] bool is(std::string_view wanted_type, std::string_view wanted_subtype) const {
@@ -51,7 +52,7 @@ struct Part {
     }
     /// The name a download would have, UTF-8, decoded: filename, else name. nullopt if none.
     [[nodiscard]] std::optional<std::string> file_name() const;
-    bool operator==(const Part& other) const;
+    bool operator==(const Part&) const = default;
 };
 
 /// The tree; element 0 is the message itself. Never empty once parsed.
