@@ -125,6 +125,7 @@ inline constexpr std::size_t blob_inline_size_max = 4 * 1024;         // STORE.m
 inline constexpr std::size_t blob_segment_size_max = 128 * 1024 * 1024;
 inline constexpr std::size_t blob_own_file_size_min = 1024 * 1024;    // larger ones keep the file they arrived in
 inline constexpr std::size_t blob_frame_size = 64 * 1024;             // one checksum each, for reading ranges
+inline constexpr std::size_t blob_size_max = 1024 * 1024 * 1024;      // of one stored body, whatever limits.message_size says
 inline constexpr std::size_t blob_open_files_max = 64;                // descriptors kept for reading
 inline constexpr std::size_t segment_dead_share_max = 50;             // per cent dead before a segment is copied out
 inline constexpr seconds segment_unlink_grace = minutes(10);          // readers that looked a body up finish first

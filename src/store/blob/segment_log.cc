@@ -1,0 +1,249 @@
+#include "store/blob/segment_log.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace godwit::store {
+namespace {
+
+std::unexpected<Error> lost(std::string text) {
+    return internal_error(ErrorCode::Corrupt, "the disk lost what it had promised: " + text);
+}
+
+Result<std::unordered_map<std::uint32_t, SegmentRow>> load_rows(const Kv& kv) {
+    std::unordered_map<std::uint32_t, SegmentRow> rows;
+    const auto snapshot = kv.snapshot();
+    const std::string prefix = segment_prefix();
+    const auto cursor = snapshot->cursor(ReadTier::Disk);
+    for (cursor->seek(prefix); cursor->is_valid() && cursor->key().starts_with(prefix);
+         cursor->next()) {
+        const auto segment = parse_segment_key(cursor->key());
+        if (!segment) {
+            return internal_error(ErrorCode::Corrupt, "segment row with a strange key");
+        }
+        rows[*segment] = TRY(decode_segment_row(cursor->value()));
+    }
+    TRY(cursor->status());
+    return rows;
+}
+
+}  // namespace
+
+Result<> SegmentLog::recover(const Kv& kv, CommitSeq durable) {
+    TRY(files_->files().make_folder(files_->folder()));
+    auto rows = TRY(load_rows(kv));
+    std::set<std::uint32_t> found;
+    bool is_any_removed = false;
+    for (const std::string& name : TRY(files_->files().list(files_->folder()))) {
+        const auto segment = SegmentFiles::parse_name(name);
+        if (!segment) {
+            continue;
+        }
+        files_->note(*segment);
+        found.insert(*segment);
+        const auto row = rows.find(*segment);
+        TRY(check_tail(*segment, row == rows.end() ? 0 : row->second.end, durable));
+        if (row == rows.end()) {
+            TRY(files_->remove(*segment));
+            is_any_removed = true;
+        }
+    }
+    for (const auto& [segment, row] : rows) {
+        files_->note(segment);
+        if (!found.contains(segment) && row.live_bodies != 0) {
+            return lost(files_->path(segment) + " is not there");
+        }
+    }
+    if (is_any_removed) {
+        TRY(files_->files().sync_folder(files_->folder()));
+    }
+    const std::scoped_lock lock(mutex_);
+    rows_ = std::move(rows);
+    return {};
+}
+
+// Records behind the last committed one were written by a group that the keys do not know. That is
+// what a crash leaves, unless a record says that later commits were durable.
+Result<> SegmentLog::check_tail(std::uint32_t segment, std::uint64_t from, CommitSeq durable) {
+    const auto file = TRY(files_->files().open(files_->path(segment), OpenMode::Read));
+    const std::uint64_t size = TRY(file->size());
+    if (size < from) {
+        return lost(files_->path(segment) + " has " + std::to_string(size) + " octets of " +
+                    std::to_string(from));
+    }
+    CommitSeq seen;
+    TRY(walk_records(*file, std::max<std::uint64_t>(from, segment_header_size),
+                     [&](std::uint64_t /*offset*/, const RecordHeader& header) {
+                         seen = std::max(seen, header.durable);
+                         return true;
+                     }));
+    if (seen > durable) {
+        return lost("the keys end at commit " + std::to_string(durable.value()) + ", " +
+                    files_->path(segment) + " knows " + std::to_string(seen.value()));
+    }
+    return {};
+}
+
+Result<> SegmentLog::open_next(CommitSeq durable) {
+    TRY(flush());
+    const std::uint32_t segment = files_->next_shared();
+    file_ = TRY(files_->files().open(files_->path(segment), OpenMode::Create));
+    const std::string header = encode(SegmentHeader{.number = segment, .durable = durable});
+    const std::string_view view = header;
+    TRY(file_->write_at(0, {&view, 1}));
+    flush_from_ = end_ = segment_header_size;
+    is_folder_dirty_ = true;
+    const std::scoped_lock lock(mutex_);
+    open_ = segment;
+    return {};
+}
+
+Result<SegmentPlace> SegmentLog::append(const BlobId& id, std::string body, CommitSeq durable) {
+    const std::uint64_t size = record_size(body.size());
+    if (file_ == nullptr || end_ + size > limits::blob_segment_size_max) {
+        TRY(open_next(durable));
+    }
+    const SegmentPlace place{open_, end_};
+    const RecordHeader header{.size = body.size(), .durable = durable, .id = id};
+    end_ += size;
+    count(Metric::BlobBytesWritten, static_cast<std::int64_t>(size));
+    const std::scoped_lock lock(mutex_);
+    SegmentRow& row = rows_[open_];
+    row.end = end_;
+    row.live_bytes += body.size();
+    ++row.live_bodies;
+    touched_.insert(open_);
+    // The pieces look into the body: both stay where they are until the flush.
+    auto pending = std::make_unique<Pending>(Pending{std::move(body), RecordPieces(header, {})});
+    pending->pieces = RecordPieces(header, pending->body);
+    pending_.push_back(std::move(pending));
+    return place;
+}
+
+void SegmentLog::adopt(SegmentPlace place, std::uint64_t body_size) {
+    count(Metric::BlobBytesWritten, static_cast<std::int64_t>(record_size(body_size)));
+    const std::scoped_lock lock(mutex_);
+    rows_[place.segment] = {.end = place.offset + record_size(body_size),
+                            .live_bytes = body_size,
+                            .live_bodies = 1};
+    touched_.insert(place.segment);
+}
+
+void SegmentLog::release(SegmentPlace place, std::uint64_t body_size) {
+    const std::scoped_lock lock(mutex_);
+    SegmentRow& row = rows_[place.segment];
+    check(row.live_bodies > 0 && row.live_bytes >= body_size, "segment counters below zero");
+    row.live_bytes -= body_size;
+    --row.live_bodies;
+    touched_.insert(place.segment);
+}
+
+Result<> SegmentLog::flush() {
+    if (pending_.empty()) {
+        return {};
+    }
+    std::vector<std::string_view> pieces;
+    for (const auto& pending : pending_) {
+        pieces.insert(pieces.end(), pending->pieces.views().begin(), pending->pieces.views().end());
+    }
+    TRY(file_->write_at(flush_from_, pieces));
+    TRY(file_->sync());
+    flush_from_ = end_;
+    pending_.clear();
+    was_synced_ = true;
+    return {};
+}
+
+Result<bool> SegmentLog::sync(Batch& batch) {
+    TRY(flush());
+    if (is_folder_dirty_) {
+        TRY(files_->files().sync_folder(files_->folder()));
+        is_folder_dirty_ = false;
+    }
+    const std::scoped_lock lock(mutex_);
+    for (const std::uint32_t segment : touched_) {
+        batch.put(segment_key(segment), encode(rows_[segment]));
+    }
+    touched_.clear();
+    return std::exchange(was_synced_, false);
+}
+
+void SegmentLog::committed() {
+    if (dropping_.empty()) {
+        return;
+    }
+    const std::scoped_lock lock(mutex_);
+    dropped_.insert(dropped_.end(), dropping_.begin(), dropping_.end());
+    dropping_.clear();
+}
+
+std::vector<std::uint32_t> SegmentLog::take_dead(MonoTime now) {
+    const std::scoped_lock lock(mutex_);
+    std::vector<std::uint32_t> dead;
+    for (const auto& [segment, row] : rows_) {
+        if (row.live_bodies != 0 || segment == open_) {
+            continue;
+        }
+        const auto since = dead_since_.try_emplace(segment, now).first->second;
+        if (now - since >= limits::segment_unlink_grace) {
+            dead.push_back(segment);
+        }
+    }
+    return dead;
+}
+
+void SegmentLog::drop(std::uint32_t segment, Batch& batch) {
+    const std::scoped_lock lock(mutex_);
+    const auto row = rows_.find(segment);
+    if (row == rows_.end() || row->second.live_bodies != 0 || segment == open_) {
+        return;
+    }
+    rows_.erase(row);
+    dead_since_.erase(segment);
+    touched_.erase(segment);
+    dropping_.push_back(segment);
+    batch.erase(segment_key(segment));
+}
+
+Result<> SegmentLog::unlink_dropped() {
+    std::vector<std::uint32_t> dropped;
+    {
+        const std::scoped_lock lock(mutex_);
+        dropped.swap(dropped_);
+    }
+    for (const std::uint32_t segment : dropped) {
+        TRY(files_->remove(segment));
+        log::info("store.segment_removed", {{"file", files_->path(segment)}});
+    }
+    return {};
+}
+
+std::optional<std::uint32_t> SegmentLog::pick_for_compaction(
+    const std::set<std::uint32_t>& except) const {
+    const std::scoped_lock lock(mutex_);
+    std::optional<std::uint32_t> best;
+    std::uint64_t best_share = limits::segment_dead_share_max;
+    for (const auto& [segment, row] : rows_) {
+        if ((segment & own_segment_bit) != 0 || segment == open_ || row.live_bodies == 0 ||
+            row.end == 0 || except.contains(segment)) {
+            continue;
+        }
+        const std::uint64_t share = 100 - std::min<std::uint64_t>(100, row.live_bytes * 100 / row.end);
+        if (share >= best_share) {
+            best = segment;
+            best_share = share;
+        }
+    }
+    return best;
+}
+
+std::uint64_t SegmentLog::committed_end(std::uint32_t segment) const {
+    const std::scoped_lock lock(mutex_);
+    const auto row = rows_.find(segment);
+    return row == rows_.end() ? 0 : row->second.end;
+}
+
+}  // namespace godwit::store
