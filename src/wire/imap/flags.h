@@ -11,12 +11,12 @@
 
 namespace godwit::imap {
 
-/// Bits of FlagSet::system. The store has its own; the session maps between them.
+/// Bits of FlagSet::system; the store's bits have the same values, which the session asserts.
 enum class SystemFlag : std::uint8_t {
-    Answered = 1,
-    Flagged = 2,
-    Deleted = 4,
-    Seen = 8,
+    Seen = 1,
+    Answered = 2,
+    Flagged = 4,
+    Deleted = 8,
     Draft = 16,
 };
 

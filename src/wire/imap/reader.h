@@ -77,7 +77,8 @@ using ReaderEvent = std::variant<NeedMore, Command, Continue, LiteralOffer, Lite
 /// One thread at a time; never waits.
 class CommandReader {
 public:
-    explicit CommandReader(ReaderLimits limits = ReaderLimits::before_login()) : limits_(limits) {}
+    explicit CommandReader(ReaderLimits limits = ReaderLimits::before_login())
+        : limits_(limits), discard_budget_(limits.discard_max) {}
 
     /// Takes over a copy of `bytes`. Feed only after NeedMore, so that what is held stays below one
     /// read of the stream and one command.
@@ -94,7 +95,11 @@ public:
     /// One line at most `size_max` octets long; a longer one is Fatal.
     void expect_line(std::size_t size_max);
 
-    void set_limits(ReaderLimits limits) { limits_ = limits; }
+    /// Between commands only.
+    void set_limits(ReaderLimits limits) {
+        limits_ = limits;
+        discard_budget_ = limits.discard_max;
+    }
     /// Octets have come that no event has told of yet. At STARTTLS that means an injected command:
     /// the connection must be dropped (T11).
     [[nodiscard]] bool has_unread() const { return pos_ < input_.size() || !is_between_commands(); }
@@ -126,7 +131,8 @@ private:
 
     static std::optional<LiteralHeader> literal_header(std::string_view line);
     std::optional<ReaderEvent> read_line();
-    std::optional<ReaderEvent> end_line(std::string_view line_end);
+    std::optional<ReaderEvent> overflow_line(std::string_view piece);
+    std::optional<ReaderEvent> end_line(std::string_view line);
     std::optional<ReaderEvent> begin_literal(const LiteralHeader& header);
     std::optional<ReaderEvent> offer_literal(const LiteralHeader& header);
     std::optional<ReaderEvent> read_literal();

@@ -1,0 +1,140 @@
+#include "wire/imap/fetch.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace godwit::imap {
+
+namespace {
+
+struct PlainItem {
+    std::string_view word;
+    bool FetchAttributes::* member;
+};
+constexpr PlainItem kPlainItems[] = {
+    {"UID", &FetchAttributes::uid},
+    {"FLAGS", &FetchAttributes::flags},
+    {"INTERNALDATE", &FetchAttributes::internal_date},
+    {"RFC822.SIZE", &FetchAttributes::size},
+    {"ENVELOPE", &FetchAttributes::envelope},
+    {"BODYSTRUCTURE", &FetchAttributes::body_structure},
+};
+
+Result<> add_body(FetchAttributes& out, BodyItem item) {
+    if (std::ranges::find(out.bodies, item) != out.bodies.end()) {
+        return {};
+    }
+    if (out.bodies.size() == limits::imap_fetch_items_max) {
+        return peer_error(ErrorCode::LimitExceeded, "Too many body sections in one FETCH");
+    }
+    out.bodies.push_back(std::move(item));
+    return {};
+}
+
+Result<std::optional<Partial>> read_partial(Lexer& lexer) {
+    if (!lexer.take('<')) {
+        return std::optional<Partial>();
+    }
+    Partial out;
+    out.origin = TRY(lexer.number());
+    TRY(lexer.expect('.'));
+    out.count = TRY(lexer.nz_number());
+    TRY(lexer.expect('>'));
+    return std::optional(out);
+}
+
+// BODY, BODY[...] or BODY.PEEK[...]; take_word() stops before "[", which is an atom character.
+Result<bool> read_body(Lexer& lexer, FetchAttributes& out) {
+    const std::size_t start = lexer.offset();
+    const std::string_view word = TRY(lexer.run([](char c) { return is_atom_char(c) && c != '[' && c != '<'; }, "a FETCH item"));
+    Lexer name(word);
+    BodyItem item;
+    item.peek = name.take_word("BODY.PEEK");
+    if (!item.peek && !name.take_word("BODY")) {
+        lexer.rewind(start);
+        return false;
+    }
+    if (lexer.peek() != '[') {
+        if (item.peek) {
+            return lexer.bad("[");
+        }
+        out.body = true;
+        return true;
+    }
+    item.section = TRY(read_section(lexer));
+    item.partial = TRY(read_partial(lexer));
+    TRY(add_body(out, std::move(item)));
+    return true;
+}
+
+Result<> read_item(Lexer& lexer, FetchAttributes& out) {
+    for (const PlainItem& item : kPlainItems) {
+        if (lexer.take_word(item.word)) {
+            out.*item.member = true;
+            return {};
+        }
+    }
+    BodyItem whole;
+    if (lexer.take_word("RFC822")) {
+        whole.name = BodyItemName::Rfc822;
+        return add_body(out, std::move(whole));
+    }
+    if (lexer.take_word("RFC822.HEADER")) {
+        whole.name = BodyItemName::Rfc822Header;
+        whole.section.text = SectionText::Header;
+        whole.peek = true;
+        return add_body(out, std::move(whole));
+    }
+    if (lexer.take_word("RFC822.TEXT")) {
+        whole.name = BodyItemName::Rfc822Text;
+        whole.section.text = SectionText::Text;
+        return add_body(out, std::move(whole));
+    }
+    if (!TRY(read_body(lexer, out))) {
+        return lexer.bad("a FETCH item");
+    }
+    return {};
+}
+
+}  // namespace
+
+bool FetchAttributes::sets_seen() const {
+    return std::ranges::any_of(bodies, [](const BodyItem& item) { return !item.peek; });
+}
+
+Result<FetchAttributes> read_fetch_attributes(Lexer& lexer) {
+    FetchAttributes out;
+    // RFC 3501 6.4.5: a macro stands alone.
+    const bool is_full = lexer.take_word("FULL");
+    const bool is_all = is_full || lexer.take_word("ALL");
+    if (is_all || lexer.take_word("FAST")) {
+        out.flags = out.internal_date = out.size = true;
+        out.envelope = is_all;
+        out.body = is_full;
+        return out;
+    }
+    if (!lexer.take('(')) {
+        TRY(read_item(lexer, out));
+        return out;
+    }
+    for (;;) {
+        TRY(read_item(lexer, out));
+        if (lexer.take(')')) {
+            return out;
+        }
+        TRY(lexer.space());
+    }
+}
+
+Result<FetchArguments> parse_fetch(Lexer& lexer) {
+    TRY(lexer.space());
+    const std::string_view set = TRY(lexer.run([](char c) { return c != ' '; }, "a sequence set"));
+    FetchArguments out{TRY(SequenceSet::parse(set)), {}};
+    TRY(lexer.space());
+    out.attributes = TRY(read_fetch_attributes(lexer));
+    TRY(lexer.end());
+    return out;
+}
+
+}  // namespace godwit::imap
