@@ -49,8 +49,8 @@ struct SearchNode {
     std::uint32_t number = 0;
     std::uint32_t set = 0;  ///< Index into SearchProgram::sets.
     std::chrono::sys_days day{};
-    std::string name;  ///< Header name, as written.
-    std::string text;  ///< Needle or keyword, UTF-8.
+    std::string name = {};  ///< Header name, as written.
+    std::string text = {};  ///< Needle or keyword, UTF-8.
 };
 
 /// A parsed SEARCH. nodes[0] is an And over the keys of the command.
