@@ -143,6 +143,10 @@ inline constexpr std::size_t alias_expansion_max = 1000;              // recipie
 inline constexpr std::size_t alias_depth_max = 10;
 inline constexpr std::size_t password_size_max = 1024;
 inline constexpr std::size_t queue_error_text_size_max = 1024;        // last reply kept per recipient
+inline constexpr std::size_t outbound_hosts_max = 5;                  // F9: MX hosts tried in one attempt
+inline constexpr std::size_t outbound_window_max = 2000;              // due deliveries of one site kept in memory
+inline constexpr std::size_t outbound_batch_max = 256;                // discarded in one commit
+inline constexpr seconds outbound_store_pause = seconds(30);          // after the store refused an outcome
 inline constexpr std::size_t trace_events_max = 64;                   // kept per message
 inline constexpr std::size_t dsn_returned_body_size_max = 50 * 1024;  // G7
 

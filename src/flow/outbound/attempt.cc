@@ -1,0 +1,281 @@
+#include "flow/outbound/attempt.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "flow/commit.h"
+#include "flow/outbound/notice.h"
+#include "flow/outbound/route.h"
+#include "flow/outbound/settle.h"
+#include "flow/read.h"
+
+namespace godwit::flow {
+
+namespace {
+
+struct Loaded {
+    store::QueueMessage message;
+    store::QueueDelivery delivery;
+};
+
+Result<std::optional<Loaded>> load(const store::Snapshot& snapshot, store::ReadTier tier,
+                                   const store::DueDelivery& due) {
+    auto message = TRY(store::read_queue_message(snapshot, tier, due.mail));
+    auto delivery = TRY(store::read_delivery(snapshot, tier, due.mail, due.number));
+    if (!message || !delivery || delivery->is_held) {
+        return std::nullopt;
+    }
+    return Loaded{std::move(*message), std::move(*delivery)};
+}
+
+std::vector<std::size_t> waiting(const store::QueueDelivery& delivery) {
+    std::vector<std::size_t> indices;
+    for (std::size_t i = 0; i < delivery.recipients.size(); ++i) {
+        if (delivery.recipients[i].state == store::RecipientState::Waiting) {
+            indices.push_back(i);
+        }
+    }
+    return indices;
+}
+
+smtp::Outcome outcome_of(smtp::Reply reply) {
+    smtp::Outcome outcome;
+    outcome.kind =
+        reply.is_permanent() ? smtp::OutcomeKind::Permanent : smtp::OutcomeKind::Temporary;
+    outcome.scope = smtp::FaultScope::Host;
+    outcome.reply = std::move(reply);
+    outcome.is_local = true;
+    return outcome;
+}
+
+std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
+                                        const smtp::Outcome& outcome, const std::string& remote) {
+    std::vector<AttemptResult> results;
+    for (const std::size_t index : recipients) {
+        results.push_back({index, outcome, remote, false});
+    }
+    return results;
+}
+
+// Sends over one session; recipients that may do better at another host stay in `open`.
+net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
+                             std::vector<std::size_t>* open, std::vector<AttemptResult>* results) {
+    RemoteMail mail;
+    mail.message = loaded->message;
+    for (const std::size_t index : *open) {
+        mail.recipients.push_back(loaded->delivery.recipients[index]);
+    }
+    std::vector<smtp::Outcome> outcomes = co_await session->send(std::move(mail));
+    std::vector<std::size_t> still_open;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        const bool is_host_fault = outcomes[i].kind != smtp::OutcomeKind::Delivered &&
+                                   outcomes[i].scope == smtp::FaultScope::Host &&
+                                   !outcomes[i].is_ambiguous;
+        if (outcomes[i].is_ambiguous) {
+            // Window W1: lost after the final dot (RFC 1047). Tried again, and counted.
+            count(Metric::PossibleDuplicates);
+        }
+        if (is_host_fault) {
+            still_open.push_back((*open)[i]);
+        }
+        results->push_back({(*open)[i], std::move(outcomes[i]), session->peer_name(), session->peer_has_dsn()});
+    }
+    *open = std::move(still_open);
+}
+
+// A newer result for a recipient replaces what an earlier host said.
+void keep_last(std::vector<AttemptResult>* results) {
+    std::vector<AttemptResult> last;
+    for (AttemptResult& result : *results) {
+        const auto found = std::find_if(last.begin(), last.end(), [&result](const AttemptResult& other) {
+            return other.recipient == result.recipient;
+        });
+        if (found == last.end()) {
+            last.push_back(std::move(result));
+        } else {
+            *found = std::move(result);
+        }
+    }
+    *results = std::move(last);
+}
+
+net::Task<void> try_hops(const Services* services, const Loaded* loaded, std::vector<HopAddress> hops,
+                         KeptSession* kept, std::vector<AttemptResult>* results) {
+    std::vector<std::size_t> open = waiting(loaded->delivery);
+    std::size_t tried = 0;
+    for (HopAddress& hop : hops) {
+        if (open.empty() || tried++ >= limits::outbound_hosts_max) {
+            break;
+        }
+        const bool is_kept = *kept != nullptr && (*kept)->is_ready() && (*kept)->hop() == hop;
+        if (!is_kept) {
+            if (*kept != nullptr) {
+                co_await (*kept)->close();
+                kept->reset();
+            }
+            auto session = co_await RemoteSession::open(services, hop);
+            if (!session) {
+                for (AttemptResult& result : same_for_all(open, session.error(), hop.host)) {
+                    // The greeting's 5xx is still temporary for the message (C3).
+                    if (result.outcome.stage != smtp::Stage::Hello) {
+                        result.outcome.kind = smtp::OutcomeKind::Temporary;
+                    }
+                    results->push_back(std::move(result));
+                }
+                continue;
+            }
+            *kept = std::move(*session);
+        }
+        co_await send_through(kept->get(), loaded, &open, results);
+        if (is_kept && !open.empty() && !(*kept)->is_ready()) {
+            // E16: a kept connection that had died is no attempt of its own; try the host afresh.
+            kept->reset();
+            auto session = co_await RemoteSession::open(services, hop);
+            if (session) {
+                *kept = std::move(*session);
+                co_await send_through(kept->get(), loaded, &open, results);
+            }
+        }
+        if (*kept != nullptr && !(*kept)->is_ready()) {
+            kept->reset();
+        }
+    }
+    keep_last(results);
+}
+
+net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, MailId mail,
+                     std::string reason) {
+    delivery.is_held = true;
+    delivery.held_reason = reason;
+    log::info("queue.held", {{"id", mail}, {"site", delivery.site}, {"reason", reason}});
+    JsonWriter json;
+    json.begin_object().field("site", delivery.site).field("reason", reason).end_object();
+    store::Plan plan;
+    plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}});
+    plan.steps.emplace_back(
+        store::TraceEvent{mail, services->clock->wall(), "held", std::move(json).take()});
+    co_return (co_await commit_all(services->store, std::move(plan))).has_value();
+}
+
+net::Task<bool> settle_durably(const Services* services, Loaded loaded, std::vector<AttemptResult> results) {
+    const WallTime now = services->clock->wall();
+    const store::QueueMessage message = loaded.message;
+    Settlement settlement = settle({.message = std::move(loaded.message),
+                                    .delivery = std::move(loaded.delivery),
+                                    .results = std::move(results),
+                                    .now = now,
+                                    .chance = services->random->u64(),
+                                    .retry = services->settings()->retry});
+    store::Plan plan;
+    plan.steps.emplace_back(store::TraceEvent{message.mail, now, settlement.trace_kind, settlement.trace_detail});
+    if (!settlement.notices.empty()) {
+        Notice notice;
+        notice.message = message;
+        notice.recipients = std::move(settlement.notices);
+        const Result<> added = co_await add_notice(services, &plan, std::move(notice));
+        if (!added) {
+            log::error("queue.notice_failed", {{"id", message.mail}, {"error", added.error().text}});
+            co_return false;
+        }
+    }
+    log::info("queue.attempt", {{"id", message.mail},
+                                {"site", settlement.delivery.site},
+                                {"attempt", settlement.delivery.attempts},
+                                {"delivered", static_cast<std::uint64_t>(settlement.delivered)},
+                                {"failed", static_cast<std::uint64_t>(settlement.failed)},
+                                {"deferred", static_cast<std::uint64_t>(settlement.deferred)}});
+    plan.steps.emplace_back(store::UpdateQueue{message.mail, {settlement.delivery}});
+    const Result<> committed = co_await commit_all(services->store, std::move(plan));
+    if (!committed) {
+        log::error("queue.settle_failed", {{"id", message.mail}, {"error", committed.error().text}});
+        co_return false;
+    }
+    count(Metric::QueueDeliveriesDone, static_cast<std::int64_t>(settlement.delivered));
+    count(Metric::QueueDeliveriesDeferred, settlement.deferred > 0 ? 1 : 0);
+    count(Metric::QueueBounces, static_cast<std::int64_t>(settlement.failed));
+    co_return true;
+}
+
+net::Task<std::expected<std::vector<HopAddress>, MxFailure>> addresses_of(const Services* services,
+                                                                          NextHop hop) {
+    if (const auto* relay = std::get_if<RelayHop>(&hop)) {
+        co_return std::vector<HopAddress>{{.host = relay->host,
+                                           .port = relay->port,
+                                           .is_lmtp = relay->is_lmtp,
+                                           .tls = relay->tls,
+                                           .username = relay->username,
+                                           .password = relay->password,
+                                           .is_configured = true}};
+    }
+    auto hosts = co_await find_mx(services, std::get<MxHop>(hop).domain);
+    if (!hosts) {
+        co_return std::unexpected(std::move(hosts.error()));
+    }
+    std::vector<HopAddress> hops;
+    for (std::string& host : *hosts) {
+        hops.push_back({.host = std::move(host)});
+    }
+    co_return hops;
+}
+
+}  // namespace
+
+net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due, KeptSession* kept) {
+    Result<std::optional<Loaded>> found =
+        co_await read(services, [due](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return load(snapshot, tier, due);
+        });
+    if (!found) {
+        log::error("queue.unreadable", {{"id", due.mail}, {"error", found.error().text}});
+        co_return false;
+    }
+    if (!*found) {
+        co_return true;
+    }
+    Loaded loaded = std::move(**found);
+    NextHop hop = decide_next_hop(*services->settings(), loaded.delivery.site);
+    if (const auto* held = std::get_if<HoldHop>(&hop)) {
+        co_return co_await hold(services, std::move(loaded.delivery), due.mail, held->reason);
+    }
+    if (std::holds_alternative<DiscardHop>(hop)) {
+        std::vector<store::DueDelivery> one = {due};
+        co_return co_await discard_deliveries(services, std::move(one));
+    }
+    std::vector<AttemptResult> results;
+    auto hops = co_await addresses_of(services, std::move(hop));
+    if (!hops) {
+        results = same_for_all(waiting(loaded.delivery), outcome_of(hops.error().reply), "");
+    } else {
+        co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
+    }
+    co_return co_await settle_durably(services, std::move(loaded), std::move(results));
+}
+
+net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due) {
+    const WallTime now = services->clock->wall();
+    store::Plan plan;
+    for (const store::DueDelivery& delivery : due) {
+        store::QueueDelivery done;
+        done.number = delivery.number;
+        done.site = delivery.site;
+        done.is_done = true;
+        plan.steps.emplace_back(store::UpdateQueue{delivery.mail, {std::move(done)}});
+        plan.steps.emplace_back(store::TraceEvent{delivery.mail, now, "discarded",
+                                                  "{\"reason\":\"by the route\"}"});
+    }
+    const Result<> committed = co_await commit_all(services->store, std::move(plan));
+    if (!committed && committed.error().code == ErrorCode::Stale && due.size() > 1) {
+        // One of them was taken away by an operator meanwhile: settle each alone.
+        bool is_settled = true;
+        for (store::DueDelivery& delivery : due) {
+            std::vector<store::DueDelivery> one = {std::move(delivery)};
+            is_settled = co_await discard_deliveries(services, std::move(one)) && is_settled;
+        }
+        co_return is_settled;
+    }
+    co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
+}
+
+}  // namespace godwit::flow

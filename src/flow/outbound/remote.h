@@ -1,0 +1,75 @@
+// One connection to a next hop, carrying several messages: dials, does TLS and AUTH, pumps the pure
+// client engine, streams bodies from the store. Knows nothing of queue or schedule.
+// RFC 5321 4.5.3.2 (time-outs); SMTP-BEHAVIOUR.md C, E; SECURITY.md T12.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "flow/outbound/route.h"
+#include "flow/services.h"
+#include "net/io/stream.h"
+#include "net/io/task.h"
+#include "store/queue/queue.h"
+#include "wire/smtp/client.h"
+
+namespace godwit::flow {
+
+/// Where a connection goes; equal keys may share one.
+struct HopAddress {
+    std::string host;
+    std::uint16_t port = 25;
+    bool is_lmtp = false;
+    RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
+    std::string username;
+    std::string password;
+    bool is_configured = false;  ///< By a route: private addresses are meant; loops are the admin's.
+    bool operator==(const HopAddress&) const = default;
+};
+
+/// What to send: a queued message to some of its recipients.
+struct RemoteMail {
+    store::QueueMessage message;
+    std::vector<store::QueueRecipient> recipients;
+};
+
+/// An open session with a next hop. One task at a time, one shard.
+class RemoteSession {
+public:
+    /// Connects and greets, up to ready. A failure says which host and what it said.
+    static net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> open(
+        const Services* services, HopAddress hop);
+
+    /// One transaction; one outcome per recipient. After an outcome of Host scope the session is dead.
+    net::Task<std::vector<smtp::Outcome>> send(RemoteMail mail);
+    /// Can another message be sent?
+    [[nodiscard]] bool is_ready() const { return is_ready_; }
+    [[nodiscard]] const HopAddress& hop() const { return hop_; }
+    /// "mx.example.com[192.0.2.1]:25", for reports and the trace.
+    [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
+    /// The peer passes on NOTIFY itself (RFC 3461 5.2.1).
+    [[nodiscard]] bool peer_has_dsn() const;
+    /// QUIT, not waiting long for the answer (C13).
+    net::Task<void> close();
+
+private:
+    RemoteSession(const Services* services, HopAddress hop) : services_(services), hop_(std::move(hop)) {}
+    net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
+    net::Task<smtp::client_event::Event> next_event();
+    net::Task<Result<>> flush();
+    net::Task<void> hear();
+    net::Task<void> secure();
+    net::Task<bool> pump_body(const store::QueueMessage* message, std::uint64_t* offset);
+    smtp::OutgoingMail envelope(const RemoteMail& mail) const;
+
+    const Services* services_;
+    HopAddress hop_;
+    std::unique_ptr<net::Stream> stream_;
+    std::optional<smtp::ClientEngine> engine_;
+    std::string peer_name_;
+    bool is_ready_ = false;
+};
+
+}  // namespace godwit::flow

@@ -1,0 +1,40 @@
+// Decides which delivery is tried when and on how many connections: ready queues per site, a bounded
+// window of each in memory, workers that keep their connection while there is work.
+// SMTP-BEHAVIOUR.md M2-M5, M9; STORE.md "Queue". One part per shard; a site lives on one shard.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "flow/services.h"
+#include "net/io/shard.h"
+#include "store/mailbox/change.h"
+
+namespace godwit::flow {
+
+class OutboundScheduler {
+public:
+    /// All must outlive it. Begins nothing.
+    OutboundScheduler(const Services* services, std::vector<net::Shard*> shards);
+    ~OutboundScheduler();
+    OutboundScheduler(const OutboundScheduler&) = delete;
+    OutboundScheduler& operator=(const OutboundScheduler&) = delete;
+
+    /// Finds the sites that have work (one seek a site) and follows the commits. Once, before the
+    /// shards run or from one of them.
+    Result<> start();
+    /// Starts no further attempt; those under way finish or are cancelled with their shard. Any thread.
+    void stop();
+    /// True when no attempt is under way on the shard that runs now.
+    [[nodiscard]] bool is_idle_here() const;
+
+private:
+    class Part;
+    const Services* services_;
+    std::vector<std::unique_ptr<Part>> parts_;
+    store::ChangeBus::Token token_ = 0;
+    bool is_started_ = false;
+};
+
+}  // namespace godwit::flow

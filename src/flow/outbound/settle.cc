@@ -1,0 +1,149 @@
+#include "flow/outbound/settle.h"
+
+#include "base/json.h"
+#include "store/queue/schedule.h"
+
+namespace godwit::flow {
+
+namespace {
+
+bool wants(const store::QueueRecipient& recipient, store::Notify event) {
+    // RFC 3461 4.1: without NOTIFY, failures are reported, and delays may be.
+    if (recipient.notify == 0) {
+        return event == store::Notify::Failure || event == store::Notify::Delay;
+    }
+    return (recipient.notify & static_cast<std::uint8_t>(event)) != 0;
+}
+
+mail::DsnRecipient notice_for(const store::QueueRecipient& recipient, mail::DsnAction action,
+                              const smtp::Outcome& outcome, WallTime now) {
+    mail::DsnRecipient notice;
+    if (auto address = mail::parse_address(recipient.address); address) {
+        notice.final_recipient = std::move(*address);
+    }
+    notice.original_recipient = recipient.original;
+    notice.action = action;
+    notice.status = mail::parse_enhanced_status(recipient.last_status)
+                        .value_or(mail::EnhancedStatus{5, 0, 0});
+    notice.remote_host = recipient.last_remote;
+    if (outcome.is_local) {
+        notice.reason = outcome.reply.text;
+    } else {
+        notice.remote_reply = recipient.last_reply;
+    }
+    notice.last_attempt = unix_seconds(now);
+    return notice;
+}
+
+// Status of a reply; where the peer gave none, one by its class (RFC 3463 3.1: other or undefined).
+mail::EnhancedStatus status_of(const smtp::Reply& reply) {
+    const auto klass = static_cast<std::uint8_t>(reply.code / 100);
+    mail::EnhancedStatus status = reply.enhanced.value_or(mail::EnhancedStatus{klass, 0, 0});
+    // E12: where the codes disagree, the basic one rules.
+    status.status_class = klass == 2 || klass == 4 || klass == 5 ? klass : 4;
+    return status;
+}
+
+void record(store::QueueRecipient& recipient, const AttemptResult& result) {
+    recipient.last_reply =
+        smtp::to_string(result.outcome.reply).substr(0, limits::queue_error_text_size_max);
+    recipient.last_status = status_of(result.outcome.reply).to_string();
+    recipient.last_remote = result.remote;
+}
+
+class Judge {
+public:
+    explicit Judge(SettleInput input) : in_(std::move(input)) { out_.delivery = in_.delivery; }
+
+    Settlement run() {
+        ++out_.delivery.attempts;
+        out_.delivery.last_attempt = in_.now;
+        const store::NextAttempt next = store::next_attempt({.attempts = out_.delivery.attempts,
+                                                             .now = in_.now,
+                                                             .expires_at = in_.message.expires_at,
+                                                             .chance = in_.chance});
+        trace_.begin_object();
+        trace_.field("site", out_.delivery.site).field("attempt", out_.delivery.attempts);
+        trace_.key("recipients").begin_array();
+        for (const AttemptResult& result : in_.results) {
+            judge(result, next.due.has_value());
+        }
+        trace_.end_array();
+        if (out_.deferred > 0 && next.due) {
+            out_.delivery.due = *next.due;
+            trace_.field("next_attempt", unix_seconds(*next.due));
+        }
+        trace_.end_object();
+        out_.delivery.is_done = out_.deferred == 0;
+        out_.trace_kind = out_.failed > 0 ? "bounced" : out_.deferred > 0 ? "deferred" : "sent";
+        out_.trace_detail = std::move(trace_).take();
+        return std::move(out_);
+    }
+
+private:
+    void judge(const AttemptResult& result, bool may_retry) {
+        store::QueueRecipient& recipient = out_.delivery.recipients.at(result.recipient);
+        record(recipient, result);
+        if (result.outcome.kind == smtp::OutcomeKind::Delivered) {
+            recipient.state = store::RecipientState::Delivered;
+            ++out_.delivered;
+            if (wants(recipient, store::Notify::Success) && !result.remote_reports) {
+                out_.notices.push_back(
+                    notice_for(recipient, mail::DsnAction::Relayed, result.outcome, in_.now));
+            }
+        } else if (result.outcome.kind == smtp::OutcomeKind::Permanent || !may_retry) {
+            give_up(recipient, result);
+        } else {
+            ++out_.deferred;
+            warn_of_delay(recipient, result);
+        }
+        note(recipient);
+    }
+
+    void give_up(store::QueueRecipient& recipient, const AttemptResult& result) {
+        const bool is_expired = result.outcome.kind != smtp::OutcomeKind::Permanent;
+        recipient.state = is_expired ? store::RecipientState::Expired : store::RecipientState::Failed;
+        ++out_.failed;
+        if (!wants(recipient, store::Notify::Failure)) {
+            return;
+        }
+        mail::DsnRecipient notice =
+            notice_for(recipient, mail::DsnAction::Failed, result.outcome, in_.now);
+        if (is_expired) {
+            // RFC 3463 3.5: X.4.7, delivery time expired.
+            notice.status = {5, 4, 7};
+        }
+        out_.notices.push_back(std::move(notice));
+    }
+
+    void warn_of_delay(store::QueueRecipient& recipient, const AttemptResult& result) {
+        const bool is_late = in_.now - in_.message.accepted_at >= in_.retry.delay_notice_after;
+        if (!is_late || recipient.delay_reported || !wants(recipient, store::Notify::Delay)) {
+            return;
+        }
+        recipient.delay_reported = true;
+        mail::DsnRecipient notice =
+            notice_for(recipient, mail::DsnAction::Delayed, result.outcome, in_.now);
+        notice.will_retry_until = unix_seconds(in_.message.expires_at);
+        out_.notices.push_back(std::move(notice));
+    }
+
+    void note(const store::QueueRecipient& recipient) {
+        if (trace_.view().size() > limits::queue_error_text_size_max) {
+            return;
+        }
+        trace_.begin_object();
+        trace_.field("to", recipient.address).field("reply", recipient.last_reply);
+        trace_.field("remote", recipient.last_remote).end_object();
+    }
+
+    SettleInput in_;
+    Settlement out_;
+    JsonWriter trace_;
+};
+
+}  // namespace
+
+Settlement settle(SettleInput input) { return Judge(std::move(input)).run(); }
+
+}  // namespace godwit::flow

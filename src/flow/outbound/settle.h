@@ -1,0 +1,45 @@
+// What an attempt means for the recipients: done, again later, or given up; who must be told.
+// Pure. RFC 3461 5.2, 6; RFC 5321 4.5.4.1, 6.1; SMTP-BEHAVIOUR.md E2-E4, E9, M5, M6.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "flow/settings.h"
+#include "mail/report/dsn.h"
+#include "store/queue/queue.h"
+#include "wire/smtp/client.h"
+
+namespace godwit::flow {
+
+/// What came of one recipient in one attempt.
+struct AttemptResult {
+    std::size_t recipient = 0;   ///< Index in the delivery.
+    smtp::Outcome outcome;
+    std::string remote;          ///< Who said it; empty: ourselves.
+    bool remote_reports = false; ///< The next hop took over NOTIFY=SUCCESS.
+};
+
+struct Settlement {
+    store::QueueDelivery delivery;             ///< As it shall be stored.
+    std::vector<mail::DsnRecipient> notices;   ///< To be told in one report; empty: nothing.
+    std::size_t delivered = 0;
+    std::size_t failed = 0;
+    std::size_t deferred = 0;
+    std::string trace_kind;                    ///< "sent", "deferred", "bounced".
+    std::string trace_detail;                  ///< JSON.
+};
+
+struct SettleInput {
+    store::QueueMessage message;
+    store::QueueDelivery delivery;
+    std::vector<AttemptResult> results;  ///< One for each recipient that was waiting.
+    WallTime now{};
+    std::uint64_t chance = 0;            ///< Spreads the retry.
+    RetrySettings retry;
+};
+Settlement settle(SettleInput input);
+
+}  // namespace godwit::flow
