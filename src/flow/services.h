@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -17,6 +18,7 @@ class Store;
 namespace godwit::net {
 class Network;
 class Resolver;
+class Shard;
 class TlsClientContext;
 }  // namespace godwit::net
 
@@ -42,6 +44,7 @@ struct Services {
     RollCall* roll_call = nullptr;
     OutboundScheduler* scheduler = nullptr;    ///< Null in tools that only look.
     net::SwapCell<Settings>* current_settings = nullptr;
+    std::vector<net::Shard*> shards;           ///< An account's home is shards[id % size].
     std::string decoy_secret;  ///< 32 random bytes of this process: SCRAM answers for unknown names.
 
     /// The settings as of now; keep the pointer for one command, not for a session.
