@@ -30,6 +30,7 @@ inline constexpr std::size_t smtp_hello_name_size_max = 512;          // longer 
 inline constexpr std::size_t smtp_path_parameters_max = 16;           // on one MAIL or RCPT
 inline constexpr std::size_t smtp_envid_size_max = 100;               // RFC 3461 4.4
 inline constexpr std::size_t smtp_orcpt_size_max = 500;               // RFC 3461 4.2
+inline constexpr std::size_t smtp_client_group_max = 50;              // commands in flight: about 4 KiB, RFC 2920 3.1, E14
 inline constexpr std::size_t smtp_peer_mechanisms_max = 32;           // AUTH words kept of a peer's EHLO
 inline constexpr std::size_t sasl_name_size_max = 1024;               // RFC 4616 2: at least 255
 inline constexpr std::uint32_t scram_iterations_min = 4096;           // RFC 7677 3

@@ -6,8 +6,10 @@
 // The loop:   while (!engine.is_closed()) {
 //                 while (auto event = engine.next_event()) { act; }
 //                 write(engine.take_output());
-//                 read within the time for engine.waiting_for() -> engine.feed(bytes);
+//                 if (engine.waiting_for() is neither BodyWrite nor Nothing)
+//                     read within the time for it -> engine.feed(bytes);
 //             }
+// NeedBody comes only while nothing waits to be written, so a body costs one piece of memory.
 // Invariants: no bare CR or LF leaves. Only what was offered is used. Replies are matched to
 // commands by counting (RFC 2920 3.1). Every recipient gets exactly one Outcome.
 #pragma once
@@ -42,6 +44,7 @@ struct ClientOptions {
     std::string auth_nonce;          ///< 18 or more random printable characters without ','.
     bool may_pipeline = true;        ///< E14: off after a time-out in a group.
     bool may_chunk = true;
+    bool use_helo = false;  ///< C5: the peer hung up on EHLO last time.
 };
 
 struct OutgoingRecipient {
@@ -152,42 +155,43 @@ private:
     };
     /// What a reply that is due belongs to.
     struct Due {
-        enum class Kind : std::uint8_t { Mail, Rcpt, Data, Bdat, EmptyDot, Final, Rset } kind;
+        enum class Kind : std::uint8_t { Mail, Rcpt, Data, EmptyDot, Final } kind = Kind::Mail;
         std::size_t recipient = 0;
     };
 
     // client.cc: the session.
-    void on_reply(Reply reply);
+    void on_reply(const Reply& reply);
     void on_greeting(const Reply& reply);
     void say_hello();
     void on_hello(const Reply& reply);
     void after_hello();
+    void on_starttls(const Reply& reply);
     void begin_auth();
     void on_auth(const Reply& reply);
     void become_ready();
     void command(std::string_view line);
-    void fail(FaultScope scope, Stage stage, Reply reply, bool is_local);
-    void fail_locally(FaultScope scope, Stage stage, std::string_view text);
-    void close();
+    void fail(FaultScope scope, Stage stage, const Reply& reply);
+    void fail_locally(FaultScope scope, Stage stage, EnhancedStatus status, std::string text);
+    void end_session(client_event::Failed failed, bool says_quit);
     [[nodiscard]] Stage stage() const;
 
     // client_mail.cc: a transaction.
-    bool refuse_locally();
-    void write_envelope();
-    std::string mail_line() const;
-    std::string rcpt_line(const OutgoingRecipient& recipient) const;
-    void write_next_command();
-    void on_transaction_reply(const Reply& reply);
+    [[nodiscard]] std::optional<Reply> local_refusal() const;
+    [[nodiscard]] std::string mail_line() const;
+    [[nodiscard]] std::string rcpt_line(const OutgoingRecipient& recipient) const;
+    [[nodiscard]] bool is_pipelining() const;
+    [[nodiscard]] bool is_chunking() const;
+    void pump_envelope();
+    void on_envelope_reply(const Reply& reply);
     void on_mail_reply(const Reply& reply);
     void on_rcpt_reply(std::size_t recipient, const Reply& reply);
     void on_data_reply(const Reply& reply);
-    void on_final_reply(std::size_t recipient, const Reply& reply);
-    void after_envelope();
-    void start_body();
-    void settle(std::size_t recipient, FaultScope scope, Stage stage, const Reply& reply, bool is_local);
-    void settle_open(FaultScope scope, Stage stage, const Reply& reply, bool is_local);
+    void on_final_reply(Due due, const Reply& reply);
+    void start_body(ContentSender::Framing framing);
+    void settle(std::size_t recipient, Outcome outcome);
+    void settle_open(const Outcome& outcome);
     void finish_transaction(bool needs_reset);
-    void settle_all_on_failure(Stage stage, const Reply& reply, bool is_local);
+    void report_outcomes();
 
     ClientOptions options_;
     State state_ = State::Greeting;
@@ -196,7 +200,7 @@ private:
     std::deque<client_event::Event> events_;
     PeerExtensions peer_;
     bool tls_active_ = false;
-    bool tls_tried_ = false;
+    bool tls_refused_ = false;
     bool is_authenticated_ = false;
     bool used_helo_ = false;
     std::optional<sasl::ClientExchange> exchange_;
@@ -206,11 +210,14 @@ private:
     std::deque<Due> due_;
     std::vector<std::size_t> accepted_;
     std::size_t next_rcpt_ = 0;
-    bool mail_accepted_ = false;
+    bool mail_sent_ = false;
+    bool mail_refused_ = false;
     bool data_sent_ = false;
     bool too_many_recipients_ = false;
-    bool body_ended_ = false;
+    bool wants_body_ = false;
+    bool any_refused_ = false;
     std::optional<ContentSender> content_;
+    bool is_counted_ = false;
     std::uint64_t supplied_ = 0;
     bool is_body_altered_ = false;
 };

@@ -57,12 +57,13 @@ using Command = std::variant<HelloCommand, MailCommand, RcptCommand, DataCommand
                              QuitCommand, StartTlsCommand, AuthCommand, HttpCommand>;
 
 struct CommandRules {
-    ExtensionSet offered;         ///< Parameters and verbs of other extensions are refused.
+    ExtensionSet offered;         ///< Parameters of other extensions are refused (D5).
     bool smtputf8 = false;        ///< RCPT: MAIL carried SMTPUTF8, so UTF-8 may come (D7).
     std::string_view local_name;  ///< Domain of <postmaster> (D3); borrowed for the call.
 };
 
-/// `line` is without its line end. Linear in its length.
+/// `line` is without its line end. Linear in its length. Unknown verbs are refused with 500; verbs
+/// of extensions that are not offered come through, the engine knows why they are not.
 std::expected<Command, Reply> parse_command(std::string_view line, const CommandRules& rules);
 
 /// RFC 3461 4: '+' and two hex digits. nullopt when malformed. Upper-case hex is required of

@@ -66,11 +66,12 @@ public:
     [[nodiscard]] bool is_repaired() const { return is_repaired_; }
 
 private:
+    enum class Line : std::uint8_t { Empty, Dot, Text };
     void note(ContentFault fault);
+    void end_line(bool is_lf, std::string& out);
     BareNewlines mode_;
     ContentFault fault_ = ContentFault::None;
-    bool line_is_dot_ = false;
-    bool line_is_empty_ = true;
+    Line line_ = Line::Empty;
     bool last_break_is_lf_ = false;
     bool cr_pending_ = false;
     bool is_repaired_ = false;

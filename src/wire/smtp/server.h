@@ -119,10 +119,11 @@ private:
     // server.cc: input, output, ends.
     void run();
     bool run_line();
-    bool take_line(std::string& line);
+    std::optional<std::string> take_line();
     void send(const Reply& reply);
     void refuse_command(const Reply& reply);
     void end_transaction();
+    Transaction clear_transaction();
     void begin_session();
     void close(event::CloseReason reason, std::string detail);
     void close_with(const Reply& reply, event::CloseReason reason, std::string detail);
@@ -134,7 +135,9 @@ private:
 
     // server_verbs.cc: one function a command.
     void dispatch(Command command);
-    bool allows(const Command& command);
+    [[nodiscard]] std::optional<Reply> out_of_order(Verb verb) const;
+    [[nodiscard]] std::optional<Reply> out_of_order_data() const;
+    [[nodiscard]] std::optional<Reply> out_of_order_auth() const;
     void on(HelloCommand& command);
     void on(MailCommand& command);
     void on(RcptCommand& command);
@@ -151,10 +154,11 @@ private:
     void on(HttpCommand& command);
     void answer_mail(const Reply& reply);
     void answer_rcpt(const Reply& reply);
-    bool count_junk();
-    bool refuses_early_input(std::string_view verb);
+    bool is_too_much_junk();
+    bool refuses_early_input(std::string_view after);
     [[nodiscard]] Announcement announcement() const;
     [[nodiscard]] std::vector<const sasl::MechanismRow*> offered_mechanisms() const;
+    [[nodiscard]] bool may_offer_passwords() const;
     [[nodiscard]] std::string ehlo_text() const;
 
     // server_data.cc: DATA and BDAT.
@@ -164,14 +168,17 @@ private:
     void answer_data_start(const Reply& reply);
     void answer_chunk_start(const Reply& reply);
     void answer_end_of_mail(const std::vector<Reply>& replies);
+    [[nodiscard]] std::optional<Reply> refusal_of_chunk(std::uint64_t size) const;
     void begin_discard(std::uint64_t size, std::optional<Reply> then, std::size_t copies);
+    bool take_content(std::size_t consumed, ContentFault fault);
     void end_of_content(ContentFault fault, bool is_repaired);
-    void refuse_content(const Reply& reply);
-    void emit_body();
+    void refuse_content(const Reply& reply, std::size_t copies);
+    [[nodiscard]] std::size_t replies_at_end() const;
 
     // server_auth.cc: AUTH.
     void on_auth_line(std::string_view line);
     void on_auth_step(sasl::Step step);
+    void on_auth_failed(const sasl::Failed& failed);
     [[nodiscard]] std::string next_nonce();
 
     ServerOptions options_;
@@ -196,6 +203,7 @@ private:
     std::optional<ChunkReceiver> chunks_;
     std::string body_;
     std::uint64_t content_size_ = 0;
+    bool is_oversize_ = false;
     std::uint64_t chunk_left_ = 0;
     std::uint64_t chunk_size_ = 0;
     bool chunk_is_last_ = false;

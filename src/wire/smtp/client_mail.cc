@@ -1,0 +1,344 @@
+// One transaction of the client: envelope, body, outcomes.
+// RFC 5321 4.1.1, 4.5.3.1.10; RFC 2920 3.1; RFC 3030 2; RFC 2033 4.2; RFC 1870 6.2; RFC 3461 5.2.1.
+#include "base/ascii.h"
+#include "wire/smtp/client.h"
+#include "wire/smtp/command.h"
+
+namespace godwit::smtp {
+
+namespace {
+
+/// 4xx, and the 5xx that are ours to repair: 503 is lost step (E11), 552 at RCPT an old 452 (B6).
+OutcomeKind kind_of(const Reply& reply, Stage stage) {
+    if (reply.is_positive()) {
+        return OutcomeKind::Delivered;
+    }
+    const bool is_soft = reply.code == 503 || (stage == Stage::Rcpt && reply.code == 552);
+    return reply.is_permanent() && !is_soft ? OutcomeKind::Permanent : OutcomeKind::Temporary;
+}
+
+std::string notify_value(const Notify& notify) {
+    std::string value;
+    const auto add = [&](bool is_set, std::string_view word) {
+        if (is_set) {
+            value += value.empty() ? "" : ",";
+            value += word;
+        }
+    };
+    add(notify.success, "SUCCESS");
+    add(notify.failure, "FAILURE");
+    add(notify.delay, "DELAY");
+    return value.empty() ? "NEVER" : value;
+}
+
+}  // namespace
+
+void ClientEngine::send(OutgoingMail mail) {
+    if (state_ == State::Closed) {
+        return;
+    }
+    check(state_ == State::Ready && !mail_, "send() before Ready");
+    check(!mail.recipients.empty(), "send() without recipients");
+    mail_ = std::move(mail);
+    outcomes_.assign(mail_->recipients.size(), std::nullopt);
+    due_.clear();
+    accepted_.clear();
+    next_rcpt_ = 0;
+    mail_sent_ = mail_refused_ = data_sent_ = false;
+    too_many_recipients_ = wants_body_ = any_refused_ = false;
+    supplied_ = 0;
+    is_body_altered_ = false;
+    is_counted_ = is_chunking();
+    if (auto refusal = local_refusal()) {
+        settle_open({.kind = OutcomeKind::Permanent,
+                     .scope = FaultScope::Message,
+                     .stage = Stage::Mail,
+                     .reply = *std::move(refusal),
+                     .is_local = true});
+        finish_transaction(false);
+        return;
+    }
+    state_ = State::Envelope;
+    pump_envelope();
+}
+
+bool ClientEngine::is_pipelining() const {
+    return options_.may_pipeline && peer_.set.contains(Extension::Pipelining);
+}
+bool ClientEngine::is_chunking() const { return options_.may_chunk && peer_.set.contains(Extension::Chunking); }
+
+std::optional<Reply> ClientEngine::local_refusal() const {
+    bool needs_utf8 = mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8());
+    for (const OutgoingRecipient& recipient : mail_->recipients) {
+        needs_utf8 = needs_utf8 || recipient.address.needs_smtputf8();
+    }
+    if (needs_utf8 && !peer_.set.contains(Extension::SmtpUtf8)) {
+        return make_reply(553, {5, 6, 7}, "The next host does not take SMTPUTF8");  // D8
+    }
+    if (peer_.size_max > 0 && mail_->size > peer_.size_max) {
+        return make_reply(552, {5, 3, 4}, "Larger than the next host takes");  // B5
+    }
+    return std::nullopt;
+}
+
+std::string ClientEngine::mail_line() const {
+    std::string line = "MAIL FROM:" + write_path(mail_->sender);
+    const ExtensionSet& offered = peer_.set;
+    if (offered.contains(Extension::Size)) {
+        line += " SIZE=" + std::to_string(mail_->size);
+    }
+    if (mail_->is_eight_bit && offered.contains(Extension::EightBitMime)) {
+        line += " BODY=8BITMIME";
+    }
+    const bool has_utf8 = mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8()) ||
+                          std::ranges::any_of(mail_->recipients, [](const OutgoingRecipient& recipient) {
+                              return recipient.address.needs_smtputf8();
+                          });
+    if (has_utf8) {
+        line += " SMTPUTF8";
+    }
+    if (offered.contains(Extension::Dsn)) {
+        if (mail_->ret != DsnReturn::Unstated) {
+            line += mail_->ret == DsnReturn::Full ? " RET=FULL" : " RET=HDRS";
+        }
+        if (mail_->envid) {
+            line += " ENVID=" + xtext_encode(*mail_->envid);
+        }
+    }
+    return line;
+}
+
+std::string ClientEngine::rcpt_line(const OutgoingRecipient& recipient) const {
+    std::string line = "RCPT TO:" + write_path(recipient.address);
+    if (!peer_.set.contains(Extension::Dsn)) {
+        return line;
+    }
+    if (recipient.parameters.notify.is_stated) {
+        line += " NOTIFY=" + notify_value(recipient.parameters.notify);
+    }
+    if (const auto& original = recipient.parameters.orcpt) {
+        line += " ORCPT=" + original->type + ";" + xtext_encode(original->address);
+    }
+    return line;
+}
+
+/// Writes as many commands as may be in flight now.
+void ClientEngine::pump_envelope() {
+    const std::size_t max = is_pipelining() ? limits::smtp_client_group_max : 1;
+    if (!mail_sent_) {
+        mail_sent_ = true;
+        command(mail_line());
+        due_.push_back({.kind = Due::Kind::Mail});
+    }
+    const bool goes_on = !mail_refused_ && !too_many_recipients_;
+    while (goes_on && next_rcpt_ < mail_->recipients.size() && due_.size() < max) {
+        command(rcpt_line(mail_->recipients[next_rcpt_]));
+        due_.push_back({.kind = Due::Kind::Rcpt, .recipient = next_rcpt_++});
+    }
+    const bool all_sent = next_rcpt_ == mail_->recipients.size() || !goes_on;
+    if (!all_sent || data_sent_) {
+        return;
+    }
+    const bool may_send_data = due_.empty() ? !accepted_.empty() : is_pipelining() && goes_on && due_.size() < max;
+    if (may_send_data && !is_counted_) {
+        // E15: DATA ends the group.
+        data_sent_ = true;
+        command("DATA");
+        due_.push_back({.kind = Due::Kind::Data});
+    } else if (due_.empty() && !accepted_.empty()) {
+        // E1: BDAT only when somebody will take it. One chunk, exactly counted (E19).
+        data_sent_ = true;
+        command("BDAT " + std::to_string(mail_->size) + " LAST");
+        start_body(ContentSender::Framing::Counted);
+    } else if (due_.empty()) {
+        finish_transaction(true);
+    }
+}
+
+void ClientEngine::on_envelope_reply(const Reply& reply) {
+    if (due_.empty()) {
+        fail_locally(FaultScope::Host, stage(), {4, 5, 0}, "a reply to no command: " + to_string(reply));
+        return;
+    }
+    const Due due = due_.front();
+    const bool is_expected_3xx = due.kind == Due::Kind::Data;
+    if (reply.is_intermediate() != is_expected_3xx && (reply.is_intermediate() || reply.is_positive())) {
+        // E11: 3xx where none can be, 2xx to DATA.
+        fail_locally(FaultScope::Host, stage(), {4, 5, 0}, "nonsense reply: " + to_string(reply));
+        return;
+    }
+    due_.pop_front();
+    switch (due.kind) {
+        case Due::Kind::Mail:
+            on_mail_reply(reply);
+            break;
+        case Due::Kind::Rcpt:
+            on_rcpt_reply(due.recipient, reply);
+            break;
+        case Due::Kind::Data:
+            on_data_reply(reply);
+            return;
+        case Due::Kind::EmptyDot:
+            finish_transaction(true);  // E1: whatever it says.
+            return;
+        case Due::Kind::Final:
+            on_final_reply(due, reply);
+            return;
+    }
+    pump_envelope();
+}
+
+void ClientEngine::on_mail_reply(const Reply& reply) {
+    if (reply.is_positive()) {
+        return;
+    }
+    mail_refused_ = true;
+    settle_open({.kind = kind_of(reply, Stage::Mail), .scope = FaultScope::Message, .stage = Stage::Mail, .reply = reply});
+}
+
+void ClientEngine::on_rcpt_reply(std::size_t recipient, const Reply& reply) {
+    if (mail_refused_) {
+        return;  // Settled with MAIL; this only keeps step.
+    }
+    if (reply.is_positive()) {
+        accepted_.push_back(recipient);
+        return;
+    }
+    const Outcome outcome{.kind = kind_of(reply, Stage::Rcpt),
+                          .scope = FaultScope::Recipient,
+                          .stage = Stage::Rcpt,
+                          .reply = reply};
+    settle(recipient, outcome);
+    if (!accepted_.empty() && (reply.code == 452 || reply.code == 552)) {
+        // B6: enough for this transaction. Those not asked yet wait for the next one.
+        too_many_recipients_ = true;
+        for (std::size_t i = next_rcpt_; i < outcomes_.size(); ++i) {
+            settle(i, outcome);
+        }
+    }
+}
+
+void ClientEngine::on_data_reply(const Reply& reply) {
+    if (reply.is_intermediate()) {
+        if (!accepted_.empty()) {
+            start_body(ContentSender::Framing::Dots);
+            return;
+        }
+        // E1: nobody wants it, but the server listens: an empty message, and its reply is ignored.
+        output_ += ".\r\n";
+        due_.push_back({.kind = Due::Kind::EmptyDot});
+        return;
+    }
+    settle_open({.kind = kind_of(reply, Stage::DataStart),
+                 .scope = FaultScope::Message,
+                 .stage = Stage::DataStart,
+                 .reply = reply});
+    finish_transaction(true);
+}
+
+void ClientEngine::start_body(ContentSender::Framing framing) {
+    content_.emplace(framing);
+    wants_body_ = true;
+    state_ = State::Body;
+}
+
+void ClientEngine::supply(std::string_view bytes) {
+    if (state_ == State::Closed) {
+        return;
+    }
+    check(state_ == State::Body, "supply() without NeedBody");
+    supplied_ += bytes.size();
+    if (supplied_ > mail_->size) {
+        abort_body();
+        return;
+    }
+    content_->feed(bytes, output_);
+    wants_body_ = true;
+}
+
+void ClientEngine::end_body() {
+    if (state_ == State::Closed) {
+        return;
+    }
+    check(state_ == State::Body, "end_body() without NeedBody");
+    if (supplied_ != mail_->size) {
+        abort_body();
+        return;
+    }
+    content_->finish(output_);
+    is_body_altered_ = content_->is_altered();
+    content_.reset();
+    wants_body_ = false;
+    state_ = State::BodyReplies;
+    // RFC 2033 4.2, 4.3: LMTP answers once for each accepted recipient, in order.
+    const std::size_t replies = options_.is_lmtp ? accepted_.size() : 1;
+    for (std::size_t i = 0; i < replies; ++i) {
+        due_.push_back({.kind = Due::Kind::Final, .recipient = accepted_[i]});
+    }
+}
+
+void ClientEngine::abort_body() {
+    fail_locally(FaultScope::Message, Stage::Body, {4, 3, 0}, "the stored message could not be read whole");
+}
+
+void ClientEngine::on_final_reply(Due due, const Reply& reply) {
+    Outcome outcome{.kind = kind_of(reply, Stage::DataEnd),
+                    .scope = reply.is_positive() ? FaultScope::None : FaultScope::Message,
+                    .stage = Stage::DataEnd,
+                    .reply = reply};
+    any_refused_ = any_refused_ || !reply.is_positive();
+    if (options_.is_lmtp) {
+        outcome.scope = reply.is_positive() ? FaultScope::None : FaultScope::Recipient;
+        settle(due.recipient, std::move(outcome));
+    } else {
+        for (const std::size_t recipient : accepted_) {
+            settle(recipient, outcome);
+        }
+    }
+    if (reply.code == 421) {
+        fail(FaultScope::Host, Stage::DataEnd, reply);
+        return;
+    }
+    if (due_.empty()) {
+        // RFC 3030 2: after a failed BDAT the state is unknown until RSET.
+        finish_transaction(is_counted_ && any_refused_);
+    }
+}
+
+/// The first word about a recipient stays.
+void ClientEngine::settle(std::size_t recipient, Outcome outcome) {
+    if (!outcomes_[recipient]) {
+        outcomes_[recipient] = std::move(outcome);
+    }
+}
+
+void ClientEngine::settle_open(const Outcome& outcome) {
+    for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+        settle(i, outcome);
+    }
+}
+
+void ClientEngine::report_outcomes() {
+    client_event::TransactionDone done{.outcomes = {}, .too_many_recipients = too_many_recipients_};
+    for (std::optional<Outcome>& outcome : outcomes_) {
+        check(outcome.has_value(), "a recipient was left without an outcome");
+        done.outcomes.push_back(*std::move(outcome));
+    }
+    outcomes_.clear();
+    mail_.reset();
+    content_.reset();
+    due_.clear();
+    events_.emplace_back(std::move(done));
+}
+
+void ClientEngine::finish_transaction(bool needs_reset) {
+    report_outcomes();
+    if (!needs_reset) {
+        become_ready();
+        return;
+    }
+    state_ = State::Rset;
+    command("RSET");
+}
+
+}  // namespace godwit::smtp

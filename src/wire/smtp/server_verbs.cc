@@ -1,0 +1,286 @@
+// What each command does: order first, then the command. RFC 5321 4.1.1, 4.1.4, 4.3.2.
+#include "wire/smtp/server.h"
+
+namespace godwit::smtp {
+
+namespace {
+Reply bad_sequence(std::string text) { return make_reply(503, {5, 5, 1}, std::move(text)); }
+}  // namespace
+
+void ServerEngine::dispatch(Command command) {
+    std::visit([this](auto& one) { on(one); }, command);
+}
+
+/// The refusal of a command that may not stand here, whatever its arguments.
+std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
+    const bool is_free = verb == Verb::Noop || verb == Verb::Ehlo || verb == Verb::Helo || verb == Verb::Lhlo ||
+                         verb == Verb::StartTls || verb == Verb::Quit || verb == Verb::Http || verb == Verb::Unknown;
+    if (options_.tls_required && !tls_active_ && !is_free && verb != Verb::Bdat) {
+        return make_reply(530, {5, 7, 0}, "Must issue a STARTTLS command first");  // RFC 3207 4
+    }
+    switch (verb) {
+        case Verb::Mail:
+            if (!hello_verb_) {
+                return bad_sequence("Say hello first");
+            }
+            if (options_.auth_required && !identity_) {
+                return make_reply(530, {5, 7, 0}, "Authentication required");  // K1
+            }
+            return transaction_ ? std::optional(bad_sequence("A transaction is open already")) : std::nullopt;
+        case Verb::Rcpt:
+            if (!transaction_) {
+                return bad_sequence("Need MAIL first");
+            }
+            return chunk_count_ > 0 ? std::optional(bad_sequence("BDAT has begun")) : std::nullopt;
+        case Verb::Data:
+            return out_of_order_data();
+        case Verb::StartTls:
+            if (tls_active_) {
+                return bad_sequence("TLS is active already");
+            }
+            return options_.tls_available ? std::nullopt
+                                          : std::optional(make_reply(502, {5, 5, 1}, "STARTTLS is not offered here"));
+        case Verb::Auth:
+            return out_of_order_auth();
+        default:
+            return std::nullopt;
+    }
+}
+
+std::optional<Reply> ServerEngine::out_of_order_data() const {
+    if (!transaction_) {
+        return bad_sequence("Need MAIL and RCPT first");
+    }
+    if (chunk_count_ > 0) {
+        return bad_sequence("BDAT and DATA do not mix");  // RFC 3030 2
+    }
+    if (!transaction_->recipients.empty()) {
+        return std::nullopt;
+    }
+    // RFC 2033 4.2 wants 503; RFC 5321 3.3 allows 554, which says more (E1).
+    return options_.service == Service::Lmtp ? bad_sequence("No valid recipients")
+                                             : make_reply(554, {5, 5, 1}, "No valid recipients");
+}
+
+std::optional<Reply> ServerEngine::out_of_order_auth() const {
+    if (options_.service == Service::Mx || !options_.auth_available) {
+        return bad_sequence("Authentication is not offered here");
+    }
+    if (!hello_verb_ || hello_verb_ == Verb::Helo) {
+        return bad_sequence("Say EHLO first");
+    }
+    if (identity_) {
+        return bad_sequence("Already authenticated");  // RFC 4954
+    }
+    return transaction_ ? std::optional(bad_sequence("Not during a transaction")) : std::nullopt;
+}
+
+/// A9, T6, T11: the client may not speak on before it has our reply to `after`.
+bool ServerEngine::refuses_early_input(std::string_view after) {
+    if (unread().empty()) {
+        return false;
+    }
+    close_with(make_reply(554, {5, 5, 0}, "Protocol synchronization error after " + std::string(after)),
+               event::CloseReason::Protocol, "bytes behind " + std::string(after) + " before its reply");
+    return true;
+}
+
+/// Commands that move no mail are free in moderation (D15); then it is 421.
+bool ServerEngine::is_too_much_junk() {
+    if (++junk_ <= limits::smtp_junk_commands_max) {
+        return false;
+    }
+    close_with(make_reply(421, {4, 7, 0}, "Too many commands without mail"), event::CloseReason::TooManyErrors,
+               "too many commands without mail");
+    return true;
+}
+
+Announcement ServerEngine::announcement() const {
+    return {.service = options_.service,
+            .tls_available = options_.tls_available,
+            .tls_active = tls_active_,
+            .auth_available = options_.auth_available && !offered_mechanisms().empty(),
+            .is_authenticated = identity_.has_value()};
+}
+
+bool ServerEngine::may_offer_passwords() const { return tls_active_ || options_.allow_plaintext_auth; }
+
+std::vector<const sasl::MechanismRow*> ServerEngine::offered_mechanisms() const {
+    // T36: where TLS must come first, nothing is offered before it.
+    if (options_.tls_required && !tls_active_) {
+        return {};
+    }
+    return sasl::offered_mechanisms(may_offer_passwords(), options_.bindings);
+}
+
+std::string ServerEngine::ehlo_text() const {
+    std::string text = options_.hostname;
+    for (const ExtensionRow& row : extensions()) {
+        if (!offered_.contains(row.extension)) {
+            continue;
+        }
+        text += '\n';
+        text += row.keyword;
+        if (row.extension == Extension::Size) {
+            text += ' ' + std::to_string(options_.message_size_max);
+        } else if (row.extension == Extension::Auth) {
+            for (const sasl::MechanismRow* mechanism : offered_mechanisms()) {
+                text += ' ';
+                text += mechanism->name;
+            }
+        }
+    }
+    return text;
+}
+
+void ServerEngine::on(HelloCommand& command) {
+    const bool is_lmtp = options_.service == Service::Lmtp;
+    if (is_lmtp != (command.verb == Verb::Lhlo)) {
+        // RFC 2033 4.1: so that a mix-up of the two protocols shows.
+        refuse_command(make_reply(500, {5, 5, 1}, is_lmtp ? "This is LMTP, say LHLO" : "This is SMTP, say EHLO"));
+        return;
+    }
+    if (refuses_early_input(to_string(command.verb)) || is_too_much_junk()) {
+        return;
+    }
+    end_transaction();  // RFC 5321 4.1.4
+    hello_verb_ = command.verb;
+    hello_name_ = command.name;
+    const bool is_extended = command.verb != Verb::Helo;
+    offered_ = is_extended ? announced_extensions(announcement()) : ExtensionSet();
+    send({.code = 250, .enhanced = {}, .text = is_extended ? ehlo_text() : options_.hostname});
+    events_.emplace_back(event::Hello{.verb = command.verb, .name = std::move(command.name)});
+}
+
+void ServerEngine::on(MailCommand& command) {
+    if (transactions_ >= limits::smtp_transactions_max) {
+        close_with(make_reply(421, {4, 7, 0}, "Too many messages on one connection"),
+                   event::CloseReason::TooManyErrors, "too many transactions");
+        return;
+    }
+    if (command.parameters.size.value_or(0) > options_.message_size_max) {
+        refuse_command(make_reply(552, {5, 3, 4}, "Message size exceeds fixed limit"));  // RFC 1870 6.1
+        return;
+    }
+    events_.emplace_back(event::MailFrom{.sender = command.sender, .parameters = command.parameters});
+    asked_mail_ = std::move(command);
+    pending_ = Pending::Mail;
+}
+
+void ServerEngine::answer_mail(const Reply& reply) {
+    send(reply);
+    if (reply.is_positive()) {
+        ++transactions_;
+        transaction_.emplace(Transaction{.sender = std::move(asked_mail_->sender),
+                                         .parameters = std::move(asked_mail_->parameters),
+                                         .recipients = {}});
+    } else {
+        (void)is_too_much_junk();
+    }
+    asked_mail_.reset();
+    (void)close_if_shutting_down();
+}
+
+void ServerEngine::on(RcptCommand& command) {
+    const std::size_t max = identity_ ? options_.recipients_authenticated_max : options_.recipients_max;
+    if (transaction_->recipients.size() >= max) {
+        send(make_reply(452, {4, 5, 3}, "Too many recipients"));  // RFC 5321 4.5.3.1.10, B6
+        return;
+    }
+    asked_rcpt_ = command.recipient;
+    events_.emplace_back(event::RcptTo{.recipient = std::move(command.recipient)});
+    pending_ = Pending::Rcpt;
+}
+
+void ServerEngine::answer_rcpt(const Reply& reply) {
+    send(reply);
+    if (reply.is_positive()) {
+        transaction_->recipients.push_back(*std::move(asked_rcpt_));
+    }
+    asked_rcpt_.reset();
+    (void)close_if_shutting_down();
+}
+
+void ServerEngine::on(DataCommand& /*command*/) {
+    if (refuses_early_input("DATA")) {
+        return;
+    }
+    events_.emplace_back(event::DataStart{.is_chunked = false});
+    pending_ = Pending::DataStart;
+}
+
+void ServerEngine::on(RsetCommand& /*command*/) {
+    if (!is_too_much_junk()) {
+        end_transaction();
+        send(make_reply(250, {2, 0, 0}, "Ok"));
+    }
+}
+
+void ServerEngine::on(NoopCommand& /*command*/) {
+    if (!is_too_much_junk()) {
+        send(make_reply(250, {2, 0, 0}, "Ok"));
+    }
+}
+
+void ServerEngine::on(HelpCommand& /*command*/) {
+    if (is_too_much_junk()) {
+        return;
+    }
+    std::string text = options_.service == Service::Lmtp ? "LHLO" : "EHLO HELO";
+    text += " MAIL RCPT DATA RSET NOOP VRFY QUIT";
+    for (const ExtensionRow& row : extensions()) {
+        if (offered_.contains(row.extension) && !row.verb.empty()) {
+            text += ' ';
+            text += row.verb;
+        }
+    }
+    send(make_reply(214, {2, 0, 0}, "Godwit mail server. Commands:\n" + text));
+}
+
+void ServerEngine::on(VrfyCommand& /*command*/) {
+    if (!is_too_much_junk()) {
+        // T35, D13: the same for everybody. RFC 5321 3.5.3.
+        send(make_reply(252, {2, 0, 0}, "Cannot verify, but will take mail and try to deliver it"));
+    }
+}
+
+void ServerEngine::on(ExpnCommand& /*command*/) {
+    if (!is_too_much_junk()) {
+        refuse_command(make_reply(502, {5, 5, 1}, "EXPN is not offered"));
+    }
+}
+
+void ServerEngine::on(QuitCommand& /*command*/) {
+    close_with(make_reply(221, {2, 0, 0}, options_.hostname + " closing connection"), event::CloseReason::Quit,
+               "quit");
+}
+
+void ServerEngine::on(StartTlsCommand& /*command*/) {
+    if (refuses_early_input("STARTTLS")) {
+        return;  // T11
+    }
+    end_transaction();
+    send(make_reply(220, {2, 0, 0}, "Ready to start TLS"));
+    state_ = State::TlsHandshake;
+    events_.emplace_back(event::StartTls{});
+}
+
+void ServerEngine::tls_started(sasl::ChannelBindings bindings) {
+    if (state_ == State::Closed) {
+        return;
+    }
+    check(state_ == State::TlsHandshake, "tls_started() without StartTls");
+    begin_session();
+    tls_active_ = true;
+    options_.bindings = std::move(bindings);
+    state_ = State::Command;
+    (void)close_if_shutting_down();
+}
+
+void ServerEngine::on(HttpCommand& /*command*/) {
+    // D17, T16: a browser was sent here. Nothing of its request is read or echoed.
+    close_with(make_reply(221, {2, 7, 0}, "This is not a web server. Goodbye"), event::CloseReason::Protocol,
+               "HTTP request");
+}
+
+}  // namespace godwit::smtp
