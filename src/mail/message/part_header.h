@@ -1,5 +1,5 @@
-// Fills a Part from the header block in front of it: the Content-* fields. RFC 2045 5-8, RFC 2183,
-// RFC 3282 (Content-Language), RFC 2557 4 (Content-Location), RFC 1864 (Content-MD5).
+// Fills a Part from the header block in front of it: the Content-* fields. RFC 2045 5-8, RFC 2183 2,
+// RFC 3282 (Content-Language), RFC 2557 (Content-Location), RFC 1864 (Content-MD5).
 #pragma once
 
 #include <cstddef>

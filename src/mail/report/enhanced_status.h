@@ -1,4 +1,4 @@
-// Enhanced mail system status codes, "5.1.1". RFC 3463 2.
+// Enhanced mail system status codes, "5.1.1". RFC 3463 (RFC 1893 2 has the same form).
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct FrontStatus {
     std::size_t size = 0;
 };
 std::optional<FrontStatus> take_enhanced_status(std::string_view text);
-/// In plain words for people, e.g. "The address does not exist there."; by RFC 3463 3. Never empty.
+/// In plain words for people, e.g. "The address does not exist there."; after RFC 1893 3 and RFC 3463. Never empty.
 std::string_view explain_status(EnhancedStatus status);
 
 }  // namespace godwit::mail

@@ -133,7 +133,7 @@ std::u16string normalize(const std::u16string& units) {
     if (U_FAILURE(status)) {
         return units;
     }
-    // RFC 5198 and UAX #15: NFC of UTF-16 grows at most threefold.
+    // UAX #15: normal form C of UTF-16 grows at most threefold.
     std::u16string out(units.size() * 3 + 1, u'\0');
     const std::int32_t size = unorm2_normalize(nfc, units.data(), static_cast<std::int32_t>(units.size()), out.data(),
                                                static_cast<std::int32_t>(out.size()), &status);
