@@ -117,9 +117,27 @@ inline constexpr std::size_t connections_max = 15000;                 // all lis
 inline constexpr std::size_t connections_per_address_max = 50;        // per IPv4 /32 and IPv6 /64; config
 inline constexpr std::size_t login_table_size_max = 20000;            // T37: names and addresses remembered
 inline constexpr seconds password_memory_time = minutes(10);          // a right password costs a MAC again for so long
+inline constexpr std::size_t stream_reads_in_turn_max = 64;           // reads that need not wait before others get the shard
+inline constexpr seconds linger_time = seconds(2);                    // after our close, for the peer's end; else a reset eats the last reply
+inline constexpr std::size_t linger_bytes_max = 256 * 1024;
+inline constexpr std::size_t linger_read_size = 4096;
+inline constexpr std::size_t accepts_in_turn_max = 64;                // connections taken at one wake-up
+inline constexpr std::chrono::milliseconds accept_rest{100};          // out of descriptors: refuse one, rest, look again (T94)
+inline constexpr std::size_t inherited_sockets_max = 256;
+inline constexpr std::size_t tls_pem_size_max = 1024 * 1024;          // a certificate or key file
+inline constexpr std::size_t tls_chain_size_max = 16;                 // certificates we send
+inline constexpr std::chrono::hours tls_ticket_lifetime{2};
+inline constexpr std::size_t dial_addresses_max = 5;                  // F9: as Postfix's smtp_mx_address_limit
 inline constexpr std::size_t stream_write_buffer_max = 64 * 1024;     // drain before queueing more
 inline constexpr std::size_t body_memory_size_max = 256 * 1024;       // larger bodies go on to a file while they arrive
 inline constexpr std::size_t body_memory_total_max = 64 * 1024 * 1024;  // over all connections; past it, spool at once
+
+// DNS. T61.
+inline constexpr std::size_t dns_records_max = 100;                   // per answer, as Postfix since 3.9
+inline constexpr std::size_t dns_answer_size_max = 64 * 1024;
+inline constexpr std::size_t dns_cname_max = 8;
+inline constexpr std::size_t dns_lookups_max = 2000;                  // at once; past it Unavailable
+inline constexpr seconds dns_lookup_timeout = seconds(14);            // 2 + 4 + 8
 
 // Store.
 inline constexpr std::size_t blob_inline_size_max = 4 * 1024;         // STORE.md: rides in the key commit

@@ -33,7 +33,7 @@ struct MemoryPairOptions {
     Endpoint second = Endpoint(IpAddress::loopback_v4(), 25);
     std::size_t buffer_size = 64 * 1024;  ///< Per direction; a writer waits past it.
     std::size_t chunk_max = SIZE_MAX;     ///< Most bytes one read or write moves: 1 tests every split.
-    std::shared_ptr<MemoryFaults> faults;  ///< Shared: both ends and the network count on it.
+    std::shared_ptr<MemoryFaults> faults{};  ///< Shared: both ends and the network count on it.
 };
 
 /// `first` on shard `a`, `second` on shard `b`, each the other's peer.

@@ -18,7 +18,7 @@ namespace godwit::net {
 using AcceptHandler = std::function<void(std::unique_ptr<Stream> stream)>;
 
 struct ListenOptions {
-    std::string name;             ///< In logs: "smtp".
+    std::string name{};           ///< In logs: "smtp".
     int backlog = 1024;
     std::uint32_t unix_mode = 0660;  ///< Of a Unix socket's file.
 };
@@ -35,9 +35,9 @@ public:
 };
 
 struct ConnectRequest {
-    Endpoint to;
+    Endpoint to{};
     MonoTime deadline = kNever;
-    std::optional<IpAddress> source;  ///< The local address to use.
+    std::optional<IpAddress> source{};  ///< The local address to use.
 };
 
 class Network {

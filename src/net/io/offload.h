@@ -17,7 +17,7 @@ class OffloadPool {
 public:
     /// `threads` 0: jobs run at once inside submit(), for TestLoop and the simulator.
     struct Options {
-        std::string name;           ///< In errors: "passwords".
+        std::string name{};         ///< In errors: "passwords".
         std::size_t threads = 2;
         std::size_t queue_max = 256;  ///< Jobs waiting; past it submit() refuses.
     };

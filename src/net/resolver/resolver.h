@@ -83,7 +83,7 @@ enum class AddressFamilies : std::uint8_t { Both, V4, V6 };
 class Resolver {
 public:
     virtual ~Resolver() = default;
-    /// CNAMEs are followed (dns_cname_max).
+    /// CNAMEs are followed, boundedly.
     virtual Task<Result<RecordSet>> lookup(std::string name, RecordType type) = 0;
 
     Task<Result<MxAnswer>> mx(std::string domain);

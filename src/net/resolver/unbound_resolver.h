@@ -11,6 +11,8 @@
 
 namespace godwit::net {
 
+class DescriptorWatch;
+
 /// One context, one cache; answers come in on `home`'s loop and go to the shard that asked.
 class UnboundResolver final : public Resolver {
 public:
@@ -19,11 +21,11 @@ public:
         std::string server;  ///< "127.0.0.1@5300"
     };
     struct Options {
-        std::vector<std::string> forwarders;  ///< "IP" or "IP@PORT": all questions go there.
-        std::vector<Stub> stubs;              ///< Zones with servers of their own.
+        std::vector<std::string> forwarders{};  ///< "IP" or "IP@PORT": all questions go there.
+        std::vector<Stub> stubs{};            ///< Zones with servers of their own.
         bool use_resolv_conf = false;         ///< Forward to the system's resolvers.
-        std::string trust_anchor_file;        ///< Empty: no validation, nothing is secure.
-        std::string root_hints_file;
+        std::string trust_anchor_file{};      ///< Empty: no validation, nothing is secure.
+        std::string root_hints_file{};
         bool query_localhost = false;         ///< Needed for servers on 127.0.0.1.
     };
     /// Nothing of forwarders, stubs, resolv.conf: asks the root servers itself. `home` outlives it
@@ -37,6 +39,7 @@ public:
 private:
     struct State;
     explicit UnboundResolver(std::shared_ptr<State> state);
+    static Task<void> pump(std::shared_ptr<State> state, std::unique_ptr<DescriptorWatch> watch);
     // Two lifetimes: this object, and work posted to the home shard.
     std::shared_ptr<State> state_;
 };

@@ -55,8 +55,8 @@ private:
 class TlsServerContext {
 public:
     struct Options {
-        std::string service;            ///< "imaps": what tickets are bound to.
-        std::vector<std::string> alpn;  ///< Taken in this order. A client that offers only others is
+        std::string service{};            ///< "imaps": what tickets are bound to.
+        std::vector<std::string> alpn{};  ///< Taken in this order. A client that offers only others is
                                         ///< refused; one that offers none is served. Empty: ignored.
     };
     /// The certificates outlive it.
@@ -75,7 +75,7 @@ private:
 class TlsClientContext {
 public:
     struct Options {
-        std::string ca_file;  ///< PEM. Empty: the system's store.
+        std::string ca_file{};  ///< PEM. Empty: the system's store.
         bool use_system_store = true;  ///< Looked at when ca_file is empty; false: trust nobody.
     };
     static Result<std::unique_ptr<TlsClientContext>> create(Options options);
@@ -94,9 +94,9 @@ enum class TlsVerify : std::uint8_t {
 };
 
 struct TlsClientOptions {
-    std::string host;  ///< SNI, and the name to be verified. An IP address is verified, not sent.
+    std::string host{};  ///< SNI, and the name to be verified. An IP address is verified, not sent.
     TlsVerify verify = TlsVerify::Name;
-    std::vector<std::string> alpn;
+    std::vector<std::string> alpn{};
 };
 
 enum class ChannelBinding : std::uint8_t {

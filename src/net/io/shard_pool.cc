@@ -1,0 +1,143 @@
+#include "net/io/shard_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <csignal>
+#include <thread>
+#include <vector>
+
+namespace godwit::net {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A timer further away looks again after a day: durations stay far from overflow.
+constexpr Duration kTimerStepMax = std::chrono::hours(24);
+
+class AsioShard final : public Shard {
+public:
+    AsioShard(unsigned index, Clock& clock)
+        : Shard(index), clock_(clock), context_(1), timer_(context_), guard_(context_.get_executor()) {}
+
+    void post(Work work) override {
+        asio::post(context_, [this, work = std::move(work)]() mutable {
+            if (!is_stopped_) {
+                work();
+            }
+        });
+    }
+    Clock& clock() override { return clock_; }
+    asio::io_context* io_context() override { return &context_; }
+
+    void start() {
+        thread_ = std::thread([this] {
+            Enter enter(*this);
+            context_.run();
+        });
+    }
+    void stop() {
+        asio::post(context_, [this] { end(); });
+    }
+    void join() {
+        if (thread_.joinable()) {
+            thread_.join();
+        }
+    }
+    /// After all threads are joined: destroys what was posted and not run. True when there was any.
+    bool drop_posted() {
+        Enter enter(*this);
+        end();
+        context_.restart();
+        return context_.poll() > 0;
+    }
+
+protected:
+    void arm(MonoTime at) override {
+        if (at == kNever) {
+            return;
+        }
+        timer_.expires_after(std::clamp(at - now(), Duration(0), kTimerStepMax));
+        timer_.async_wait([this](const boost::system::error_code& error) {
+            if (!error && !is_stopped_) {
+                arm(run_due_timers());
+            }
+        });
+    }
+
+private:
+    void end() {
+        is_stopped_ = true;
+        cancel_tasks();
+        timer_.cancel();
+        context_.stop();
+    }
+    Clock& clock_;
+    asio::io_context context_;
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                               asio::io_context::executor_type>
+        timer_;
+    asio::executor_work_guard<asio::io_context::executor_type> guard_;
+    std::thread thread_;
+    bool is_stopped_ = false;  // The shard's thread; after join, the thread that joined.
+};
+
+}  // namespace
+
+struct ShardPool::State {
+    std::vector<std::unique_ptr<AsioShard>> shards;
+    std::atomic<unsigned> next = 0;
+};
+
+ShardPool::ShardPool(unsigned shards, Clock& clock) : state_(std::make_unique<State>()) {
+    check(shards > 0, "a pool has a shard");
+    // Our own writes say MSG_NOSIGNAL; libraries' writes may not.
+    std::signal(SIGPIPE, SIG_IGN);
+    for (unsigned i = 0; i < shards; ++i) {
+        state_->shards.push_back(std::make_unique<AsioShard>(i, clock));
+    }
+}
+
+ShardPool::~ShardPool() {
+    stop();
+    join();
+}
+
+unsigned ShardPool::size() const { return static_cast<unsigned>(state_->shards.size()); }
+Shard& ShardPool::shard(unsigned index) { return *state_->shards.at(index); }
+Shard& ShardPool::next_shard() {
+    return *state_->shards[state_->next.fetch_add(1, std::memory_order_relaxed) % size()];
+}
+
+void ShardPool::start() {
+    for (const auto& shard : state_->shards) {
+        shard->start();
+    }
+}
+
+void ShardPool::stop() {
+    for (const auto& shard : state_->shards) {
+        shard->stop();
+    }
+}
+
+void ShardPool::join() {
+    for (const auto& shard : state_->shards) {
+        shard->join();
+    }
+    // Work left on one shard may own a stream of another: all goes while all shards live, and what
+    // dies may post more.
+    bool is_left = true;
+    while (is_left) {
+        is_left = false;
+        for (const auto& shard : state_->shards) {
+            is_left = shard->drop_posted() || is_left;
+        }
+    }
+}
+
+}  // namespace godwit::net
