@@ -18,16 +18,19 @@ struct ScramKeys {
     std::uint32_t iterations = 0;
     std::string stored_key;
     std::string server_key;
+    bool operator==(const ScramKeys&) const = default;
 };
 struct AppPassword {
     std::string name;          ///< "phone".
     std::string argon2id;      ///< PHC string.
     std::int64_t created_at = 0;
+    bool operator==(const AppPassword&) const = default;
 };
 struct Credentials {
     std::string argon2id;      ///< PHC string; empty = no password login.
     ScramKeys scram;
     std::vector<AppPassword> app_passwords;
+    bool operator==(const Credentials&) const = default;
 };
 
 /// From a password (already prepared by SASLprep). Blocks tens of ms.

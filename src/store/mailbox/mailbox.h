@@ -28,6 +28,7 @@ struct AccountHead {
     std::uint64_t bytes_used = 0;
     std::uint64_t messages_used = 0;
     std::uint32_t mailboxes = 0;
+    std::uint32_t subscriptions = 0;
     std::uint32_t last_uid_validity = 0;
     std::uint64_t oldest_log = 0;    ///< Change log rows below are trimmed.
 };
@@ -65,9 +66,12 @@ Result<KeywordNames> read_keywords(const Snapshot& snapshot, ReadTier tier, Acco
 /// Rows with uid >= `from`, at most `count` (limits::scan_rows_max), rising.
 Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier, AccountId account,
                                           MailboxId mailbox, Uid from, std::size_t count);
+Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier tier, AccountId account,
+                                           MailboxId mailbox, Uid uid);
 Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadTier tier, AccountId account,
                                                  EmailId email);
-/// Uids expunged from the mailbox since `since`, when the change log still reaches back that far.
+/// Uids expunged from the mailbox since `since`, rising; nullopt when the change log no longer reaches
+/// back that far, or holds more than limits::change_log_scan_max rows since then.
 Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, ReadTier tier,
                                                       AccountId account, MailboxId mailbox, ModSeq since);
 /// The last commit whose rows this snapshot sees.

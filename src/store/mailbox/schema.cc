@@ -67,7 +67,7 @@ std::vector<Uid> read_uids(ByteReader& reader) {
 std::string encode(const AccountHead& head) {
     ByteWriter out = begin();
     out.varint(head.next_email).varint(head.next_mailbox).varint(head.mod_seq);
-    out.varint(head.bytes_used).varint(head.messages_used).varint(head.mailboxes);
+    out.varint(head.bytes_used).varint(head.messages_used).varint(head.mailboxes).varint(head.subscriptions);
     out.varint(head.last_uid_validity).varint(head.oldest_log);
     return seal(std::move(out));
 }
@@ -80,6 +80,7 @@ Result<AccountHead> decode_head(std::string_view value) {
     head.bytes_used = in.varint();
     head.messages_used = in.varint();
     head.mailboxes = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
+    head.subscriptions = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
     head.last_uid_validity = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
     head.oldest_log = in.varint();
     TRY(in.finish("account head"));

@@ -116,6 +116,13 @@ Result<std::uint64_t> decode_number(std::string_view value, std::string_view nam
 /// The value of rows whose key says all.
 std::string encode_nothing();
 
+/// The mailboxes an email is in, deleted ones left out; empty when there is no such email.
+Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier tier, AccountId account,
+                                            EmailId email);
+/// Change log rows with a mod-sequence greater than `since`, rising, at most `count` (scan_rows_max).
+Result<std::vector<LogRow>> read_log(const Snapshot& snapshot, ReadTier tier, AccountId account,
+                                     ModSeq since, std::size_t count);
+
 /// True for families that ChangeRows may write: Directory and Open.
 bool is_open_family(Family family);
 

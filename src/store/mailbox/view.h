@@ -40,6 +40,8 @@ public:
     [[nodiscard]] std::size_t memory_size() const;
 
 private:
+    void put(const MessageRow& row);
+
     AccountId account_;
     MailboxId mailbox_;
     std::vector<MessageRow> rows_;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "store/kv/kv.h"
 
 namespace godwit::store {
 
@@ -68,5 +69,44 @@ std::string encode(const QueueMessage& message);
 Result<QueueMessage> decode_queue_message(std::string_view value);
 std::string encode(const QueueDelivery& delivery);
 Result<QueueDelivery> decode_queue_delivery(std::string_view value);
+
+std::string queue_message_key(MailId mail);
+std::string queue_delivery_prefix(MailId mail);
+std::string queue_delivery_key(MailId mail, std::uint32_t number);
+/// Deliveries that are neither held nor done have a row here; the key says all. Sorts by site, then
+/// by time.
+std::string due_key(std::string_view site, WallTime due, MailId mail, std::uint32_t number);
+
+/// One row of the due index.
+struct DueDelivery {
+    std::string site;
+    WallTime due{};
+    MailId mail;
+    std::uint32_t number = 0;
+    bool operator==(const DueDelivery&) const = default;
+};
+/// nullopt when the key is none of due_key().
+std::optional<DueDelivery> parse_due_key(std::string_view key);
+
+Result<std::optional<QueueMessage>> read_queue_message(const Snapshot& snapshot, ReadTier tier, MailId mail);
+/// All that is left of a message, by number; at most limits::smtp_recipients_authenticated_max.
+Result<std::vector<QueueDelivery>> read_deliveries(const Snapshot& snapshot, ReadTier tier, MailId mail);
+Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, ReadTier tier, MailId mail,
+                                                   std::uint32_t number);
+/// Messages with an id greater than `after`, rising, at most `count` (limits::scan_rows_max).
+Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
+                                             std::size_t count);
+/// Sites whose names sort after `after`, each with its earliest delivery; at most `count`. One seek a
+/// site, however many deliveries it has.
+Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier tier, std::string_view after,
+                                           std::size_t count);
+/// Deliveries of `site` due in [from, until), earliest first, at most `count`.
+struct DueRange {
+    std::string site;
+    WallTime from{};
+    WallTime until{};
+    std::size_t count = 0;
+};
+Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTier tier, const DueRange& range);
 
 }  // namespace godwit::store

@@ -1,0 +1,414 @@
+// Stamps what happens to messages: append, flags, expunge, copy and move.
+// RFC 9051 6.3.12 (APPEND), 6.4.3 (EXPUNGE), 6.4.6 (STORE), 6.4.7 (COPY), 6.4.8 (MOVE); RFC 7162 3.1.3.
+// RELIABILITY.md I15, I17, I21, I25.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "store/commit/stamper_steps.h"
+#include "store/kv/key.h"
+
+namespace godwit::store {
+
+namespace {
+enum class FullDictionary : std::uint8_t { Refuse, LeaveOut };
+
+/// Flags by number; adds names the dictionary lacks.
+Result<MessageFlags> intern_flags(StampContext& context, StampedAccount& account, MailboxId mailbox,
+                                  const FlagNames& names, FullDictionary full) {
+    constexpr std::uint8_t kAll = 31;
+    MessageFlags flags;
+    flags.system = names.system & kAll;
+    if (names.keywords.empty()) {
+        return flags;
+    }
+    bool has_grown = false;
+    for (const std::string& name : names.keywords) {
+        if (const auto known = TRY(context.accounts.find_keyword(account, name))) {
+            flags.keywords.add(*known);
+            continue;
+        }
+        const Result<std::uint8_t> added = context.accounts.add_keyword(account, name);
+        if (added) {
+            has_grown = true;
+            flags.keywords.add(*added);
+        } else if (full == FullDictionary::Refuse) {
+            return std::unexpected(added.error());
+        }
+    }
+    if (has_grown) {
+        publish(context, account.id, {.mailbox = mailbox, .what = KeywordsAdded{}});
+    }
+    return flags;
+}
+
+MessageFlags changed_flags(const MessageFlags& before, FlagChange change, const MessageFlags& given) {
+    MessageFlags after = before;
+    auto& words = after.keywords.words();
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        const std::uint64_t word = given.keywords.words()[i];
+        switch (change) {
+            case FlagChange::Add: words[i] |= word; break;
+            case FlagChange::Remove: words[i] &= ~word; break;
+            case FlagChange::Replace: words[i] = word; break;
+        }
+    }
+    switch (change) {
+        case FlagChange::Add: after.system |= given.system; break;
+        case FlagChange::Remove:
+            after.system = static_cast<std::uint8_t>(after.system & ~given.system);
+            break;
+        case FlagChange::Replace: after.system = given.system; break;
+    }
+    return after;
+}
+
+/// Keywords that are to be removed and nobody has need no place in the dictionary.
+Result<MessageFlags> known_flags(StampContext& context, StampedAccount& account,
+                                 const FlagNames& names) {
+    MessageFlags flags;
+    flags.system = names.system;
+    for (const std::string& name : names.keywords) {
+        if (const auto known = TRY(context.accounts.find_keyword(account, name))) {
+            flags.keywords.add(*known);
+        }
+    }
+    return flags;
+}
+
+void count_flags(StampedMailbox& mailbox, const MessageFlags& before, const MessageFlags& after) {
+    const auto move = [&](SystemFlag flag, std::uint32_t& counter, bool counts_absence) {
+        const int was = before.has(flag) != counts_absence ? 1 : 0;
+        const int is = after.has(flag) != counts_absence ? 1 : 0;
+        counter += static_cast<std::uint32_t>(is - was);
+    };
+    move(SystemFlag::Seen, mailbox.counters.unseen, true);
+    move(SystemFlag::Deleted, mailbox.counters.deleted, false);
+    mailbox.counters_moved = true;
+}
+}  // namespace
+
+Result<std::optional<MessageRow>> read_message(const StampContext& context, AccountId account,
+                                               MailboxId mailbox, Uid uid) {
+    const std::optional<std::string> row = TRY(context.rows.get(message_key(account, mailbox, uid)));
+    if (!row) {
+        return std::nullopt;
+    }
+    return TRY(decode_row(uid, *row));
+}
+
+Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId account, MailboxId mailbox,
+                                   std::size_t count) {
+    std::vector<Uid> uids;
+    if (count == 0) {
+        return uids;
+    }
+    const std::string prefix = mailbox_key(Family::Message, account, mailbox);
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&](std::string_view key, std::string_view) -> Result<bool> {
+                              uids.emplace_back(key_tail_u32(key));
+                              return uids.size() < count;
+                          }));
+    return uids;
+}
+
+void count_in(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row) {
+    MailboxCounters& counters = mailbox.counters;
+    ++counters.messages;
+    counters.unseen += row.flags.has(SystemFlag::Seen) ? 0 : 1;
+    counters.deleted += row.flags.has(SystemFlag::Deleted) ? 1 : 0;
+    counters.bytes += row.size;
+    mailbox.counters_moved = true;
+    ++account.head().messages_used;
+    account.head().bytes_used += row.size;
+    account.numbers.head_moved = true;
+}
+
+void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row) {
+    MailboxCounters& counters = mailbox.counters;
+    --counters.messages;
+    counters.unseen -= row.flags.has(SystemFlag::Seen) ? 0 : 1;
+    counters.deleted -= row.flags.has(SystemFlag::Deleted) ? 1 : 0;
+    counters.bytes -= row.size;
+    mailbox.counters_moved = true;
+    --account.head().messages_used;
+    account.head().bytes_used -= row.size;
+    account.numbers.head_moved = true;
+}
+
+Result<> check_quota(const StampedAccount& account, std::uint64_t size) {
+    const std::uint64_t quota = account.numbers.quota_bytes;
+    const std::uint64_t used = account.numbers.head.bytes_used;
+    if (quota != 0 && (used > quota || size > quota - used)) {
+        return temporary_error(ErrorCode::OverQuota, "account " + std::to_string(account.id.value()) +
+                                                         " uses " + std::to_string(used) + " of " +
+                                                         std::to_string(quota) + " octets");
+    }
+    return {};
+}
+
+Result<> check_uids(const std::vector<Uid>& uids) {
+    if (uids.size() > limits::plan_rows_max) {
+        return internal_error(ErrorCode::LimitExceeded,
+                              std::to_string(uids.size()) + " messages in one step (plan_rows_max)");
+    }
+    const bool is_rising = std::ranges::adjacent_find(uids, std::greater_equal<>()) == uids.end();
+    if (!is_rising || (!uids.empty() && uids.front().value() == 0)) {
+        return internal_error(ErrorCode::Invalid, "uids of a step must rise");
+    }
+    return {};
+}
+
+void write_log(StampContext& context, AccountId account, LogRow row) {
+    row.at = unix_seconds(context.now);
+    context.rows.put(log_key(account, row.mod_seq), encode(row));
+}
+
+void publish(StampContext& context, AccountId account, MailboxChange change) {
+    context.changes.emplace_back(account, std::move(change));
+}
+
+Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) {
+    AccountStates& accounts = context.accounts;
+    StampedAccount& account = *TRY(accounts.account(step.account));
+    StampedMailbox& mailbox = *TRY(accounts.selectable(account, step.mailbox));
+    std::string once;
+    if (step.once_key != 0) {
+        once = once_key(step.mail, step.once_key, step.account);
+        if (const std::optional<std::string> seen = TRY(context.rows.get(once))) {
+            return TRY(decode_once(*seen));
+        }
+    }
+    const MessageRecord& record = step.record;
+    const std::uint64_t size = record.prefix.size() + record.blob_size;
+    TRY(check_quota(account, size));
+    if (!TRY(is_body_there(context, record.blob))) {
+        return temporary_error(ErrorCode::Stale, "the message's body is neither given nor stored");
+    }
+    MessageRow row;
+    // Delivered mail must not bounce because a client filled the dictionary.
+    row.flags = TRY(intern_flags(context, account, step.mailbox, step.flags,
+                                 step.mail.value() != 0 ? FullDictionary::LeaveOut
+                                                        : FullDictionary::Refuse));
+    row.uid = TRY(accounts.draw_uid(mailbox));
+    row.email = TRY(accounts.draw_email(account));
+    row.mod_seq = accounts.draw_mod_seq(account, mailbox);
+    row.internal_date = step.internal_date;
+    row.saved_at = unix_seconds(context.now);
+    row.size = size;
+    EmailRow email;
+    email.head.blob = record.blob;
+    email.head.first = {.mailbox = step.mailbox, .uid = row.uid};
+    email.head.reference_hashes = thread_hashes(record.reference_hashes);
+    email.mail = step.mail;
+    email.blob_size = record.blob_size;
+    email.sent_at = record.sent_at;
+    email.prefix = record.prefix;
+    email.summary = record.summary;
+    row.thread = TRY(add_email(context, step.account, row.email, std::move(email), std::nullopt));
+    context.rows.put(message_key(step.account, step.mailbox, row.uid), encode(row));
+    count_in(account, mailbox, row);
+    write_log(context, step.account,
+              {.mod_seq = row.mod_seq,
+               .kind = LogKind::Appended,
+               .mailbox = step.mailbox,
+               .uids = {row.uid},
+               .emails = {row.email}});
+    const Appended appended{.uid_validity = mailbox.fixed.uid_validity,
+                            .uid = row.uid,
+                            .email = row.email,
+                            .mod_seq = row.mod_seq};
+    if (!once.empty()) {
+        context.rows.put(std::move(once), encode(appended));
+    }
+    publish(context, step.account, {.mailbox = step.mailbox, .what = MessagesAppended{{row}}});
+    return appended;
+}
+
+Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
+    TRY(check_uids(step.uids));
+    AccountStates& accounts = context.accounts;
+    StampedAccount& account = *TRY(accounts.account(step.account));
+    StampedMailbox& mailbox = *TRY(accounts.selectable(account, step.mailbox));
+    std::optional<MessageFlags> given;
+    FlagsChanged result;
+    MessageFlagsChanged published;
+    LogRow log{.kind = LogKind::FlagsChanged, .mailbox = step.mailbox};
+    std::vector<MessageFlags> before;
+    for (const Uid uid : step.uids) {
+        std::optional<MessageRow> row = TRY(read_message(context, step.account, step.mailbox, uid));
+        if (!row) {
+            continue;
+        }
+        if (step.unchanged_since && row->mod_seq > *step.unchanged_since) {
+            result.rejected.push_back(uid);
+            continue;
+        }
+        if (!given) {
+            // Only now: a change that meets no message leaves the dictionary alone.
+            given = step.change == FlagChange::Remove
+                        ? TRY(known_flags(context, account, step.flags))
+                        : TRY(intern_flags(context, account, step.mailbox, step.flags,
+                                           FullDictionary::Refuse));
+        }
+        const MessageFlags after = changed_flags(row->flags, step.change, *given);
+        if (after == row->flags) {
+            continue;
+        }
+        before.push_back(row->flags);
+        row->flags = after;
+        published.rows.push_back(*row);
+    }
+    result.mod_seq = mailbox.counters.highest_mod_seq;
+    if (published.rows.empty()) {
+        return result;
+    }
+    result.mod_seq = accounts.draw_mod_seq(account, mailbox);
+    for (std::size_t i = 0; i < published.rows.size(); ++i) {
+        MessageRow& row = published.rows[i];
+        row.mod_seq = result.mod_seq;
+        count_flags(mailbox, before[i], row.flags);
+        context.rows.put(message_key(step.account, step.mailbox, row.uid), encode(row));
+        result.changed.push_back(row.uid);
+        log.emails.push_back(row.email);
+    }
+    log.mod_seq = result.mod_seq;
+    log.uids = result.changed;
+    write_log(context, step.account, std::move(log));
+    publish(context, step.account, {.mailbox = step.mailbox, .what = std::move(published)});
+    return result;
+}
+
+Result<StepResult> stamp_step(StampContext& context, const ExpungeMessages& step) {
+    TRY(check_uids(step.uids));
+    StampedAccount& account = *TRY(context.accounts.account(step.account));
+    StampedMailbox& mailbox = *TRY(context.accounts.selectable(account, step.mailbox));
+    Expunged result;
+    LogRow log{.kind = LogKind::Expunged, .mailbox = step.mailbox};
+    for (const Uid uid : step.uids) {
+        const std::optional<MessageRow> row =
+            TRY(read_message(context, step.account, step.mailbox, uid));
+        if (!row || (step.only_deleted && !row->flags.has(SystemFlag::Deleted))) {
+            continue;
+        }
+        TRY(remove_place(context, step.account, row->email, {.mailbox = step.mailbox, .uid = uid}));
+        context.rows.erase(message_key(step.account, step.mailbox, uid));
+        count_out(account, mailbox, *row);
+        result.uids.push_back(uid);
+        log.emails.push_back(row->email);
+    }
+    result.mod_seq = mailbox.counters.highest_mod_seq;
+    if (result.uids.empty()) {
+        return result;
+    }
+    result.mod_seq = context.accounts.draw_mod_seq(account, mailbox);
+    log.mod_seq = result.mod_seq;
+    log.uids = result.uids;
+    write_log(context, step.account, std::move(log));
+    publish(context, step.account,
+            {.mailbox = step.mailbox,
+             .what = MessagesExpunged{.uids = result.uids, .mod_seq = result.mod_seq}});
+    return result;
+}
+
+namespace {
+/// Gives the copy of a message its email: the same one, or a new one with the same body when the
+/// target holds it already (an email is in a mailbox at most once).
+Result<> place_copy(StampContext& context, StampedAccount& account, const CopyMessages& step,
+                    Uid source, MessageRow& copy) {
+    std::vector<EmailPlace> places = TRY(read_places(context, account.id, copy.email));
+    if (step.move) {
+        std::erase(places, EmailPlace{.mailbox = step.source, .uid = source});
+    }
+    const EmailPlace place{.mailbox = step.target, .uid = copy.uid};
+    const bool is_there = std::ranges::any_of(
+        places, [&step](const EmailPlace& held) { return held.mailbox == step.target; });
+    if (!is_there) {
+        places.push_back(place);
+        write_places(context, account.id, copy.email, places);
+        return {};
+    }
+    const std::optional<std::string> value =
+        TRY(context.rows.get(email_key(Family::Email, account.id, copy.email)));
+    if (!value) {
+        return internal_error(ErrorCode::Corrupt, "a copied message has no email row");
+    }
+    if (step.move) {
+        write_places(context, account.id, copy.email, places);
+    }
+    EmailRow email = TRY(decode_email(*value));
+    email.head.first = place;
+    copy.email = TRY(context.accounts.draw_email(account));
+    copy.thread = TRY(add_email(context, account.id, copy.email, std::move(email), copy.thread));
+    return {};
+}
+}  // namespace
+
+Result<StepResult> stamp_step(StampContext& context, const CopyMessages& step) {
+    TRY(check_uids(step.uids));
+    AccountStates& accounts = context.accounts;
+    StampedAccount& account = *TRY(accounts.account(step.account));
+    StampedMailbox& source = *TRY(accounts.selectable(account, step.source));
+    StampedMailbox& target = *TRY(accounts.selectable(account, step.target));
+    Copied result{.uid_validity = target.fixed.uid_validity};
+    MessagesAppended arrived;
+    LogRow came{.kind = LogKind::Appended, .mailbox = step.target};
+    LogRow went{.kind = LogKind::Expunged, .mailbox = step.source};
+    for (const Uid uid : step.uids) {
+        const std::optional<MessageRow> found =
+            TRY(read_message(context, step.account, step.source, uid));
+        if (!found) {
+            continue;
+        }
+        if (!step.move) {
+            TRY(check_quota(account, found->size));
+        }
+        if (arrived.rows.empty()) {
+            came.mod_seq = accounts.draw_mod_seq(account, target);
+        }
+        MessageRow copy = *found;
+        copy.uid = TRY(accounts.draw_uid(target));
+        copy.mod_seq = came.mod_seq;
+        copy.saved_at = unix_seconds(context.now);  // RFC 8514 section 3: COPY and MOVE set it anew.
+        TRY(place_copy(context, account, step, uid, copy));
+        context.rows.put(message_key(step.account, step.target, copy.uid), encode(copy));
+        count_in(account, target, copy);
+        if (step.move) {
+            context.rows.erase(message_key(step.account, step.source, uid));
+            count_out(account, source, *found);
+            went.emails.push_back(found->email);
+        }
+        came.emails.push_back(copy.email);
+        result.source.push_back(uid);
+        result.target.push_back(copy.uid);
+        arrived.rows.push_back(copy);
+    }
+    if (arrived.rows.empty()) {
+        return result;
+    }
+    came.uids = result.target;
+    write_log(context, step.account, std::move(came));
+    publish(context, step.account, {.mailbox = step.target, .what = std::move(arrived)});
+    if (step.move) {
+        went.mod_seq = accounts.draw_mod_seq(account, source);
+        went.uids = result.source;
+        publish(context, step.account,
+                {.mailbox = step.source,
+                 .what = MessagesExpunged{.uids = result.source, .mod_seq = went.mod_seq}});
+        write_log(context, step.account, std::move(went));
+    }
+    return result;
+}
+
+Result<StepResult> stamp_step(StampContext& context, const ClaimRecent& step) {
+    StampedAccount& account = *TRY(context.accounts.account(step.account));
+    StampedMailbox& mailbox = *TRY(context.accounts.selectable(account, step.mailbox));
+    const RecentClaimed claimed{.after = mailbox.counters.recent_after};
+    const Uid last(mailbox.counters.uid_next.value() - 1);
+    if (last > claimed.after) {
+        mailbox.counters.recent_after = last;
+        mailbox.counters_moved = true;
+    }
+    return claimed;
+}
+
+}  // namespace godwit::store

@@ -1,0 +1,208 @@
+// Stamps what happens to the queue, to raw rows, and to the trail of a message.
+// RELIABILITY.md I6-I9; the due index holds each delivery that is neither held nor done, once.
+#include <algorithm>
+
+#include "base/limits.h"
+#include "store/commit/stamper_steps.h"
+#include "store/kv/key.h"
+#include "store/queue/queue.h"
+
+namespace godwit::store {
+
+namespace {
+QueueChange::Item item_of(MailId mail, const QueueDelivery& delivery) {
+    return {.mail = mail,
+            .delivery = delivery.number,
+            .site = delivery.site,
+            .due = delivery.due,
+            .is_gone = delivery.is_done,
+            .is_held = delivery.is_held};
+}
+
+Result<> check_delivery(const QueueDelivery& delivery) {
+    if (delivery.site.empty() || delivery.site.size() > limits::domain_size_max ||
+        delivery.site.find('\0') != std::string::npos) {
+        return internal_error(ErrorCode::Invalid, "a queue site is 1..255 octets without NUL");
+    }
+    if (delivery.recipients.size() > limits::smtp_recipients_authenticated_max * 10) {
+        return internal_error(ErrorCode::LimitExceeded, "too many recipients in one delivery");
+    }
+    return {};
+}
+
+void put_delivery(StampContext& context, MailId mail, const QueueDelivery& delivery) {
+    context.rows.put(queue_delivery_key(mail, delivery.number), encode(delivery));
+    if (!delivery.is_held) {
+        context.rows.put(due_key(delivery.site, delivery.due, mail, delivery.number),
+                         encode_nothing());
+    }
+    context.queue.push_back(item_of(mail, delivery));
+}
+
+void erase_due(StampContext& context, MailId mail, const QueueDelivery& delivery) {
+    if (!delivery.is_held) {
+        context.rows.erase(due_key(delivery.site, delivery.due, mail, delivery.number));
+    }
+}
+
+Result<std::optional<QueueMessage>> read_message(const StampContext& context, MailId mail) {
+    const std::optional<std::string> row = TRY(context.rows.get(queue_message_key(mail)));
+    if (!row) {
+        return std::nullopt;
+    }
+    return TRY(decode_queue_message(*row));
+}
+
+/// The message with its link and its once-keys: nothing will deliver it again.
+Result<> erase_message(StampContext& context, const QueueMessage& message) {
+    context.rows.erase(queue_message_key(message.mail));
+    unlink_body(context, message.blob, link_key(message.blob, message.mail));
+    std::vector<std::string> spent;
+    const std::string prefix = once_prefix(message.mail);
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&spent](std::string_view key, std::string_view) -> Result<bool> {
+                              spent.emplace_back(key);
+                              return true;
+                          }));
+    for (std::string& key : spent) {
+        context.rows.erase(std::move(key));
+    }
+    return {};
+}
+}  // namespace
+
+Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
+    const QueueMessage& message = step.message;
+    if (message.mail.value() == 0 || step.deliveries.empty()) {
+        return internal_error(ErrorCode::Invalid, "a queued message has an id and a delivery");
+    }
+    if (TRY(read_message(context, message.mail))) {
+        return internal_error(ErrorCode::AlreadyExists,
+                              "message " + to_string(message.mail) + " is queued already");
+    }
+    if (!TRY(is_body_there(context, message.blob))) {
+        return temporary_error(ErrorCode::Stale, "the message's body is neither given nor stored");
+    }
+    context.rows.put(queue_message_key(message.mail), encode(message));
+    link_body(context, message.blob, link_key(message.blob, message.mail));
+    for (const QueueDelivery& delivery : step.deliveries) {
+        TRY(check_delivery(delivery));
+        const std::string key = queue_delivery_key(message.mail, delivery.number);
+        if (delivery.is_done || TRY(context.rows.get(key))) {
+            return internal_error(ErrorCode::Invalid, "deliveries have their own numbers and are open");
+        }
+        put_delivery(context, message.mail, delivery);
+    }
+    return Done{};
+}
+
+Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
+    const std::optional<QueueMessage> message = TRY(read_message(context, step.mail));
+    if (!message) {
+        return temporary_error(ErrorCode::Stale, "message " + to_string(step.mail) + " left the queue");
+    }
+    bool has_done = false;
+    for (const QueueDelivery& delivery : step.deliveries) {
+        TRY(check_delivery(delivery));
+        const std::string key = queue_delivery_key(step.mail, delivery.number);
+        const std::optional<std::string> row = TRY(context.rows.get(key));
+        if (!row) {
+            return temporary_error(ErrorCode::Stale, "a delivery of message " + to_string(step.mail) +
+                                                         " is no longer there");
+        }
+        erase_due(context, step.mail, TRY(decode_queue_delivery(*row)));
+        if (!delivery.is_done) {
+            put_delivery(context, step.mail, delivery);
+            continue;
+        }
+        has_done = true;
+        context.rows.erase(key);
+        context.queue.push_back(item_of(step.mail, delivery));
+    }
+    if (has_done && !TRY(context.rows.has_any(queue_delivery_prefix(step.mail)))) {
+        TRY(erase_message(context, *message));
+    }
+    return Done{};
+}
+
+Result<StepResult> stamp_step(StampContext& context, const RemoveFromQueue& step) {
+    const std::optional<QueueMessage> message = TRY(read_message(context, step.mail));
+    if (!message) {
+        return peer_error(ErrorCode::NotFound, "message " + to_string(step.mail) + " is not queued");
+    }
+    std::vector<QueueDelivery> deliveries;
+    const std::string prefix = queue_delivery_prefix(step.mail);
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&](std::string_view, std::string_view value) -> Result<bool> {
+                              deliveries.push_back(TRY(decode_queue_delivery(value)));
+                              return true;
+                          }));
+    for (QueueDelivery& delivery : deliveries) {
+        erase_due(context, step.mail, delivery);
+        context.rows.erase(queue_delivery_key(step.mail, delivery.number));
+        delivery.is_done = true;
+        context.queue.push_back(item_of(step.mail, delivery));
+    }
+    TRY(erase_message(context, *message));
+    return Done{};
+}
+
+Result<StepResult> stamp_step(StampContext& context, const ChangeRows& step) {
+    const auto is_open = [](std::string_view key) {
+        return !key.empty() && is_open_family(static_cast<Family>(key.front()));
+    };
+    for (const ChangeRows::Expect& expect : step.expects) {
+        if (TRY(context.rows.get(expect.key)) != expect.value) {
+            return temporary_error(ErrorCode::Stale, "a row changed since the plan was made");
+        }
+    }
+    for (const Batch::Entry& entry : step.entries) {
+        if (!is_open(entry.key)) {
+            return internal_error(ErrorCode::Invalid, "ChangeRows: not a family of open rows");
+        }
+        if (entry.value) {
+            context.rows.put(entry.key, *entry.value);
+        } else {
+            context.rows.erase(entry.key);
+        }
+    }
+    for (const AccountId account : step.accounts) {
+        TRY(context.accounts.refresh(account));
+        context.credentials.push_back(account);
+    }
+    return Done{};
+}
+
+Result<StepResult> stamp_step(StampContext& context, const TraceEvent& step) {
+    TraceEvent event = step;
+    constexpr std::size_t kKindSizeMax = 64;
+    if (event.kind.size() > kKindSizeMax || event.detail.size() > limits::queue_error_text_size_max * 2) {
+        // What happened counts more than its detail; half a JSON object would help nobody.
+        event.kind.resize(std::min(event.kind.size(), kKindSizeMax));
+        event.detail = "{}";
+    }
+    const auto fresh = std::ranges::lower_bound(context.fresh, step.mail, {},
+                                                &StampContext::FreshMail::mail);
+    if (fresh != context.fresh.end() && fresh->mail == step.mail) {
+        // The message comes in with this plan: nothing to look up.
+        if (++fresh->events > limits::trace_events_max) {
+            return Done{};
+        }
+    } else {
+        const std::string prefix = trace_prefix(step.mail);
+        std::vector<std::string> keys;
+        TRY(context.rows.scan(prefix, prefix_end(prefix),
+                              [&keys](std::string_view key, std::string_view) -> Result<bool> {
+                                  keys.emplace_back(key);
+                                  return true;
+                              }));
+        // How it came in stays, and what happened last.
+        for (std::size_t i = 1; keys.size() - (i - 1) >= limits::trace_events_max; ++i) {
+            context.rows.erase(keys[i]);
+        }
+    }
+    context.rows.put(trace_key(step.mail, context.seq, context.trace_ordinal++), encode(event));
+    return Done{};
+}
+
+}  // namespace godwit::store

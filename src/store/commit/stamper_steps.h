@@ -1,0 +1,106 @@
+// What the steps of a plan share while they are stamped, and one function a kind of step.
+// Commit thread only.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "store/commit/plan.h"
+#include "store/commit/stamper_accounts.h"
+#include "store/commit/stamper_rows.h"
+#include "store/mailbox/change.h"
+#include "store/mailbox/schema.h"
+
+namespace godwit::store {
+
+/// The open group, and in it the open plan.
+struct StampContext {
+    explicit StampContext(const Kv* kv) : rows(kv), accounts(&rows) {}
+
+    StampedRows rows;
+    AccountStates accounts;
+    CommitSeq seq;
+    WallTime now{};
+
+    // Grow with the group; a failed plan cuts them back.
+    std::vector<std::pair<AccountId, MailboxChange>> changes;
+    std::vector<AccountId> credentials;
+    std::vector<QueueChange::Item> queue;
+    std::vector<BlobId> linked;
+    std::vector<BlobId> unlinked;
+
+    std::uint32_t trace_ordinal = 0;  ///< Of the next trace event of the group.
+    /// Messages that the open plan brings in, rising, with the events it gave them so far.
+    struct FreshMail {
+        MailId mail;
+        std::size_t events = 0;
+    };
+    std::vector<FreshMail> fresh;
+    const Plan* plan = nullptr;
+};
+
+Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step);
+Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step);
+Result<StepResult> stamp_step(StampContext& context, const ExpungeMessages& step);
+Result<StepResult> stamp_step(StampContext& context, const CopyMessages& step);
+Result<StepResult> stamp_step(StampContext& context, const CreateMailbox& step);
+Result<StepResult> stamp_step(StampContext& context, const RenameMailbox& step);
+Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step);
+Result<StepResult> stamp_step(StampContext& context, const SubscribeMailbox& step);
+Result<StepResult> stamp_step(StampContext& context, const ClaimRecent& step);
+Result<StepResult> stamp_step(StampContext& context, const PurgeRemains& step);
+Result<StepResult> stamp_step(StampContext& context, const TrimChangeLog& step);
+Result<StepResult> stamp_step(StampContext& context, const TrimTrace& step);
+Result<StepResult> stamp_step(StampContext& context, const ChangeRows& step);
+Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step);
+Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step);
+Result<StepResult> stamp_step(StampContext& context, const RemoveFromQueue& step);
+Result<StepResult> stamp_step(StampContext& context, const TraceEvent& step);
+
+// Bodies (stamper_emails.cc).
+
+/// True when the body is in the open plan or something links to it.
+Result<bool> is_body_there(const StampContext& context, const BlobId& blob);
+void link_body(StampContext& context, const BlobId& blob, std::string key);
+void unlink_body(StampContext& context, const BlobId& blob, std::string key);
+
+// Emails (stamper_emails.cc).
+
+/// The hashes that a message is threaded by: without doubles, at most thread_references_max: its own
+/// and its parents' first, then the nearest ancestors.
+std::vector<std::uint64_t> thread_hashes(const std::vector<std::uint64_t>& hashes);
+/// Writes a new email with its link and its place in a thread: the given one, or the one its
+/// references lead to, or its own. Gives the thread.
+Result<ThreadId> add_email(StampContext& context, AccountId account, EmailId email, EmailRow row,
+                           std::optional<ThreadId> thread);
+/// Where an email is. Corrupt when there is no such email.
+Result<std::vector<EmailPlace>> read_places(const StampContext& context, AccountId account, EmailId email);
+void write_places(StampContext& context, AccountId account, EmailId email,
+                  const std::vector<EmailPlace>& places);
+/// Takes an email out of one place; out of the last one, the email goes with its link and references.
+Result<> remove_place(StampContext& context, AccountId account, EmailId email, EmailPlace place);
+
+// Rows of messages (stamper_messages.cc).
+
+Result<std::optional<MessageRow>> read_message(const StampContext& context, AccountId account,
+                                               MailboxId mailbox, Uid uid);
+/// Uids of a mailbox, rising; at most `count`.
+Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId account, MailboxId mailbox,
+                                   std::size_t count);
+void count_in(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
+void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
+/// OverQuota when `size` more octets would pass the account's quota.
+Result<> check_quota(const StampedAccount& account, std::uint64_t size);
+/// Invalid unless strictly rising without 0; LimitExceeded past plan_rows_max.
+Result<> check_uids(const std::vector<Uid>& uids);
+void write_log(StampContext& context, AccountId account, LogRow row);
+void publish(StampContext& context, AccountId account, MailboxChange change);
+/// What a deleted mailbox left: removes at most `count` of its messages, gives how many.
+Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account, MailboxId mailbox,
+                                  std::size_t count);
+
+}  // namespace godwit::store

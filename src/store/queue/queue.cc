@@ -1,0 +1,260 @@
+#include "store/queue/queue.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "store/kv/key.h"
+#include "store/kv/record.h"
+#include "store/mailbox/keys.h"
+
+namespace godwit::store {
+
+namespace {
+constexpr std::uint8_t kVersion = 1;
+
+enum MessageBits : std::uint8_t { kIs8bit = 1, kNeedsSmtputf8 = 2, kReturnHeadersOnly = 4 };
+enum DeliveryBits : std::uint8_t { kIsHeld = 1, kWasTried = 2 };
+
+void write_time(ByteWriter& out, WallTime time) { out.svarint(time.time_since_epoch().count()); }
+WallTime read_time(ByteReader& in) { return WallTime(std::chrono::microseconds(in.svarint())); }
+
+/// Times as keys: the sign bit turned, so that they sort as numbers.
+std::uint64_t sortable(WallTime time) {
+    return static_cast<std::uint64_t>(time.time_since_epoch().count()) ^ (std::uint64_t{1} << 63U);
+}
+WallTime from_sortable(std::uint64_t number) {
+    return WallTime(std::chrono::microseconds(
+        static_cast<std::int64_t>(number ^ (std::uint64_t{1} << 63U))));
+}
+
+Result<ByteReader> open(std::string_view value, std::string_view name) {
+    Result<OpenedView> record = open_record(value);
+    if (!record) {
+        return std::unexpected(std::move(record).error().within(name));
+    }
+    if (record->version != kVersion) {
+        return internal_error(ErrorCode::Unsupported, std::string(name) + ": unknown version");
+    }
+    return ByteReader(record->payload);
+}
+
+char letter(Family family) { return static_cast<char>(family); }
+
+void write_recipient(ByteWriter& out, const QueueRecipient& recipient) {
+    const auto bounded = [](std::string_view text) {
+        return text.substr(0, limits::queue_error_text_size_max);
+    };
+    out.bytes(recipient.address).bytes(recipient.original).u8(recipient.notify);
+    out.u8(static_cast<std::uint8_t>(recipient.state));
+    out.bytes(bounded(recipient.last_reply)).bytes(bounded(recipient.last_status));
+    out.bytes(bounded(recipient.last_remote)).u8(recipient.delay_reported ? 1 : 0);
+}
+Result<QueueRecipient> read_recipient(ByteReader& in) {
+    QueueRecipient recipient;
+    recipient.address = in.bytes();
+    recipient.original = in.bytes();
+    recipient.notify = in.u8();
+    const std::uint8_t state = in.u8();
+    if (state > static_cast<std::uint8_t>(RecipientState::Dropped)) {
+        return internal_error(ErrorCode::Corrupt, "queue delivery: unknown recipient state");
+    }
+    recipient.state = static_cast<RecipientState>(state);
+    recipient.last_reply = in.bytes();
+    recipient.last_status = in.bytes();
+    recipient.last_remote = in.bytes();
+    recipient.delay_reported = in.u8() != 0;
+    return recipient;
+}
+}  // namespace
+
+std::string encode(const QueueMessage& message) {
+    ByteWriter out = begin_record(kVersion);
+    out.u64(message.mail.value()).bytes(message.sender).raw(message.blob.bytes());
+    out.varint(message.blob_size).bytes(message.prefix);
+    write_time(out, message.accepted_at);
+    write_time(out, message.expires_at);
+    out.u8(static_cast<std::uint8_t>((message.is_8bit ? kIs8bit : 0) |
+                                     (message.needs_smtputf8 ? kNeedsSmtputf8 : 0) |
+                                     (message.return_headers_only ? kReturnHeadersOnly : 0)));
+    out.bytes(message.envelope_id).varint(message.submitter.value()).bytes(message.peer);
+    return seal(std::move(out));
+}
+
+Result<QueueMessage> decode_queue_message(std::string_view value) {
+    ByteReader in = TRY(open(value, "queue message"));
+    QueueMessage message;
+    message.mail = MailId(in.u64());
+    message.sender = in.bytes();
+    const std::string_view hash = in.raw(sizeof(BlobId::hash));
+    message.blob_size = in.varint();
+    message.prefix = in.bytes();
+    message.accepted_at = read_time(in);
+    message.expires_at = read_time(in);
+    const std::uint8_t bits = in.u8();
+    message.is_8bit = (bits & kIs8bit) != 0;
+    message.needs_smtputf8 = (bits & kNeedsSmtputf8) != 0;
+    message.return_headers_only = (bits & kReturnHeadersOnly) != 0;
+    message.envelope_id = in.bytes();
+    message.submitter = AccountId(static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX)));
+    message.peer = in.bytes();
+    TRY(in.finish("queue message"));
+    message.blob = BlobId::from_bytes(hash);
+    return message;
+}
+
+std::string encode(const QueueDelivery& delivery) {
+    ByteWriter out = begin_record(kVersion);
+    out.u32(delivery.number).bytes(delivery.site).varint(delivery.attempts);
+    write_time(out, delivery.due);
+    out.u8(static_cast<std::uint8_t>((delivery.is_held ? kIsHeld : 0) |
+                                     (delivery.last_attempt ? kWasTried : 0)));
+    if (delivery.last_attempt) {
+        write_time(out, *delivery.last_attempt);
+    }
+    out.bytes(delivery.held_reason).varint(delivery.recipients.size());
+    for (const QueueRecipient& recipient : delivery.recipients) {
+        write_recipient(out, recipient);
+    }
+    return seal(std::move(out));
+}
+
+Result<QueueDelivery> decode_queue_delivery(std::string_view value) {
+    ByteReader in = TRY(open(value, "queue delivery"));
+    QueueDelivery delivery;
+    delivery.number = in.u32();
+    delivery.site = in.bytes();
+    delivery.attempts = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
+    delivery.due = read_time(in);
+    const std::uint8_t bits = in.u8();
+    delivery.is_held = (bits & kIsHeld) != 0;
+    if ((bits & kWasTried) != 0) {
+        delivery.last_attempt = read_time(in);
+    }
+    delivery.held_reason = in.bytes();
+    const std::uint64_t recipients = in.varint_at_most(limits::alias_expansion_max * 10);
+    for (std::uint64_t i = 0; i < recipients && in.ok(); ++i) {
+        delivery.recipients.push_back(TRY(read_recipient(in)));
+    }
+    TRY(in.finish("queue delivery"));
+    return delivery;
+}
+
+std::string queue_message_key(MailId mail) { return make_key(letter(Family::QueueMessage), mail); }
+std::string queue_delivery_prefix(MailId mail) {
+    return make_key(letter(Family::QueueDelivery), mail);
+}
+std::string queue_delivery_key(MailId mail, std::uint32_t number) {
+    return make_key(letter(Family::QueueDelivery), mail, number);
+}
+std::string due_key(std::string_view site, WallTime due, MailId mail, std::uint32_t number) {
+    return make_key(letter(Family::Due), site, std::string_view("\0", 1), sortable(due), mail, number);
+}
+
+std::optional<DueDelivery> parse_due_key(std::string_view key) {
+    constexpr std::size_t kTail = 1 + 8 + 8 + 4;
+    if (key.size() < 1 + kTail || key.front() != letter(Family::Due) ||
+        key[key.size() - kTail] != '\0') {
+        return std::nullopt;
+    }
+    ByteReader tail(key.substr(key.size() - kTail + 1));
+    DueDelivery row;
+    row.site = key.substr(1, key.size() - kTail - 1);
+    row.due = from_sortable(tail.u64());
+    row.mail = MailId(tail.u64());
+    row.number = tail.u32();
+    return row;
+}
+
+Result<std::optional<QueueMessage>> read_queue_message(const Snapshot& snapshot, ReadTier tier,
+                                                       MailId mail) {
+    const std::optional<std::string> value = TRY(snapshot.get(queue_message_key(mail), tier));
+    if (!value) {
+        return std::nullopt;
+    }
+    return TRY(decode_queue_message(*value));
+}
+
+Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, ReadTier tier, MailId mail,
+                                                   std::uint32_t number) {
+    const std::optional<std::string> value =
+        TRY(snapshot.get(queue_delivery_key(mail, number), tier));
+    if (!value) {
+        return std::nullopt;
+    }
+    return TRY(decode_queue_delivery(*value));
+}
+
+Result<std::vector<QueueDelivery>> read_deliveries(const Snapshot& snapshot, ReadTier tier,
+                                                   MailId mail) {
+    const std::string prefix = queue_delivery_prefix(mail);
+    const std::string upper = prefix_end(prefix);
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    std::vector<QueueDelivery> deliveries;
+    for (cursor->seek(prefix);
+         cursor->is_valid() && deliveries.size() < limits::smtp_recipients_authenticated_max;
+         cursor->next()) {
+        deliveries.push_back(TRY(decode_queue_delivery(cursor->value())));
+    }
+    TRY(cursor->status());
+    return deliveries;
+}
+
+Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
+                                             std::size_t count) {
+    count = std::min(count, limits::scan_rows_max);
+    const std::string upper = prefix_end(make_key(letter(Family::QueueMessage)));
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    std::vector<QueueMessage> messages;
+    // One octet more than the key of `after`: the first place behind it.
+    for (cursor->seek(queue_message_key(after) + '\0'); cursor->is_valid() && messages.size() < count;
+         cursor->next()) {
+        messages.push_back(TRY(decode_queue_message(cursor->value())));
+    }
+    TRY(cursor->status());
+    return messages;
+}
+
+Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier tier,
+                                           std::string_view after, std::size_t count) {
+    count = std::min(count, limits::scan_rows_max);
+    const std::string upper = prefix_end(make_key(letter(Family::Due)));
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    std::vector<DueDelivery> sites;
+    // NUL ends a site's name: 0x01 behind the name is past all its rows.
+    const auto past = [](std::string_view site) {
+        return make_key(letter(Family::Due), site, std::string_view("\x01", 1));
+    };
+    cursor->seek(after.empty() ? make_key(letter(Family::Due)) : past(after));
+    while (cursor->is_valid() && sites.size() < count) {
+        std::optional<DueDelivery> row = parse_due_key(cursor->key());
+        if (!row) {
+            return internal_error(ErrorCode::Corrupt, "due index: key does not parse");
+        }
+        const std::string next = past(row->site);
+        sites.push_back(*std::move(row));
+        cursor->seek(next);
+    }
+    TRY(cursor->status());
+    return sites;
+}
+
+Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTier tier,
+                                                const DueRange& range) {
+    const std::size_t count = std::min(range.count, limits::scan_rows_max);
+    const std::string upper = due_key(range.site, range.until, MailId(0), 0);
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    std::vector<DueDelivery> rows;
+    for (cursor->seek(due_key(range.site, range.from, MailId(0), 0));
+         cursor->is_valid() && rows.size() < count; cursor->next()) {
+        std::optional<DueDelivery> row = parse_due_key(cursor->key());
+        if (!row) {
+            return internal_error(ErrorCode::Corrupt, "due index: key does not parse");
+        }
+        rows.push_back(*std::move(row));
+    }
+    TRY(cursor->status());
+    return rows;
+}
+
+}  // namespace godwit::store
