@@ -181,8 +181,8 @@ struct Expunged {
 };
 struct Copied {
     UidValidity uid_validity;
-    std::vector<Uid> source;  ///< Same length as target, same order.
-    std::vector<Uid> target;
+    std::vector<Uid> source{};  ///< Same length as target, same order.
+    std::vector<Uid> target{};
 };
 struct MailboxCreated {
     MailboxId mailbox;

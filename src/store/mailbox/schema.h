@@ -20,10 +20,10 @@ namespace godwit::store {
 
 /// Row B: what of a mailbox changes seldom.
 struct MailboxFixed {
-    std::string name;
-    std::string special_use;
-    UidValidity uid_validity;
-    ModSeq created;
+    std::string name{};
+    std::string special_use{};
+    UidValidity uid_validity{};
+    ModSeq created{};
     bool is_selectable = true;
     bool operator==(const MailboxFixed&) const = default;
 };
@@ -72,12 +72,12 @@ enum class LogKind : std::uint8_t {
 };
 /// Row L: what one step did to one mailbox. The mod-sequence is in the key.
 struct LogRow {
-    ModSeq mod_seq;
+    ModSeq mod_seq{};
     LogKind kind = LogKind::Appended;
-    MailboxId mailbox;
+    MailboxId mailbox{};
     std::int64_t at = 0;           ///< Unix seconds.
-    std::vector<Uid> uids;         ///< Rising.
-    std::vector<EmailId> emails;   ///< Of those uids, in their order.
+    std::vector<Uid> uids{};        ///< Rising.
+    std::vector<EmailId> emails{};  ///< Of those uids, in their order.
 };
 
 /// Row T: the thread that a Message-ID's hash leads to, and how many emails carry the hash.
