@@ -144,6 +144,6 @@ def config_check_names_the_line(world):
     path = os.path.join(world.folder, "godwit.toml")
     run([world.program, "init", "--hostname", "mx.example.org", "--domain", "example.org", "--dir", os.path.join(world.folder, "made")])
     with open(path, "w") as f:
-        f.write('[server]\nhostname = "mx.example.org"\nhostnam = "typo"\n')
+        f.write('hostname = "mx.example.org"\n\nhostnam = "typo"\n')
     code, out = run([world.program, "config", "check", "--config", path], check=False)
     expect(code != 0 and "3" in out and "hostname" in out, "the line and the nearest key", code, out)
