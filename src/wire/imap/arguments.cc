@@ -114,11 +114,9 @@ Result<AppendArguments> read_append(Lexer& lexer, NameSpelling spelling, bool is
             TRY(lexer.expect(')'));
         }
         // A SP with nothing behind it is forgiven here as at every command's end.
-        const std::size_t start = lexer.offset();
         if (is_whole && lexer.end()) {
             return out;
         }
-        lexer.rewind(start);
     }
 }
 

@@ -71,10 +71,13 @@ Result<> Lexer::expect(char c) {
 }
 
 Result<> Lexer::end() {
+    const std::size_t start = pos_;
     while (take(' ')) {
     }
     if (!at_end()) {
-        return bad("the end of the command");
+        const auto error = bad("the end of the command");
+        pos_ = start;
+        return error;
     }
     return {};
 }

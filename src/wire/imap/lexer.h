@@ -49,7 +49,8 @@ public:
     [[nodiscard]] Result<> expect(char c);
     /// Exactly one SP.
     [[nodiscard]] Result<> space() { return expect(' '); }
-    /// The end of the command. Trailing SP are forgiven: hand-written clients send them.
+    /// The end of the command. Trailing SP are forgiven: hand-written clients send them. On failure
+    /// the cursor stays where it was.
     [[nodiscard]] Result<> end();
 
     /// The views are into the command's text.

@@ -103,7 +103,7 @@ public:
         for (;;) {
             TRY(read_key());
             TRY(close_operators());
-            if (open_.empty() && rest_is_blank()) {
+            if (open_.empty() && lexer_.end()) {
                 break;
             }
             TRY(lexer_.space());
@@ -114,15 +114,6 @@ public:
 
 private:
     [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(program_.nodes.size()); }
-
-    bool rest_is_blank() {
-        const std::size_t start = lexer_.offset();
-        if (lexer_.end()) {
-            return true;
-        }
-        lexer_.rewind(start);
-        return false;
-    }
 
     // The SP before the first key, and CHARSET if there is one.
     Result<> read_charset() {

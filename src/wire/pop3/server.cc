@@ -185,6 +185,10 @@ std::optional<ServerEvent> Server::run_command(std::string_view line) {
         syntax_error("Unknown command");
         return std::nullopt;
     }
+    // RFC 1939 7: PASS only directly after a successful USER.
+    if (row->handler != &Server::on_pass) {
+        has_user_ = false;
+    }
     // RFC 2449 4: 255 octets; SASL and passwords may be longer.
     if (line.size() > limits::pop3_line_size_max && word != "AUTH" && word != "PASS") {
         syntax_error("Line is too long");
@@ -194,11 +198,6 @@ std::optional<ServerEvent> Server::run_command(std::string_view line) {
     if (row->valid_in != ValidIn::Both && (row->valid_in == ValidIn::Transaction) != logged_in) {
         syntax_error(logged_in ? "Not after login" : "Not before login");
         return std::nullopt;
-    }
-    // RFC 1939 7: PASS only directly after a successful USER.
-    const bool keeps_user = row->handler == &Server::on_pass || row->handler == &Server::on_user;
-    if (!keeps_user) {
-        has_user_ = false;
     }
     return (this->*row->handler)(arguments);
 }
@@ -210,7 +209,6 @@ std::optional<ServerEvent> Server::on_apop(std::string_view) {
 }
 
 std::optional<ServerEvent> Server::on_user(std::string_view arguments) {
-    has_user_ = false;
     if (!options_.passwords_allowed) {
         error("Start TLS first", "AUTH");
         return std::nullopt;
