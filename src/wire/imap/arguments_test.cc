@@ -33,7 +33,7 @@ TEST(Lexer, Strings_of_all_kinds) {
 }
 
 TEST(Lexer, Malformed_strings_are_errors) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     for (const std::string& text : {" \"a b"s, " \"a\\x\" b"s, " a"s, " a  b"s, " a b c"s, " {5}\r\nabc"s, " {3}abc b"s,
                                     " {3\r\nabc b"s, " {1}\r\n\0 b"s, " a(b c"s, "a b"s, " {99999999999999999999999}\r\n b"s,
                                     " \"a\r\n\" b"s, " % b"s, " \xC3\xA9 b"s}) {

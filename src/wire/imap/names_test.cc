@@ -95,7 +95,7 @@ TEST(MailboxName, Q23_raw_utf8_is_taken) {
 }
 
 TEST(MailboxName, T85_controls_hidden_in_utf7_are_refused) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     EXPECT_EQ(name_of("a&AAA-b").name, "error");
     EXPECT_EQ(name_of("a&AAo-b").name, "error");
     EXPECT_EQ(name_of("a\nb"s).name, "error");

@@ -249,14 +249,14 @@ TEST(Reader, Missing_tag_or_name_is_rejected) {
 }
 
 TEST(Reader, Bare_lf_cr_and_nul_are_rejected) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     expect_events("a NOOP\nb NO\rOP\r\nc N\0P\r\nd NOOP\r\n"s,
                   {"rejected a [] A line must end with CRLF", "rejected b [] NUL and bare CR are not allowed in a command",
                    "rejected c [] NUL and bare CR are not allowed in a command", "command d NOOP <>"});
 }
 
 TEST(Reader, Literal_octets_may_be_anything) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     expect_events("a X {6+}\r\n\0\r\n{9+\r\n"s, {"command a X < {6+}\r\n\0\r\n{9+>"s});
 }
 

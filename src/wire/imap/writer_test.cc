@@ -32,7 +32,7 @@ TEST(Writer, Q33_text_is_never_empty) {
 }
 
 TEST(Writer, Text_from_a_peer_cannot_break_the_line) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     EXPECT_EQ(written([](auto& w) { w.tagged("a", Condition::Bad, "", "x\r\n* OK \xFF\0y"s); }), "a BAD x??* OK ??y\r\n");
     EXPECT_EQ(written([](auto& w) { w.tagged("a", Condition::Ok, "", "[ALERT] x"); }), "a OK . [ALERT] x\r\n");
 }
@@ -55,7 +55,7 @@ TEST(Writer, Strings_are_quoted_where_they_may_be) {
     EXPECT_EQ(string_of("\xC3\xA9"), "{2}\r\n\xC3\xA9");
     EXPECT_EQ(string_of("\xC3\xA9", NameSpelling::Utf8), "\"\xC3\xA9\"");
     EXPECT_EQ(string_of("\xFF", NameSpelling::Utf8), "{1}\r\n\xFF");
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     EXPECT_EQ(string_of("a\0b"s), "\"ab\"");
     const std::size_t max = limits::imap_quoted_size_max;
     EXPECT_EQ(string_of(std::string(max, 'x')).front(), '"');

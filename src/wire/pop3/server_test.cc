@@ -280,7 +280,7 @@ TEST(Pop3, Bad_commands_at_their_limit) {
 }
 
 TEST(Pop3, Bare_lf_cr_and_nul_are_refused) {
-    using namespace std::string_literals;
+    using std::string_literals::operator""s;
     Desk desk;
     EXPECT_EQ(desk.reply("CAPA\nNO\rOP\r\nNO\0OP\r\n"s),
               "+OK ready\r\n-ERR A line must end with CRLF\r\n-ERR NUL and bare CR are not allowed\r\n"
