@@ -15,6 +15,7 @@ from measure import Dovecot, Godwit, Group, Meter, Results, free_ports, root_nee
 USERS, SECRET = 10, "pass"
 OPERATIONS = [("SELECT", None, "SELECT INBOX"), ("FETCH FLAGS", "SELECT INBOX", "FETCH 1:* (UID FLAGS)"), ("FETCH ENVELOPE", "SELECT INBOX", "FETCH 1:* (ENVELOPE)"),
               ("FETCH BODYSTRUCTURE", "SELECT INBOX", "FETCH 1:* (BODYSTRUCTURE)"), ("FETCH 1000 bodies", "SELECT INBOX", "FETCH 1:1000 (BODY.PEEK[])")]
+BODIES = 1000
 
 
 def together(jobs):
@@ -44,6 +45,8 @@ def main():
     parser.add_argument("--messages", type=int, default=10000)
     parser.add_argument("--idle", type=int, default=500)
     options = parser.parse_args()
+    if options.messages < BODIES:
+        parser.error(f"--messages is at least {BODIES}")
     root_needed()
     with workplace() as folder:
         group = Group(f"dovecot-bench-{os.getpid()}")
