@@ -1,0 +1,161 @@
+#include "store/directory/directory.h"
+
+#include <gtest/gtest.h>
+
+#include "store/commit/stamping_desk.h"
+#include "store/directory/schema.h"
+
+namespace godwit::store {
+namespace {
+
+class DirectoryTest : public testing::Test {
+protected:
+    DirectoryTest() : alice_(desk_.add_account("alice@example.test")), bob_(desk_.add_account("bob@example.test")) {}
+
+    Recipient resolve(std::string_view address) {
+        return *resolve_recipient(*desk_.snapshot(), ReadTier::Disk,
+                                  *mail::parse_address(address, mail::Domainless::Allow), "example.test");
+    }
+    std::string names(std::string_view address) {
+        std::string out;
+        for (const Target& target : resolve(address).targets) {
+            const auto* local = std::get_if<LocalTarget>(&target);
+            out += local != nullptr ? local->account_name + "," + local->detail + ";"
+                                    : std::get<RemoteTarget>(target).address.to_string() + ";";
+        }
+        return out;
+    }
+    void alias(std::string address, std::vector<std::string> targets) {
+        const Result<Plan> plan = plan_add_alias(*desk_.snapshot(), {std::move(address), std::move(targets)});
+        ASSERT_TRUE(plan.has_value()) << plan.error().text;
+        ASSERT_TRUE(desk_.commit(*plan).has_value());
+    }
+    bool owns(AccountId account, std::string_view address) {
+        return *owns_address(*desk_.snapshot(), ReadTier::Disk, account, *mail::parse_address(address));
+    }
+
+    StampingDesk desk_;
+    AccountId alice_;
+    AccountId bob_;
+};
+
+TEST_F(DirectoryTest, Account_is_found_by_full_and_bare_login_in_any_case) {
+    for (const char* login : {"alice", "ALICE", "Alice@Example.TEST"}) {
+        const auto found = *find_account(*desk_.snapshot(), ReadTier::Disk, login, "example.test");
+        ASSERT_TRUE(found) << login;
+        EXPECT_EQ(found->id, alice_);
+    }
+    EXPECT_FALSE(*find_account(*desk_.snapshot(), ReadTier::Disk, "al ice", "example.test"));
+    EXPECT_FALSE(*find_account(*desk_.snapshot(), ReadTier::Disk, "alice@other.test", "example.test"));
+}
+
+TEST_F(DirectoryTest, Recipient_with_and_without_subaddress) {
+    EXPECT_EQ(names("Alice@example.test"), "alice@example.test,;");
+    EXPECT_EQ(names("alice+tag+more@example.test"), "alice@example.test,tag+more;");
+    EXPECT_EQ(resolve("+tag@example.test").verdict, RecipientVerdict::NoSuchUser);
+    EXPECT_EQ(resolve("carol@example.test").verdict, RecipientVerdict::NoSuchUser);
+    EXPECT_EQ(resolve("alice@far.test").verdict, RecipientVerdict::NotLocal);
+}
+
+TEST_F(DirectoryTest, Aliases_expand_without_doubles_and_mix_local_and_remote) {
+    alias("team@example.test", {"alice@example.test", "more@example.test", "x@far.test"});
+    alias("more@example.test", {"bob@example.test", "alice@example.test"});
+    EXPECT_EQ(names("team@example.test"), "alice@example.test,;x@far.test;bob@example.test,;");
+    EXPECT_EQ(names("more+t@example.test"), "bob@example.test,;alice@example.test,;");
+}
+
+TEST_F(DirectoryTest, Circles_end_as_loops_unless_they_reach_somebody) {
+    alias("a@example.test", {"b@example.test"});
+    alias("b@example.test", {"a@example.test"});
+    EXPECT_EQ(resolve("a@example.test").verdict, RecipientVerdict::Loop);
+    alias("c@example.test", {"c@example.test", "bob@example.test"});
+    EXPECT_EQ(names("c@example.test"), "bob@example.test,;");
+    for (int i = 0; i < 15; ++i) {
+        alias("deep" + std::to_string(i) + "@example.test", {"deep" + std::to_string(i + 1) + "@example.test"});
+    }
+    EXPECT_EQ(resolve("deep0@example.test").verdict, RecipientVerdict::Loop);
+}
+
+TEST_F(DirectoryTest, Postmaster_and_abuse_lead_somewhere_always) {
+    EXPECT_EQ(names("postmaster@example.test"), "alice@example.test,;");
+    EXPECT_EQ(names("Postmaster"), "alice@example.test,;");
+    EXPECT_EQ(names("ABUSE@example.test"), "alice@example.test,;");
+    alias("postmaster@example.test", {"bob@example.test"});
+    EXPECT_EQ(names("postmaster"), "bob@example.test,;");
+}
+
+TEST_F(DirectoryTest, Catch_all_takes_mail_but_gives_no_right_to_write) {
+    ASSERT_TRUE(desk_.commit(*plan_add_domain(*desk_.snapshot(),
+                                              {.name = "all.test", .catch_all = "bob@example.test"}))
+                    .has_value());
+    EXPECT_EQ(names("anybody@all.test"), "bob@example.test,;");
+    EXPECT_FALSE(owns(bob_, "anybody@all.test"));
+}
+
+TEST_F(DirectoryTest, Ownership_follows_names_subaddresses_and_aliases) {
+    alias("sales@example.test", {"alice@example.test", "bob@example.test"});
+    EXPECT_TRUE(owns(alice_, "ALICE+x@example.test"));
+    EXPECT_TRUE(owns(bob_, "sales@example.test"));
+    EXPECT_FALSE(owns(bob_, "alice@example.test"));
+    EXPECT_FALSE(owns(alice_, "alice@far.test"));
+}
+
+TEST_F(DirectoryTest, Disabled_account_is_said_so) {
+    Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, bob_);
+    account.is_disabled = true;
+    ASSERT_TRUE(desk_.commit(*plan_change_account(*desk_.snapshot(), account)).has_value());
+    EXPECT_EQ(resolve("bob@example.test").verdict, RecipientVerdict::Disabled);
+    EXPECT_TRUE(desk_.outcome().accounts.at(0)->credentials_changed);
+    EXPECT_EQ((*read_account(*desk_.snapshot(), ReadTier::Disk, bob_))->auth_epoch, 2U);
+}
+
+TEST_F(DirectoryTest, Auth_epoch_rises_with_credentials_only) {
+    Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, bob_);
+    account.full_name = "Bob";
+    ASSERT_TRUE(desk_.commit(*plan_change_account(*desk_.snapshot(), account)).has_value());
+    EXPECT_EQ((*read_account(*desk_.snapshot(), ReadTier::Disk, bob_))->auth_epoch, 1U);
+    account.credentials.argon2id = "$argon2id$...";
+    ASSERT_TRUE(desk_.commit(*plan_change_account(*desk_.snapshot(), account)).has_value());
+    EXPECT_EQ((*read_account(*desk_.snapshot(), ReadTier::Disk, bob_))->auth_epoch, 2U);
+}
+
+TEST_F(DirectoryTest, Names_are_given_once_and_rivals_are_stale) {
+    Account again;
+    again.name = "ALICE@example.test";
+    EXPECT_EQ(plan_add_account(*desk_.snapshot(), again).error().code, ErrorCode::AlreadyExists);
+    EXPECT_EQ(plan_add_alias(*desk_.snapshot(), {"bob@example.test", {"x@y.test"}}).error().code,
+              ErrorCode::AlreadyExists);
+    EXPECT_EQ(plan_add_alias(*desk_.snapshot(), {"a@far.test", {"x@y.test"}}).error().code,
+              ErrorCode::NotFound);
+    Account carol;
+    carol.name = "carol@example.test";
+    const Plan first = *plan_add_account(*desk_.snapshot(), carol);
+    const Plan rival = *plan_add_account(*desk_.snapshot(), carol);
+    ASSERT_TRUE(desk_.commit(first).has_value());
+    const auto late = desk_.commit(rival);
+    ASSERT_FALSE(late.has_value());
+    EXPECT_EQ(late.error().error.code, ErrorCode::Stale);
+}
+
+TEST_F(DirectoryTest, Domain_goes_only_when_empty) {
+    EXPECT_EQ(plan_remove_domain(*desk_.snapshot(), "example.test").error().code, ErrorCode::Denied);
+    for (const char* login : {"alice@example.test", "bob@example.test"}) {
+        ASSERT_TRUE(desk_.commit(*plan_remove_account(*desk_.snapshot(), login)).has_value());
+    }
+    ASSERT_TRUE(desk_.commit(*plan_remove_domain(*desk_.snapshot(), "example.test")).has_value());
+    EXPECT_TRUE(list_domains(*desk_.snapshot(), ReadTier::Disk)->empty());
+    EXPECT_TRUE(list_accounts(*desk_.snapshot(), ReadTier::Disk)->empty());
+}
+
+TEST_F(DirectoryTest, Records_come_back_as_they_were) {
+    Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, alice_);
+    account.quota_bytes = 5;
+    account.credentials.scram = {"salt", 15000, "stored", "server"};
+    account.credentials.app_passwords.push_back({"phone", "$argon2id$x", 9});
+    const Account again = *decode_account(encode(account));
+    EXPECT_EQ(again.credentials, account.credentials);
+    EXPECT_EQ(encode(again), encode(account));
+}
+
+}  // namespace
+}  // namespace godwit::store

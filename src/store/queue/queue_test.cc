@@ -1,0 +1,209 @@
+#include "store/queue/queue.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "store/commit/stamping_desk.h"
+#include "store/kv/key.h"
+#include "store/queue/schedule.h"
+
+namespace godwit::store {
+namespace {
+
+using std::chrono::minutes;
+
+WallTime at(std::int64_t seconds) { return from_unix_seconds(seconds); }
+
+QueueDelivery delivery_to(std::uint32_t number, std::string site, WallTime due) {
+    QueueDelivery delivery;
+    delivery.number = number;
+    delivery.site = std::move(site);
+    delivery.due = due;
+    delivery.recipients.push_back({.address = "x@" + delivery.site,
+                                   .original = "rfc822;x@" + delivery.site,
+                                   .notify = 4,
+                                   .state = RecipientState::Waiting,
+                                   .last_reply = "450 4.2.0 later",
+                                   .last_status = "4.2.0",
+                                   .last_remote = "mx.test"});
+    return delivery;
+}
+
+class QueueTest : public testing::Test {
+protected:
+    void add(std::uint64_t mail, std::vector<QueueDelivery> deliveries) {
+        AddToQueue step;
+        step.message.mail = MailId(mail);
+        step.message.sender = "s@example.test";
+        step.message.blob = blob_named("m" + std::to_string(mail));
+        step.message.accepted_at = at(1000);
+        step.deliveries = std::move(deliveries);
+        NewBody body;
+        body.id = step.message.blob;
+        Plan plan;
+        plan.bodies.push_back(std::move(body));
+        plan.steps.emplace_back(std::move(step));
+        const auto result = desk_.commit(plan);
+        ASSERT_TRUE(result.has_value()) << result.error().error.text;
+    }
+    void update(std::uint64_t mail, std::vector<QueueDelivery> deliveries) {
+        desk_.must<Done>(UpdateQueue{.mail = MailId(mail), .deliveries = std::move(deliveries)});
+    }
+    std::vector<DueDelivery> sites() { return *due_sites(*desk_.snapshot(), ReadTier::Disk, "", 100); }
+
+    StampingDesk desk_;
+};
+
+TEST_F(QueueTest, Records_come_back_as_they_were) {
+    QueueMessage message;
+    message.mail = MailId(77);
+    message.sender = "a@b.test";
+    message.blob = blob_named("x");
+    message.blob_size = 12345;
+    message.prefix = "Received: x\r\n";
+    message.accepted_at = at(5);
+    message.expires_at = at(6);
+    message.needs_smtputf8 = true;
+    message.envelope_id = "QQ314159";
+    message.submitter = AccountId(3);
+    message.peer = "[192.0.2.1]";
+    const QueueMessage again = *decode_queue_message(encode(message));
+    EXPECT_EQ(again.mail, message.mail);
+    EXPECT_EQ(again.blob, message.blob);
+    EXPECT_EQ(again.envelope_id, "QQ314159");
+    EXPECT_TRUE(again.needs_smtputf8);
+    EXPECT_FALSE(again.is_8bit);
+    EXPECT_EQ(encode(again), encode(message));
+
+    QueueDelivery delivery = delivery_to(9, "far.test", at(-5));
+    delivery.last_attempt = at(7);
+    delivery.is_held = true;
+    delivery.held_reason = "by operator";
+    const QueueDelivery back = *decode_queue_delivery(encode(delivery));
+    EXPECT_EQ(encode(back), encode(delivery));
+    EXPECT_EQ(back.recipients.at(0).last_status, "4.2.0");
+    EXPECT_EQ(back.due, at(-5));
+}
+
+TEST_F(QueueTest, Due_keys_sort_by_site_and_time_and_parse) {
+    EXPECT_LT(due_key("a.test", at(-1), MailId(1), 1), due_key("a.test", at(1), MailId(1), 1));
+    EXPECT_LT(due_key("a.test", at(9), MailId(1), 1), due_key("a.test.b", at(1), MailId(1), 1));
+    const auto row = parse_due_key(due_key("a.test", at(9), MailId(256), 2));
+    ASSERT_TRUE(row);
+    EXPECT_EQ(*row, (DueDelivery{.site = "a.test", .due = at(9), .mail = MailId(256), .number = 2}));
+    EXPECT_FALSE(parse_due_key("S"));
+    EXPECT_FALSE(parse_due_key(queue_message_key(MailId(1))));
+}
+
+TEST_F(QueueTest, Sites_are_listed_with_their_earliest_delivery) {
+    add(1, {delivery_to(1, "b.test", at(30)), delivery_to(2, "a.test", at(20))});
+    add(2, {delivery_to(1, "b.test", at(10))});
+    const auto found = sites();
+    ASSERT_EQ(found.size(), 2U);
+    EXPECT_EQ(found[0].site, "a.test");
+    EXPECT_EQ(found[1].mail, MailId(2));
+    EXPECT_EQ(due_sites(*desk_.snapshot(), ReadTier::Disk, "a.test", 10)->size(), 1U);
+    const auto due = *due_deliveries(*desk_.snapshot(), ReadTier::Disk,
+                                     {.site = "b.test", .from = at(0), .until = at(30), .count = 9});
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_EQ(due[0].mail, MailId(2));
+}
+
+TEST_F(QueueTest, Update_moves_the_due_row_and_held_ones_have_none) {
+    add(1, {delivery_to(1, "b.test", at(30))});
+    update(1, {delivery_to(1, "b.test", at(60))});
+    ASSERT_EQ(sites().size(), 1U);
+    EXPECT_EQ(sites()[0].due, at(60));
+    QueueDelivery held = delivery_to(1, "b.test", at(60));
+    held.is_held = true;
+    update(1, {held});
+    EXPECT_TRUE(sites().empty());
+    ASSERT_TRUE(desk_.outcome().queue);
+    EXPECT_TRUE(desk_.outcome().queue->items.at(0).is_held);
+    update(1, {delivery_to(1, "c.test", at(60))});
+    EXPECT_EQ(sites().at(0).site, "c.test");
+}
+
+TEST_F(QueueTest, Last_done_delivery_takes_message_link_and_once_keys_along) {
+    add(1, {delivery_to(1, "a.test", at(1)), delivery_to(2, "b.test", at(1))});
+    QueueDelivery first = delivery_to(1, "a.test", at(1));
+    first.is_done = true;
+    update(1, {first});
+    EXPECT_TRUE(*read_queue_message(*desk_.snapshot(), ReadTier::Disk, MailId(1)));
+    EXPECT_EQ(read_deliveries(*desk_.snapshot(), ReadTier::Disk, MailId(1))->size(), 1U);
+    EXPECT_EQ(desk_.refusal(UpdateQueue{.mail = MailId(1), .deliveries = {first}}), ErrorCode::Stale);
+    QueueDelivery second = delivery_to(2, "b.test", at(1));
+    second.is_done = true;
+    update(1, {second});
+    EXPECT_EQ(desk_.outcome().unlinked, std::vector<BlobId>{blob_named("m1")});
+    EXPECT_TRUE(desk_.all_rows().empty());
+    EXPECT_EQ(desk_.refusal(UpdateQueue{.mail = MailId(1), .deliveries = {second}}), ErrorCode::Stale);
+}
+
+TEST_F(QueueTest, Removal_by_an_operator_leaves_nothing) {
+    add(1, {delivery_to(1, "a.test", at(1)), delivery_to(2, "b.test", at(1))});
+    desk_.must<Done>(RemoveFromQueue{MailId(1)});
+    EXPECT_TRUE(desk_.all_rows().empty());
+    EXPECT_EQ(desk_.outcome().queue->items.size(), 2U);
+    EXPECT_EQ(desk_.refusal(RemoveFromQueue{MailId(1)}), ErrorCode::NotFound);
+}
+
+TEST_F(QueueTest, Listing_pages_by_id) {
+    for (std::uint64_t mail = 1; mail <= 5; ++mail) {
+        add(mail, {delivery_to(1, "a.test", at(1))});
+    }
+    EXPECT_EQ(list_queue(*desk_.snapshot(), ReadTier::Disk, MailId(0), 3)->size(), 3U);
+    const auto rest = *list_queue(*desk_.snapshot(), ReadTier::Disk, MailId(3), 9);
+    ASSERT_EQ(rest.size(), 2U);
+    EXPECT_EQ(rest[0].mail, MailId(4));
+}
+
+TEST(Schedule, Pauses_grow_to_four_hours) {
+    EXPECT_EQ(retry_pause(1), minutes(1));
+    EXPECT_EQ(retry_pause(2), minutes(5));
+    EXPECT_EQ(retry_pause(7), minutes(160));
+    EXPECT_EQ(retry_pause(8), minutes(240));
+    EXPECT_EQ(retry_pause(4'000'000'000), minutes(240));
+}
+
+TEST(Schedule, Chance_spreads_by_a_tenth_at_most) {
+    for (std::uint64_t chance = 0; chance < 100'000'000; chance += 1'234'567) {
+        const auto next = next_attempt(
+            {.attempts = 3, .now = at(0), .expires_at = at(500'000), .chance = chance});
+        ASSERT_TRUE(next.due);
+        EXPECT_GE(*next.due, at(540));
+        EXPECT_LE(*next.due, at(660));
+    }
+}
+
+TEST(Schedule, Whole_life_has_an_attempt_at_the_end_and_then_none) {
+    WallTime now = at(0);
+    const WallTime expires = expiry(now, RetryPolicy{});
+    std::uint32_t attempts = 1;
+    for (; attempts < 1000; ++attempts) {
+        const auto next =
+            next_attempt({.attempts = attempts, .now = now, .expires_at = expires, .chance = attempts});
+        if (!next.due) {
+            break;
+        }
+        EXPECT_GT(*next.due, now);
+        now = *next.due;
+    }
+    EXPECT_EQ(now, expires);
+    EXPECT_GT(attempts, 30U);
+    EXPECT_LT(attempts, 50U);
+}
+
+TEST(Schedule, Message_that_was_slept_through_still_gets_a_second_attempt) {
+    EXPECT_TRUE(next_attempt({.attempts = 1, .now = at(900'000), .expires_at = at(1)}).due);
+    EXPECT_FALSE(next_attempt({.attempts = 2, .now = at(900'000), .expires_at = at(1)}).due);
+}
+
+TEST(Schedule, Delay_notice_after_four_hours) {
+    EXPECT_FALSE(is_delay_notice_due(at(0), at(4 * 3600 - 1), {}));
+    EXPECT_TRUE(is_delay_notice_due(at(0), at(4 * 3600), {}));
+}
+
+}  // namespace
+}  // namespace godwit::store
