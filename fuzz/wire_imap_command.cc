@@ -1,0 +1,71 @@
+// IMAP commands: octets to commands to parsed arguments, whole and split; both must agree.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "wire/imap/arguments.h"
+#include "wire/imap/fetch.h"
+#include "wire/imap/reader.h"
+#include "wire/imap/search.h"
+
+using namespace godwit;
+using namespace godwit::imap;
+
+namespace {
+
+// Every parser must be total on any command; the answer is folded into a number to compare.
+std::size_t parse_all(const Command& command) {
+    std::size_t out = 0;
+    const auto note = [&out](bool parsed) { out = out * 2 + (parsed ? 1 : 0); };
+    for (const NameSpelling spelling : {NameSpelling::Utf7, NameSpelling::Utf8}) {
+        note(parse_mailbox(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_rename(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_copy(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_status(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_list(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_append(*std::make_unique<Lexer>(command), spelling).has_value());
+    }
+    note(parse_login(*std::make_unique<Lexer>(command)).has_value());
+    note(parse_authenticate(*std::make_unique<Lexer>(command)).has_value());
+    note(parse_id(*std::make_unique<Lexer>(command)).has_value());
+    note(parse_enable(*std::make_unique<Lexer>(command)).has_value());
+    note(parse_store(*std::make_unique<Lexer>(command)).has_value());
+    note(parse_fetch(*std::make_unique<Lexer>(command)).has_value());
+    note(parse_search(*std::make_unique<Lexer>(command)).has_value());
+    return out;
+}
+
+std::string run(std::string_view input, std::size_t piece) {
+    CommandReader reader(ReaderLimits::after_login(4096));
+    std::string log;
+    for (std::size_t at = 0; at < input.size(); at += piece) {
+        reader.feed(input.substr(at, piece));
+        for (;;) {
+            const ReaderEvent event = reader.next();
+            if (std::holds_alternative<NeedMore>(event)) {
+                break;
+            }
+            if (const auto* command = std::get_if<Command>(&event)) {
+                log += command->tag + " " + command->name + " " +
+                       std::to_string(parse_all(*command)) + "\n";
+            } else if (std::holds_alternative<LiteralOffer>(event)) {
+                const auto& offer = std::get<LiteralOffer>(event);
+                Lexer lexer(offer.command);
+                log += parse_append_offer(lexer, NameSpelling::Utf7) ? "offer\n" : "bad offer\n";
+                reader.accept_literal();
+            }
+        }
+    }
+    return log;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    check(run(input, size + 1) == run(input, 1), "splitting changes nothing");
+    return 0;
+}
