@@ -19,8 +19,8 @@ struct StatusRow {
     StatusItem item;
 };
 constexpr StatusRow kStatusItems[] = {
-    {"MESSAGES", StatusItem::Messages},       {"RECENT", StatusItem::Recent},
-    {"UIDNEXT", StatusItem::UidNext},         {"UIDVALIDITY", StatusItem::UidValidity},
+    {"MESSAGES", StatusItem::Messages}, {"RECENT", StatusItem::Recent},
+    {"UIDNEXT", StatusItem::UidNext},   {"UIDVALIDITY", StatusItem::UidValidity},
     {"UNSEEN", StatusItem::Unseen},
 };
 
@@ -35,7 +35,8 @@ Result<> read_options(Lexer& lexer, std::span<const OptionRow> rows, ListArgumen
         return {};
     }
     for (;;) {
-        const auto row = std::ranges::find_if(rows, [&](const OptionRow& each) { return lexer.take_word(each.word); });
+        const auto row = std::ranges::find_if(
+            rows, [&](const OptionRow& each) { return lexer.take_word(each.word); });
         if (row == rows.end()) {
             return lexer.bad("a LIST option");
         }
@@ -137,8 +138,9 @@ Result<AuthenticateArguments> parse_authenticate(Lexer& lexer) {
     TRY(lexer.space());
     out.mechanism = to_upper(TRY(lexer.atom()));
     if (lexer.take(' ') && !lexer.at_end()) {
-        const std::string_view response = TRY(lexer.run(
-            [](char c) { return is_alnum(c) || c == '+' || c == '/' || c == '='; }, "a base64 response"));
+        const std::string_view response =
+            TRY(lexer.run([](char c) { return is_alnum(c) || c == '+' || c == '/' || c == '='; },
+                          "a base64 response"));
         out.initial_response = response == "=" ? std::string() : std::string(response);
     }
     TRY(lexer.end());
@@ -222,7 +224,8 @@ Result<StatusArguments> parse_status(Lexer& lexer, NameSpelling spelling) {
     TRY(lexer.space());
     TRY(lexer.expect('('));
     for (;;) {
-        const auto* row = std::ranges::find_if(kStatusItems, [&](const StatusRow& each) { return lexer.take_word(each.word); });
+        const auto* row = std::ranges::find_if(
+            kStatusItems, [&](const StatusRow& each) { return lexer.take_word(each.word); });
         if (row == std::end(kStatusItems)) {
             return lexer.bad("a STATUS item");
         }

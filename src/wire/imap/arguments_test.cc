@@ -34,9 +34,10 @@ TEST(Lexer, Strings_of_all_kinds) {
 
 TEST(Lexer, Malformed_strings_are_errors) {
     using std::string_literals::operator""s;
-    for (const std::string& text : {" \"a b"s, " \"a\\x\" b"s, " a"s, " a  b"s, " a b c"s, " {5}\r\nabc"s, " {3}abc b"s,
-                                    " {3\r\nabc b"s, " {1}\r\n\0 b"s, " a(b c"s, "a b"s, " {99999999999999999999999}\r\n b"s,
-                                    " \"a\r\n\" b"s, " % b"s, " \xC3\xA9 b"s}) {
+    for (const std::string& text :
+         {" \"a b"s, " \"a\\x\" b"s, " a"s, " a  b"s, " a b c"s, " {5}\r\nabc"s, " {3}abc b"s,
+          " {3\r\nabc b"s, " {1}\r\n\0 b"s, " a(b c"s, "a b"s, " {99999999999999999999999}\r\n b"s,
+          " \"a\r\n\" b"s, " % b"s, " \xC3\xA9 b"s}) {
         EXPECT_FALSE(parse(text, parse_login)) << text;
     }
 }
@@ -71,7 +72,9 @@ TEST(Arguments, Id_fields_at_minus_one_zero_plus_one) {
     EXPECT_TRUE(parse(fields(limits::imap_id_fields_max - 1), parse_id));
     EXPECT_TRUE(parse(fields(limits::imap_id_fields_max), parse_id));
     EXPECT_FALSE(parse(fields(limits::imap_id_fields_max + 1), parse_id));
-    const auto value = [](std::size_t size) { return " (\"a\" \"" + std::string(size, 'x') + "\")"; };
+    const auto value = [](std::size_t size) {
+        return " (\"a\" \"" + std::string(size, 'x') + "\")";
+    };
     EXPECT_TRUE(parse(value(limits::imap_id_value_size_max), parse_id));
     EXPECT_FALSE(parse(value(limits::imap_id_value_size_max + 1), parse_id));
 }
@@ -119,7 +122,8 @@ TEST(Arguments, List_plain_and_extended) {
     const auto use = parse_named(" (SPECIAL-USE) \"\" \"*\"", parse_list);
     ASSERT_TRUE(use);
     EXPECT_TRUE(use->select_special_use && use->return_special_use && use->extended);
-    const auto both = parse_named(" () \"\" (\"INBOX\" \"Sent/%\") RETURN (CHILDREN SPECIAL-USE)", parse_list);
+    const auto both =
+        parse_named(" () \"\" (\"INBOX\" \"Sent/%\") RETURN (CHILDREN SPECIAL-USE)", parse_list);
     ASSERT_TRUE(both);
     EXPECT_EQ(both->patterns.size(), 2U);
     EXPECT_TRUE(both->return_children && both->return_special_use);
@@ -162,7 +166,12 @@ TEST(Arguments, T86_keywords_at_minus_one_zero_plus_one) {
 }
 
 Command append_command(std::string text, std::vector<std::size_t> streamed) {
-    return {.tag = "a", .name = "APPEND", .uid = false, .text = std::move(text), .arguments = 0, .streamed = std::move(streamed)};
+    return {.tag = "a",
+            .name = "APPEND",
+            .uid = false,
+            .text = std::move(text),
+            .arguments = 0,
+            .streamed = std::move(streamed)};
 }
 
 TEST(Arguments, Append_offer_and_whole) {
@@ -206,7 +215,8 @@ TEST(Arguments, Append_of_several_messages) {
 }
 
 TEST(Arguments, Append_without_message_is_an_error) {
-    for (const char* text : {" x", " x (\\Seen)", " x \"22-Nov-2026 02:15:06 +0000\"", "", " x \"hello\""}) {
+    for (const char* text :
+         {" x", " x (\\Seen)", " x \"22-Nov-2026 02:15:06 +0000\"", "", " x \"hello\""}) {
         const Command command = append_command(text, {});
         Lexer lexer(command);
         EXPECT_FALSE(parse_append(lexer, Utf7)) << text;
@@ -227,9 +237,11 @@ TEST(DateTime, Parse_and_format) {
     EXPECT_EQ(text("29-Feb-2024 23:59:60 +0000"), " 1-Mar-2024 00:00:00 +0000");
     EXPECT_EQ(text("01-Jan-0001 00:00:00 +9959"), " 1-Jan-0001 00:00:00 +0000");  // T74: clamped
     EXPECT_EQ(text("31-Dec-9999 23:59:59 -0100"), "31-Dec-9999 23:59:59 +0000");  // T74
-    for (const char* bad : {"29-Feb-2023 00:00:00 +0000", "22-Nov-2026", "22-Nov-2026 24:00:00 +0000",
-                            "22-Nov-2026 02:60:06 +0000", "22-Foo-2026 02:15:06 +0000", "22-Nov-2026 02:15:06 0000",
-                            "22-Nov-2026 02:15:06 +000", "", " ", "00-Nov-2026 02:15:06 +0000", "22 Nov 2026 02:15:06 +0000"}) {
+    for (const char* bad :
+         {"29-Feb-2023 00:00:00 +0000", "22-Nov-2026", "22-Nov-2026 24:00:00 +0000",
+          "22-Nov-2026 02:60:06 +0000", "22-Foo-2026 02:15:06 +0000", "22-Nov-2026 02:15:06 0000",
+          "22-Nov-2026 02:15:06 +000", "", " ", "00-Nov-2026 02:15:06 +0000",
+          "22 Nov 2026 02:15:06 +0000"}) {
         EXPECT_EQ(text(bad), "error") << bad;
     }
 }
@@ -237,7 +249,8 @@ TEST(DateTime, Parse_and_format) {
 TEST(DateTime, Search_dates) {
     EXPECT_EQ(parse_date("1-Feb-1994")->time_since_epoch().count(), 8797);
     EXPECT_EQ(parse_date("01-feb-1994")->time_since_epoch().count(), 8797);
-    for (const char* bad : {"", "1-Feb-94", "1-Feb-19940", "31-Feb-1994", "-Feb-1994", "111-Feb-1994", "1 Feb 1994"}) {
+    for (const char* bad : {"", "1-Feb-94", "1-Feb-19940", "31-Feb-1994", "-Feb-1994",
+                            "111-Feb-1994", "1 Feb 1994"}) {
         EXPECT_FALSE(parse_date(bad)) << bad;
     }
 }
@@ -250,7 +263,9 @@ std::string fetch_text(std::string_view text) {
     }
     const FetchAttributes& a = fetch->attributes;
     std::string out;
-    const auto flag = [&](bool on, std::string_view word) { on ? void(out.append(word).append(" ")) : void(); };
+    const auto flag = [&](bool on, std::string_view word) {
+        on ? void(out.append(word).append(" ")) : void();
+    };
     flag(a.uid, "uid");
     flag(a.flags, "flags");
     flag(a.internal_date, "date");
@@ -259,9 +274,11 @@ std::string fetch_text(std::string_view text) {
     flag(a.body, "body");
     flag(a.body_structure, "structure");
     for (const BodyItem& item : a.bodies) {
-        out += std::to_string(static_cast<int>(item.name)) + (item.peek ? "peek" : "") + to_string(item.section);
+        out += std::to_string(static_cast<int>(item.name)) + (item.peek ? "peek" : "") +
+               to_string(item.section);
         if (item.partial) {
-            out += "<" + std::to_string(item.partial->origin) + "." + std::to_string(item.partial->count) + ">";
+            out += "<" + std::to_string(item.partial->origin) + "." +
+                   std::to_string(item.partial->count) + ">";
         }
         out += " ";
     }
@@ -272,7 +289,8 @@ TEST(Fetch, Macros_and_items) {
     EXPECT_EQ(fetch_text(" 1 ALL"), "flags date size envelope ");
     EXPECT_EQ(fetch_text(" 1 fast"), "flags date size ");
     EXPECT_EQ(fetch_text(" 1 FULL"), "flags date size envelope body ");
-    EXPECT_EQ(fetch_text(" 1:* (UID FLAGS RFC822.SIZE BODYSTRUCTURE INTERNALDATE)"), "uid flags date size structure ");
+    EXPECT_EQ(fetch_text(" 1:* (UID FLAGS RFC822.SIZE BODYSTRUCTURE INTERNALDATE)"),
+              "uid flags date size structure ");
     EXPECT_EQ(fetch_text(" 1 (FLAGS ALL)"), "error");
     EXPECT_EQ(fetch_text(" 1 ()"), "error");
     EXPECT_EQ(fetch_text(" 1 (FLAGS"), "error");
@@ -287,13 +305,17 @@ TEST(Fetch, Sections_and_partials) {
     EXPECT_EQ(fetch_text(" 1 BODY[]"), "0[] ");
     EXPECT_EQ(fetch_text(" 1 BODY.PEEK[1.2.MIME]"), "0peek[1.2.MIME] ");
     EXPECT_EQ(fetch_text(" 1 BODY.PEEK[1]<0.393216>"), "0peek[1]<0.393216> ");  // Q1
-    EXPECT_EQ(fetch_text(" 1 (BODY[4.2.HEADER.FIELDS (Date \"From\")] UID)"), "uid 0[4.2.HEADER.FIELDS (Date From)] ");
+    EXPECT_EQ(fetch_text(" 1 (BODY[4.2.HEADER.FIELDS (Date \"From\")] UID)"),
+              "uid 0[4.2.HEADER.FIELDS (Date From)] ");
     EXPECT_EQ(fetch_text(" 1 body.peek[header.fields.not (X)]"), "0peek[HEADER.FIELDS.NOT (X)] ");
-    EXPECT_EQ(fetch_text(" 1 BODY[HEADER.FIELDS ({4}\r\nDate)]"), "0[HEADER.FIELDS (Date)] ");  // Q33
+    EXPECT_EQ(fetch_text(" 1 BODY[HEADER.FIELDS ({4}\r\nDate)]"),
+              "0[HEADER.FIELDS (Date)] ");  // Q33
     EXPECT_EQ(fetch_text(" 1 (BODY[1] BODY[1] BODY[1]<0.5>)"), "0[1] 0[1]<0.5> ");
-    for (const char* bad : {" 1 BODY[MIME]", " 1 BODY[0]", " 1 BODY[1.]", " 1 BODY[1", " 1 BODY[HEADER.FIELDS]",
-                            " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[]<1>", " 1 BODY[]<0.0>", " 1 BODY[]<4294967296.1>",
-                            " 1 BODY.PEEK", " 1 BODY[HEADER.FIELDS (A:B)]", " 1 BODY[HEADER.FIELDS (\"a b\")]", " 1 BODY[FOO]"}) {
+    for (const char* bad :
+         {" 1 BODY[MIME]", " 1 BODY[0]", " 1 BODY[1.]", " 1 BODY[1", " 1 BODY[HEADER.FIELDS]",
+          " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[]<1>", " 1 BODY[]<0.0>", " 1 BODY[]<4294967296.1>",
+          " 1 BODY.PEEK", " 1 BODY[HEADER.FIELDS (A:B)]", " 1 BODY[HEADER.FIELDS (\"a b\")]",
+          " 1 BODY[FOO]"}) {
         EXPECT_EQ(fetch_text(bad), "error") << bad;
     }
 }

@@ -1,5 +1,6 @@
-// One IMAP command as the reader hands it over: who asked, what for, and the bytes of its arguments.
-// RFC 3501 2.2.1, RFC 3501 9 (command, tag), RFC 7888 3 (a literal is part of the same command).
+// One IMAP command as the reader hands it over: who asked, what for, and the bytes of its
+// arguments. RFC 3501 2.2.1, RFC 3501 9 (command, tag), RFC 7888 3 (a literal is part of the same
+// command).
 #pragma once
 
 #include <cstddef>
@@ -13,11 +14,12 @@ namespace godwit::imap {
 /// octets of a literal that was streamed to the caller (APPEND's message) are not in `text`.
 struct Command {
     std::string tag;
-    std::string name;                   ///< Upper case; of "UID FETCH" it is "FETCH".
-    bool uid = false;                   ///< The UID prefix was there.
+    std::string name;  ///< Upper case; of "UID FETCH" it is "FETCH".
+    bool uid = false;  ///< The UID prefix was there.
     std::string text;
-    std::size_t arguments = 0;          ///< Offset in `text` of the SP after the name, or its end.
-    std::vector<std::size_t> streamed;  ///< Offsets in `text` behind the headers of streamed literals.
+    std::size_t arguments = 0;  ///< Offset in `text` of the SP after the name, or its end.
+    std::vector<std::size_t>
+        streamed;  ///< Offsets in `text` behind the headers of streamed literals.
 };
 
 }  // namespace godwit::imap

@@ -23,7 +23,8 @@ std::unexpected<Error> bad_date() {
 }
 
 std::unexpected<Error> bad_date_time() {
-    return peer_error(ErrorCode::Invalid, "Expected a date and time such as \"22-Nov-2026 02:15:06 +0000\"");
+    return peer_error(ErrorCode::Invalid,
+                      "Expected a date and time such as \"22-Nov-2026 02:15:06 +0000\"");
 }
 
 std::optional<unsigned> month_number(std::string_view name) {
@@ -65,8 +66,8 @@ Result<sys_days> parse_date(std::string_view text) {
     if (!day || !month || !year) {
         return bad_date();
     }
-    const year_month_day date(std::chrono::year(static_cast<int>(*year)), std::chrono::month(*month),
-                              std::chrono::day(*day));
+    const year_month_day date(std::chrono::year(static_cast<int>(*year)),
+                              std::chrono::month(*month), std::chrono::day(*day));
     if (!date.ok()) {
         return bad_date();
     }
@@ -92,7 +93,8 @@ Result<WallTime> parse_date_time(std::string_view text) {
     const auto second = fixed_number(rest, 6, 2);
     const auto zone_hours = fixed_number(rest, 10, 2);
     const auto zone_minutes = fixed_number(rest, 12, 2);
-    const bool in_form = rest[2] == ':' && rest[5] == ':' && rest[8] == ' ' && (rest[9] == '+' || rest[9] == '-');
+    const bool in_form =
+        rest[2] == ':' && rest[5] == ':' && rest[8] == ' ' && (rest[9] == '+' || rest[9] == '-');
     if (!in_form || !hour || !minute || !second || !zone_hours || !zone_minutes) {
         return bad_date_time();
     }
@@ -109,9 +111,11 @@ std::string format_date_time(WallTime time) {
     constexpr std::int64_t kFirst = -62135596800;  // 1 January of the year 1
     constexpr std::int64_t kLast = 253402300799;   // the last second of 9999
     const std::int64_t seconds = std::clamp(unix_seconds(time), kFirst, kLast);
-    const auto midnight = std::chrono::floor<days>(std::chrono::sys_seconds(std::chrono::seconds(seconds)));
+    const auto midnight =
+        std::chrono::floor<days>(std::chrono::sys_seconds(std::chrono::seconds(seconds)));
     const year_month_day date(midnight);
-    const auto of_day = static_cast<unsigned>(seconds - std::int64_t{midnight.time_since_epoch().count()} * 86400);
+    const auto of_day =
+        static_cast<unsigned>(seconds - std::int64_t{midnight.time_since_epoch().count()} * 86400);
     const auto day = static_cast<unsigned>(date.day());
     const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
     std::string out;

@@ -47,7 +47,8 @@ Result<std::optional<Partial>> read_partial(Lexer& lexer) {
 // BODY, BODY[...] or BODY.PEEK[...]; take_word() stops before "[", which is an atom character.
 Result<bool> read_body(Lexer& lexer, FetchAttributes& out) {
     const std::size_t start = lexer.offset();
-    const std::string_view word = TRY(lexer.run([](char c) { return is_atom_char(c) && c != '[' && c != '<'; }, "a FETCH item"));
+    const std::string_view word = TRY(
+        lexer.run([](char c) { return is_atom_char(c) && c != '[' && c != '<'; }, "a FETCH item"));
     Lexer name(word);
     BodyItem item;
     item.peek = name.take_word("BODY.PEEK");

@@ -30,7 +30,9 @@ Result<> read_flag(Lexer& lexer, FlagSet& out) {
         return read_system_flag(lexer, out);
     }
     std::string keyword = TRY(read_keyword(lexer));
-    if (std::ranges::any_of(out.keywords, [&](const std::string& seen) { return equals_ignore_case(seen, keyword); })) {
+    if (std::ranges::any_of(out.keywords, [&](const std::string& seen) {
+            return equals_ignore_case(seen, keyword);
+        })) {
         return {};
     }
     if (out.keywords.size() == limits::keywords_max) {

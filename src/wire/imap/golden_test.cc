@@ -75,7 +75,9 @@ std::string sections_of(const mail::PartTree& parts, std::uint64_t size, std::st
         const auto section = read_section(lexer);
         EXPECT_TRUE(section) << name;
         const auto range = find_section_range(parts, size, *section);
-        out += name + " " + (range ? std::to_string(range->offset) + "+" + std::to_string(range->size) : "NIL") + "\n";
+        out += name + " " +
+               (range ? std::to_string(range->offset) + "+" + std::to_string(range->size) : "NIL") +
+               "\n";
     }
     return out;
 }
@@ -93,9 +95,13 @@ TEST(ImapGolden, Structure) {
             if (fence == "envelope") {
                 actual = written([&](ResponseWriter& w) { write_envelope(w, summary.envelope()); });
             } else if (fence == "body") {
-                actual = written([&](ResponseWriter& w) { write_structure(w, summary.parts, StructureForm::Body); });
+                actual = written([&](ResponseWriter& w) {
+                    write_structure(w, summary.parts, StructureForm::Body);
+                });
             } else if (fence == "bodystructure") {
-                actual = written([&](ResponseWriter& w) { write_structure(w, summary.parts, StructureForm::BodyStructure); });
+                actual = written([&](ResponseWriter& w) {
+                    write_structure(w, summary.parts, StructureForm::BodyStructure);
+                });
             } else if (fence == "sections") {
                 actual = sections_of(parsed.parts, message.size(), expected);
             }
@@ -112,14 +118,16 @@ std::string flags_text(const FlagSet& flags) {
 std::string fetch_text(const FetchArguments& fetch) {
     const FetchAttributes& a = fetch.attributes;
     std::string out = fetch.set.resolve(4294967295U).to_string();
-    for (const auto& [on, word] : {std::pair{a.uid, " uid"}, {a.flags, " flags"}, {a.size, " size"}}) {
+    for (const auto& [on, word] :
+         {std::pair{a.uid, " uid"}, {a.flags, " flags"}, {a.size, " size"}}) {
         out += on ? word : "";
     }
     for (const BodyItem& item : a.bodies) {
         out += item.peek ? " peek" : " body";
         out += to_string(item.section);
         if (item.partial) {
-            out += "<" + std::to_string(item.partial->origin) + "." + std::to_string(item.partial->count) + ">";
+            out += "<" + std::to_string(item.partial->origin) + "." +
+                   std::to_string(item.partial->count) + ">";
         }
     }
     return out;
@@ -134,7 +142,9 @@ std::string arguments_text(const Command& command) {
     Lexer lexer(command);
     constexpr NameSpelling kSpelling = NameSpelling::Utf7;
     if (command.name == "LOGIN") {
-        return shown(parse_login(lexer), [](const LoginArguments& a) { return "user=" + a.user + " password=" + a.password; });
+        return shown(parse_login(lexer), [](const LoginArguments& a) {
+            return "user=" + a.user + " password=" + a.password;
+        });
     }
     if (command.name == "SELECT" || command.name == "EXAMINE") {
         return shown(parse_mailbox(lexer, kSpelling), [](const MailboxName& a) { return a.name; });
@@ -143,14 +153,15 @@ std::string arguments_text(const Command& command) {
         return shown(parse_fetch(lexer), fetch_text);
     }
     if (command.name == "COPY") {
-        return shown(parse_copy(lexer, kSpelling),
-                     [](const CopyArguments& a) { return a.set.resolve(100).to_string() + " " + a.mailbox.name; });
+        return shown(parse_copy(lexer, kSpelling), [](const CopyArguments& a) {
+            return a.set.resolve(100).to_string() + " " + a.mailbox.name;
+        });
     }
     if (command.name == "STORE") {
         return shown(parse_store(lexer), [](const StoreArguments& a) {
             static constexpr const char* kModes[] = {" replace", " add", " remove"};
-            return a.set.resolve(100).to_string() + kModes[static_cast<int>(a.mode)] + (a.silent ? " silent " : " ") +
-                   flags_text(a.flags);
+            return a.set.resolve(100).to_string() + kModes[static_cast<int>(a.mode)] +
+                   (a.silent ? " silent " : " ") + flags_text(a.flags);
         });
     }
     if (command.name == "APPEND") {
@@ -176,11 +187,13 @@ std::string play(std::string_view input, std::size_t piece) {
             }
             if (const auto* command = std::get_if<Command>(&event)) {
                 const std::string arguments = arguments_text(*command);
-                text = (command->uid ? "UID " : "") + command->name + (arguments.empty() ? "" : " ") + arguments;
+                text = (command->uid ? "UID " : "") + command->name +
+                       (arguments.empty() ? "" : " ") + arguments;
             } else if (const auto* offer = std::get_if<LiteralOffer>(&event)) {
                 Lexer lexer(offer->command);
                 const auto arguments = parse_append_offer(lexer, NameSpelling::Utf7);
-                text = "offer " + std::to_string(offer->size) + " to " + (arguments ? arguments->mailbox.name : "?");
+                text = "offer " + std::to_string(offer->size) + " to " +
+                       (arguments ? arguments->mailbox.name : "?");
                 reader.accept_literal();
                 streamed = 0;
             } else if (const auto* chunk = std::get_if<LiteralChunkView>(&event)) {
@@ -219,7 +232,8 @@ TEST(ImapGolden, Commands) {
         const std::string input = with_crlf(each.fences.at("input"));
         const std::string& expected = each.fences.at("events");
         EXPECT_EQ(play(input, 1), expected);
-        for (const std::size_t piece : {std::size_t{2}, std::size_t{3}, std::size_t{5}, std::size_t{11}, input.size()}) {
+        for (const std::size_t piece :
+             {std::size_t{2}, std::size_t{3}, std::size_t{5}, std::size_t{11}, input.size()}) {
             EXPECT_EQ(play(input, piece), without_offsets(expected)) << "pieces of " << piece;
         }
     }
@@ -241,8 +255,10 @@ TEST(SectionRange, Header_fields) {
         Lexer lexer(text);
         return filter_header(from, *read_section(lexer));
     };
-    EXPECT_EQ(filtered("[HEADER.FIELDS (FROM Subject)]", header), "From: a\r\nsubject : s\r\nFrom: b\r\n\r\n");
-    EXPECT_EQ(filtered("[HEADER.FIELDS.NOT (From)]", header), "X-Long: one\r\n two\r\nsubject : s\r\n\r\n");
+    EXPECT_EQ(filtered("[HEADER.FIELDS (FROM Subject)]", header),
+              "From: a\r\nsubject : s\r\nFrom: b\r\n\r\n");
+    EXPECT_EQ(filtered("[HEADER.FIELDS.NOT (From)]", header),
+              "X-Long: one\r\n two\r\nsubject : s\r\n\r\n");
     EXPECT_EQ(filtered("[HEADER.FIELDS (To)]", header), "\r\n");
     EXPECT_EQ(filtered("[HEADER.FIELDS (A)]", "A: b"), "A: b\r\n\r\n");
     EXPECT_EQ(filtered("[HEADER.FIELDS (A)]", ""), "\r\n");

@@ -21,8 +21,15 @@ bool is_atom_char(char c) {
         return false;
     }
     switch (c) {
-        case '(': case ')': case '{': case ' ': case '%': case '*': case '"': case '\\': case ']':
-            return false;
+        case '(':
+        case ')':
+        case '{':
+        case ' ':
+        case '%':
+        case '*':
+        case '"':
+        case '\\':
+        case ']': return false;
         default: return true;
     }
 }
@@ -32,7 +39,9 @@ bool is_astring_char(char c) {
 }
 
 Lexer::Lexer(const Command& command)
-    : text_(command.text), pos_(std::min(command.arguments, command.text.size())), command_(&command) {}
+    : text_(command.text),
+      pos_(std::min(command.arguments, command.text.size())),
+      command_(&command) {}
 
 std::unexpected<Error> Lexer::bad(std::string_view what) const {
     std::string text = "Expected ";

@@ -53,7 +53,8 @@ void raise_inbox(std::string& name) {
 }  // namespace
 
 Result<MailboxName> parse_mailbox_name(std::string_view wire, NameSpelling spelling) {
-    // The encoded form is at most 8/3 of a name's octets, and shifts; cut off before decoding (T85).
+    // The encoded form is at most 8/3 of a name's octets, and shifts; cut off before decoding
+    // (T85).
     if (wire.size() > 4 * limits::mailbox_name_size_max) {
         return peer_error(ErrorCode::LimitExceeded, "Mailbox name is too long");
     }

@@ -72,7 +72,8 @@ void ListPattern::step(std::vector<Word>& states, unsigned char c, bool fold) co
     if (fold) {
         const char lower = to_lower(static_cast<char>(c));
         const char upper = to_upper(static_cast<char>(c));
-        other = positions(static_cast<unsigned char>(lower == static_cast<char>(c) ? upper : lower));
+        other =
+            positions(static_cast<unsigned char>(lower == static_cast<char>(c) ? upper : lower));
     }
     const bool crosses_levels = c == static_cast<unsigned char>(kHierarchySeparator);
     Word carry = 0;
@@ -89,8 +90,9 @@ bool ListPattern::matches(std::string_view name) const {
     std::vector<Word> states(words_, 0);
     states[0] = 1;
     close_over_wildcards(states);
-    const bool in_inbox = starts_with_ignore_case(name, kInbox) &&
-                          (name.size() == kInbox.size() || name[kInbox.size()] == kHierarchySeparator);
+    const bool in_inbox =
+        starts_with_ignore_case(name, kInbox) &&
+        (name.size() == kInbox.size() || name[kInbox.size()] == kHierarchySeparator);
     for (std::size_t i = 0; i < name.size(); ++i) {
         step(states, static_cast<unsigned char>(name[i]), in_inbox && i < kInbox.size());
     }

@@ -1,6 +1,6 @@
 // Matches mailbox names against LIST's wildcards. RFC 3501 6.3.8.
-// A pattern is compiled to a bit-parallel automaton: a match costs (octets of the name) x (octets of
-// the pattern / 64), whatever the wildcards (T78, T86).
+// A pattern is compiled to a bit-parallel automaton: a match costs (octets of the name) x (octets
+// of the pattern / 64), whatever the wildcards (T78, T86).
 #pragma once
 
 #include <array>

@@ -31,9 +31,10 @@ TEST(Utf7, Ampersand_and_plain_text) {
 }
 
 TEST(Utf7, Other_spellings_of_a_name_are_refused) {
-    // Printable ASCII in base64, stray bits, unpaired surrogates, wrong alphabet, no end, raw 8-bit.
-    for (const char* text : {"&AGE-", "&AOl-", "&2D0-", "&3Qw-", "&2D0AYQ-", "&AO/-", "&AOk", "&", "&A-", "&AAAA-",
-                             "\xC3\xA9", "a\tb", "&AOk=-", "&AOk -"}) {
+    // Printable ASCII in base64, stray bits, unpaired surrogates, wrong alphabet, no end, raw
+    // 8-bit.
+    for (const char* text : {"&AGE-", "&AOl-", "&2D0-", "&3Qw-", "&2D0AYQ-", "&AO/-", "&AOk", "&",
+                             "&A-", "&AAAA-", "\xC3\xA9", "a\tb", "&AOk=-", "&AOk -"}) {
         EXPECT_EQ(utf7_decode(text), std::nullopt) << text;
     }
 }
@@ -44,13 +45,16 @@ TEST(Utf7, Supplementary_planes) {
 }
 
 TEST(Utf7, Encoding_then_decoding_gives_the_same) {
-    for (const char* name : {"Entwürfe", "Отправленные", "a/é/b", "\U00010FFF\U0010FFFF", "&&é&&", "日"}) {
+    for (const char* name :
+         {"Entwürfe", "Отправленные", "a/é/b", "\U00010FFF\U0010FFFF", "&&é&&", "日"}) {
         EXPECT_EQ(utf7_decode(utf7_encode(name)), name);
     }
 }
 
 TEST(Utf7, Broken_utf8_becomes_the_replacement_character) {
-    EXPECT_EQ(utf7_encode("a\xFF" "b"), "a&,,0-b");
+    EXPECT_EQ(utf7_encode("a\xFF"
+                          "b"),
+              "a&,,0-b");
     EXPECT_EQ(utf7_encode("\xC3"), "&,,0-");
     EXPECT_EQ(utf7_encode("\xED\xA0\x80"), "&,,3,,f,9-");
 }
@@ -158,9 +162,11 @@ bool reference_match(std::string_view pattern, std::string_view name) {
         if (reference_match(pattern.substr(1), name)) {
             return true;
         }
-        return !name.empty() && (pattern[0] == '*' || name[0] != '/') && reference_match(pattern, name.substr(1));
+        return !name.empty() && (pattern[0] == '*' || name[0] != '/') &&
+               reference_match(pattern, name.substr(1));
     }
-    return !name.empty() && pattern[0] == name[0] && reference_match(pattern.substr(1), name.substr(1));
+    return !name.empty() && pattern[0] == name[0] &&
+           reference_match(pattern.substr(1), name.substr(1));
 }
 
 TEST(Match, Agrees_with_the_definition) {
@@ -176,7 +182,8 @@ TEST(Match, Agrees_with_the_definition) {
         for (std::uint32_t i = next() % 8; i > 0; --i) {
             name += "a/b"[next() % 3];
         }
-        EXPECT_EQ(ListPattern(pattern).matches(name), reference_match(pattern, name)) << pattern << " " << name;
+        EXPECT_EQ(ListPattern(pattern).matches(name), reference_match(pattern, name))
+            << pattern << " " << name;
     }
 }
 

@@ -177,7 +177,8 @@ std::optional<CommandReader::LiteralHeader> CommandReader::literal_header(std::s
         out.synchronizing = false;
         digits.remove_suffix(1);
     }
-    if (digits.empty() || digits.size() > kLiteralDigitsMax || !std::ranges::all_of(digits, is_digit)) {
+    if (digits.empty() || digits.size() > kLiteralDigitsMax ||
+        !std::ranges::all_of(digits, is_digit)) {
         return std::nullopt;
     }
     out.size = parse_u64(digits).value_or(std::numeric_limits<std::uint64_t>::max());
@@ -223,7 +224,8 @@ bool CommandReader::parse_prefix() {
     return !name.empty() && (at == text.size() || text[at] == ' ');
 }
 
-// APPEND's message is streamed. Its mailbox may be a literal too: that one directly follows the name.
+// APPEND's message is streamed. Its mailbox may be a literal too: that one directly follows the
+// name.
 bool CommandReader::is_message_literal(const LiteralHeader& header) const {
     if (command_.name != "APPEND" || command_.uid) {
         return false;
@@ -232,7 +234,8 @@ bool CommandReader::is_message_literal(const LiteralHeader& header) const {
     return header_at > command_.arguments + 1;
 }
 
-std::optional<CommandReader::Refusal> CommandReader::literal_refusal(const LiteralHeader& header) const {
+std::optional<CommandReader::Refusal> CommandReader::literal_refusal(
+    const LiteralHeader& header) const {
     if (!limits_.authenticated && command_.name != "LOGIN" && command_.name != "AUTHENTICATE") {
         return Refusal{"", "No literals in this command before login"};
     }
@@ -306,7 +309,8 @@ void CommandReader::refuse_literal() {
 
 std::optional<ReaderEvent> CommandReader::read_literal() {
     const std::string_view rest = unread();
-    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), literal_left_));
+    const std::size_t count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), literal_left_));
     command_.text.append(rest.substr(0, count));
     pos_ += count;
     literal_left_ -= count;
@@ -328,14 +332,16 @@ std::optional<ReaderEvent> CommandReader::read_stream() {
     if (rest.empty()) {
         return NeedMore{};
     }
-    const std::size_t count = static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), literal_left_));
+    const std::size_t count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(rest.size(), literal_left_));
     pos_ += count;
     literal_left_ -= count;
     return LiteralChunkView{rest.substr(0, count)};
 }
 
 // Refuses the command whose last line ended with `header`, skipping what the client sends anyway.
-std::optional<ReaderEvent> CommandReader::reject(Refusal refusal, const std::optional<LiteralHeader>& header) {
+std::optional<ReaderEvent> CommandReader::reject(Refusal refusal,
+                                                 const std::optional<LiteralHeader>& header) {
     if (!refusal_) {
         refusal_ = std::move(refusal);
     }
@@ -370,7 +376,8 @@ std::optional<ReaderEvent> CommandReader::finish_rejected() {
 
 std::optional<ReaderEvent> CommandReader::discard_literal() {
     const std::string_view rest = unread();
-    const std::uint64_t count = std::min({std::uint64_t{rest.size()}, literal_left_, discard_budget_});
+    const std::uint64_t count =
+        std::min({std::uint64_t{rest.size()}, literal_left_, discard_budget_});
     pos_ += static_cast<std::size_t>(count);
     literal_left_ -= count;
     discard_budget_ -= count;
@@ -402,7 +409,8 @@ std::optional<ReaderEvent> CommandReader::discard_line() {
     const std::string_view piece = rest.substr(0, size);
     pos_ += size;
     // Only the end of the line matters: it may announce another literal that comes unasked.
-    discard_tail_.append(piece.substr(piece.size() - std::min(piece.size(), kLiteralHeaderSizeMax)));
+    discard_tail_.append(
+        piece.substr(piece.size() - std::min(piece.size(), kLiteralHeaderSizeMax)));
     if (discard_tail_.size() > kLiteralHeaderSizeMax) {
         discard_tail_.erase(0, discard_tail_.size() - kLiteralHeaderSizeMax);
     }

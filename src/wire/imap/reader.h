@@ -18,7 +18,8 @@ namespace godwit::imap {
 
 /// The bounds in force, which change at login. Sizes are octets.
 struct ReaderLimits {
-    std::size_t line_size_max = limits::imap_line_size_max;  ///< Of all lines of a command together.
+    std::size_t line_size_max =
+        limits::imap_line_size_max;  ///< Of all lines of a command together.
     std::size_t literal_size_max = limits::imap_literal_size_max;
     std::size_t literals_max = limits::imap_literals_max;
     std::size_t command_size_max = limits::imap_command_size_max;  ///< Lines and literals together.
@@ -39,11 +40,11 @@ struct Continue {};
 /// An APPEND announces its message. The caller looks at the arguments so far (`command.text` ends
 /// with the literal's header) and must call accept_literal() or refuse_literal() before next().
 struct LiteralOffer {
-    Command command;               ///< A copy of what has come so far.
-    std::uint64_t size = 0;        ///< At most ReaderLimits::append_size_max.
-    bool binary = false;           ///< ~{n}: RFC 4466 literal8.
-    bool synchronizing = true;     ///< False for {n+}: the octets come whatever we answer.
-    std::size_t number = 0;        ///< 0 for the first streamed literal of this command.
+    Command command;            ///< A copy of what has come so far.
+    std::uint64_t size = 0;     ///< At most ReaderLimits::append_size_max.
+    bool binary = false;        ///< ~{n}: RFC 4466 literal8.
+    bool synchronizing = true;  ///< False for {n+}: the octets come whatever we answer.
+    std::size_t number = 0;     ///< 0 for the first streamed literal of this command.
 };
 /// Some octets of an accepted literal. The view is into the reader and dies at its next call.
 struct LiteralChunkView {
@@ -148,9 +149,7 @@ private:
     ReaderEvent die(std::string tag, std::string code, std::string text);
     void begin_discard(const LiteralHeader& header);
     void reset_command();
-    [[nodiscard]] std::string_view unread() const {
-        return std::string_view(input_).substr(pos_);
-    }
+    [[nodiscard]] std::string_view unread() const { return std::string_view(input_).substr(pos_); }
 
     ReaderLimits limits_;
     std::string input_;
@@ -159,13 +158,13 @@ private:
     Command command_;
     bool prefix_parsed_ = false;
     bool continue_due_ = false;
-    std::size_t line_start_ = 0;         // in command_.text
-    std::size_t line_octets_ = 0;        // of all lines so far
+    std::size_t line_start_ = 0;   // in command_.text
+    std::size_t line_octets_ = 0;  // of all lines so far
     std::size_t literals_ = 0;
     std::uint64_t literal_left_ = 0;
-    bool synchronizing_ = true;          // of the offered literal
-    std::optional<Refusal> refusal_;     // what to say when the discarded command ends
-    std::string discard_tail_;           // last octets of a discarded line, to see "{n+}"
+    bool synchronizing_ = true;       // of the offered literal
+    std::optional<Refusal> refusal_;  // what to say when the discarded command ends
+    std::string discard_tail_;        // last octets of a discarded line, to see "{n+}"
     std::uint64_t discard_budget_ = 0;
     std::string awaited_line_;
     std::size_t awaited_size_max_ = 0;

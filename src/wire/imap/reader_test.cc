@@ -19,18 +19,26 @@ struct Script {
 struct Describe {
     std::string operator()(const NeedMore&) const { return ""; }
     std::string operator()(const Command& c) const {
-        return "command " + c.tag + " " + (c.uid ? "UID " : "") + c.name + " <" + c.text.substr(c.arguments) + ">";
+        return "command " + c.tag + " " + (c.uid ? "UID " : "") + c.name + " <" +
+               c.text.substr(c.arguments) + ">";
     }
     std::string operator()(const Continue&) const { return "continue"; }
     std::string operator()(const LiteralOffer& o) const {
-        return "offer " + o.command.tag + " " + std::to_string(o.size) + (o.binary ? " binary" : "") +
-               (o.synchronizing ? " sync" : " plus") + " #" + std::to_string(o.number);
+        return "offer " + o.command.tag + " " + std::to_string(o.size) +
+               (o.binary ? " binary" : "") + (o.synchronizing ? " sync" : " plus") + " #" +
+               std::to_string(o.number);
     }
-    std::string operator()(const LiteralChunkView& chunk) const { return "chunk " + std::string(chunk.bytes); }
+    std::string operator()(const LiteralChunkView& chunk) const {
+        return "chunk " + std::string(chunk.bytes);
+    }
     std::string operator()(const LiteralEnd&) const { return "end"; }
     std::string operator()(const ContinuationLine& line) const { return "line " + line.text; }
-    std::string operator()(const Rejected& r) const { return "rejected " + r.tag + " [" + r.code + "] " + r.text; }
-    std::string operator()(const Fatal& f) const { return "fatal " + f.tag + " [" + f.code + "] " + f.text; }
+    std::string operator()(const Rejected& r) const {
+        return "rejected " + r.tag + " [" + r.code + "] " + r.text;
+    }
+    std::string operator()(const Fatal& f) const {
+        return "fatal " + f.tag + " [" + f.code + "] " + f.text;
+    }
 };
 
 // Feeds `input` in pieces of `piece` octets; chunks of one literal are joined into one event.
@@ -45,7 +53,8 @@ std::vector<std::string> run(std::string_view input, std::size_t piece, const Sc
                 break;
             }
             std::string text = std::visit(Describe{}, event);
-            if (text.starts_with("chunk ") && !events.empty() && events.back().starts_with("chunk ")) {
+            if (text.starts_with("chunk ") && !events.empty() &&
+                events.back().starts_with("chunk ")) {
                 events.back() += text.substr(6);
             } else {
                 events.push_back(std::move(text));
@@ -61,8 +70,10 @@ std::vector<std::string> run(std::string_view input, std::size_t piece, const Sc
 using Events = std::vector<std::string>;
 
 void expect_events(std::string_view input, const Events& expected, const Script& script = {}) {
-    for (const std::size_t piece : {input.size(), std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}}) {
-        EXPECT_EQ(run(input, std::max<std::size_t>(piece, 1), script), expected) << "pieces of " << piece;
+    for (const std::size_t piece :
+         {input.size(), std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7}}) {
+        EXPECT_EQ(run(input, std::max<std::size_t>(piece, 1), script), expected)
+            << "pieces of " << piece;
     }
 }
 
@@ -86,7 +97,8 @@ TEST(Reader, Rfc7888_non_synchronizing_literal_asks_for_nothing) {
 }
 
 TEST(Reader, Empty_literal) {
-    expect_events("a LOGIN {0+}\r\n {0}\r\n\r\n", {"continue", "command a LOGIN < {0+}\r\n {0}\r\n>"});
+    expect_events("a LOGIN {0+}\r\n {0}\r\n\r\n",
+                  {"continue", "command a LOGIN < {0+}\r\n {0}\r\n>"});
 }
 
 TEST(Reader, Append_message_is_streamed) {
@@ -96,14 +108,15 @@ TEST(Reader, Append_message_is_streamed) {
 }
 
 TEST(Reader, Append_mailbox_literal_is_held_and_message_streamed) {
-    expect_events("a APPEND {5+}\r\nINBOX {3+}\r\nabc\r\n",
-                  {"offer a 3 plus #0", "chunk abc", "end", "command a APPEND < {5+}\r\nINBOX {3+}\r\n>"});
+    expect_events(
+        "a APPEND {5+}\r\nINBOX {3+}\r\nabc\r\n",
+        {"offer a 3 plus #0", "chunk abc", "end", "command a APPEND < {5+}\r\nINBOX {3+}\r\n>"});
 }
 
 TEST(Reader, Append_of_several_messages_offers_each) {
     expect_events("a APPEND x {2+}\r\nab (\\Seen) ~{1+}\r\nc\r\n",
-                  {"offer a 2 plus #0", "chunk ab", "end", "offer a 1 binary plus #1", "chunk c", "end",
-                   "command a APPEND < x {2+}\r\n (\\Seen) ~{1+}\r\n>"});
+                  {"offer a 2 plus #0", "chunk ab", "end", "offer a 1 binary plus #1", "chunk c",
+                   "end", "command a APPEND < x {2+}\r\n (\\Seen) ~{1+}\r\n>"});
 }
 
 TEST(Reader, Append_refused_while_client_waits_takes_the_next_command) {
@@ -112,13 +125,13 @@ TEST(Reader, Append_refused_while_client_waits_takes_the_next_command) {
 }
 
 TEST(Reader, Q44_append_refused_literal_plus_is_drained) {
-    expect_events("a APPEND x {9+}\r\nb NOOP\r\n\r\r\nb NOOP\r\n", {"offer a 9 plus #0", "command b NOOP <>"},
-                  {.answer = Answer::Refuse});
+    expect_events("a APPEND x {9+}\r\nb NOOP\r\n\r\r\nb NOOP\r\n",
+                  {"offer a 9 plus #0", "command b NOOP <>"}, {.answer = Answer::Refuse});
 }
 
 TEST(Reader, Q44_append_refused_drains_further_literals_too) {
-    expect_events("a APPEND x {2+}\r\nab {3+}\r\n\r\n.\r\nb NOOP\r\n", {"offer a 2 plus #0", "command b NOOP <>"},
-                  {.answer = Answer::Refuse});
+    expect_events("a APPEND x {2+}\r\nab {3+}\r\n\r\n.\r\nb NOOP\r\n",
+                  {"offer a 2 plus #0", "command b NOOP <>"}, {.answer = Answer::Refuse});
 }
 
 TEST(Reader, Append_refused_in_the_middle_is_drained) {
@@ -171,7 +184,8 @@ TEST(Reader, Literal_size_at_minus_one_zero_plus_one) {
     expect_events("a X {9}\r\n", {"continue"}, script);
     expect_events("a X {10}\r\n", {"continue"}, script);
     expect_events("a X {11}\r\n", {"rejected a [TOOBIG] Literal is too large"}, script);
-    expect_events("a X {99999999999999999999}\r\n", {"rejected a [TOOBIG] Literal is too large"}, script);
+    expect_events("a X {99999999999999999999}\r\n", {"rejected a [TOOBIG] Literal is too large"},
+                  script);
 }
 
 TEST(Reader, T76_many_literals) {
@@ -183,14 +197,16 @@ TEST(Reader, T76_many_literals) {
     }
     EXPECT_EQ(run(input + "\r\n", 4, script).size(), 1U);
     expect_events(input + " {1+}\r\nx {1+}\r\nx\r\nb NOOP\r\n",
-                  {"rejected a [TOOBIG] Too many literals in one command", "command b NOOP <>"}, script);
+                  {"rejected a [TOOBIG] Too many literals in one command", "command b NOOP <>"},
+                  script);
 }
 
 TEST(Reader, T76_total_of_literals) {
     Script script;
     script.limits.command_size_max = 40;
     script.limits.literal_size_max = 30;
-    expect_events("a X {30+}\r\n" + std::string(30, 'x') + " {30+}\r\n" + std::string(30, 'x') + "\r\nb NOOP\r\n",
+    expect_events("a X {30+}\r\n" + std::string(30, 'x') + " {30+}\r\n" + std::string(30, 'x') +
+                      "\r\nb NOOP\r\n",
                   {"rejected a [TOOBIG] Command is too large", "command b NOOP <>"}, script);
 }
 
@@ -204,9 +220,12 @@ TEST(Reader, T75_before_login_only_login_and_authenticate_have_literals) {
     expect_events("A LOGIN {1024}\r\n", {"continue"}, script);
     expect_events("A LOGIN {1025}\r\n", {"fatal A [TOOBIG] Literal is too large"}, script);
     expect_events("A AUTHENTICATE {5}\r\n", {"continue"}, script);
-    expect_events("A APPEND x {5}\r\n", {"fatal A [] No literals in this command before login"}, script);
-    expect_events("A SELECT {5+}\r\nINBOX\r\n", {"fatal A [] No literals in this command before login"}, script);
-    EXPECT_TRUE(run("A LOGIN {1+}\r\na {1+}\r\nb {1+}\r\n", 3, script).back().starts_with("fatal A"));
+    expect_events("A APPEND x {5}\r\n", {"fatal A [] No literals in this command before login"},
+                  script);
+    expect_events("A SELECT {5+}\r\nINBOX\r\n",
+                  {"fatal A [] No literals in this command before login"}, script);
+    EXPECT_TRUE(
+        run("A LOGIN {1+}\r\na {1+}\r\nb {1+}\r\n", 3, script).back().starts_with("fatal A"));
 }
 
 TEST(Reader, T75_before_login_line_at_minus_one_zero_plus_one) {
@@ -220,14 +239,17 @@ TEST(Reader, T75_before_login_line_at_minus_one_zero_plus_one) {
 }
 
 TEST(Reader, Q43_line_of_64_kib_at_minus_one_zero_plus_one) {
-    const auto line = [](std::size_t size) { return "A X " + std::string(size - 4, 'y') + "\r\nB NOOP\r\n"; };
+    const auto line = [](std::size_t size) {
+        return "A X " + std::string(size - 4, 'y') + "\r\nB NOOP\r\n";
+    };
     const std::size_t max = limits::imap_line_size_max;
     for (const std::size_t piece : {std::size_t{1000}, std::size_t{1} << 20}) {
         EXPECT_EQ(run(line(max - 1), piece).at(0).substr(0, 11), "command A X");
         EXPECT_EQ(run(line(max), piece).at(0).substr(0, 11), "command A X");
         for (const std::size_t over : {1U, 2U, 3U, 4U, 60000U}) {
-            EXPECT_EQ(run(line(max + over), piece),
-                      (Events{"rejected A [TOOBIG] Command line is too long", "command B NOOP <>"}));
+            EXPECT_EQ(
+                run(line(max + over), piece),
+                (Events{"rejected A [TOOBIG] Command line is too long", "command B NOOP <>"}));
         }
         EXPECT_EQ(run(line(max + limits::imap_discard_max + 10), piece),
                   (Events{"fatal A [TOOBIG] Command line is too long"}));
@@ -243,16 +265,21 @@ TEST(Reader, Overlong_line_with_literal_plus_skips_the_literal) {
 
 TEST(Reader, Missing_tag_or_name_is_rejected) {
     expect_events("\r\n+x NOOP\r\nabc\r\na1 \r\n* NOOP\r\na (\r\n",
-                  {"rejected * [] Expected a tag, SP and a command", "rejected * [] Expected a tag, SP and a command",
-                   "rejected abc [] Expected a tag, SP and a command", "rejected a1 [] Expected a tag, SP and a command",
-                   "rejected * [] Expected a tag, SP and a command", "rejected a [] Expected a tag, SP and a command"});
+                  {"rejected * [] Expected a tag, SP and a command",
+                   "rejected * [] Expected a tag, SP and a command",
+                   "rejected abc [] Expected a tag, SP and a command",
+                   "rejected a1 [] Expected a tag, SP and a command",
+                   "rejected * [] Expected a tag, SP and a command",
+                   "rejected a [] Expected a tag, SP and a command"});
 }
 
 TEST(Reader, Bare_lf_cr_and_nul_are_rejected) {
     using std::string_literals::operator""s;
-    expect_events("a NOOP\nb NO\rOP\r\nc N\0P\r\nd NOOP\r\n"s,
-                  {"rejected a [] A line must end with CRLF", "rejected b [] NUL and bare CR are not allowed in a command",
-                   "rejected c [] NUL and bare CR are not allowed in a command", "command d NOOP <>"});
+    expect_events(
+        "a NOOP\nb NO\rOP\r\nc N\0P\r\nd NOOP\r\n"s,
+        {"rejected a [] A line must end with CRLF",
+         "rejected b [] NUL and bare CR are not allowed in a command",
+         "rejected c [] NUL and bare CR are not allowed in a command", "command d NOOP <>"});
 }
 
 TEST(Reader, Literal_octets_may_be_anything) {

@@ -113,7 +113,9 @@ public:
     }
 
 private:
-    [[nodiscard]] std::uint32_t size() const { return static_cast<std::uint32_t>(program_.nodes.size()); }
+    [[nodiscard]] std::uint32_t size() const {
+        return static_cast<std::uint32_t>(program_.nodes.size());
+    }
 
     // The SP before the first key, and CHARSET if there is one.
     Result<> read_charset() {
@@ -163,10 +165,11 @@ private:
         }
     }
 
-    // "OR a OR b OR c d", as clients write long alternatives, is one node: an OR as the last operand
-    // of an OR adds one operand to it and no level.
+    // "OR a OR b OR c d", as clients write long alternatives, is one node: an OR as the last
+    // operand of an OR adds one operand to it and no level.
     Result<> open_or() {
-        if (!open_.empty() && program_.nodes[open_.back().node].op == SearchOp::Or && open_.back().wanted == 1) {
+        if (!open_.empty() && program_.nodes[open_.back().node].op == SearchOp::Or &&
+            open_.back().wanted == 1) {
             open_.back().wanted = 2;
             return {};
         }
@@ -205,7 +208,8 @@ private:
         }
         const KeyRow* row = find_key(word);
         if (row == nullptr) {
-            return peer_error(ErrorCode::Invalid, "Unknown search key " + std::string(word.substr(0, 40)));
+            return peer_error(ErrorCode::Invalid,
+                              "Unknown search key " + std::string(word.substr(0, 40)));
         }
         if (row->argument != Argument::None) {
             TRY(lexer_.space());
@@ -213,7 +217,10 @@ private:
         if (row->argument == Argument::Set) {
             return add_set(row->op);
         }
-        SearchNode node{.op = row->op, .wanted = row->wanted, .flag = row->flag, .name = std::string(row->name)};
+        SearchNode node{.op = row->op,
+                        .wanted = row->wanted,
+                        .flag = row->flag,
+                        .name = std::string(row->name)};
         TRY(read_argument(*row, node));
         TRY(add_node(std::move(node)));
         return {};
@@ -252,7 +259,8 @@ private:
 }  // namespace
 
 bool SearchProgram::uses_sequence_numbers() const {
-    return std::ranges::any_of(nodes, [](const SearchNode& node) { return node.op == SearchOp::SequenceNumbers; });
+    return std::ranges::any_of(
+        nodes, [](const SearchNode& node) { return node.op == SearchOp::SequenceNumbers; });
 }
 
 Result<SearchProgram> parse_search(Lexer& lexer) {

@@ -26,10 +26,10 @@ enum class SearchOp : std::uint8_t {
     Flag,             ///< flag; `wanted` false for UNSEEN and the like.
     Keyword,          ///< text; `wanted` false for UNKEYWORD.
     Recent,           ///< `wanted` false for OLD.
-    Header,           ///< name and text; BCC CC FROM SUBJECT TO are headers too. Empty text: present.
-    Body,             ///< text
-    Text,             ///< text, in header or body
-    Before,           ///< day: internal date earlier than that day, UTC.
+    Header,  ///< name and text; BCC CC FROM SUBJECT TO are headers too. Empty text: present.
+    Body,    ///< text
+    Text,    ///< text, in header or body
+    Before,  ///< day: internal date earlier than that day, UTC.
     On,
     Since,
     SentBefore,  ///< day: by the Date header, without time and zone.
@@ -61,15 +61,17 @@ struct SearchProgram {
     [[nodiscard]] bool uses_sequence_numbers() const;
 };
 
-/// All of SEARCH's arguments, from the SP after its name to the end. CHARSET may be US-ASCII or UTF-8
-/// in any case; another gives ErrorCode::Unsupported: answer NO [BADCHARSET (US-ASCII UTF-8)].
+/// All of SEARCH's arguments, from the SP after its name to the end. CHARSET may be US-ASCII or
+/// UTF-8 in any case; another gives ErrorCode::Unsupported: answer NO [BADCHARSET (US-ASCII
+/// UTF-8)].
 Result<SearchProgram> parse_search(Lexer& lexer);
 
 /// What a key says of a message: Unknown where more must be read first.
 enum class Truth : std::uint8_t { No, Yes, Unknown };
 
 /// The program's answer, with leaf(node) -> Truth for each key that is needed for it. Keys after a
-/// decided one are not asked. Unknown only if some asked leaf was Unknown and decides. No recursion.
+/// decided one are not asked. Unknown only if some asked leaf was Unknown and decides. No
+/// recursion.
 template <class Leaf>
 Truth evaluate(const SearchProgram& program, Leaf&& leaf) {
     struct Frame {

@@ -9,9 +9,10 @@ namespace {
 
 // The tree as nested lists, as a check on prefix order and `end`.
 std::string show(const SearchProgram& program) {
-    static constexpr const char* kNames[] = {"and", "or", "not", "all", "seq", "uid", "flag", "keyword", "recent", "header",
-                                             "body", "text", "before", "on", "since", "sentbefore", "senton", "sentsince",
-                                             "larger", "smaller"};
+    static constexpr const char* kNames[] = {
+        "and",     "or",         "not",    "all",       "seq",    "uid",    "flag",
+        "keyword", "recent",     "header", "body",      "text",   "before", "on",
+        "since",   "sentbefore", "senton", "sentsince", "larger", "smaller"};
     std::string out;
     std::vector<std::uint32_t> ends;
     for (std::uint32_t i = 0; i < program.nodes.size(); ++i) {
@@ -45,22 +46,30 @@ std::string show(const SearchProgram& program) {
 std::string parsed(std::string_view text) {
     Lexer lexer(text);
     const auto program = parse_search(lexer);
-    return program ? show(*program) : program.error().code == ErrorCode::Unsupported ? "badcharset" : "error";
+    return program                                          ? show(*program)
+           : program.error().code == ErrorCode::Unsupported ? "badcharset"
+                                                            : "error";
 }
 
 TEST(Search, Keys_of_rfc3501) {
     EXPECT_EQ(parsed(" ALL"), "and(all)");
-    EXPECT_EQ(parsed(" FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\""), "and(flag4 since8797 not(header:From=Smith))");
-    EXPECT_EQ(parsed(" unseen UNDELETED undraft unflagged unanswered"), "and(flag-1 flag-8 flag-16 flag-4 flag-2)");
+    EXPECT_EQ(parsed(" FLAGGED SINCE 1-Feb-1994 NOT FROM \"Smith\""),
+              "and(flag4 since8797 not(header:From=Smith))");
+    EXPECT_EQ(parsed(" unseen UNDELETED undraft unflagged unanswered"),
+              "and(flag-1 flag-8 flag-16 flag-4 flag-2)");
     EXPECT_EQ(parsed(" NEW"), "and(and(recent flag-1))");
     EXPECT_EQ(parsed(" OLD RECENT"), "and(recent- recent)");
     EXPECT_EQ(parsed(" 1,3:5 UID 7:*"), "and(seq1,3:5 uid7:100)");
     EXPECT_EQ(parsed(" LARGER 1000 SMALLER 4294967295"), "and(larger1000 smaller4294967295)");
-    EXPECT_EQ(parsed(" HEADER Message-ID {3}\r\n<a> SUBJECT x"), "and(header:Message-ID=<a> header:Subject=x)");
+    EXPECT_EQ(parsed(" HEADER Message-ID {3}\r\n<a> SUBJECT x"),
+              "and(header:Message-ID=<a> header:Subject=x)");
     EXPECT_EQ(parsed(" HEADER X-Spam \"\""), "and(header:X-Spam)");
-    EXPECT_EQ(parsed(" KEYWORD $Forwarded UNKEYWORD Junk"), "and(keyword=$Forwarded keyword-=Junk)");
-    EXPECT_EQ(parsed(" BCC a CC b TO c TEXT d BODY e"), "and(header:Bcc=a header:Cc=b header:To=c text=d body=e)");
-    EXPECT_EQ(parsed(" SENTON \"1-Feb-1994\" ON 1-Feb-1994 BEFORE 1-Feb-1994 SENTBEFORE 1-Feb-1994 SENTSINCE 1-Feb-1994"),
+    EXPECT_EQ(parsed(" KEYWORD $Forwarded UNKEYWORD Junk"),
+              "and(keyword=$Forwarded keyword-=Junk)");
+    EXPECT_EQ(parsed(" BCC a CC b TO c TEXT d BODY e"),
+              "and(header:Bcc=a header:Cc=b header:To=c text=d body=e)");
+    EXPECT_EQ(parsed(" SENTON \"1-Feb-1994\" ON 1-Feb-1994 BEFORE 1-Feb-1994 SENTBEFORE 1-Feb-1994 "
+                     "SENTSINCE 1-Feb-1994"),
               "and(senton8797 on8797 before8797 sentbefore8797 sentsince8797)");
 }
 
@@ -75,7 +84,8 @@ TEST(Search, Operators_and_lists) {
 }
 
 TEST(Search, Charset) {
-    EXPECT_EQ(parsed(" CHARSET UTF-8 SUBJECT {6}\r\n\xD0\xB4\xD0\xB0\xD0\xB4"), "and(header:Subject=\xD0\xB4\xD0\xB0\xD0\xB4)");
+    EXPECT_EQ(parsed(" CHARSET UTF-8 SUBJECT {6}\r\n\xD0\xB4\xD0\xB0\xD0\xB4"),
+              "and(header:Subject=\xD0\xB4\xD0\xB0\xD0\xB4)");
     EXPECT_EQ(parsed(" CHARSET us-ascii ALL"), "and(all)");
     EXPECT_EQ(parsed(" CHARSET KOI8-R SUBJECT x"), "badcharset");
     EXPECT_EQ(parsed(" CHARSET UTF-8"), "error");
@@ -83,9 +93,28 @@ TEST(Search, Charset) {
 }
 
 TEST(Search, Malformed_searches_are_errors) {
-    for (const char* text : {"", " ", " FOO", " (", " ()", " (SEEN", " SEEN)", " OR SEEN", " NOT", " OR", " SEEN  DRAFT",
-                             " SUBJECT", " LARGER x", " LARGER 4294967296", " SINCE 31-Feb-1994", " UID", " UID 0", " 0",
-                             " HEADER x", " SEEN(DRAFT)", " NOT(SEEN)x", " NEW)"}) {
+    for (const char* text : {"",
+                             " ",
+                             " FOO",
+                             " (",
+                             " ()",
+                             " (SEEN",
+                             " SEEN)",
+                             " OR SEEN",
+                             " NOT",
+                             " OR",
+                             " SEEN  DRAFT",
+                             " SUBJECT",
+                             " LARGER x",
+                             " LARGER 4294967296",
+                             " SINCE 31-Feb-1994",
+                             " UID",
+                             " UID 0",
+                             " 0",
+                             " HEADER x",
+                             " SEEN(DRAFT)",
+                             " NOT(SEEN)x",
+                             " NEW)"}) {
         EXPECT_EQ(parsed(text), "error") << text;
     }
 }
@@ -103,7 +132,9 @@ TEST(Search, T78_nesting_at_minus_one_zero_plus_one) {
     for (const std::size_t depth : {max - 1, max}) {
         EXPECT_NE(parsed(repeated("NOT ", depth, "SEEN")), "error");
         EXPECT_NE(parsed(repeated("(", depth, "SEEN") + std::string(depth, ')')), "error");
-        EXPECT_NE(parsed(repeated("OR ", depth, "SEEN") + std::string(repeated("ALL ", depth, "")).substr(0, 4 * depth)), "error");
+        EXPECT_NE(parsed(repeated("OR ", depth, "SEEN") +
+                         std::string(repeated("ALL ", depth, "")).substr(0, 4 * depth)),
+                  "error");
     }
     EXPECT_EQ(parsed(repeated("NOT ", max + 1, "SEEN")), "error");
     EXPECT_EQ(parsed(repeated("(", max + 1, "SEEN") + std::string(max + 1, ')')), "error");

@@ -17,7 +17,8 @@ Result<> read_fields(Lexer& lexer, Section& out) {
         std::string name = TRY(lexer.astring());
         // RFC 5322 3.6.8: a field name is visible ASCII without a colon. Nothing else can match,
         // and nothing else may come back in our answer's section.
-        if (name.empty() || !std::ranges::all_of(name, [](char c) { return is_vchar(c) && c != ':'; })) {
+        if (name.empty() ||
+            !std::ranges::all_of(name, [](char c) { return is_vchar(c) && c != ':'; })) {
             return lexer.bad("a header field name");
         }
         if (out.fields.size() == limits::imap_section_fields_max) {

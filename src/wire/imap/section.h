@@ -24,7 +24,8 @@ enum class SectionText : std::uint8_t {
 struct Section {
     std::vector<std::uint32_t> part;
     SectionText text = SectionText::Whole;
-    std::vector<std::string> fields;  ///< Header names as written, 1 to limits::imap_section_fields_max.
+    std::vector<std::string>
+        fields;  ///< Header names as written, 1 to limits::imap_section_fields_max.
     bool operator==(const Section&) const = default;
 };
 

@@ -30,8 +30,8 @@ std::optional<ByteRange> find_section_range(const mail::PartTree& parts, std::ui
 ByteRange apply_partial(ByteRange range, const std::optional<Partial>& partial);
 
 /// The fields of `header` that the section wants, each as stored, in their order, and a blank line.
-/// `header` may be any block of fields that has all wanted ones. Names match without case. Linear in
-/// the header times the logarithm of the names.
+/// `header` may be any block of fields that has all wanted ones. Names match without case. Linear
+/// in the header times the logarithm of the names.
 std::string filter_header(std::string_view header, const Section& section);
 
 }  // namespace godwit::imap

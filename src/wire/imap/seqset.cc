@@ -53,9 +53,9 @@ void NumberSet::add(std::uint32_t first, std::uint32_t last) {
     }
     first = std::max<std::uint32_t>(first, 1);
     // The first range that touches or follows what is added, and the first one beyond it.
-    const auto begin = std::ranges::lower_bound(ranges_, std::uint64_t{first}, {}, [](const NumberRange& range) {
-        return std::uint64_t{range.last} + 1;
-    });
+    const auto begin = std::ranges::lower_bound(
+        ranges_, std::uint64_t{first}, {},
+        [](const NumberRange& range) { return std::uint64_t{range.last} + 1; });
     auto end = begin;
     while (end != ranges_.end() && end->first <= std::uint64_t{last} + 1) {
         first = std::min(first, end->first);
@@ -121,7 +121,8 @@ NumberSet NumberSet::without(const NumberSet& other) const {
         std::size_t at = b;
         while (at < other.ranges_.size() && other.ranges_[at].first <= range.last) {
             if (other.ranges_[at].first > from) {
-                out.ranges_.push_back({static_cast<std::uint32_t>(from), other.ranges_[at].first - 1});
+                out.ranges_.push_back(
+                    {static_cast<std::uint32_t>(from), other.ranges_[at].first - 1});
             }
             from = std::uint64_t{other.ranges_[at].last} + 1;
             ++at;
@@ -201,8 +202,9 @@ std::uint32_t SequenceSet::largest_written() const {
 }
 
 bool SequenceSet::has_star() const {
-    return std::ranges::any_of(
-        members_, [](const Member& member) { return member.first == kStar || member.last == kStar; });
+    return std::ranges::any_of(members_, [](const Member& member) {
+        return member.first == kStar || member.last == kStar;
+    });
 }
 
 std::string write_uid_set(std::span<const Uid> uids) {

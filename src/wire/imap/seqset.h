@@ -28,7 +28,8 @@ public:
     /// Any ranges, in any order; O(n log n).
     static NumberSet from_ranges(std::vector<NumberRange> ranges);
 
-    /// Adds `first` to `last` in either order. O(1) at the upper end, O(n) elsewhere. 0 is left out.
+    /// Adds `first` to `last` in either order. O(1) at the upper end, O(n) elsewhere. 0 is left
+    /// out.
     void add(std::uint32_t first, std::uint32_t last);
     void add(std::uint32_t number) { add(number, number); }
     void clear() { ranges_.clear(); }
@@ -39,7 +40,9 @@ public:
     [[nodiscard]] std::uint64_t count() const;
     [[nodiscard]] std::span<const NumberRange> ranges() const { return ranges_; }
     /// 0 when empty.
-    [[nodiscard]] std::uint32_t largest() const { return ranges_.empty() ? 0 : ranges_.back().last; }
+    [[nodiscard]] std::uint32_t largest() const {
+        return ranges_.empty() ? 0 : ranges_.back().last;
+    }
 
     [[nodiscard]] NumberSet united(const NumberSet& other) const;
     [[nodiscard]] NumberSet intersected(const NumberSet& other) const;
@@ -59,9 +62,9 @@ public:
     /// At most limits::imap_sequence_ranges_max members; zero and numbers past 2^32-1 are errors.
     static Result<SequenceSet> parse(std::string_view text);
 
-    /// With "*" standing for `largest`: the largest sequence number or UID in use. RFC 3501 9: "3:*"
-    /// holds `largest` even if it is below 3. With `largest` 0 (an empty mailbox) every member that
-    /// names "*" falls away.
+    /// With "*" standing for `largest`: the largest sequence number or UID in use. RFC 3501 9:
+    /// "3:*" holds `largest` even if it is below 3. With `largest` 0 (an empty mailbox) every
+    /// member that names "*" falls away.
     [[nodiscard]] NumberSet resolve(std::uint32_t largest) const;
     /// The largest number written out (0 when all is "*"): a sequence number past EXISTS is BAD
     /// (RFC 3501 9, seq-number).

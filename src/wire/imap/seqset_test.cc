@@ -37,7 +37,8 @@ TEST(Seqset, T78_ends_of_the_number_space) {
 }
 
 TEST(Seqset, Malformed_sets_are_errors) {
-    for (const char* text : {"", "0", "1:0", ",", "1,", ",1", "1:", ":1", "1:2:3", "a", "1 2", "-1", "+1", "**", "1;2"}) {
+    for (const char* text : {"", "0", "1:0", ",", "1,", ",1", "1:", ":1", "1:2:3", "a", "1 2", "-1",
+                             "+1", "**", "1;2"}) {
         EXPECT_FALSE(SequenceSet::parse(text)) << text;
     }
 }

@@ -84,7 +84,8 @@ void write_common_extension(ResponseWriter& writer, const mail::Part& part) {
         }
         writer.raw(")");
     } else {
-        write_empty_as_nil(writer, part.languages.empty() ? std::string_view() : part.languages.front());
+        write_empty_as_nil(writer,
+                           part.languages.empty() ? std::string_view() : part.languages.front());
     }
     writer.raw(" ");
     write_empty_as_nil(writer, part.location);
@@ -94,7 +95,10 @@ void write_common_extension(ResponseWriter& writer, const mail::Part& part) {
 class Printer {
 public:
     Printer(ResponseWriter& writer, const mail::PartTree& parts, StructureForm form)
-        : writer_(writer), parts_(parts), form_(form), first_child_(parts.size(), mail::kNoParent),
+        : writer_(writer),
+          parts_(parts),
+          form_(form),
+          first_child_(parts.size(), mail::kNoParent),
           next_sibling_(parts.size(), mail::kNoParent) {
         for (std::uint32_t i = static_cast<std::uint32_t>(parts.size()); i-- > 1;) {
             const std::uint32_t parent = parts[i].parent;
@@ -129,10 +133,12 @@ private:
     // A message/rfc822 that holds a message, as body-type-msg wants it.
     [[nodiscard]] bool is_message(std::uint32_t at) const {
         const mail::Part& part = parts_[at];
-        return part.kind == mail::Part::Kind::Message && part.subtype == "rfc822" && part.envelope &&
-               first_child_[at] != mail::kNoParent;
+        return part.kind == mail::Part::Kind::Message && part.subtype == "rfc822" &&
+               part.envelope && first_child_[at] != mail::kNoParent;
     }
-    [[nodiscard]] bool is_multipart(std::uint32_t at) const { return parts_[at].type == "multipart"; }
+    [[nodiscard]] bool is_multipart(std::uint32_t at) const {
+        return parts_[at].type == "multipart";
+    }
     [[nodiscard]] bool shows_children(std::uint32_t at) const {
         return first_child_[at] != mail::kNoParent && (is_message(at) || is_multipart(at));
     }
@@ -197,8 +203,10 @@ private:
         write_empty_as_nil(writer_, part.description);
         writer_.raw(" ");
         // Q34: never NIL.
-        const bool is_other = part.encoding == mail::TransferEncoding::Other && !part.encoding_name.empty();
-        writer_.string(is_other ? std::string_view(part.encoding_name) : mail::transfer_encoding_name(part.encoding));
+        const bool is_other =
+            part.encoding == mail::TransferEncoding::Other && !part.encoding_name.empty();
+        writer_.string(is_other ? std::string_view(part.encoding_name)
+                                : mail::transfer_encoding_name(part.encoding));
         writer_.raw(" ").number(part.body_size);
     }
 

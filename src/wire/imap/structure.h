@@ -20,8 +20,8 @@ enum class StructureForm : std::uint8_t {
 /// are absent or empty are From. Linear in the fields; addresses are bounded by the address parser.
 void write_envelope(ResponseWriter& writer, const mail::Envelope& envelope);
 
-/// The structure of the message whose root is parts[0]. `parts` is as the parser or a decoded summary
-/// gives it: not empty, every parent before its children.
+/// The structure of the message whose root is parts[0]. `parts` is as the parser or a decoded
+/// summary gives it: not empty, every parent before its children.
 void write_structure(ResponseWriter& writer, const mail::PartTree& parts, StructureForm form);
 
 }  // namespace godwit::imap

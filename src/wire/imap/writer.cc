@@ -74,9 +74,11 @@ std::string append_uid(UidValidity validity, Uid uid) {
     return "APPENDUID " + std::to_string(validity.value()) + " " + std::to_string(uid.value());
 }
 
-std::string copy_uid(UidValidity validity, std::span<const Uid> sources, std::span<const Uid> targets) {
+std::string copy_uid(UidValidity validity, std::span<const Uid> sources,
+                     std::span<const Uid> targets) {
     check(!sources.empty() && sources.size() == targets.size(), "COPYUID needs pairs");
-    return "COPYUID " + std::to_string(validity.value()) + " " + write_uid_set(sources) + " " + write_uid_set(targets);
+    return "COPYUID " + std::to_string(validity.value()) + " " + write_uid_set(sources) + " " +
+           write_uid_set(targets);
 }
 
 std::string capability(std::string_view list) {

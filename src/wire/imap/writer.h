@@ -55,7 +55,8 @@ std::string unseen(std::uint32_t sequence_number);
 /// RFC 4315 3.
 std::string append_uid(UidValidity validity, Uid uid);
 /// RFC 4315 3. The n-th source became the n-th target; neither is empty.
-std::string copy_uid(UidValidity validity, std::span<const Uid> sources, std::span<const Uid> targets);
+std::string copy_uid(UidValidity validity, std::span<const Uid> sources,
+                     std::span<const Uid> targets);
 /// `list` is the words of a CAPABILITY response, separated by SP.
 std::string capability(std::string_view list);
 }  // namespace code
@@ -67,7 +68,9 @@ public:
     /// Names and quoted strings may then hold UTF-8 (RFC 6855 3).
     void set_spelling(NameSpelling spelling) { spelling_ = spelling; }
 
-    [[nodiscard]] bool should_drain() const { return out_.size() >= limits::stream_write_buffer_max; }
+    [[nodiscard]] bool should_drain() const {
+        return out_.size() >= limits::stream_write_buffer_max;
+    }
     [[nodiscard]] bool empty() const { return out_.empty(); }
     [[nodiscard]] std::size_t size() const { return out_.size(); }
     [[nodiscard]] std::string_view view() const { return out_; }
@@ -75,7 +78,8 @@ public:
 
     // Whole lines.
     /// `tag` CONDITION [code] text. The text is never empty on the wire (Q33); `code` may be.
-    void tagged(std::string_view tag, Condition condition, std::string_view code, std::string_view text);
+    void tagged(std::string_view tag, Condition condition, std::string_view code,
+                std::string_view text);
     /// * CONDITION [code] text.
     void untagged(Condition condition, std::string_view code, std::string_view text);
     /// "+ text": never without its SP (Q33).

@@ -20,21 +20,26 @@ std::string string_of(std::string_view value, NameSpelling spelling = NameSpelli
 }
 
 TEST(Writer, Status_lines) {
-    EXPECT_EQ(written([](auto& w) { w.tagged("a1", Condition::Ok, "", "NOOP done"); }), "a1 OK NOOP done\r\n");
-    EXPECT_EQ(written([](auto& w) { w.untagged(Condition::No, code::kNonExistent, "No such mailbox"); }),
-              "* NO [NONEXISTENT] No such mailbox\r\n");
+    EXPECT_EQ(written([](auto& w) { w.tagged("a1", Condition::Ok, "", "NOOP done"); }),
+              "a1 OK NOOP done\r\n");
+    EXPECT_EQ(
+        written([](auto& w) { w.untagged(Condition::No, code::kNonExistent, "No such mailbox"); }),
+        "* NO [NONEXISTENT] No such mailbox\r\n");
 }
 
 TEST(Writer, Q33_text_is_never_empty) {
-    EXPECT_EQ(written([](auto& w) { w.untagged(Condition::Ok, code::uid_next(Uid(5)), ""); }), "* OK [UIDNEXT 5] Done\r\n");
+    EXPECT_EQ(written([](auto& w) { w.untagged(Condition::Ok, code::uid_next(Uid(5)), ""); }),
+              "* OK [UIDNEXT 5] Done\r\n");
     EXPECT_EQ(written([](auto& w) { w.continuation(""); }), "+ Go ahead\r\n");
     EXPECT_EQ(written([](auto& w) { w.challenge(""); }), "+ \r\n");
 }
 
 TEST(Writer, Text_from_a_peer_cannot_break_the_line) {
     using std::string_literals::operator""s;
-    EXPECT_EQ(written([](auto& w) { w.tagged("a", Condition::Bad, "", "x\r\n* OK \xFF\0y"s); }), "a BAD x??* OK ??y\r\n");
-    EXPECT_EQ(written([](auto& w) { w.tagged("a", Condition::Ok, "", "[ALERT] x"); }), "a OK . [ALERT] x\r\n");
+    EXPECT_EQ(written([](auto& w) { w.tagged("a", Condition::Bad, "", "x\r\n* OK \xFF\0y"s); }),
+              "a BAD x??* OK ??y\r\n");
+    EXPECT_EQ(written([](auto& w) { w.tagged("a", Condition::Ok, "", "[ALERT] x"); }),
+              "a OK . [ALERT] x\r\n");
 }
 
 TEST(Writer, Codes) {
@@ -63,12 +68,15 @@ TEST(Writer, Strings_are_quoted_where_they_may_be) {
 }
 
 TEST(Writer, Astring_and_nstring) {
-    const auto astring = [](std::string_view value) { return written([&](auto& w) { w.astring(value); }); };
+    const auto astring = [](std::string_view value) {
+        return written([&](auto& w) { w.astring(value); });
+    };
     EXPECT_EQ(astring("abc]"), "abc]");
     EXPECT_EQ(astring("a b"), "\"a b\"");
     EXPECT_EQ(astring("nil"), "\"nil\"");
     EXPECT_EQ(astring(""), "\"\"");
-    EXPECT_EQ(written([](auto& w) { w.nstring(std::nullopt).raw(" ").nstring(std::string()); }), "NIL \"\"");
+    EXPECT_EQ(written([](auto& w) { w.nstring(std::nullopt).raw(" ").nstring(std::string()); }),
+              "NIL \"\"");
 }
 
 TEST(Writer, Q23_mailbox_names_are_quoted) {
@@ -88,16 +96,22 @@ TEST(Writer, Flags) {
     flags.set(SystemFlag::Seen);
     flags.set(SystemFlag::Answered);
     flags.keywords = {"$Forwarded"};
-    EXPECT_EQ(written([&](auto& w) { w.flags(flags, true); }), "(\\Answered \\Seen \\Recent $Forwarded)");
-    EXPECT_EQ(written([&](auto& w) { w.permanent_flags(flags, true); }), "(\\Answered \\Seen $Forwarded \\*)");
-    EXPECT_EQ(written([&](auto& w) { w.permanent_flags(flags, false); }), "(\\Answered \\Seen $Forwarded)");
+    EXPECT_EQ(written([&](auto& w) { w.flags(flags, true); }),
+              "(\\Answered \\Seen \\Recent $Forwarded)");
+    EXPECT_EQ(written([&](auto& w) { w.permanent_flags(flags, true); }),
+              "(\\Answered \\Seen $Forwarded \\*)");
+    EXPECT_EQ(written([&](auto& w) { w.permanent_flags(flags, false); }),
+              "(\\Answered \\Seen $Forwarded)");
 }
 
 TEST(Writer, Lines_and_numbers) {
     EXPECT_EQ(written([](auto& w) { w.numbered(23, "EXISTS"); }), "* 23 EXISTS\r\n");
-    EXPECT_EQ(written([](auto& w) { w.line("CAPABILITY IMAP4rev1"); }), "* CAPABILITY IMAP4rev1\r\n");
-    EXPECT_EQ(written([](auto& w) { w.number(18446744073709551615U).crlf(); }), "18446744073709551615\r\n");
-    EXPECT_EQ(written([](auto& w) { w.date_time(from_unix_seconds(0)); }), "\" 1-Jan-1970 00:00:00 +0000\"");
+    EXPECT_EQ(written([](auto& w) { w.line("CAPABILITY IMAP4rev1"); }),
+              "* CAPABILITY IMAP4rev1\r\n");
+    EXPECT_EQ(written([](auto& w) { w.number(18446744073709551615U).crlf(); }),
+              "18446744073709551615\r\n");
+    EXPECT_EQ(written([](auto& w) { w.date_time(from_unix_seconds(0)); }),
+              "\" 1-Jan-1970 00:00:00 +0000\"");
     EXPECT_EQ(written([](auto& w) { w.literal_header(3).raw("abc"); }), "{3}\r\nabc");
 }
 

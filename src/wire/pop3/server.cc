@@ -165,7 +165,8 @@ std::optional<std::string> Server::take_line() {
         close("Line is too long");
         return std::nullopt;
     }
-    if (!has_cr || line.find('\0') != std::string_view::npos || line.find('\r') != std::string_view::npos) {
+    if (!has_cr || line.find('\0') != std::string_view::npos ||
+        line.find('\r') != std::string_view::npos) {
         line_too_long_ = true;
         syntax_error(has_cr ? "NUL and bare CR are not allowed" : "A line must end with CRLF");
         if (waiting_ == Waiting::AuthLine) {
@@ -178,8 +179,10 @@ std::optional<std::string> Server::take_line() {
 std::optional<ServerEvent> Server::run_command(std::string_view line) {
     const std::size_t space = std::min(line.find(' '), line.size());
     const std::string word = to_upper(line.substr(0, space));
-    const std::string_view arguments = space < line.size() ? line.substr(space + 1) : std::string_view();
-    const auto* row = std::ranges::lower_bound(kCommands, std::string_view(word), {}, &CommandRow::word);
+    const std::string_view arguments =
+        space < line.size() ? line.substr(space + 1) : std::string_view();
+    const auto* row =
+        std::ranges::lower_bound(kCommands, std::string_view(word), {}, &CommandRow::word);
     if (row == std::end(kCommands) || row->word != word) {
         has_user_ = false;
         syntax_error("Unknown command");
@@ -288,7 +291,8 @@ std::optional<ServerEvent> Server::run_auth_line(std::string_view line) {
 }
 
 void Server::granted(Maildrop maildrop) {
-    check(waiting_ == Waiting::Login || waiting_ == Waiting::AuthVerdict, "granted() without a login");
+    check(waiting_ == Waiting::Login || waiting_ == Waiting::AuthVerdict,
+          "granted() without a login");
     waiting_ = Waiting::Nothing;
     state_ = State::Transaction;
     maildrop_ = std::move(maildrop);
@@ -298,7 +302,8 @@ void Server::granted(Maildrop maildrop) {
 }
 
 void Server::denied(LoginFailure failure) {
-    check(waiting_ == Waiting::Login || waiting_ == Waiting::AuthVerdict, "denied() without a login");
+    check(waiting_ == Waiting::Login || waiting_ == Waiting::AuthVerdict,
+          "denied() without a login");
     waiting_ = Waiting::Nothing;
     error(login_text(failure), code_of(failure));
 }
@@ -473,7 +478,8 @@ std::optional<ServerEvent> Server::on_retr(std::string_view arguments) {
 
 std::optional<ServerEvent> Server::on_top(std::string_view arguments) {
     const std::size_t space = arguments.find(' ');
-    const auto lines = space == std::string_view::npos ? std::nullopt : parse_u64(arguments.substr(space + 1));
+    const auto lines =
+        space == std::string_view::npos ? std::nullopt : parse_u64(arguments.substr(space + 1));
     if (!lines) {
         syntax_error("Expected TOP message lines");
         return std::nullopt;

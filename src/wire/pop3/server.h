@@ -20,9 +20,9 @@ namespace godwit::pop3 {
 
 /// One message of the snapshot that a session works on.
 struct MaildropMessage {
-    std::uint64_t size = 0;        ///< Octets as stored and sent, stuffing aside.
-    std::string unique_id;         ///< 1-70 characters 0x21-0x7E, never reused (Q18).
-    bool requires_utf8 = false;    ///< Not to be sent before UTF8 (RFC 6856 2.1).
+    std::uint64_t size = 0;      ///< Octets as stored and sent, stuffing aside.
+    std::string unique_id;       ///< 1-70 characters 0x21-0x7E, never reused (Q18).
+    bool requires_utf8 = false;  ///< Not to be sent before UTF8 (RFC 6856 2.1).
 };
 using Maildrop = std::vector<MaildropMessage>;
 
@@ -30,9 +30,10 @@ using Maildrop = std::vector<MaildropMessage>;
 struct ServerOptions {
     std::string greeting = "Godwit ready";
     std::string implementation = "Godwit";
-    bool stls_offered = false;        ///< TLS is to be had and not yet on.
-    bool passwords_allowed = false;   ///< USER and PASS are taken: TLS is on, or a loopback listener.
-    std::string sasl_mechanisms;      ///< Names separated by SP, as now offered; empty: no AUTH.
+    bool stls_offered = false;  ///< TLS is to be had and not yet on.
+    bool passwords_allowed =
+        false;                    ///< USER and PASS are taken: TLS is on, or a loopback listener.
+    std::string sasl_mechanisms;  ///< Names separated by SP, as now offered; empty: no AUTH.
 };
 
 /// Feed more; nothing to do.
@@ -55,7 +56,8 @@ struct AuthResponse {
 };
 /// Send the output, start TLS, then call tls_started(). Nothing of the plain stream is left (T11).
 struct StartTls {};
-/// RETR and TOP: answer with begin_message(), then add_message() and end_message(), or with refuse().
+/// RETR and TOP: answer with begin_message(), then add_message() and end_message(), or with
+/// refuse().
 struct Retrieve {
     std::size_t index = 0;                   ///< Into the Maildrop.
     std::optional<std::uint64_t> top_lines;  ///< TOP's, else the whole message.
@@ -67,8 +69,8 @@ struct Commit {
 /// Send the output and close the connection.
 struct Close {};
 
-using ServerEvent =
-    std::variant<NeedMore, Drain, PasswordLogin, AuthStart, AuthResponse, StartTls, Retrieve, Commit, Close>;
+using ServerEvent = std::variant<NeedMore, Drain, PasswordLogin, AuthStart, AuthResponse, StartTls,
+                                 Retrieve, Commit, Close>;
 
 enum class LoginFailure : std::uint8_t {
     Credentials,  ///< [AUTH]
@@ -98,7 +100,8 @@ public:
     void tls_started(ServerOptions options);
     /// The message of the open Retrieve follows. `header_size`: with its blank line.
     void begin_message(std::uint64_t size, std::uint64_t header_size);
-    /// False when the client wants no more of it (TOP): go to end_message(). Drain the output often.
+    /// False when the client wants no more of it (TOP): go to end_message(). Drain the output
+    /// often.
     bool add_message(std::string_view bytes);
     void end_message();
     /// The message cannot be sent: gone, or a temporary fault.
@@ -112,7 +115,16 @@ public:
 
 private:
     enum class State : std::uint8_t { Authorization, Transaction, Closed };
-    enum class Waiting : std::uint8_t { Nothing, Login, AuthLine, AuthVerdict, Tls, Message, Body, Commit };
+    enum class Waiting : std::uint8_t {
+        Nothing,
+        Login,
+        AuthLine,
+        AuthVerdict,
+        Tls,
+        Message,
+        Body,
+        Commit
+    };
     enum class Listing : std::uint8_t { None, Sizes, UniqueIds };
     struct CommandRow;
     using Handler = std::optional<ServerEvent> (Server::*)(std::string_view arguments);

@@ -10,13 +10,18 @@ namespace godwit::pop3 {
 namespace {
 
 ServerOptions open_options() {
-    return {.greeting = "ready", .implementation = "Godwit", .stls_offered = false, .passwords_allowed = true,
+    return {.greeting = "ready",
+            .implementation = "Godwit",
+            .stls_offered = false,
+            .passwords_allowed = true,
             .sasl_mechanisms = "SCRAM-SHA-256 PLAIN"};
 }
 Maildrop two_messages() {
-    return {{.size = 120, .unique_id = "aa.1", .requires_utf8 = false}, {.size = 200, .unique_id = "aa.2", .requires_utf8 = true}};
+    return {{.size = 120, .unique_id = "aa.1", .requires_utf8 = false},
+            {.size = 200, .unique_id = "aa.2", .requires_utf8 = true}};
 }
-const char* const kMessages[] = {"Subject: a\r\n\r\none\r\n.two\r\nthree\r\n", "Subject: b\r\n\r\n"};
+const char* const kMessages[] = {"Subject: a\r\n\r\none\r\n.two\r\nthree\r\n",
+                                 "Subject: b\r\n\r\n"};
 
 // Plays a caller that knows bob with the password "se cret" and two messages.
 struct Desk {
@@ -25,13 +30,15 @@ struct Desk {
     void act(const ServerEvent& event) {
         if (const auto* login = std::get_if<PasswordLogin>(&event)) {
             log += "login " + login->user + "/" + login->password + "\n";
-            login->password == "se cret" ? server.granted(two_messages()) : server.denied(LoginFailure::Credentials);
+            login->password == "se cret" ? server.granted(two_messages())
+                                         : server.denied(LoginFailure::Credentials);
         } else if (const auto* start = std::get_if<AuthStart>(&event)) {
             log += "auth " + start->mechanism + " " + start->initial.value_or("-") + "\n";
             start->initial ? server.granted(two_messages()) : server.challenge("hello");
         } else if (const auto* answer = std::get_if<AuthResponse>(&event)) {
             log += "answer " + answer->bytes.value_or("cancelled") + "\n";
-            answer->bytes ? server.granted(two_messages()) : server.denied(LoginFailure::Credentials);
+            answer->bytes ? server.granted(two_messages())
+                          : server.denied(LoginFailure::Credentials);
         } else if (const auto* retrieve = std::get_if<Retrieve>(&event)) {
             const std::string_view message = kMessages[retrieve->index];
             server.begin_message(message.size(), 14);
@@ -85,11 +92,13 @@ struct Desk {
 
 TEST(Pop3, Whole_session_at_any_split) {
     const std::string input =
-        "CAPA\r\nUSER bob\r\nPASS se cret\r\nSTAT\r\nLIST\r\nLIST 2\r\nUIDL\r\nUIDL 1\r\nRETR 1\r\nTOP 1 1\r\nDELE 1\r\n"
+        "CAPA\r\nUSER bob\r\nPASS se cret\r\nSTAT\r\nLIST\r\nLIST 2\r\nUIDL\r\nUIDL 1\r\nRETR "
+        "1\r\nTOP 1 1\r\nDELE 1\r\n"
         "STAT\r\nRSET\r\nDELE 1\r\nNOOP\r\nQUIT\r\n";
     const std::string expected =
         "+OK ready\r\n"
-        "+OK Capabilities follow\r\nUSER\r\nSASL SCRAM-SHA-256 PLAIN\r\nLANG\r\nTOP\r\nUIDL\r\nUTF8 USER\r\nRESP-CODES\r\n"
+        "+OK Capabilities follow\r\nUSER\r\nSASL SCRAM-SHA-256 "
+        "PLAIN\r\nLANG\r\nTOP\r\nUIDL\r\nUTF8 USER\r\nRESP-CODES\r\n"
         "AUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION Godwit\r\n.\r\n"
         "+OK Now PASS\r\n+OK Maildrop has 2 messages\r\n+OK 2 320\r\n"
         "+OK 2 messages\r\n1 120\r\n2 200\r\n.\r\n+OK 2 200\r\n"
@@ -112,9 +121,11 @@ TEST(Pop3, Login_failures) {
     EXPECT_EQ(desk.reply("PASS x\r\n"), "+OK ready\r\n-ERR USER comes first\r\n");
     EXPECT_EQ(desk.reply("USER bob\r\nNOOP\r\nPASS se cret\r\n"),
               "+OK Now PASS\r\n-ERR Not before login\r\n-ERR USER comes first\r\n");
-    EXPECT_EQ(desk.reply("USER bob\r\nPASS wrong\r\n"), "+OK Now PASS\r\n-ERR [AUTH] Name or password is wrong\r\n");
+    EXPECT_EQ(desk.reply("USER bob\r\nPASS wrong\r\n"),
+              "+OK Now PASS\r\n-ERR [AUTH] Name or password is wrong\r\n");
     EXPECT_EQ(desk.reply("PASS se cret\r\n"), "-ERR USER comes first\r\n");
-    EXPECT_EQ(desk.reply("APOP bob c4c9334bac560ecc979e58001b3e22fb\r\n"), "-ERR APOP is not offered\r\n");
+    EXPECT_EQ(desk.reply("APOP bob c4c9334bac560ecc979e58001b3e22fb\r\n"),
+              "-ERR APOP is not offered\r\n");
     EXPECT_EQ(desk.reply("STAT\r\n"), "-ERR Not before login\r\n");
     EXPECT_EQ(desk.reply("USER \xFF\r\n"), "-ERR Expected USER name\r\n");
 }
@@ -134,7 +145,10 @@ TEST(Pop3, Failure_codes) {
 }
 
 TEST(Pop3, No_passwords_in_clear) {
-    ServerOptions options{.greeting = "ready", .stls_offered = true, .passwords_allowed = false, .sasl_mechanisms = {}};
+    ServerOptions options{.greeting = "ready",
+                          .stls_offered = true,
+                          .passwords_allowed = false,
+                          .sasl_mechanisms = {}};
     Desk desk(options);
     EXPECT_EQ(desk.reply("USER bob\r\n"), "+OK ready\r\n-ERR [AUTH] Start TLS first\r\n");
     EXPECT_EQ(desk.reply("AUTH PLAIN\r\n"), "-ERR [AUTH] Mechanism is not offered\r\n");
@@ -158,7 +172,10 @@ TEST(Pop3, T11_nothing_may_follow_stls) {
 }
 
 TEST(Pop3, T11_name_said_in_clear_is_forgotten) {
-    Desk desk({.greeting = "ready", .stls_offered = true, .passwords_allowed = true, .sasl_mechanisms = {}});
+    Desk desk({.greeting = "ready",
+               .stls_offered = true,
+               .passwords_allowed = true,
+               .sasl_mechanisms = {}});
     desk.say("USER bob\r\n");
     desk.say("STLS\r\n");
     EXPECT_EQ(desk.reply("PASS se cret\r\n"), "-ERR USER comes first\r\n");
@@ -172,13 +189,16 @@ TEST(Pop3, Sasl_exchange) {
     EXPECT_EQ(desk.reply("!!\r\n"), "-ERR [AUTH] Name or password is wrong\r\n");
     desk.say("AUTH PLAIN\r\n");
     EXPECT_EQ(desk.reply("YWJj\r\n"), "+OK Maildrop has 2 messages\r\n");
-    EXPECT_EQ(desk.log, "auth PLAIN -\nanswer cancelled\nauth SCRAM-SHA-256 -\nanswer cancelled\nauth PLAIN -\nanswer abc\n");
+    EXPECT_EQ(desk.log,
+              "auth PLAIN -\nanswer cancelled\nauth SCRAM-SHA-256 -\nanswer cancelled\nauth PLAIN "
+              "-\nanswer abc\n");
     EXPECT_EQ(desk.reply("AUTH PLAIN\r\n"), "-ERR Not after login\r\n");
 }
 
 TEST(Pop3, Sasl_initial_response) {
     Desk desk;
-    EXPECT_EQ(desk.reply("AUTH PLAIN a!\r\n"), "+OK ready\r\n-ERR Initial response is not base64\r\n");
+    EXPECT_EQ(desk.reply("AUTH PLAIN a!\r\n"),
+              "+OK ready\r\n-ERR Initial response is not base64\r\n");
     desk.say("AUTH PLAIN =\r\n");
     EXPECT_EQ(desk.log, "auth PLAIN \n");
     Desk other;
@@ -186,20 +206,23 @@ TEST(Pop3, Sasl_initial_response) {
     EXPECT_EQ(other.log, "auth PLAIN abc\n");
     Desk lister;
     EXPECT_EQ(lister.reply("AUTH\r\nAUTH LOGIN\r\n"),
-              "+OK ready\r\n+OK Mechanisms follow\r\nSCRAM-SHA-256\r\nPLAIN\r\n.\r\n-ERR Mechanism is not offered\r\n");
+              "+OK ready\r\n+OK Mechanisms follow\r\nSCRAM-SHA-256\r\nPLAIN\r\n.\r\n-ERR Mechanism "
+              "is not offered\r\n");
 }
 
 TEST(Pop3, Message_numbers) {
     Desk desk;
     desk.log_in();
-    for (const char* command : {"RETR 0\r\n", "RETR\r\n", "RETR x\r\n", "DELE -1\r\n", "DELE 1 2\r\n", "RETR 99999999999999999999\r\n"}) {
+    for (const char* command : {"RETR 0\r\n", "RETR\r\n", "RETR x\r\n", "DELE -1\r\n",
+                                "DELE 1 2\r\n", "RETR 99999999999999999999\r\n"}) {
         EXPECT_EQ(desk.reply(command), "-ERR Expected a message number\r\n") << command;
     }
     EXPECT_EQ(desk.reply("RETR 3\r\n"), "-ERR No such message\r\n");
     EXPECT_EQ(desk.reply("TOP 1\r\n"), "-ERR Expected TOP message lines\r\n");
     EXPECT_EQ(desk.reply("TOP 1 x\r\n"), "-ERR Expected TOP message lines\r\n");
     desk.say("DELE 1\r\n");
-    for (const char* command : {"RETR 1\r\n", "DELE 1\r\n", "LIST 1\r\n", "UIDL 1\r\n", "TOP 1 0\r\n"}) {
+    for (const char* command :
+         {"RETR 1\r\n", "DELE 1\r\n", "LIST 1\r\n", "UIDL 1\r\n", "TOP 1 0\r\n"}) {
         EXPECT_EQ(desk.reply(command), "-ERR Message is deleted\r\n") << command;
     }
     EXPECT_EQ(desk.reply("UIDL\r\n"), "+OK 1 messages\r\n2 aa.2\r\n.\r\n");
@@ -232,7 +255,8 @@ TEST(Pop3, Quit_before_login_and_failed_removal) {
     Desk failing;
     failing.commit_works = false;
     failing.log_in();
-    EXPECT_EQ(failing.reply("DELE 2\r\nQUIT\r\n").substr(31), "-ERR [SYS/TEMP] Some deleted messages are not removed\r\n");
+    EXPECT_EQ(failing.reply("DELE 2\r\nQUIT\r\n").substr(31),
+              "-ERR [SYS/TEMP] Some deleted messages are not removed\r\n");
     EXPECT_TRUE(failing.closed);
 }
 
@@ -249,7 +273,9 @@ TEST(Pop3, Refused_message) {
 }
 
 TEST(Pop3, Line_size_at_minus_one_zero_plus_one) {
-    const auto line = [](std::string word, std::size_t size) { return word.append(size - word.size(), 'x') + "\r\n"; };
+    const auto line = [](std::string word, std::size_t size) {
+        return word.append(size - word.size(), 'x') + "\r\n";
+    };
     const std::size_t max = limits::pop3_line_size_max;
     Desk desk;
     desk.say("");
@@ -282,9 +308,10 @@ TEST(Pop3, Bad_commands_at_their_limit) {
 TEST(Pop3, Bare_lf_cr_and_nul_are_refused) {
     using std::string_literals::operator""s;
     Desk desk;
-    EXPECT_EQ(desk.reply("CAPA\nNO\rOP\r\nNO\0OP\r\n"s),
-              "+OK ready\r\n-ERR A line must end with CRLF\r\n-ERR NUL and bare CR are not allowed\r\n"
-              "-ERR NUL and bare CR are not allowed\r\n");
+    EXPECT_EQ(
+        desk.reply("CAPA\nNO\rOP\r\nNO\0OP\r\n"s),
+        "+OK ready\r\n-ERR A line must end with CRLF\r\n-ERR NUL and bare CR are not allowed\r\n"
+        "-ERR NUL and bare CR are not allowed\r\n");
 }
 
 TEST(Pop3, T87_long_listings_drain_in_steps) {

@@ -6,7 +6,8 @@ namespace godwit::pop3 {
 
 // Cuts off what TOP does not want and counts down what it still does.
 std::string_view MessageStuffer::take_within_limit(std::string_view bytes) {
-    const std::size_t header = static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit_.header_size));
+    const std::size_t header =
+        static_cast<std::size_t>(std::min<std::uint64_t>(bytes.size(), limit_.header_size));
     limit_.header_size -= header;
     std::size_t at = header;
     while (at < bytes.size() && limit_.lines > 0) {
