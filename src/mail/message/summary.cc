@@ -57,8 +57,11 @@ bool is_attachment(const PartTree& parts, const Part& part) {
     if (part.disposition == "attachment") {
         return true;
     }
-    const bool in_report = part.parent != kNoParent && parts[part.parent].is("multipart", "report");
-    if (part.kind == Part::Kind::Multipart || part.parent == kNoParent || in_report || part.subtype.ends_with("signature")) {
+    if (part.kind == Part::Kind::Multipart || part.parent == kNoParent || part.subtype.ends_with("signature")) {
+        return false;
+    }
+    const Part& parent = parts[part.parent];
+    if (parent.kind != Part::Kind::Multipart || parent.subtype == "report" || parent.subtype == "digest") {
         return false;
     }
     if (part.kind == Part::Kind::Message) {
