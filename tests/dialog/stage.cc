@@ -1,0 +1,246 @@
+#include "stage.h"
+
+#include <cstdio>
+
+#include "base/log.h"
+#include "net/tls/certificate_maker.h"
+#include "serve/smtp/session.h"
+#include "serve/imap/session.h"
+#include "serve/pop3/session.h"
+#include "store/directory/directory.h"
+#include "store/queue/queue.h"
+
+namespace godwit::dialog {
+
+namespace {
+
+struct Door {
+    std::string_view name;
+    flow::Protocol protocol;
+    std::uint16_t port;
+    serve::Desk desk;
+};
+constexpr Door kDoors[] = {
+    {"smtp", flow::Protocol::Smtp, 25, &serve::serve_smtp},
+    {"submission", flow::Protocol::Submission, 587, &serve::serve_smtp},
+    {"submissions", flow::Protocol::Submissions, 465, &serve::serve_smtp},
+    {"lmtp", flow::Protocol::Lmtp, 24, &serve::serve_smtp},
+    {"imap", flow::Protocol::Imap, 143, &serve::serve_imap},
+    {"imaps", flow::Protocol::Imaps, 993, &serve::serve_imap},
+    {"pop3", flow::Protocol::Pop3, 110, &serve::serve_pop3},
+    {"pop3s", flow::Protocol::Pop3s, 995, &serve::serve_pop3},
+};
+
+template <class T>
+T must(Result<T> result, const char* what) {
+    if (!result) {
+        std::fprintf(stderr, "stage: %s: %s\n", what, result.error().text.c_str());
+    }
+    check(result.has_value(), "the stage is built without errors");
+    if constexpr (!std::is_void_v<T>) {
+        return std::move(*result);
+    }
+}
+
+// One certificate for all tests of the process: making one costs milliseconds.
+const net::TlsCertificate& test_certificate() {
+    static const net::TlsCertificate certificate =
+        must(net::make_self_signed({"mx.example.test", "localhost"},
+                                   from_unix_seconds(1'767'225'600), std::chrono::days(3650)),
+             "certificate");
+    return certificate;
+}
+
+}  // namespace
+
+Stage::Stage(std::string folder) : folder_(std::move(folder)) {
+    settings_.hostname = "mx.example.test";
+    settings_.default_domain = "example.test";
+    settings_.is_development = true;
+    settings_.allow_plaintext_login = true;
+    settings_.argon2 = {.memory_kib = 64, .passes = 1};
+    settings_.log_level = "error";
+    log::set_level(log::Level::Error);
+    network_ = std::make_unique<net::MemoryNetwork>(&loop_);
+    must(certificates_.replace({test_certificate()}), "certificates");
+    tls_client_ = must(net::TlsClientContext::create({.ca_file = "", .use_system_store = false}), "client trust");
+    pool_ = std::make_unique<net::OffloadPool>(net::OffloadPool::Options{.name = "stage", .threads = 0});
+    login_guard_ = std::make_unique<flow::LoginGuard>(random_.bytes(32));
+    connection_guard_ = std::make_unique<flow::ConnectionGuard>();
+    build_store();
+    for (const char* name : {"alice", "bob"}) {
+        add_account(name, name);
+    }
+}
+
+Stage::~Stage() { stop(); }
+
+void Stage::build_store() {
+    store::StoreOptions options;
+    options.folder = folder_;
+    options.drive = store::CommitDrive::Manual;
+    options.on_fatal = [](const Error& error) {
+        std::fprintf(stderr, "stage: store failed: %s\n", error.text.c_str());
+    };
+    store_ = must(store::Store::open(std::move(options), &loop_.clock(), &random_), "store");
+    if (!must(store::find_domain(*store_->snapshot(), store::ReadTier::Disk, settings_.default_domain), "domain")) {
+        store::Domain domain;
+        domain.name = settings_.default_domain;
+        commit(must(store::plan_add_domain(*store_->snapshot(), domain), "domain"));
+    }
+}
+
+void Stage::commit(store::Plan plan) {
+    bool is_done = false;
+    store_->committer().submit(std::make_unique<store::Plan>(std::move(plan)),
+                               [&is_done](store::CommitResult result) {
+                                   check(result.has_value(), "the stage's plans fit");
+                                   is_done = true;
+                               });
+    while (!is_done && store_->committer().run_once()) {
+    }
+    check(is_done, "a submitted plan is committed");
+}
+
+void Stage::add_account(const std::string& name, const std::string& password, std::uint64_t quota) {
+    store::Account account;
+    account.name = name.find('@') == std::string::npos ? name + "@" + settings_.default_domain : name;
+    account.quota_bytes = quota;
+    account.credentials = must(store::make_credentials(password, random_, settings_.argon2), "credentials");
+    commit(must(store::plan_add_account(*store_->snapshot(), account), "account"));
+}
+
+void Stage::add_alias(const std::string& address, const std::vector<std::string>& targets) {
+    store::Alias alias;
+    alias.address = address;
+    alias.targets = targets;
+    commit(must(store::plan_add_alias(*store_->snapshot(), alias), "alias"));
+}
+
+net::Endpoint Stage::door(std::string_view name) {
+    for (const Door& door : kDoors) {
+        if (door.name == name) {
+            return {net::IpAddress::loopback_v4(), door.port};
+        }
+    }
+    check(false, "a dialog names a known door");
+    return {};
+}
+
+void Stage::start() {
+    if (store_ == nullptr) {
+        build_store();
+    }
+    cell_.store(std::make_shared<flow::Settings>(settings_));
+    roll_call_ = std::make_unique<flow::RollCall>(loop_.size());
+    services_.store = store_.get();
+    services_.network = network_.get();
+    services_.resolver = &resolver_;
+    services_.offload = pool_.get();
+    services_.passwords = pool_.get();
+    services_.tls_client = tls_client_.get();
+    services_.clock = &loop_.clock();
+    services_.random = &random_;
+    services_.login_guard = login_guard_.get();
+    services_.connection_guard = connection_guard_.get();
+    services_.roll_call = roll_call_.get();
+    services_.current_settings = &cell_;
+    services_.decoy_secret = std::string(32, 'd');
+    std::vector<net::Shard*> shards;
+    for (unsigned i = 0; i < loop_.size(); ++i) {
+        shards.push_back(&loop_.shard(i));
+    }
+    services_.shards = shards;
+    scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, shards);
+    services_.scheduler = scheduler_.get();
+    must(scheduler_->start(), "scheduler");
+    for (const Door& door : kDoors) {
+        auto& context = tls_[std::string(door.name)];
+        context = must(net::TlsServerContext::create(&certificates_, {.service = std::string(door.name), .alpn = {}}), "tls");
+        const net::TlsServerContext* tls = context.get();
+        const Door* at = &door;
+        listeners_.push_back(must(
+            network_->listen(Stage::door(door.name), {.name = std::string(door.name)},
+                             [this, at, tls](std::unique_ptr<net::Stream> stream) {
+                                 serve::Connection connection;
+                                 connection.services = &services_;
+                                 connection.listener.protocol = at->protocol;
+                                 connection.tls = tls;
+                                 connection.permit = connection_guard_->admit(
+                                     stream->peer(), {settings_.limits.connections,
+                                                      settings_.limits.connections_per_address});
+                                 net::Shard& shard = stream->shard();
+                                 connection.stream = std::move(stream);
+                                 net::spawn(shard, at->name, at->desk(std::move(connection)));
+                             }),
+            "listen"));
+    }
+    settle();
+}
+
+void Stage::settle() {
+    for (;;) {
+        loop_.run_until_idle();
+        if (store_ == nullptr || !store_->committer().run_once()) {
+            return;
+        }
+    }
+}
+
+void Stage::advance(Duration by) {
+    settle();
+    const MonoTime until = loop_.clock().mono() + by;
+    // Timer by timer, so that what one starts is committed before the next is due.
+    while (loop_.clock().mono() < until) {
+        const Duration left = until - loop_.clock().mono();
+        loop_.advance(std::min<Duration>(left, std::chrono::seconds(30)));
+        settle();
+    }
+}
+
+void Stage::stop() {
+    listeners_.clear();
+    if (roll_call_ != nullptr) {
+        for (unsigned i = 0; i < loop_.size(); ++i) {
+            loop_.shard(i).post([this] { roll_call_->close_here(); });
+        }
+        settle();
+    }
+    if (scheduler_ != nullptr) {
+        scheduler_->stop();
+        settle();
+    }
+    loop_.cancel_tasks();
+    loop_.run_until_idle();
+    scheduler_.reset();
+    services_.scheduler = nullptr;
+    roll_call_.reset();
+    if (store_ != nullptr && !folder_.empty()) {
+        store_->stop();
+        store_.reset();
+    }
+}
+
+std::vector<std::string> Stage::queue_lines() {
+    settle();
+    std::vector<std::string> lines;
+    const auto snapshot = store_->snapshot();
+    for (const store::QueueMessage& message :
+         must(store::list_queue(*snapshot, store::ReadTier::Disk, MailId(0), limits::scan_rows_max), "queue")) {
+        for (const store::QueueDelivery& delivery :
+             must(store::read_deliveries(*snapshot, store::ReadTier::Disk, message.mail), "queue")) {
+            for (const store::QueueRecipient& recipient : delivery.recipients) {
+                if (recipient.state != store::RecipientState::Waiting) {
+                    continue;
+                }
+                lines.push_back(to_string(message.mail) + " from=<" + message.sender + "> to=<" + recipient.address +
+                                "> " + (delivery.is_held ? "held" : "waiting") + " attempts=" +
+                                std::to_string(delivery.attempts) + " " +
+                                (delivery.is_held ? delivery.held_reason : recipient.last_reply));
+            }
+        }
+    }
+    return lines;
+}
+
+}  // namespace godwit::dialog

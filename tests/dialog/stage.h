@@ -1,0 +1,79 @@
+// The whole house on a stage: memory network, virtual time, a store in memory or in a folder. What
+// dialog scripts play on. ARCHITECTURE.md "What makes it testable".
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "flow/outbound/scheduler.h"
+#include "flow/policy/connection_guard.h"
+#include "flow/policy/login_guard.h"
+#include "flow/roll_call.h"
+#include "flow/services.h"
+#include "net/io/memory_network.h"
+#include "net/io/test_loop.h"
+#include "net/resolver/scripted_resolver.h"
+#include "net/tls/context.h"
+#include "serve/connection.h"
+#include "store/store.h"
+
+namespace godwit::dialog {
+
+/// One thread. Accounts alice/alice and bob/bob of example.test are there, and what a script adds.
+class Stage {
+public:
+    /// `folder` empty: the store is in memory.
+    explicit Stage(std::string folder = "");
+    ~Stage();
+    Stage(const Stage&) = delete;
+    Stage& operator=(const Stage&) = delete;
+
+    /// Builds and starts the house; settings may be changed before through settings().
+    void start();
+    /// Graceful: sessions are told, the store is closed. start() may follow.
+    void stop();
+    flow::Settings& settings() { return settings_; }
+    net::MemoryNetwork& network() { return *network_; }
+    net::ScriptedResolver& resolver() { return resolver_; }
+    store::Store& store() { return *store_; }
+    net::TestLoop& loop() { return loop_; }
+    /// Runs tasks and commits in turn until nothing moves.
+    void settle();
+    /// Virtual time goes on, with all that falls due on the way.
+    void advance(Duration by);
+    void add_account(const std::string& name, const std::string& password, std::uint64_t quota = 0);
+    void add_alias(const std::string& address, const std::vector<std::string>& targets);
+    void commit(store::Plan plan);
+    /// Where a protocol listens: "smtp", "submission", "imap" ...
+    static net::Endpoint door(std::string_view name);
+    const net::TlsClientContext* client_trust() const { return tls_client_.get(); }
+    /// One line a queued delivery: "ID from=<..> to=<..> state attempts=N reason".
+    std::vector<std::string> queue_lines();
+
+private:
+    void build_store();
+    std::string folder_;
+    net::TestLoop loop_;
+    SeededRandom random_{7};
+    flow::Settings settings_;
+    net::ScriptedResolver resolver_;
+    std::unique_ptr<net::MemoryNetwork> network_;
+    std::unique_ptr<store::Store> store_;
+    net::TlsCertificates certificates_;
+    std::map<std::string, std::unique_ptr<net::TlsServerContext>> tls_;
+    std::unique_ptr<net::TlsClientContext> tls_client_;
+    std::unique_ptr<net::OffloadPool> pool_;
+    std::unique_ptr<flow::LoginGuard> login_guard_;
+    std::unique_ptr<flow::ConnectionGuard> connection_guard_;
+    std::unique_ptr<flow::RollCall> roll_call_;
+    std::unique_ptr<flow::OutboundScheduler> scheduler_;
+    net::SwapCell<flow::Settings> cell_;
+    flow::Services services_;
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+};
+
+}  // namespace godwit::dialog
