@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
             check(!account_key(*address).empty(), "an address has no key");
         }
         if (const auto path = parse_path(text, domainless)) {
-            check(path->size <= text.size() && text[path->size - 1] == '>', "a path has the wrong size");
+            check(path->size <= text.size() && text[path->size - 1] == '>',
+                  "a path has the wrong size");
         }
     }
     if (const auto domain = normalize_domain(text)) {

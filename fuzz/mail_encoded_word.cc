@@ -1,4 +1,5 @@
-// Encoded words: decoding gives UTF-8; what we encode decodes to the same; previews of any text are UTF-8.
+// Encoded words: decoding gives UTF-8; what we encode decodes to the same; previews of any text are
+// UTF-8.
 #include "mail/text/encoded_word.h"
 
 #include "base/ascii.h"
@@ -15,9 +16,11 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     const std::string clean = scrub_utf8(text);
     check(is_utf8(clean), "scrubbed text is not UTF-8");
     const std::string words = encode_words(clean);
-    check(is_ascii(words) && words.find_first_of("\r\n") == std::string::npos, "encoded words are not safe");
+    check(is_ascii(words) && words.find_first_of("\r\n") == std::string::npos,
+          "encoded words are not safe");
     check(decode_header_text(words) == trim(clean), "text changed through encoded words");
-    check(is_utf8(html_to_text(clean, 256)) && html_to_text(clean, 256).size() <= 256, "HTML text is not bounded UTF-8");
+    check(is_utf8(html_to_text(clean, 256)) && html_to_text(clean, 256).size() <= 256,
+          "HTML text is not bounded UTF-8");
     check(is_utf8(collapse_white_space(clean)), "collapsed text is not UTF-8");
     const std::string_view charset = text.substr(0, text.find('\n'));
     check(is_utf8(to_utf8(text.substr(charset.size()), charset)), "converted text is not UTF-8");

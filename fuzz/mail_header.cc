@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     std::size_t end = 0;
     for (const HeaderField& field : index.fields) {
         check(field.begin >= end && field.name_size > 0, "fields overlap or have no name");
-        check(field.begin + field.name_size < field.body_begin && field.body_begin <= field.end, "field is inside out");
+        check(field.begin + field.name_size < field.body_begin && field.body_begin <= field.end,
+              "field is inside out");
         end = field.end;
         (void)unfold(field.body(text));
         (void)parse_message_ids(field.body(text));
@@ -24,11 +25,14 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     if (const auto found = find_header_end(text)) {
         check(*found == index.size, "two opinions on the end of a header");
     }
-    const SubmissionHeader prepared = prepare_submission(text, {.now = 0, .message_id = "<a@b>", .from = ""});
-    check(find_header_end(prepared.block) == prepared.block.size(), "the prepared header is not whole");
+    const SubmissionHeader prepared =
+        prepare_submission(text, {.now = 0, .message_id = "<a@b>", .from = ""});
+    check(find_header_end(prepared.block) == prepared.block.size(),
+          "the prepared header is not whole");
     check(split_header(prepared.block).find(prepared.block, "Bcc") == nullptr, "Bcc is left");
     ReceivedField received;
-    received.helo = received.client_name = received.client_address = received.by = received.tls = received.id = text;
+    received.helo = received.client_name = received.client_address = received.by = received.tls =
+        received.id = text;
     const std::string line = write_received(received);
     check(split_header(line).fields.size() == 1, "something broke out of Received");
     return 0;

@@ -1,4 +1,5 @@
-// The MIME parser: the same outcome however the input is split; sound trees; summaries that come back.
+// The MIME parser: the same outcome however the input is split; sound trees; summaries that come
+// back.
 #include "mail/message/parser.h"
 
 #include "input.h"
@@ -13,7 +14,8 @@ void check_same(const ParsedMessage& a, const ParsedMessage& b) {
     check(a.size == b.size && a.header_size == b.header_size, "sizes differ when split");
     check(a.header == b.header && a.index.fields == b.index.fields, "headers differ when split");
     check(a.parts == b.parts, "parts differ when split");
-    check(a.plain_sample == b.plain_sample && a.html_sample == b.html_sample, "samples differ when split");
+    check(a.plain_sample == b.plain_sample && a.html_sample == b.html_sample,
+          "samples differ when split");
     check(a.truncated == b.truncated && a.has_8bit == b.has_8bit, "flags differ when split");
 }
 

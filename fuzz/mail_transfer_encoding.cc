@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
         check_lines(coded);
     }
     check(decode_base64(text).size() <= text.size(), "base64 grew when decoded");
-    check(decode_quoted_printable(text).size() <= text.size(), "quoted-printable grew when decoded");
+    check(decode_quoted_printable(text).size() <= text.size(),
+          "quoted-printable grew when decoded");
     return 0;
 }

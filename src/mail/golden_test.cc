@@ -1,7 +1,9 @@
-// Plays tests/golden/{mime,address}/*.md: each case is a heading, a fenced input and a fenced outcome.
+// Plays tests/golden/{mime,address}/*.md: each case is a heading, a fenced input and a fenced
+// outcome.
 //   ## name
 //   ```input        (or ```path, ```list, ```date, ... : which reader)
-//   ...             every line end is one CRLF, but the last; "\n" "\r" "\t" "\\" "\xHH" are escapes,
+//   ...             every line end is one CRLF, but the last; "\n" "\r" "\t" "\\" "\xHH" are
+//   escapes,
 //   ```             a line that ends in "\" has no line end
 //   ```expect
 //   ...
@@ -71,7 +73,10 @@ std::vector<GoldenCase> read_cases(const std::filesystem::path& path) {
     std::string fence;
     while (std::getline(file, line)) {
         if (fence.empty() && line.starts_with("## ")) {
-            cases.push_back({.name = path.filename().string() + ": " + line.substr(3), .reader = {}, .input = {}, .expected = {}});
+            cases.push_back({.name = path.filename().string() + ": " + line.substr(3),
+                             .reader = {},
+                             .input = {},
+                             .expected = {}});
         } else if (fence.empty() && line.starts_with("```") && !cases.empty()) {
             fence = line.substr(3);
             lines.clear();
@@ -121,16 +126,27 @@ std::string show_part(std::string_view text, const PartTree& parts, std::size_t 
     for (std::uint32_t up = part.parent; up != kNoParent; up = parts[up].parent) {
         ++depth;
     }
-    std::string out = std::string(depth * 2, ' ') + part.type + "/" + part.subtype + show_parameters(part.parameters);
-    out += part.kind == Part::Kind::Leaf ? "" : part.kind == Part::Kind::Multipart ? " [multipart]" : " [message]";
-    out += " header=" + std::to_string(part.header_offset) + "+" + std::to_string(part.header_size());
+    std::string out = std::string(depth * 2, ' ') + part.type + "/" + part.subtype +
+                      show_parameters(part.parameters);
+    out += part.kind == Part::Kind::Leaf        ? ""
+           : part.kind == Part::Kind::Multipart ? " [multipart]"
+                                                : " [message]";
+    out +=
+        " header=" + std::to_string(part.header_offset) + "+" + std::to_string(part.header_size());
     out += " body=" + std::to_string(part.body_size) + " lines=" + std::to_string(part.lines);
-    out += part.encoding == TransferEncoding::SevenBit ? "" : " " + std::string(transfer_encoding_name(part.encoding));
-    out += part.disposition.empty() ? "" : " " + part.disposition + show_parameters(part.disposition_parameters);
+    out += part.encoding == TransferEncoding::SevenBit
+               ? ""
+               : " " + std::string(transfer_encoding_name(part.encoding));
+    out += part.disposition.empty()
+               ? ""
+               : " " + part.disposition + show_parameters(part.disposition_parameters);
     out += part.id.empty() ? "" : " id=" + shown(part.id);
-    out += part.envelope && part.envelope->subject ? " subject=" + shown(*part.envelope->subject) : "";
+    out +=
+        part.envelope && part.envelope->subject ? " subject=" + shown(*part.envelope->subject) : "";
     if (part.kind == Part::Kind::Leaf) {
-        out += " \"" + shown(text.substr(part.body_offset, std::min<std::size_t>(part.body_size, 60))) + "\"";
+        out += " \"" +
+               shown(text.substr(part.body_offset, std::min<std::size_t>(part.body_size, 60))) +
+               "\"";
     }
     return out + "\n";
 }
@@ -138,7 +154,8 @@ std::string show_part(std::string_view text, const PartTree& parts, std::size_t 
 std::string show_message(std::string_view text, ParsedMessage message) {
     std::string out;
     for (const HeaderField& field : message.index.fields) {
-        out += std::string(field.name(message.header)) + "=" + shown(unfold(field.body(message.header))) + "\n";
+        out += std::string(field.name(message.header)) + "=" +
+               shown(unfold(field.body(message.header))) + "\n";
     }
     for (std::size_t i = 0; i < message.parts.size(); ++i) {
         out += show_part(text, message.parts, i);
@@ -169,7 +186,9 @@ std::string play_mime(const std::string& input) {
 
 std::string play_list(const std::string& input) {
     const AddressList list = parse_address_list(input);
-    const auto nil = [](const std::string& text) { return text.empty() ? std::string("NIL") : "\"" + shown(text) + "\""; };
+    const auto nil = [](const std::string& text) {
+        return text.empty() ? std::string("NIL") : "\"" + shown(text) + "\"";
+    };
     std::string out;
     for (const ListedAddress& item : list.items) {
         if (item.kind == ListedAddress::Kind::GroupEnd) {
@@ -177,7 +196,8 @@ std::string play_list(const std::string& input) {
         } else if (item.kind == ListedAddress::Kind::GroupStart) {
             out += "(NIL NIL " + nil(item.mailbox) + " NIL)\n";
         } else {
-            out += "(" + nil(item.name) + " " + nil(item.route) + " \"" + shown(item.mailbox) + "\" \"" + shown(item.host) + "\")\n";
+            out += "(" + nil(item.name) + " " + nil(item.route) + " \"" + shown(item.mailbox) +
+                   "\" \"" + shown(item.host) + "\")\n";
         }
     }
     return out + (list.malformed ? "malformed\n" : "") + (list.truncated ? "truncated\n" : "");
@@ -188,7 +208,8 @@ std::string play_address(const std::string& input) {
     if (!address) {
         return "refused\n";
     }
-    return address->to_string() + "\nkey " + account_key(*address) + (address->needs_smtputf8() ? "\nsmtputf8\n" : "\n");
+    return address->to_string() + "\nkey " + account_key(*address) +
+           (address->needs_smtputf8() ? "\nsmtputf8\n" : "\n");
 }
 
 std::string play_path(const std::string& input) {
@@ -196,7 +217,8 @@ std::string play_path(const std::string& input) {
     if (!path) {
         return "refused\n";
     }
-    return (path->address ? path->address->to_string() : "null") + " in " + std::to_string(path->size) + "\n";
+    return (path->address ? path->address->to_string() : "null") + " in " +
+           std::to_string(path->size) + "\n";
 }
 
 std::string play_date(const std::string& input) {
@@ -205,12 +227,24 @@ std::string play_date(const std::string& input) {
 }
 
 std::string play(const GoldenCase& golden) {
-    if (golden.reader == "mime") { return play_mime(golden.input); }
-    if (golden.reader == "list") { return play_list(golden.input); }
-    if (golden.reader == "address") { return play_address(golden.input); }
-    if (golden.reader == "path") { return play_path(golden.input); }
-    if (golden.reader == "date") { return play_date(golden.input); }
-    if (golden.reader == "text") { return decode_header_text(golden.input) + "\n"; }
+    if (golden.reader == "mime") {
+        return play_mime(golden.input);
+    }
+    if (golden.reader == "list") {
+        return play_list(golden.input);
+    }
+    if (golden.reader == "address") {
+        return play_address(golden.input);
+    }
+    if (golden.reader == "path") {
+        return play_path(golden.input);
+    }
+    if (golden.reader == "date") {
+        return play_date(golden.input);
+    }
+    if (golden.reader == "text") {
+        return decode_header_text(golden.input) + "\n";
+    }
     return "unknown reader " + golden.reader + "\n";
 }
 
@@ -229,8 +263,12 @@ void play_folder(std::string_view folder) {
     EXPECT_GT(played, 5);
 }
 
-TEST(Golden, Mime) { play_folder("mime"); }
-TEST(Golden, Address) { play_folder("address"); }
+TEST(Golden, Mime) {
+    play_folder("mime");
+}
+TEST(Golden, Address) {
+    play_folder("address");
+}
 
 }  // namespace
 }  // namespace godwit::mail

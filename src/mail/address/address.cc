@@ -114,14 +114,16 @@ Result<TakenAddress> take_mailbox(std::string_view text, char end, Domainless do
     return out;
 }
 
-// RFC 5321 4.1.2: A-d-l ":" = "@domain,@domain:"; SHOULD be accepted and ignored (4.1.1.3, appendix C).
+// RFC 5321 4.1.2: A-d-l ":" = "@domain,@domain:"; SHOULD be accepted and ignored (4.1.1.3, appendix
+// C).
 Result<std::size_t> source_route_size(std::string_view text) {
     if (!text.starts_with('@')) {
         return 0U;
     }
     const std::size_t colon = text.find(':');
     // A literal in a route may hold colons; nobody sends them.
-    if (colon == std::string_view::npos || text.substr(0, colon).find_first_of("<>\" \t") != std::string_view::npos) {
+    if (colon == std::string_view::npos ||
+        text.substr(0, colon).find_first_of("<>\" \t") != std::string_view::npos) {
         return bad_address("source route has no end");
     }
     return colon + 1;
@@ -141,7 +143,9 @@ std::string Address::to_string() const {
     return out;
 }
 
-bool Address::needs_smtputf8() const { return !is_ascii(local); }
+bool Address::needs_smtputf8() const {
+    return !is_ascii(local);
+}
 
 Result<Address> parse_address(std::string_view text, Domainless domainless) {
     TakenAddress taken = TRY(take_mailbox(text, '\0', domainless));
@@ -175,8 +179,12 @@ Result<ParsedPath> parse_path(std::string_view text, Domainless domainless) {
     return ParsedPath{std::move(taken.address), size + 1};
 }
 
-std::string local_key(std::string_view local) { return to_lower(to_nfc(local)); }
+std::string local_key(std::string_view local) {
+    return to_lower(to_nfc(local));
+}
 
-std::string account_key(const Address& address) { return local_key(address.local) + "@" + address.domain; }
+std::string account_key(const Address& address) {
+    return local_key(address.local) + "@" + address.domain;
+}
 
 }  // namespace godwit::mail

@@ -14,7 +14,8 @@ namespace godwit::mail {
 /// A valid address, or one with an empty domain where a caller asked for that (Domainless::Allow).
 /// Passed on as written but for the domain, which is in the form of normalize_domain.
 struct Address {
-    std::string local;   ///< The value: quotes and backslashes of a quoted-string removed. Never empty.
+    std::string
+        local;  ///< The value: quotes and backslashes of a quoted-string removed. Never empty.
     std::string domain;  ///< Lower-case A-labels, or an address literal with brackets.
 
     /// "local@domain", the local part quoted only when it must be; without "@" if domain is empty.
@@ -39,8 +40,9 @@ struct ParsedPath {
     std::optional<Address> address;  ///< nullopt: the null path "<>".
     std::size_t size = 0;            ///< Octets read, both brackets included.
 };
-/// "<" [source route ":"] Mailbox ">" or "<>" at the front of `text` (RFC 5321 4.1.2). Source routes are
-/// read and dropped (RFC 5321 appendix C). "<Postmaster>" gives an empty domain when allowed.
+/// "<" [source route ":"] Mailbox ">" or "<>" at the front of `text` (RFC 5321 4.1.2). Source
+/// routes are read and dropped (RFC 5321 appendix C). "<Postmaster>" gives an empty domain when
+/// allowed.
 Result<ParsedPath> parse_path(std::string_view text, Domainless domainless = Domainless::Refuse);
 
 /// The local part as accounts compare it: NFC, A-Z lowered.

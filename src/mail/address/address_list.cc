@@ -7,8 +7,8 @@
 namespace godwit::mail {
 namespace {
 
-// One walk over the field. What stands before "<", "@", ":" or "," is gathered twice: as a phrase with
-// its spaces, and as the last dotted word, which is the local part should an "@" come.
+// One walk over the field. What stands before "<", "@", ":" or "," is gathered twice: as a phrase
+// with its spaces, and as the last dotted word, which is the local part should an "@" come.
 class ListReaderView {
 public:
     explicit ListReaderView(std::string_view body) : lexer_(body) {}
@@ -122,7 +122,8 @@ private:
             host += piece;
             // Obsolete domains have blanks around their dots (RFC 5322 4.4).
             LexicalView ahead = lexer_;
-            if (piece.empty() || !ahead.skip_cfws() || !(host.ends_with('.') || ahead.peek() == '.')) {
+            if (piece.empty() || !ahead.skip_cfws() ||
+                !(host.ends_with('.') || ahead.peek() == '.')) {
                 return host;
             }
         }
@@ -137,7 +138,8 @@ private:
             route();
         }
         std::string local;
-        while (!lexer_.at_end() && lexer_.peek() != '@' && lexer_.peek() != '>' && lexer_.peek() != ',') {
+        while (!lexer_.at_end() && lexer_.peek() != '@' && lexer_.peek() != '>' &&
+               lexer_.peek() != ',') {
             if (lexer_.peek() == '"') {
                 local += lexer_.take_quoted_string();
             } else if (const std::string_view atom = lexer_.take_dot_atom(); !atom.empty()) {
@@ -244,9 +246,9 @@ private:
     LexicalView lexer_;
     AddressList out_;
     ListedAddress item_;
-    std::string phrase_;   // Words with their spaces.
-    std::string local_;    // The last word, dots and what they join.
-    std::string comment_;  // The last comment of this item.
+    std::string phrase_;     // Words with their spaces.
+    std::string local_;      // The last word, dots and what they join.
+    std::string comment_;    // The last comment of this item.
     std::size_t words_ = 0;  // Words before `local_`.
     bool has_word_ = false;
     bool has_item_ = false;
@@ -257,8 +259,12 @@ private:
 
 }  // namespace
 
-Result<Address> ListedAddress::address() const { return make_address(mailbox, host); }
+Result<Address> ListedAddress::address() const {
+    return make_address(mailbox, host);
+}
 
-AddressList parse_address_list(std::string_view body) { return ListReaderView(body).run(); }
+AddressList parse_address_list(std::string_view body) {
+    return ListReaderView(body).run();
+}
 
 }  // namespace godwit::mail

@@ -1,6 +1,6 @@
 // Address lists of header fields (From, To, ...): mailboxes, groups, comments, routes, and what
-// broken mailers write. RFC 5322 3.4, 4.4. The output is what IMAP ENVELOPE prints (RFC 3501 7.4.2).
-// Iterative, total, linear; limits::header_addresses_max items, comment_depth_max.
+// broken mailers write. RFC 5322 3.4, 4.4. The output is what IMAP ENVELOPE prints (RFC
+// 3501 7.4.2). Iterative, total, linear; limits::header_addresses_max items, comment_depth_max.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,8 @@ struct ListedAddress {
 struct AddressList {
     std::vector<ListedAddress> items;
     bool truncated = false;  ///< limits::header_addresses_max was passed; the rest is left out.
-    bool malformed = false;  ///< Something had to be guessed or skipped: treat as no identity (T24).
+    bool malformed =
+        false;  ///< Something had to be guessed or skipped: treat as no identity (T24).
 };
 
 /// Reads a field body (folded or not).

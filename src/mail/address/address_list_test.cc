@@ -13,7 +13,8 @@ std::string show(const AddressList& list) {
     for (const ListedAddress& item : list.items) {
         switch (item.kind) {
             case ListedAddress::Kind::Mailbox:
-                out += "[" + item.name + "|" + item.route + "|" + item.mailbox + "|" + item.host + "]";
+                out +=
+                    "[" + item.name + "|" + item.route + "|" + item.mailbox + "|" + item.host + "]";
                 break;
             case ListedAddress::Kind::GroupStart: out += "{" + item.mailbox + ":"; break;
             case ListedAddress::Kind::GroupEnd: out += "}"; break;
@@ -21,7 +22,9 @@ std::string show(const AddressList& list) {
     }
     return out + (list.malformed ? "!" : "") + (list.truncated ? "+" : "");
 }
-std::string show(std::string_view body) { return show(parse_address_list(body)); }
+std::string show(std::string_view body) {
+    return show(parse_address_list(body));
+}
 
 TEST(AddressList, Usual_forms) {
     EXPECT_EQ(show("a@b.org"), "[||a|b.org]");
@@ -37,14 +40,16 @@ TEST(AddressList, Usual_forms) {
 
 TEST(AddressList, Groups) {
     EXPECT_EQ(show("undisclosed-recipients:;"), "{undisclosed-recipients:}");
-    EXPECT_EQ(show("My Team: a@b.org, C <c@d.org>; , e@f.org"), "{My Team:[||a|b.org][C||c|d.org]}[||e|f.org]");
+    EXPECT_EQ(show("My Team: a@b.org, C <c@d.org>; , e@f.org"),
+              "{My Team:[||a|b.org][C||c|d.org]}[||e|f.org]");
     EXPECT_EQ(show("g: a@b.org"), "{g:[||a|b.org]}!");
 }
 
 TEST(AddressList, Obsolete_forms) {
     EXPECT_EQ(show("A <@x.org,@y.org:a@b.org>"), "[A|@x.org,@y.org|a|b.org]");
     EXPECT_EQ(show("a . b @ c . org"), "[||a.b|c.org]");
-    EXPECT_EQ(show("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>"), "[Pete||pete|silly.test]");
+    EXPECT_EQ(show("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>"),
+              "[Pete||pete|silly.test]");
     EXPECT_EQ(show("\"a b\"@c.org"), "[||a b|c.org]");
     EXPECT_EQ(show("a@[192.0.2.1]"), "[||a|[192.0.2.1]]");
 }

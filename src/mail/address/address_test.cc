@@ -32,15 +32,19 @@ TEST(Address, Literal) {
 }
 
 TEST(Address, Utf8) {
-    const Address address = parse_address("\xC3\xBC@b\xC3\xBC" "cher.example").value();
+    const Address address = parse_address(
+                                "\xC3\xBC@b\xC3\xBC"
+                                "cher.example")
+                                .value();
     EXPECT_TRUE(address.needs_smtputf8());
     EXPECT_EQ(address.domain, "xn--bcher-kva.example");
     EXPECT_FALSE(parse_address("a\xFF@b.org"));
 }
 
 TEST(Address, Malformed) {
-    for (const char* bad : {"", "@", "a", "a@", "@b", "a@b@c", "a b@c", "\"a@b", "\"\"@b", "a@b c", "<a@b>", "a@b.", "a@b..c",
-                            "a\r\n@b", "\"a\r\nb\"@c", "a(c)@b", "a@b(c)", "a,b@c", "=?utf-8?q?=?=@x@y"}) {
+    for (const char* bad :
+         {"", "@", "a", "a@", "@b", "a@b@c", "a b@c", "\"a@b", "\"\"@b", "a@b c", "<a@b>", "a@b.",
+          "a@b..c", "a\r\n@b", "\"a\r\nb\"@c", "a(c)@b", "a@b(c)", "a,b@c", "=?utf-8?q?=?=@x@y"}) {
         const auto result = parse_address(bad);
         if (std::string_view(bad) == "a@b.") {
             EXPECT_TRUE(result);
@@ -66,7 +70,8 @@ TEST(Address, Path) {
     EXPECT_EQ(parse_path("<@x.org,@y.org:a@b.org>").value().size, 23U);
     EXPECT_EQ(parse_path("<\"a>b\"@c.org>").value().address->local, "a>b");
     EXPECT_EQ(parse_path("<Postmaster>", Domainless::Allow).value().address->domain, "");
-    for (const char* bad : {"", "<", "a@b.org", "<a@b.org", "<<a@b.org>>", "< a@b.org>", "<a@b.org >", "<Postmaster>", "<@x:>", "<@x a@b>"}) {
+    for (const char* bad : {"", "<", "a@b.org", "<a@b.org", "<<a@b.org>>", "< a@b.org>",
+                            "<a@b.org >", "<Postmaster>", "<@x:>", "<@x a@b>"}) {
         EXPECT_FALSE(parse_path(bad)) << bad;
     }
 }
@@ -84,7 +89,8 @@ TEST(Address, Make_checks_both_sides) {
 }
 
 TEST(Address, Written_form_parses_to_the_same) {
-    for (const char* text : {"a@b.org", "\"a b\"@b.org", "a..b@b.org", "\"\\\\\"@b.org", "\xC3\xBC@b.org", "a@[IPv6:::1]"}) {
+    for (const char* text : {"a@b.org", "\"a b\"@b.org", "a..b@b.org", "\"\\\\\"@b.org",
+                             "\xC3\xBC@b.org", "a@[IPv6:::1]"}) {
         const Address once = parse_address(text).value();
         EXPECT_EQ(parse_address(once.to_string()).value(), once) << text;
     }

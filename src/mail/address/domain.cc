@@ -24,7 +24,8 @@ using IdnString = std::unique_ptr<char, FreeIdn>;
 
 // RFC 5321 4.1.2 (sub-domain), and '_', which some real hosts have.
 bool is_label(std::string_view label) {
-    if (label.empty() || label.size() > kLabelSizeMax || label.front() == '-' || label.back() == '-') {
+    if (label.empty() || label.size() > kLabelSizeMax || label.front() == '-' ||
+        label.back() == '-') {
         return false;
     }
     for (const char c : label) {
@@ -61,7 +62,8 @@ Result<std::string> normalize_domain(std::string_view domain) {
     if (is_ascii(domain)) {
         return normalize_ascii(domain);
     }
-    if (domain.size() > limits::domain_size_max * 4 || !is_utf8(domain) || domain.find('\0') != std::string_view::npos) {
+    if (domain.size() > limits::domain_size_max * 4 || !is_utf8(domain) ||
+        domain.find('\0') != std::string_view::npos) {
         return bad_domain("not UTF-8 or too long");
     }
     const std::string source(domain);
@@ -165,7 +167,8 @@ Result<std::string> normalize_address_literal(std::string_view literal) {
 
 std::string domain_to_unicode(std::string_view domain) {
     const std::string source(domain);
-    if (find_ignore_case(domain, "xn--") == std::string_view::npos || domain.find('\0') != std::string_view::npos) {
+    if (find_ignore_case(domain, "xn--") == std::string_view::npos ||
+        domain.find('\0') != std::string_view::npos) {
         return source;
     }
     char* raw = nullptr;

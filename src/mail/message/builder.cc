@@ -12,13 +12,15 @@
 namespace godwit::mail {
 namespace {
 
-constexpr std::size_t kFoldColumn = 78;   // RFC 5322 2.1.1: SHOULD
+constexpr std::size_t kFoldColumn = 78;    // RFC 5322 2.1.1: SHOULD
 constexpr std::size_t kLineSizeMax = 998;  // RFC 5322 2.1.1: MUST
-// What 7bit text may hold in one line before it is encoded: room for transports that count differently.
+// What 7bit text may hold in one line before it is encoded: room for transports that count
+// differently.
 constexpr std::size_t kTextLineMax = 900;
 
 std::unexpected<Error> bad_field(std::string_view name, std::string_view what) {
-    return peer_error(ErrorCode::Invalid, "header field " + std::string(name.substr(0, 64)) + ": " + std::string(what));
+    return peer_error(ErrorCode::Invalid,
+                      "header field " + std::string(name.substr(0, 64)) + ": " + std::string(what));
 }
 
 bool breaks_out(std::string_view value) {
@@ -86,7 +88,8 @@ Result<> HeaderWriter::text(std::string_view name, std::string_view value) {
         return bad_field(name, "CR, LF or NUL in the value");
     }
     value = trim(value);
-    const bool raw = charset_ == HeaderCharset::Utf8 && is_utf8(value) && value.find("=?") == std::string_view::npos &&
+    const bool raw = charset_ == HeaderCharset::Utf8 && is_utf8(value) &&
+                     value.find("=?") == std::string_view::npos &&
                      std::ranges::none_of(value, [](char c) { return is_ctl(c); });
     if ((raw || !needs_encoded_words(value)) && longest_word(value) < kLineSizeMax - kFoldColumn) {
         write_folded(name, value);
@@ -120,7 +123,10 @@ Result<> HeaderWriter::addresses(std::string_view name, const std::vector<NamedA
         if (display.empty()) {
             value.append(entry.address.to_string());
         } else {
-            value.append(phrase(display, charset_)).append(" <").append(entry.address.to_string()).append(">");
+            value.append(phrase(display, charset_))
+                .append(" <")
+                .append(entry.address.to_string())
+                .append(">");
         }
     }
     return structured(name, value);
@@ -152,9 +158,11 @@ std::size_t longest_line(std::string_view text) {
     return longest;
 }
 
-// May go as it is: ASCII, short lines, no NUL, and nothing that looks like a boundary of ours ("=_").
+// May go as it is: ASCII, short lines, no NUL, and nothing that looks like a boundary of ours
+// ("=_").
 bool is_seven_bit_clean(std::string_view text) {
-    return is_ascii(text) && longest_line(text) <= kTextLineMax && text.find("--=_") == std::string_view::npos &&
+    return is_ascii(text) && longest_line(text) <= kTextLineMax &&
+           text.find("--=_") == std::string_view::npos &&
            std::ranges::none_of(text, [](char c) { return c == '\0'; });
 }
 
@@ -189,9 +197,11 @@ bool is_content_type(std::string_view value) {
 }
 
 Result<std::string> build_attachment(const Attachment& attachment) {
-    std::string type = attachment.content_type.empty() ? "application/octet-stream" : attachment.content_type;
+    std::string type =
+        attachment.content_type.empty() ? "application/octet-stream" : attachment.content_type;
     if (!is_content_type(type) || type.size() > kTextLineMax) {
-        return peer_error(ErrorCode::Invalid, "attachment: expected a content type such as image/png");
+        return peer_error(ErrorCode::Invalid,
+                          "attachment: expected a content type such as image/png");
     }
     if (breaks_out(attachment.file_name)) {
         return peer_error(ErrorCode::Invalid, "attachment: CR, LF or NUL in the file name");
@@ -211,11 +221,14 @@ Result<std::string> build_attachment(const Attachment& attachment) {
     TRY(header.structured("Content-Disposition", disposition));
     TRY(header.structured("Content-Transfer-Encoding", verbatim ? "7bit" : "base64"));
     std::string out = std::move(header).take();
-    return out.append("\r\n").append(verbatim ? with_crlf(attachment.content) : encode_base64(attachment.content));
+    return out.append("\r\n").append(verbatim ? with_crlf(attachment.content)
+                                              : encode_base64(attachment.content));
 }
 
-std::string build_multipart(std::string_view subtype, const std::string& boundary, const std::vector<std::string>& parts) {
-    std::string out = "Content-Type: multipart/" + std::string(subtype) + "; boundary=\"" + boundary + "\"\r\n\r\n";
+std::string build_multipart(std::string_view subtype, const std::string& boundary,
+                            const std::vector<std::string>& parts) {
+    std::string out = "Content-Type: multipart/" + std::string(subtype) + "; boundary=\"" +
+                      boundary + "\"\r\n\r\n";
     for (const std::string& part : parts) {
         out.append("--").append(boundary).append("\r\n").append(part);
         out.append(part.ends_with("\r\n") ? "" : "\r\n");
@@ -225,7 +238,8 @@ std::string build_multipart(std::string_view subtype, const std::string& boundar
 
 bool needs_utf8_header(const Draft& draft) {
     for (const auto* list : {&draft.from, &draft.to, &draft.cc, &draft.reply_to}) {
-        if (std::ranges::any_of(*list, [](const NamedAddress& entry) { return entry.address.needs_smtputf8(); })) {
+        if (std::ranges::any_of(
+                *list, [](const NamedAddress& entry) { return entry.address.needs_smtputf8(); })) {
             return true;
         }
     }
@@ -234,7 +248,8 @@ bool needs_utf8_header(const Draft& draft) {
 
 Result<std::string> build_header(const Draft& draft) {
     HeaderWriter header(needs_utf8_header(draft) ? HeaderCharset::Utf8 : HeaderCharset::Ascii);
-    const auto list = [&header](std::string_view name, const std::vector<NamedAddress>& addresses) -> Result<> {
+    const auto list = [&header](std::string_view name,
+                                const std::vector<NamedAddress>& addresses) -> Result<> {
         return addresses.empty() ? Result<>{} : header.addresses(name, addresses);
     };
     TRY(header.structured("Date", format_date(draft.date)));
@@ -260,14 +275,17 @@ Result<std::string> build_header(const Draft& draft) {
 }  // namespace
 
 Result<std::string> build_message(const Draft& draft) {
-    if (!std::ranges::all_of(draft.boundary_seed, [](char c) { return is_alnum(c); }) || draft.boundary_seed.size() > 48) {
-        return internal_error(ErrorCode::Invalid, "boundary seed: expected at most 48 letters and digits");
+    if (!std::ranges::all_of(draft.boundary_seed, [](char c) { return is_alnum(c); }) ||
+        draft.boundary_seed.size() > 48) {
+        return internal_error(ErrorCode::Invalid,
+                              "boundary seed: expected at most 48 letters and digits");
     }
     std::string out = TRY(build_header(draft));
     const std::string boundary = "=_" + draft.boundary_seed;
     std::string body = build_text_part(draft.text, "plain");
     if (!draft.html.empty()) {
-        body = build_multipart("alternative", boundary + "_a", {body, build_text_part(draft.html, "html")});
+        body = build_multipart("alternative", boundary + "_a",
+                               {body, build_text_part(draft.html, "html")});
     }
     if (!draft.attachments.empty()) {
         std::vector<std::string> parts = {std::move(body)};

@@ -21,14 +21,15 @@ struct NamedAddress {
 /// Whether non-ASCII may stand in headers as it is (RFC 6532), or is encoded (RFC 2047).
 enum class HeaderCharset : std::uint8_t { Ascii, Utf8 };
 
-/// Writes fields, folded at 78 columns where white space allows. Every method refuses a name that is no
-/// field name, and CR, LF or NUL in a value, with a Peer error, writing nothing then.
+/// Writes fields, folded at 78 columns where white space allows. Every method refuses a name that
+/// is no field name, and CR, LF or NUL in a value, with a Peer error, writing nothing then.
 class HeaderWriter {
 public:
     explicit HeaderWriter(HeaderCharset charset = HeaderCharset::Ascii) : charset_(charset) {}
     /// Unstructured text (Subject, ...), encoded when needed.
     Result<> text(std::string_view name, std::string_view value);
-    /// Structured ASCII that the caller has composed ("1.0", "<id@host>", "text/plain; charset=utf-8").
+    /// Structured ASCII that the caller has composed ("1.0", "<id@host>", "text/plain;
+    /// charset=utf-8").
     Result<> structured(std::string_view name, std::string_view value);
     Result<> addresses(std::string_view name, const std::vector<NamedAddress>& list);
     [[nodiscard]] std::string_view view() const { return out_; }
@@ -58,14 +59,14 @@ struct Draft {
     std::vector<NamedAddress> cc;
     std::vector<NamedAddress> reply_to;
     std::string subject;
-    std::int64_t date = 0;        ///< Unix seconds.
-    std::string message_id;       ///< "<...>"; empty: none is written.
-    std::string in_reply_to;      ///< "<...>" or empty.
+    std::int64_t date = 0;           ///< Unix seconds.
+    std::string message_id;          ///< "<...>"; empty: none is written.
+    std::string in_reply_to;         ///< "<...>" or empty.
     std::vector<DraftHeader> extra;  ///< Unstructured.
-    std::string text;             ///< UTF-8, any line ends.
-    std::string html;             ///< UTF-8; with it the body is multipart/alternative.
+    std::string text;                ///< UTF-8, any line ends.
+    std::string html;                ///< UTF-8; with it the body is multipart/alternative.
     std::vector<Attachment> attachments;
-    std::string boundary_seed;    ///< Unique text of [A-Za-z0-9]; randomness is the caller's.
+    std::string boundary_seed;  ///< Unique text of [A-Za-z0-9]; randomness is the caller's.
 };
 
 /// The whole message with CRLF line ends, 7bit clean unless an address needs UTF-8 headers.
@@ -74,9 +75,9 @@ Result<std::string> build_message(const Draft& draft);
 /// Any line ends to CRLF.
 std::string with_crlf(std::string_view text);
 
-/// One body part: header fields Content-Type (+ charset) and Content-Transfer-Encoding, blank line, body.
-/// Encoding is 7bit when the text is ASCII with short lines, else quoted-printable or base64, whichever
-/// is shorter.
+/// One body part: header fields Content-Type (+ charset) and Content-Transfer-Encoding, blank line,
+/// body. Encoding is 7bit when the text is ASCII with short lines, else quoted-printable or base64,
+/// whichever is shorter.
 std::string build_text_part(std::string_view text, std::string_view subtype);
 
 }  // namespace godwit::mail

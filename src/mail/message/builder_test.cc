@@ -10,13 +10,17 @@
 namespace godwit::mail {
 namespace {
 
-NamedAddress named(std::string name, std::string_view address) { return {std::move(name), parse_address(address).value()}; }
+NamedAddress named(std::string name, std::string_view address) {
+    return {std::move(name), parse_address(address).value()};
+}
 
 Draft draft() {
     Draft out;
     out.from = {named("J\xC3\xBCrgen, Dr.", "j@example.org")};
     out.to = {named("", "bob@example.org"), named("A, B \"C\"", "\"a b\"@example.org")};
-    out.subject = "Gr\xC3\xBC\xC3\x9F" "e";
+    out.subject =
+        "Gr\xC3\xBC\xC3\x9F"
+        "e";
     out.date = 1795313706;
     out.message_id = "<1@example.org>";
     out.text = "Hello\nWorld \xE2\x82\xAC\n";
@@ -32,8 +36,11 @@ TEST(Builder, Text_message_reads_back) {
     const std::string text = build_message(draft()).value();
     EXPECT_TRUE(is_ascii(text));
     const ParsedMessage message = parse_message(text);
-    EXPECT_EQ(decode_header_text(*message.index.value(message.header, "subject")), "Gr\xC3\xBC\xC3\x9F" "e");
-    EXPECT_EQ(message.index.value(message.header, "to"), "bob@example.org, \"A, B \\\"C\\\"\" <\"a b\"@example.org>");
+    EXPECT_EQ(decode_header_text(*message.index.value(message.header, "subject")),
+              "Gr\xC3\xBC\xC3\x9F"
+              "e");
+    EXPECT_EQ(message.index.value(message.header, "to"),
+              "bob@example.org, \"A, B \\\"C\\\"\" <\"a b\"@example.org>");
     EXPECT_EQ(message.index.value(message.header, "date"), "Sun, 22 Nov 2026 02:15:06 +0000");
     EXPECT_EQ(decoded_body(text, message.parts[0]), "Hello\r\nWorld \xE2\x82\xAC\r\n");
 }
@@ -41,7 +48,8 @@ TEST(Builder, Text_message_reads_back) {
 TEST(Builder, Alternative_and_attachments) {
     Draft with = draft();
     with.html = "<p>x</p>";
-    with.attachments = {{"\xC3\xBC.bin", "", std::string("\0\xFF", 2)}, {"a.eml", "message/rfc822", "Subject: x\r\n\r\ny\r\n"}};
+    with.attachments = {{"\xC3\xBC.bin", "", std::string("\0\xFF", 2)},
+                        {"a.eml", "message/rfc822", "Subject: x\r\n\r\ny\r\n"}};
     const std::string text = build_message(with).value();
     const ParsedMessage message = parse_message(text);
     ASSERT_EQ(message.parts.size(), 7U);
@@ -53,7 +61,8 @@ TEST(Builder, Alternative_and_attachments) {
 
 // T23.
 TEST(Builder, Injection_is_refused) {
-    for (const std::string& bad : {std::string("a\r\nBcc: x@y"), std::string("a\nb"), std::string("a\rb"), std::string("a\0b", 3)}) {
+    for (const std::string& bad : {std::string("a\r\nBcc: x@y"), std::string("a\nb"),
+                                   std::string("a\rb"), std::string("a\0b", 3)}) {
         Draft subject = draft();
         subject.subject = bad;
         EXPECT_FALSE(build_message(subject));
@@ -90,7 +99,9 @@ TEST(Builder, Long_fields_fold_and_unfold_to_the_same) {
     EXPECT_EQ(split_header(block).value(block, "subject"), std::string(trim(value)));
     HeaderWriter second;
     ASSERT_TRUE(second.text("Subject", std::string(5000, 'x')));
-    EXPECT_EQ(decode_header_text(split_header(second.view()).value(second.view(), "subject").value()), std::string(5000, 'x'));
+    EXPECT_EQ(
+        decode_header_text(split_header(second.view()).value(second.view(), "subject").value()),
+        std::string(5000, 'x'));
 }
 
 TEST(Builder, Utf8_addresses_make_utf8_headers) {
@@ -100,7 +111,9 @@ TEST(Builder, Utf8_addresses_make_utf8_headers) {
     EXPECT_NE(text.find("<\xC3\xBC@example.org>"), std::string::npos);
 }
 
-TEST(Builder, Crlf) { EXPECT_EQ(with_crlf("a\nb\rc\r\nd"), "a\r\nb\r\nc\r\nd"); }
+TEST(Builder, Crlf) {
+    EXPECT_EQ(with_crlf("a\nb\rc\r\nd"), "a\r\nb\r\nc\r\nd");
+}
 
 }  // namespace
 }  // namespace godwit::mail

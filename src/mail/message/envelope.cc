@@ -9,7 +9,7 @@ namespace {
 
 struct EnvelopeField {
     std::string_view name;
-    std::optional<std::string> Envelope::*member;
+    std::optional<std::string> Envelope::* member;
     bool joins = false;  // Address lists: several fields are one list.
 };
 constexpr std::array<EnvelopeField, 10> kFields = {{{"date", &Envelope::date},

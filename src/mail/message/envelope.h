@@ -10,8 +10,8 @@
 
 namespace godwit::mail {
 
-/// nullopt: the field is absent (NIL); empty: present and empty. Sender and Reply-To that are absent or
-/// empty print as From (RFC 3501 7.4.2); that is the printer's work, not done here.
+/// nullopt: the field is absent (NIL); empty: present and empty. Sender and Reply-To that are
+/// absent or empty print as From (RFC 3501 7.4.2); that is the printer's work, not done here.
 struct Envelope {
     std::optional<std::string> date;
     std::optional<std::string> subject;
@@ -26,8 +26,8 @@ struct Envelope {
     bool operator==(const Envelope&) const = default;
 };
 
-/// From a header block and its index. The first field of a name counts, but address fields that appear
-/// more than once are joined with ", ", as they can only mean one list.
+/// From a header block and its index. The first field of a name counts, but address fields that
+/// appear more than once are joined with ", ", as they can only mean one list.
 Envelope read_envelope(std::string_view block, const HeaderIndex& index);
 
 }  // namespace godwit::mail

@@ -30,7 +30,9 @@ FieldName field_name(std::string_view line) {
     return name;
 }
 
-bool is_blank_line(std::string_view line) { return line == "\r\n" || line == "\n"; }
+bool is_blank_line(std::string_view line) {
+    return line == "\r\n" || line == "\n";
+}
 
 // The line at the front of `rest` with its line end.
 std::string_view front_line(std::string_view rest) {
@@ -81,7 +83,8 @@ HeaderSplitter::Verdict HeaderSplitter::field_line(std::string_view line) {
         return mbox ? Verdict::More : Verdict::Body;
     }
     seen_field_ = true;
-    open_field_ = index_.fields.size() < limits::header_fields_max && line.size() <= limits::header_field_size_max;
+    open_field_ = index_.fields.size() < limits::header_fields_max &&
+                  line.size() <= limits::header_field_size_max;
     if (!open_field_) {
         index_.truncated = true;
         return Verdict::More;

@@ -63,7 +63,8 @@ TEST(Header, Too_many_fields_and_too_long_ones_are_not_indexed) {
     EXPECT_TRUE(index.truncated);
     EXPECT_EQ(index.size, block.size());
 
-    const std::string huge = "A: " + std::string(limits::header_field_size_max, 'x') + "\r\nB: c\r\n\r\nbody";
+    const std::string huge =
+        "A: " + std::string(limits::header_field_size_max, 'x') + "\r\nB: c\r\n\r\nbody";
     const HeaderIndex second = split_header(huge);
     EXPECT_TRUE(second.truncated);
     EXPECT_EQ(second.value(huge, "b"), "c");
@@ -79,9 +80,11 @@ TEST(Header, End_is_found_as_soon_as_it_is_known) {
 }
 
 TEST(Header, Message_ids) {
-    EXPECT_EQ(parse_message_ids("<a@b> (x <no@no>) <c@d>"), (std::vector<std::string>{"<a@b>", "<c@d>"}));
+    EXPECT_EQ(parse_message_ids("<a@b> (x <no@no>) <c@d>"),
+              (std::vector<std::string>{"<a@b>", "<c@d>"}));
     EXPECT_EQ(parse_message_ids("Your mail of today <a@b>"), (std::vector<std::string>{"<a@b>"}));
-    EXPECT_EQ(parse_message_ids("<a\r\n @b> <> <<c@d> <open"), (std::vector<std::string>{"<a@b>", "<c@d>"}));
+    EXPECT_EQ(parse_message_ids("<a\r\n @b> <> <<c@d> <open"),
+              (std::vector<std::string>{"<a@b>", "<c@d>"}));
     std::string many;
     for (int i = 0; i < 300; ++i) {
         many += "<" + std::to_string(i) + "@x> ";

@@ -10,8 +10,8 @@
 namespace godwit::mail {
 namespace {
 
-// Longest line that can be a delimiter: "--", the boundary, "--", some padding (RFC 2046 5.1.1), line end.
-// The same cut-off whether the line comes whole or in pieces.
+// Longest line that can be a delimiter: "--", the boundary, "--", some padding (RFC 2046 5.1.1),
+// line end. The same cut-off whether the line comes whole or in pieces.
 constexpr std::size_t kDelimiterLineMax = 2 + limits::mime_boundary_size_max + 2 + 64 + 2;
 
 bool has_high_octet(std::string_view bytes) {
@@ -24,8 +24,9 @@ bool has_high_octet(std::string_view bytes) {
 
 }  // namespace
 
-// Lines of headers are gathered whole in `line_`; of bodies only lines that begin with '-' are, since
-// nothing else can be a delimiter. `offset_` is where the first octet not yet given to a part stands.
+// Lines of headers are gathered whole in `line_`; of bodies only lines that begin with '-' are,
+// since nothing else can be a delimiter. `offset_` is where the first octet not yet given to a part
+// stands.
 class MessageParser::Machine {
 public:
     Machine() { open_part(kNoParent, DefaultType::Text); }
@@ -136,7 +137,8 @@ private:
         part.body_offset = body_offset;
         index.size = static_cast<std::size_t>(part.header_size());
         open.lines_begin = lines_;
-        const DefaultType type = open_.size() > 1 ? open_[open_.size() - 2].inner : DefaultType::Text;
+        const DefaultType type =
+            open_.size() > 1 ? open_[open_.size() - 2].inner : DefaultType::Text;
         const bool whole = fill_part(part, block_, index, type, &structure_budget_);
         message_.truncated = message_.truncated || !whole || index.truncated;
         if (part.parent != kNoParent && message_.parts[part.parent].kind == Part::Kind::Message) {
@@ -163,7 +165,8 @@ private:
     void begin_body(Open& open, Part& part) {
         if (part.type == "multipart") {
             begin_multipart(open, part);
-        } else if (part.type == "message" && (part.subtype == "rfc822" || part.subtype == "global")) {
+        } else if (part.type == "message" &&
+                   (part.subtype == "rfc822" || part.subtype == "global")) {
             if (!may_open()) {
                 return;
             }
@@ -181,7 +184,8 @@ private:
     }
 
     void begin_multipart(Open& open, Part& part) {
-        const auto it = std::ranges::find(part.parameters, std::string_view("boundary"), &Parameter::name);
+        const auto it =
+            std::ranges::find(part.parameters, std::string_view("boundary"), &Parameter::name);
         if (it == part.parameters.end() || trim(it->value).empty()) {
             return;
         }
@@ -199,7 +203,8 @@ private:
     }
 
     bool may_open() {
-        const bool may = open_.size() < limits::mime_depth_max && message_.parts.size() < limits::mime_parts_max;
+        const bool may =
+            open_.size() < limits::mime_depth_max && message_.parts.size() < limits::mime_parts_max;
         message_.truncated = message_.truncated || !may;
         return may;
     }
@@ -299,18 +304,20 @@ private:
 
     // --- Delimiters ---------------------------------------------------------------------------
 
-    // A line that is exactly a delimiter of an open multipart, but for blanks behind it, ends what is open
-    // inside. Comparing whole lines, not prefixes, keeps "--a" and "--ab" apart.
+    // A line that is exactly a delimiter of an open multipart, but for blanks behind it, ends what
+    // is open inside. Comparing whole lines, not prefixes, keeps "--a" and "--ab" apart.
     bool take_delimiter(std::string_view line) {
         if (line.size() > kDelimiterLineMax) {
             return false;
         }
         std::string_view text = line.substr(2);
         text = text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-        const std::string_view closed = text.ends_with("--") ? text.substr(0, text.size() - 2) : std::string_view{};
+        const std::string_view closed =
+            text.ends_with("--") ? text.substr(0, text.size() - 2) : std::string_view{};
         for (std::size_t level = open_.size(); level-- > 0;) {
             const Open& open = open_[level];
-            if (!open.active || (open.boundary != text && (closed.empty() || open.boundary != closed))) {
+            if (!open.active ||
+                (open.boundary != text && (closed.empty() || open.boundary != closed))) {
                 continue;
             }
             const bool closes = open.boundary != text;
@@ -360,8 +367,10 @@ private:
         Part& part = message_.parts.emplace_back();
         part.parent = parent;
         part.header_offset = offset_;
-        open_.push_back({.part = index, .lines_begin = 0, .boundary = {}, .active = false, .inner = inner});
-        block_size_max_ = parent == kNoParent ? limits::header_block_size_max : limits::mime_part_header_size_max;
+        open_.push_back(
+            {.part = index, .lines_begin = 0, .boundary = {}, .active = false, .inner = inner});
+        block_size_max_ =
+            parent == kNoParent ? limits::header_block_size_max : limits::mime_part_header_size_max;
         splitter_ = HeaderSplitter(block_size_max_);
         block_.clear();
         in_header_ = true;
@@ -401,9 +410,9 @@ private:
     std::size_t envelope_budget_ = limits::mime_envelopes_size_max;
     std::string* sample_ = nullptr;  // Of `message_`: where text for the preview goes.
     std::uint64_t offset_ = 0;
-    std::uint64_t lines_ = 0;       // Line ends before `offset_`.
+    std::uint64_t lines_ = 0;         // Line ends before `offset_`.
     std::uint64_t newline_size_ = 0;  // Of the line end right before `offset_`; 0 if none.
-    std::size_t active_ = 0;        // Multiparts whose boundary may come.
+    std::size_t active_ = 0;          // Multiparts whose boundary may come.
     char last_octet_ = '\0';
     bool in_header_ = true;
     bool discarding_ = false;  // Inside a header line that is too long to keep.
@@ -415,9 +424,13 @@ MessageParser::~MessageParser() = default;
 MessageParser::MessageParser(MessageParser&&) noexcept = default;
 MessageParser& MessageParser::operator=(MessageParser&&) noexcept = default;
 
-void MessageParser::feed(std::string_view bytes) { machine_->feed(bytes); }
+void MessageParser::feed(std::string_view bytes) {
+    machine_->feed(bytes);
+}
 
-ParsedMessage MessageParser::finish() { return machine_->finish(); }
+ParsedMessage MessageParser::finish() {
+    return machine_->finish();
+}
 
 ParsedMessage parse_message(std::string_view bytes) {
     MessageParser parser;

@@ -20,13 +20,13 @@ struct ParsedMessage {
     std::string header;             ///< The raw header block, up to limits::header_block_size_max.
     HeaderIndex index;              ///< Over `header`.
     PartTree parts;                 ///< parts[0] is the message.
-    std::string plain_sample;       ///< First raw octets of the first text/plain leaf (not decoded).
-    std::string html_sample;        ///< The same of the first text/html leaf.
+    std::string plain_sample;  ///< First raw octets of the first text/plain leaf (not decoded).
+    std::string html_sample;   ///< The same of the first text/html leaf.
     std::uint32_t plain_part = kNoParent;  ///< Whose they are.
     std::uint32_t html_part = kNoParent;
-    bool truncated = false;         ///< Depth, parts or header limits were passed: structure is partial.
-    bool has_8bit = false;          ///< Some octet >= 0x80 was in the message.
-    bool header_has_8bit = false;   ///< Some octet >= 0x80 was in the header: SMTPUTF8 content.
+    bool truncated = false;  ///< Depth, parts or header limits were passed: structure is partial.
+    bool has_8bit = false;   ///< Some octet >= 0x80 was in the message.
+    bool header_has_8bit = false;  ///< Some octet >= 0x80 was in the header: SMTPUTF8 content.
 };
 
 /// Feed the message in pieces of any size, then finish() once. Any octets are taken; parsing cannot

@@ -51,7 +51,8 @@ TEST(Parser, Empty_message) {
 constexpr std::string_view kNested =
     "Content-Type: multipart/mixed; boundary=a\r\n\r\npreamble\r\n"
     "--a\r\nContent-Type: multipart/alternative; boundary=\"ab\"\r\n\r\n"
-    "--ab\r\n\r\nplain\r\n--ab\r\nContent-Type: text/html\r\n\r\n<b>html</b>\r\n--ab--\r\nepilogue\r\n"
+    "--ab\r\n\r\nplain\r\n--ab\r\nContent-Type: "
+    "text/html\r\n\r\n<b>html</b>\r\n--ab--\r\nepilogue\r\n"
     "--a\r\nContent-Type: message/rfc822\r\n\r\n"
     "Subject: inner\r\nFrom: x@y\r\n\r\ninner body\r\n--not\r\n"
     "--a--\r\nend\r\n";
@@ -80,7 +81,8 @@ TEST(Parser, Nested_parts_and_prefix_collision) {
 
 TEST(Parser, Missing_close_delimiters) {
     const std::string_view text =
-        "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--a\n\ny\n";
+        "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/mixed; "
+        "boundary=b\n\n--b\n\nx\n--a\n\ny\n";
     const ParsedMessage message = parse_message(text);
     ASSERT_EQ(message.parts.size(), 4U);
     EXPECT_EQ(body_of(text, message.parts[2]), "x");
@@ -89,13 +91,16 @@ TEST(Parser, Missing_close_delimiters) {
 }
 
 TEST(Parser, Multipart_without_parts_is_a_leaf) {
-    EXPECT_EQ(parse_message("Content-Type: multipart/mixed; boundary=a\r\n\r\nx\r\n").parts[0].kind, Part::Kind::Leaf);
-    EXPECT_EQ(parse_message("Content-Type: multipart/mixed\r\n\r\n--\r\n").parts[0].kind, Part::Kind::Leaf);
+    EXPECT_EQ(parse_message("Content-Type: multipart/mixed; boundary=a\r\n\r\nx\r\n").parts[0].kind,
+              Part::Kind::Leaf);
+    EXPECT_EQ(parse_message("Content-Type: multipart/mixed\r\n\r\n--\r\n").parts[0].kind,
+              Part::Kind::Leaf);
 }
 
 TEST(Parser, Digest_parts_are_messages) {
-    const ParsedMessage message =
-        parse_message("Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\nSubject: s\r\n\r\nx\r\n--a--\r\n");
+    const ParsedMessage message = parse_message(
+        "Content-Type: multipart/digest; boundary=a\r\n\r\n--a\r\n\r\nSubject: "
+        "s\r\n\r\nx\r\n--a--\r\n");
     ASSERT_EQ(message.parts.size(), 3U);
     EXPECT_EQ(message.parts[1].kind, Part::Kind::Message);
     EXPECT_EQ(message.parts[1].envelope->subject, "s");
@@ -103,7 +108,8 @@ TEST(Parser, Digest_parts_are_messages) {
 
 TEST(Parser, Header_ended_by_a_delimiter) {
     const std::string_view text =
-        "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: message/rfc822\r\n--a\r\nA: b\r\n--a--\r\n";
+        "Content-Type: multipart/mixed; boundary=a\r\n\r\n--a\r\nContent-Type: "
+        "message/rfc822\r\n--a\r\nA: b\r\n--a--\r\n";
     const ParsedMessage message = parse_message(text);
     ASSERT_EQ(message.parts.size(), 4U);
     EXPECT_EQ(message.parts[1].kind, Part::Kind::Message);
@@ -120,7 +126,8 @@ TEST(Parser, Splitting_changes_nothing) {
 TEST(Parser, Depth_is_bounded) {
     std::string text;
     for (int i = 0; i < 100000; ++i) {
-        text += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" + std::to_string(i) + "\r\n";
+        text += "Content-Type: multipart/mixed; boundary=b" + std::to_string(i) + "\r\n\r\n--b" +
+                std::to_string(i) + "\r\n";
     }
     const ParsedMessage message = parse_message(text);
     EXPECT_TRUE(message.truncated);
@@ -143,7 +150,8 @@ TEST(Parser, Parts_are_bounded) {
 }
 
 TEST(Parser, Long_header_lines_are_dropped_the_same_way_however_split) {
-    const std::string text = "A: b\r\nLong: " + std::string(limits::header_block_size_max, 'x') + "\r\nC: d\r\n\r\nbody\r\n";
+    const std::string text = "A: b\r\nLong: " + std::string(limits::header_block_size_max, 'x') +
+                             "\r\nC: d\r\n\r\nbody\r\n";
     const ParsedMessage whole = parse_message(text);
     EXPECT_TRUE(whole.truncated);
     EXPECT_EQ(whole.header.substr(0, 6), "A: b\r\n");
@@ -154,9 +162,24 @@ TEST(Parser, Long_header_lines_are_dropped_the_same_way_however_split) {
 
 // Random soup of the tokens that matter, split at random.
 TEST(Parser, Random_messages_split_at_random) {
-    const std::vector<std::string> tokens = {"--a", "--b", "--a--", "--b--", "\r\n", "\r\n", "\n", "\r", "x", "--", "-",
-                                             "Content-Type: multipart/mixed; boundary=a", "Content-Type: message/rfc822",
-                                             "Content-Type: multipart/digest; boundary=b", "A: b", " ", ":", "\r\n\r\n"};
+    const std::vector<std::string> tokens = {"--a",
+                                             "--b",
+                                             "--a--",
+                                             "--b--",
+                                             "\r\n",
+                                             "\r\n",
+                                             "\n",
+                                             "\r",
+                                             "x",
+                                             "--",
+                                             "-",
+                                             "Content-Type: multipart/mixed; boundary=a",
+                                             "Content-Type: message/rfc822",
+                                             "Content-Type: multipart/digest; boundary=b",
+                                             "A: b",
+                                             " ",
+                                             ":",
+                                             "\r\n\r\n"};
     std::mt19937 random(7);
     for (int round = 0; round < 2000; ++round) {
         std::string text = "Content-Type: multipart/mixed; boundary=a\r\n\r\n";

@@ -19,7 +19,8 @@ std::vector<std::uint32_t> children_of(const PartTree& parts, std::uint32_t inde
     return children;
 }
 
-std::optional<std::uint32_t> find_section(const PartTree& parts, const std::vector<std::uint32_t>& numbers) {
+std::optional<std::uint32_t> find_section(const PartTree& parts,
+                                          const std::vector<std::uint32_t>& numbers) {
     if (parts.empty()) {
         return std::nullopt;
     }

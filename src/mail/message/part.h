@@ -19,7 +19,8 @@ inline constexpr std::uint32_t kNoParent = std::numeric_limits<std::uint32_t>::m
 
 struct Part {
     enum class Kind : std::uint8_t {
-        /// Anything without parts; also a multipart or message that could not be opened (no boundary,
+        /// Anything without parts; also a multipart or message that could not be opened (no
+        /// boundary,
         /// no part found, limits): BODYSTRUCTURE shows such a one as application/octet-stream.
         Leaf,
         Multipart,  ///< Has at least one child.
@@ -29,12 +30,14 @@ struct Part {
     std::uint32_t parent = kNoParent;
     std::uint64_t header_offset = 0;
     std::uint64_t body_offset = 0;
-    std::uint64_t body_size = 0;  ///< Octets as stored (encoded); the line end before a boundary is not in it.
-    std::uint64_t lines = 0;      ///< Line ends in the body.
+    std::uint64_t body_size =
+        0;  ///< Octets as stored (encoded); the line end before a boundary is not in it.
+    std::uint64_t lines = 0;  ///< Line ends in the body.
 
     std::string type = "text";      ///< Lower case; defaults of RFC 2045 5.2 and RFC 2046 5.1.5.
     std::string subtype = "plain";  ///< Lower case.
-    std::vector<Parameter> parameters;  ///< As written (RFC 2231 not decoded); default has charset us-ascii.
+    std::vector<Parameter>
+        parameters;           ///< As written (RFC 2231 not decoded); default has charset us-ascii.
     std::string id;           ///< Content-ID, raw. Empty: NIL. So the following.
     std::string description;  ///< Content-Description, unfolded raw octets.
     TransferEncoding encoding = TransferEncoding::SevenBit;
@@ -61,9 +64,10 @@ using PartTree = std::vector<Part>;
 /// Indices of the children of `index`, in order.
 std::vector<std::uint32_t> children_of(const PartTree& parts, std::uint32_t index);
 
-/// The part that an IMAP section number names, e.g. {1,2}; nullopt if there is none (RFC 3501 6.4.5).
-/// A message whose root is no multipart has part 1 = its body (the root). Inside a Message part the
-/// numbers go on in the message it holds.
-std::optional<std::uint32_t> find_section(const PartTree& parts, const std::vector<std::uint32_t>& numbers);
+/// The part that an IMAP section number names, e.g. {1,2}; nullopt if there is none (RFC
+/// 3501 6.4.5). A message whose root is no multipart has part 1 = its body (the root). Inside a
+/// Message part the numbers go on in the message it holds.
+std::optional<std::uint32_t> find_section(const PartTree& parts,
+                                          const std::vector<std::uint32_t>& numbers);
 
 }  // namespace godwit::mail

@@ -39,12 +39,13 @@ public:
     [[nodiscard]] bool is_whole() const { return whole_; }
 
 private:
-    static constexpr unsigned kType = 1, kEncoding = 2, kDisposition = 4, kId = 8, kDescription = 16, kMd5 = 32,
-                              kLocation = 64, kLanguage = 128;
+    static constexpr unsigned kType = 1, kEncoding = 2, kDisposition = 4, kId = 8,
+                              kDescription = 16, kMd5 = 32, kLocation = 64, kLanguage = 128;
 
     // A later field of the same name is passed over.
     bool is(std::string_view name, std::string_view wanted, unsigned bit) {
-        if (name.size() != wanted.size() || (seen_ & bit) != 0 || !equals_ignore_case(name, wanted)) {
+        if (name.size() != wanted.size() || (seen_ & bit) != 0 ||
+            !equals_ignore_case(name, wanted)) {
             return false;
         }
         seen_ |= bit;
@@ -123,12 +124,14 @@ private:
 
 }  // namespace
 
-bool fill_part(Part& part, std::string_view block, const HeaderIndex& index, DefaultType type, std::size_t* budget) {
+bool fill_part(Part& part, std::string_view block, const HeaderIndex& index, DefaultType type,
+               std::size_t* budget) {
     constexpr std::string_view kPrefix = "Content-";
     PartFiller filler(part, budget);
     for (const HeaderField& field : index.fields) {
         const std::string_view name = field.name(block);
-        if (name.size() > kPrefix.size() && (name.front() | 0x20) == 'c' && starts_with_ignore_case(name, kPrefix)) {
+        if (name.size() > kPrefix.size() && (name.front() | 0x20) == 'c' &&
+            starts_with_ignore_case(name, kPrefix)) {
             filler.field(name.substr(kPrefix.size()), field.body(block));
         }
     }

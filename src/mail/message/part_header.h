@@ -1,5 +1,5 @@
-// Fills a Part from the header block in front of it: the Content-* fields. RFC 2045 5-8, RFC 2183 2,
-// RFC 3282 (Content-Language), RFC 2557 (Content-Location), RFC 1864 (Content-MD5).
+// Fills a Part from the header block in front of it: the Content-* fields. RFC 2045 5-8, RFC 2183
+// 2, RFC 3282 (Content-Language), RFC 2557 (Content-Location), RFC 1864 (Content-MD5).
 #pragma once
 
 #include <cstddef>
@@ -15,6 +15,7 @@ enum class DefaultType : std::uint8_t { Text, Message };
 
 /// Reads the fields of `block`. The first field of a name counts. Kept values draw on `*budget`
 /// (octets); what does not fit is left out. False if a bound cut something off.
-bool fill_part(Part& part, std::string_view block, const HeaderIndex& index, DefaultType type, std::size_t* budget);
+bool fill_part(Part& part, std::string_view block, const HeaderIndex& index, DefaultType type,
+               std::size_t* budget);
 
 }  // namespace godwit::mail

@@ -45,7 +45,8 @@ public:
         } else if (equals_ignore_case(name, "Sender")) {
             ++out_->sender_fields;
             note(read_authors(body, out_->sender));
-        } else if (equals_ignore_case(name, "Resent-From") || equals_ignore_case(name, "Resent-Sender")) {
+        } else if (equals_ignore_case(name, "Resent-From") ||
+                   equals_ignore_case(name, "Resent-Sender")) {
             note(read_authors(body, out_->resent));
         } else if (equals_ignore_case(name, "Date")) {
             has_date_ = true;

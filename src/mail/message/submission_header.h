@@ -1,6 +1,6 @@
 // What a submission server does to the header of a client's message. RFC 6409.
-// Adds Date and Message-ID when missing, takes Bcc and Resent-Bcc out, puts in the blank line that a
-// broken client left out; every other octet stays. Says who claims to have written it (T47).
+// Adds Date and Message-ID when missing, takes Bcc and Resent-Bcc out, puts in the blank line that
+// a broken client left out; every other octet stays. Says who claims to have written it (T47).
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct SubmissionDefaults {
 };
 
 struct SubmissionHeader {
-    std::string block;  ///< The new header with its blank line.
+    std::string block;              ///< The new header with its blank line.
     std::size_t original_size = 0;  ///< Octets of the input that `block` replaces.
     std::string message_id;         ///< The one it has now.
     /// addr-specs of From, of Sender, and of every Resent-From and Resent-Sender.
@@ -30,8 +30,8 @@ struct SubmissionHeader {
     std::size_t sender_fields = 0;  ///< More than one: refuse.
     /// Some author field could not be read without guessing: refuse, as its owner cannot be known.
     bool authors_malformed = false;
-    bool too_large = false;         ///< Past the header limits: refuse.
-    bool has_8bit = false;          ///< Needs SMTPUTF8 content (RFC 6532).
+    bool too_large = false;  ///< Past the header limits: refuse.
+    bool has_8bit = false;   ///< Needs SMTPUTF8 content (RFC 6532).
 };
 
 /// `message` begins with the whole header (see find_header_end); what follows is not looked at.

@@ -14,15 +14,51 @@ namespace godwit::mail {
 namespace {
 
 // What clients ask for in HEADER.FIELDS, ENVELOPE, SORT, THREAD and JMAP. Lower case.
-constexpr std::array<std::string_view, 45> kHotHeaders = {
-    "from", "to", "cc", "bcc", "sender", "reply-to", "subject", "date", "message-id", "in-reply-to", "references",
-    "content-type", "content-disposition", "content-transfer-encoding", "content-language", "mime-version",
-    "priority", "x-priority", "x-msmail-priority", "importance", "precedence", "list-id", "list-post",
-    "list-unsubscribe", "list-unsubscribe-post", "newsgroups", "resent-from", "resent-to", "resent-cc",
-    "resent-bcc", "resent-date", "resent-sender", "resent-message-id", "resent-reply-to",
-    "disposition-notification-to", "thread-topic", "thread-index", "x-mailer", "user-agent",
-    "x-universally-unique-identifier", "x-uniform-type-identifier", "x-k9mail-identity", "auto-submitted",
-    "x-label", "lines"};
+constexpr std::array<std::string_view, 45> kHotHeaders = {"from",
+                                                          "to",
+                                                          "cc",
+                                                          "bcc",
+                                                          "sender",
+                                                          "reply-to",
+                                                          "subject",
+                                                          "date",
+                                                          "message-id",
+                                                          "in-reply-to",
+                                                          "references",
+                                                          "content-type",
+                                                          "content-disposition",
+                                                          "content-transfer-encoding",
+                                                          "content-language",
+                                                          "mime-version",
+                                                          "priority",
+                                                          "x-priority",
+                                                          "x-msmail-priority",
+                                                          "importance",
+                                                          "precedence",
+                                                          "list-id",
+                                                          "list-post",
+                                                          "list-unsubscribe",
+                                                          "list-unsubscribe-post",
+                                                          "newsgroups",
+                                                          "resent-from",
+                                                          "resent-to",
+                                                          "resent-cc",
+                                                          "resent-bcc",
+                                                          "resent-date",
+                                                          "resent-sender",
+                                                          "resent-message-id",
+                                                          "resent-reply-to",
+                                                          "disposition-notification-to",
+                                                          "thread-topic",
+                                                          "thread-index",
+                                                          "x-mailer",
+                                                          "user-agent",
+                                                          "x-universally-unique-identifier",
+                                                          "x-uniform-type-identifier",
+                                                          "x-k9mail-identity",
+                                                          "auto-submitted",
+                                                          "x-label",
+                                                          "lines"};
 
 // Enough octets for limits::preview_size_max characters of any script in any encoding.
 constexpr std::size_t kPlainSourceMax = 4096;
@@ -39,42 +75,49 @@ std::string sample_text(const Part& part, std::string_view sample, bool cut) {
 std::string make_preview(const ParsedMessage& message) {
     std::string text;
     if (message.plain_part != kNoParent) {
-        const std::string_view sample = std::string_view(message.plain_sample).substr(0, kPlainSourceMax);
+        const std::string_view sample =
+            std::string_view(message.plain_sample).substr(0, kPlainSourceMax);
         const Part& part = message.parts[message.plain_part];
         text = collapse_white_space(sample_text(part, sample, sample.size() < part.body_size));
     }
     if (text.empty() && message.html_part != kNoParent) {
         const Part& part = message.parts[message.html_part];
         const bool cut = message.html_sample.size() < part.body_size;
-        text = html_to_text(sample_text(part, message.html_sample, cut), limits::preview_size_max * 4);
+        text =
+            html_to_text(sample_text(part, message.html_sample, cut), limits::preview_size_max * 4);
     }
     text.resize(utf8_prefix(text, limits::preview_size_max).size());
     return text;
 }
 
-// What a reader would call an attachment: not text to read, not a picture of the HTML, not a signature.
+// What a reader would call an attachment: not text to read, not a picture of the HTML, not a
+// signature.
 bool is_attachment(const PartTree& parts, const Part& part) {
     if (part.disposition == "attachment") {
         return true;
     }
-    if (part.kind == Part::Kind::Multipart || part.parent == kNoParent || part.subtype.ends_with("signature")) {
+    if (part.kind == Part::Kind::Multipart || part.parent == kNoParent ||
+        part.subtype.ends_with("signature")) {
         return false;
     }
     const Part& parent = parts[part.parent];
-    if (parent.kind != Part::Kind::Multipart || parent.subtype == "report" || parent.subtype == "digest") {
+    if (parent.kind != Part::Kind::Multipart || parent.subtype == "report" ||
+        parent.subtype == "digest") {
         return false;
     }
     if (part.kind == Part::Kind::Message) {
         return true;
     }
-    return part.type != "text" && part.disposition != "inline" && part.id.empty() && part.file_name().has_value();
+    return part.type != "text" && part.disposition != "inline" && part.id.empty() &&
+           part.file_name().has_value();
 }
 
 }  // namespace
 
 bool is_hot_header(std::string_view name) {
     return std::ranges::any_of(kHotHeaders, [name](std::string_view hot) {
-        return hot.size() == name.size() && (name.front() | 0x20) == hot.front() && equals_ignore_case(hot, name);
+        return hot.size() == name.size() && (name.front() | 0x20) == hot.front() &&
+               equals_ignore_case(hot, name);
     });
 }
 
@@ -124,7 +167,8 @@ std::string MessageSummary::message_id() const {
 
 std::vector<std::string> MessageSummary::references() const {
     const HeaderIndex fields = index();
-    std::vector<std::string> ids = parse_message_ids(fields.value(headers, "references").value_or(""));
+    std::vector<std::string> ids =
+        parse_message_ids(fields.value(headers, "references").value_or(""));
     for (std::string& id : parse_message_ids(fields.value(headers, "in-reply-to").value_or(""))) {
         if (ids.size() < limits::references_max && std::ranges::find(ids, id) == ids.end()) {
             ids.push_back(std::move(id));

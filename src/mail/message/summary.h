@@ -28,7 +28,7 @@ struct MessageSummary {
     /// Some hot header did not fit (limits::summary_headers_size_max) or was not indexed: read the
     /// header from the message instead of `headers` (its first header_size octets).
     bool headers_truncated = false;
-    bool header_has_8bit = false;      ///< RFC 6532 header: UTF8 clients only get it as it is.
+    bool header_has_8bit = false;  ///< RFC 6532 header: UTF8 clients only get it as it is.
     std::string headers;  ///< The hot fields, raw, in order, each with its line end; no blank line.
     PartTree parts;       ///< parts[0] is the message.
     std::string preview;  ///< UTF-8, one line, at most limits::preview_size_max code points.

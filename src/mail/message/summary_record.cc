@@ -1,7 +1,8 @@
 // The binary form of MessageSummary. Version 1:
-//   u8 version | u8 flags | size | header_size | sent, offset (if flagged) | headers | preview | parts
-// Numbers are varints, strings carry their length. Common types and parameter names are one octet, by
-// their place in the tables below: entries may be added at the end, never moved.
+//   u8 version | u8 flags | size | header_size | sent, offset (if flagged) | headers | preview |
+//   parts
+// Numbers are varints, strings carry their length. Common types and parameter names are one octet,
+// by their place in the tables below: entries may be added at the end, never moved.
 #include <array>
 
 #include "base/bytes.h"
@@ -12,25 +13,56 @@ namespace godwit::mail {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-enum SummaryFlag : std::uint8_t { kSent = 1, kAttachment = 2, kStructureCut = 4, kHeadersCut = 8, kHeader8bit = 16 };
+enum SummaryFlag : std::uint8_t {
+    kSent = 1,
+    kAttachment = 2,
+    kStructureCut = 4,
+    kHeadersCut = 8,
+    kHeader8bit = 16
+};
 enum PartFlag : std::uint16_t {
-    kId = 1, kDescription = 2, kMd5 = 4, kDisposition = 8, kLanguages = 16, kLocation = 32, kEncodingName = 64,
-    kEnvelope = 128, kParameters = 256,
+    kId = 1,
+    kDescription = 2,
+    kMd5 = 4,
+    kDisposition = 8,
+    kLanguages = 16,
+    kLocation = 32,
+    kEncodingName = 64,
+    kEnvelope = 128,
+    kParameters = 256,
 };
 
 struct TypeName {
     std::string_view type;
     std::string_view subtype;
 };
-constexpr std::array<TypeName, 24> kTypes = {{{"text", "plain"}, {"text", "html"}, {"multipart", "mixed"},
-    {"multipart", "alternative"}, {"multipart", "related"}, {"multipart", "signed"}, {"multipart", "report"},
-    {"message", "rfc822"}, {"message", "delivery-status"}, {"text", "rfc822-headers"}, {"text", "calendar"},
-    {"application", "octet-stream"}, {"application", "pdf"}, {"application", "zip"}, {"application", "msword"},
-    {"application", "pgp-signature"}, {"application", "pgp-encrypted"}, {"application", "pkcs7-signature"},
-    {"application", "pkcs7-mime"}, {"image", "png"}, {"image", "jpeg"}, {"image", "gif"}, {"multipart", "digest"},
-    {"multipart", "encrypted"}}};
+constexpr std::array<TypeName, 24> kTypes = {{{"text", "plain"},
+                                              {"text", "html"},
+                                              {"multipart", "mixed"},
+                                              {"multipart", "alternative"},
+                                              {"multipart", "related"},
+                                              {"multipart", "signed"},
+                                              {"multipart", "report"},
+                                              {"message", "rfc822"},
+                                              {"message", "delivery-status"},
+                                              {"text", "rfc822-headers"},
+                                              {"text", "calendar"},
+                                              {"application", "octet-stream"},
+                                              {"application", "pdf"},
+                                              {"application", "zip"},
+                                              {"application", "msword"},
+                                              {"application", "pgp-signature"},
+                                              {"application", "pgp-encrypted"},
+                                              {"application", "pkcs7-signature"},
+                                              {"application", "pkcs7-mime"},
+                                              {"image", "png"},
+                                              {"image", "jpeg"},
+                                              {"image", "gif"},
+                                              {"multipart", "digest"},
+                                              {"multipart", "encrypted"}}};
 constexpr std::array<std::string_view, 12> kParameterNames = {
-    "charset", "boundary", "name", "filename", "format", "delsp", "protocol", "micalg", "type", "report-type", "size", "method"};
+    "charset",  "boundary", "name", "filename",    "format", "delsp",
+    "protocol", "micalg",   "type", "report-type", "size",   "method"};
 
 void put_parameters(ByteWriter& out, const std::vector<Parameter>& parameters) {
     out.varint(parameters.size());
@@ -64,13 +96,15 @@ std::vector<Parameter> take_parameters(ByteReader& in) {
 }
 
 constexpr std::array<std::optional<std::string> Envelope::*, 10> kEnvelopeMembers = {
-    &Envelope::date, &Envelope::subject, &Envelope::from, &Envelope::sender, &Envelope::reply_to,
-    &Envelope::to, &Envelope::cc, &Envelope::bcc, &Envelope::in_reply_to, &Envelope::message_id};
+    &Envelope::date,        &Envelope::subject,   &Envelope::from, &Envelope::sender,
+    &Envelope::reply_to,    &Envelope::to,        &Envelope::cc,   &Envelope::bcc,
+    &Envelope::in_reply_to, &Envelope::message_id};
 
 void put_envelope(ByteWriter& out, const Envelope& envelope) {
     std::uint16_t present = 0;
     for (std::size_t i = 0; i < kEnvelopeMembers.size(); ++i) {
-        present = static_cast<std::uint16_t>(present | ((envelope.*kEnvelopeMembers[i]).has_value() ? 1U << i : 0U));
+        present = static_cast<std::uint16_t>(
+            present | ((envelope.*kEnvelopeMembers[i]).has_value() ? 1U << i : 0U));
     }
     out.varint(present);
     for (const auto member : kEnvelopeMembers) {
@@ -93,7 +127,9 @@ Envelope take_envelope(ByteReader& in) {
 
 std::uint16_t part_flags(const Part& part) {
     unsigned flags = 0;
-    const auto flag = [&flags](bool present, PartFlag bit) { flags |= present ? unsigned{bit} : 0U; };
+    const auto flag = [&flags](bool present, PartFlag bit) {
+        flags |= present ? unsigned{bit} : 0U;
+    };
     flag(!part.id.empty(), kId);
     flag(!part.description.empty(), kDescription);
     flag(!part.md5.empty(), kMd5);
@@ -118,9 +154,13 @@ void put_type(ByteWriter& out, const Part& part) {
 
 void put_part(ByteWriter& out, const Part& part, std::uint32_t index) {
     const std::uint16_t flags = part_flags(part);
-    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(part.kind) | static_cast<unsigned>(part.encoding) << 4));
+    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(part.kind) |
+                                     static_cast<unsigned>(part.encoding) << 4));
     out.varint(part.parent == kNoParent ? 0 : index - part.parent);
-    out.varint(part.header_offset).varint(part.header_size()).varint(part.body_size).varint(part.lines);
+    out.varint(part.header_offset)
+        .varint(part.header_size())
+        .varint(part.body_size)
+        .varint(part.lines);
     put_type(out, part);
     out.varint(flags);
     if ((flags & kParameters) != 0) {
@@ -202,8 +242,9 @@ bool take_part(ByteReader& in, Part& part, std::uint32_t index, std::uint64_t me
     take_optional_fields(in, part);
     const unsigned kind = shape & 15U;
     const unsigned encoding = shape >> 4U;
-    if (kind > 2 || encoding > static_cast<unsigned>(TransferEncoding::Other) || up > index || (up == 0) != (index == 0) ||
-        part.header_offset > message_size || header_size > message_size - part.header_offset) {
+    if (kind > 2 || encoding > static_cast<unsigned>(TransferEncoding::Other) || up > index ||
+        (up == 0) != (index == 0) || part.header_offset > message_size ||
+        header_size > message_size - part.header_offset) {
         return false;
     }
     part.kind = static_cast<Part::Kind>(kind);
@@ -228,13 +269,19 @@ bool is_sound_tree(const PartTree& parts) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
         switch (parts[i].kind) {
             case Part::Kind::Leaf:
-                if (children[i] != 0) { return false; }
+                if (children[i] != 0) {
+                    return false;
+                }
                 break;
             case Part::Kind::Multipart:
-                if (children[i] == 0) { return false; }
+                if (children[i] == 0) {
+                    return false;
+                }
                 break;
             case Part::Kind::Message:
-                if (children[i] != 1) { return false; }
+                if (children[i] != 1) {
+                    return false;
+                }
                 break;
         }
     }

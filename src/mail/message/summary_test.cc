@@ -10,12 +10,16 @@ namespace {
 
 constexpr std::string_view kMessage =
     "Return-Path: <a@b>\r\nReceived: from x by y; Sun, 22 Nov 2026 02:15:06 +0000\r\n"
-    "Date: Sun, 22 Nov 2026 03:15:06 +0100\r\nFrom: Alice <alice@example.org>\r\nTo: bob@example.org\r\n"
-    "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@example.org>\r\nReferences: <x@y>\r\n <z@y>\r\n"
+    "Date: Sun, 22 Nov 2026 03:15:06 +0100\r\nFrom: Alice <alice@example.org>\r\nTo: "
+    "bob@example.org\r\n"
+    "Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nMessage-ID: <1@example.org>\r\nReferences: <x@y>\r\n "
+    "<z@y>\r\n"
     "In-Reply-To: <z@y>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=q\r\n\r\n"
-    "--q\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    "--q\r\nContent-Type: text/plain; charset=iso-8859-1\r\nContent-Transfer-Encoding: "
+    "quoted-printable\r\n\r\n"
     "Gr=FC=DFe   aus\r\nBerlin\r\n--q\r\nContent-Type: application/pdf; name=a.pdf\r\n"
-    "Content-Disposition: attachment; filename=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--q--\r\n";
+    "Content-Disposition: attachment; filename=a.pdf\r\nContent-Transfer-Encoding: "
+    "base64\r\n\r\nAAAA\r\n--q--\r\n";
 
 void expect_same(const MessageSummary& a, const MessageSummary& b) {
     EXPECT_EQ(a.size, b.size);
@@ -30,7 +34,9 @@ void expect_same(const MessageSummary& a, const MessageSummary& b) {
 TEST(Summary, Holds_what_lists_need) {
     const MessageSummary summary = summarize(parse_message(kMessage));
     EXPECT_EQ(summary.size, kMessage.size());
-    EXPECT_EQ(summary.preview, "Gr\xC3\xBC\xC3\x9F" "e aus Berlin");
+    EXPECT_EQ(summary.preview,
+              "Gr\xC3\xBC\xC3\x9F"
+              "e aus Berlin");
     EXPECT_EQ(summary.sent, (DateTime{1795313706, 60}));
     EXPECT_TRUE(summary.has_attachment);
     EXPECT_EQ(summary.message_id(), "<1@example.org>");
@@ -50,9 +56,11 @@ TEST(Summary, Record_comes_back) {
 }
 
 TEST(Summary, Record_with_message_inside_comes_back) {
-    const MessageSummary summary = summarize(parse_message(
-        "Content-Type: message/rfc822; x=y\r\nContent-Language: de, en\r\nContent-MD5: Q\r\nContent-Location: l\r\n"
-        "Content-Transfer-Encoding: x-odd\r\nContent-ID: <i>\r\nContent-Description: d\r\n\r\nSubject: s\r\nTo:\r\n\r\nx\r\n"));
+    const MessageSummary summary = summarize(
+        parse_message("Content-Type: message/rfc822; x=y\r\nContent-Language: de, "
+                      "en\r\nContent-MD5: Q\r\nContent-Location: l\r\n"
+                      "Content-Transfer-Encoding: x-odd\r\nContent-ID: <i>\r\nContent-Description: "
+                      "d\r\n\r\nSubject: s\r\nTo:\r\n\r\nx\r\n"));
     ASSERT_EQ(summary.parts.size(), 2U);
     EXPECT_EQ(summary.parts[0].envelope->to, "");
     EXPECT_EQ(summary.parts[0].languages, (std::vector<std::string>{"de", "en"}));
@@ -75,7 +83,8 @@ TEST(Summary, Damaged_records_are_errors) {
 
 TEST(Summary, Html_preview) {
     const MessageSummary summary = summarize(parse_message(
-        "Content-Type: text/html; charset=utf-8\r\n\r\n<html><head><style>p{}</style><title>no</title></head>"
+        "Content-Type: text/html; "
+        "charset=utf-8\r\n\r\n<html><head><style>p{}</style><title>no</title></head>"
         "<body><p>Hello&nbsp;<b>wor</b>ld &amp; all</p><!-- x -->\r\n<br>bye</body></html>"));
     EXPECT_EQ(summary.preview, "Hello world & all bye");
 }

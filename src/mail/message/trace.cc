@@ -70,7 +70,8 @@ std::string_view transmission_keyword(const Transmission& transmission) {
          {"UTF8SMTP", "UTF8SMTPA", "UTF8SMTPS", "UTF8SMTPSA"},
          {"UTF8LMTP", "UTF8LMTPA", "UTF8LMTPS", "UTF8LMTPSA"}}};
     const std::size_t row = (transmission.smtputf8 ? 2U : 0U) + (transmission.lmtp ? 1U : 0U);
-    const std::size_t column = (transmission.tls ? 2U : 0U) + (transmission.authenticated ? 1U : 0U);
+    const std::size_t column =
+        (transmission.tls ? 2U : 0U) + (transmission.authenticated ? 1U : 0U);
     return kKeywords[row][column];
 }
 
@@ -79,7 +80,10 @@ std::string write_received(const ReceivedField& field) {
     if (!field.helo.empty() || !field.client_address.empty()) {
         out.append(from_clause(field)).append("\r\n\t");
     }
-    out.append("by ").append(trace_word(field.by, false)).append(" with ").append(transmission_keyword(field.with));
+    out.append("by ")
+        .append(trace_word(field.by, false))
+        .append(" with ")
+        .append(transmission_keyword(field.with));
     if (!field.tls.empty()) {
         out.append("\r\n\t(").append(trace_comment(field.tls)).append(")");
     }
@@ -95,7 +99,9 @@ std::string write_return_path(const std::optional<Address>& sender) {
     return "Return-Path: <" + (sender ? sender->to_string() : std::string()) + ">\r\n";
 }
 
-std::string write_delivered_to(const Address& recipient) { return "Delivered-To: " + recipient.to_string() + "\r\n"; }
+std::string write_delivered_to(const Address& recipient) {
+    return "Delivered-To: " + recipient.to_string() + "\r\n";
+}
 
 std::size_t count_received(std::string_view header_block) {
     return split_header(header_block).count(header_block, "Received");

@@ -13,13 +13,14 @@ namespace godwit::mail {
 
 /// How the message came, from which the "with" keyword is derived.
 struct Transmission {
-    bool extended = true;       ///< EHLO or LHLO was used.
+    bool extended = true;  ///< EHLO or LHLO was used.
     bool lmtp = false;
     bool tls = false;
     bool authenticated = false;
     bool smtputf8 = false;
 };
-/// SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA, LMTP, LMTPS, LMTPA, LMTPSA, UTF8SMTP(S)(A), UTF8LMTP(S)(A).
+/// SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA, LMTP, LMTPS, LMTPA, LMTPSA, UTF8SMTP(S)(A),
+/// UTF8LMTP(S)(A).
 std::string_view transmission_keyword(const Transmission& transmission);
 
 struct ReceivedField {
@@ -28,10 +29,10 @@ struct ReceivedField {
     std::string client_address;  ///< "192.0.2.1" or "2001:db8::1"; empty for local submission.
     std::string by;              ///< Our host name.
     Transmission with;
-    std::string tls;             ///< "TLS1.3 TLS_AES_256_GCM_SHA384" or empty: a comment.
-    std::string id;              ///< Our id of the message.
+    std::string tls;                   ///< "TLS1.3 TLS_AES_256_GCM_SHA384" or empty: a comment.
+    std::string id;                    ///< Our id of the message.
     std::optional<Address> recipient;  ///< Only when there is a single one (J2).
-    std::int64_t time = 0;       ///< Unix seconds.
+    std::int64_t time = 0;             ///< Unix seconds.
 };
 /// The whole field, folded, ending in CRLF.
 std::string write_received(const ReceivedField& field);

@@ -25,14 +25,16 @@ constexpr std::array<ActionWords, 5> kActions = {{
     {DsnAction::Failed, "failed", "Your message could not be delivered",
      "Your message could not be delivered to:",
      "We have stopped trying. Nothing more will happen unless you send it again."},
-    {DsnAction::Delayed, "delayed", "Your message is delayed", "Your message has not reached, so far:",
+    {DsnAction::Delayed, "delayed", "Your message is delayed",
+     "Your message has not reached, so far:",
      "This is only a notice: we keep trying, and you need not send the message again."},
     {DsnAction::Relayed, "relayed", "Your message was passed on",
      "Your message was passed on to a mail system that gives no receipts, for:",
      "You will hear of it only if delivery fails there."},
     {DsnAction::Expanded, "expanded", "Your message was passed on to a list",
      "Your message reached a list or an alias and was passed on to its members:", ""},
-    {DsnAction::Delivered, "delivered", "Your message was delivered", "Your message was delivered to:", ""},
+    {DsnAction::Delivered, "delivered", "Your message was delivered",
+     "Your message was delivered to:", ""},
 }};
 
 const ActionWords& words_of(DsnAction action) {
@@ -70,15 +72,21 @@ void describe(std::string& text, const DsnRecipient& recipient) {
     text.append("  ").append(recipient.final_recipient.to_string()).append("\n");
     if (recipient.action == DsnAction::Failed || recipient.action == DsnAction::Delayed) {
         const std::string reason = one_line(recipient.reason, true);
-        text.append("    ").append(reason.empty() ? std::string(explain_status(recipient.status)) : reason).append("\n");
+        text.append("    ")
+            .append(reason.empty() ? std::string(explain_status(recipient.status)) : reason)
+            .append("\n");
         if (!recipient.remote_reply.empty()) {
             const std::string host = one_line(recipient.remote_host, true);
-            text.append("    ").append(host.empty() ? "The other side" : host).append(" answered:\n      ");
+            text.append("    ")
+                .append(host.empty() ? "The other side" : host)
+                .append(" answered:\n      ");
             text.append(one_line(recipient.remote_reply, true)).append("\n");
         }
     }
     if (recipient.will_retry_until && recipient.action == DsnAction::Delayed) {
-        text.append("    We keep trying until ").append(format_date(*recipient.will_retry_until)).append(".\n");
+        text.append("    We keep trying until ")
+            .append(format_date(*recipient.will_retry_until))
+            .append(".\n");
     }
     text.append("\n");
 }
@@ -86,7 +94,8 @@ void describe(std::string& text, const DsnRecipient& recipient) {
 std::string readable_text(const DsnReport& report) {
     std::string text;
     for (const ActionWords& words : kActions) {
-        if (std::ranges::none_of(report.recipients, [&](const DsnRecipient& r) { return r.action == words.action; })) {
+        if (std::ranges::none_of(report.recipients,
+                                 [&](const DsnRecipient& r) { return r.action == words.action; })) {
             continue;
         }
         text.append(words.heading).append("\n\n");
@@ -101,10 +110,13 @@ std::string readable_text(const DsnReport& report) {
     }
     text.append("The message was sent on ").append(format_date(report.arrived)).append(".\n");
     const HeaderIndex index = split_header(report.original);
-    if (const auto subject = index.value(report.original, "Subject"); subject && is_ascii(*subject)) {
+    if (const auto subject = index.value(report.original, "Subject");
+        subject && is_ascii(*subject)) {
         text.append("Its subject: ").append(one_line(*subject, true).substr(0, 200)).append("\n");
     }
-    return text.append("\nThis notice was written by the mail system at ").append(report.reporting_host).append(".\n");
+    return text.append("\nThis notice was written by the mail system at ")
+        .append(report.reporting_host)
+        .append(".\n");
 }
 
 // --- For machines ------------------------------------------------------------------------------
@@ -126,7 +138,8 @@ Result<> write_recipient(HeaderWriter& out, const DsnRecipient& recipient, bool 
     if (!host.empty()) {
         TRY(out.structured("Remote-MTA", "dns; " + host));
     }
-    const bool complains = recipient.action == DsnAction::Failed || recipient.action == DsnAction::Delayed;
+    const bool complains =
+        recipient.action == DsnAction::Failed || recipient.action == DsnAction::Delayed;
     const std::string reply = one_line(recipient.remote_reply, utf8);
     if (complains && !reply.empty()) {
         TRY(out.structured("Diagnostic-Code", "smtp; " + reply));
@@ -153,8 +166,10 @@ Result<std::string> delivery_status(const DsnReport& report, bool utf8) {
         TRY(message.structured("Received-From-MTA", "dns; " + received_from));
     }
     TRY(message.structured("Arrival-Date", format_date(report.arrived)));
-    std::string out = utf8 ? "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
-                           : "Content-Type: message/delivery-status\r\n\r\n";
+    std::string out =
+        utf8 ? "Content-Type: message/global-delivery-status\r\nContent-Transfer-Encoding: "
+               "8bit\r\n\r\n"
+             : "Content-Type: message/delivery-status\r\n\r\n";
     out.append(message.view());
     for (const DsnRecipient& recipient : report.recipients) {
         HeaderWriter fields(utf8 ? HeaderCharset::Utf8 : HeaderCharset::Ascii);
@@ -169,38 +184,45 @@ struct Returned {
     bool has_8bit = false;
 };
 
-// The original, or its header when that was asked or the body is too long (G7). RFC 6533 4.2 and 4.3 name
-// the types for headers that are not ASCII.
+// The original, or its header when that was asked or the body is too long (G7). RFC 6533 4.2
+// and 4.3 name the types for headers that are not ASCII.
 Returned returned_part(const DsnReport& report) {
     const std::string_view original = report.original;
     const std::size_t header_size = split_header(original).size;
     const std::string_view header = original.substr(0, header_size);
-    const bool full = report.return_full && original.size() - header_size <= limits::dsn_returned_body_size_max;
+    const bool full =
+        report.return_full && original.size() - header_size <= limits::dsn_returned_body_size_max;
     const std::string_view content = full ? original : header;
     Returned out;
     out.has_8bit = !is_ascii(content);
     if (full) {
-        out.part = is_ascii(header) ? "Content-Type: message/rfc822\r\n" : "Content-Type: message/global\r\n";
+        out.part = is_ascii(header) ? "Content-Type: message/rfc822\r\n"
+                                    : "Content-Type: message/global\r\n";
     } else {
-        out.part = is_ascii(header) ? "Content-Type: text/rfc822-headers\r\n" : "Content-Type: message/global-headers\r\n";
+        out.part = is_ascii(header) ? "Content-Type: text/rfc822-headers\r\n"
+                                    : "Content-Type: message/global-headers\r\n";
     }
-    out.part.append(out.has_8bit ? "Content-Transfer-Encoding: 8bit\r\n\r\n" : "\r\n").append(content);
+    out.part.append(out.has_8bit ? "Content-Transfer-Encoding: 8bit\r\n\r\n" : "\r\n")
+        .append(content);
     return out;
 }
 
 bool needs_utf8_report(const DsnReport& report) {
     return std::ranges::any_of(report.recipients, [](const DsnRecipient& recipient) {
-        return recipient.final_recipient.needs_smtputf8() || !is_ascii(recipient.original_recipient);
+        return recipient.final_recipient.needs_smtputf8() ||
+               !is_ascii(recipient.original_recipient);
     });
 }
 
 Result<std::string> notice_header(const DsnReport& report, bool utf8) {
     const auto worst = std::ranges::find_if(kActions, [&](const ActionWords& words) {
-        return std::ranges::any_of(report.recipients, [&](const DsnRecipient& r) { return r.action == words.action; });
+        return std::ranges::any_of(report.recipients,
+                                   [&](const DsnRecipient& r) { return r.action == words.action; });
     });
     HeaderWriter out(utf8 ? HeaderCharset::Utf8 : HeaderCharset::Ascii);
     TRY(out.structured("Date", format_date(report.now)));
-    TRY(out.structured("From", "Mail Delivery System <MAILER-DAEMON@" + report.reporting_host + ">"));
+    TRY(out.structured("From",
+                       "Mail Delivery System <MAILER-DAEMON@" + report.reporting_host + ">"));
     TRY(out.structured("To", report.sender.to_string()));
     TRY(out.text("Subject", worst->subject));
     TRY(out.structured("Message-ID", report.message_id));
@@ -219,16 +241,20 @@ Result<std::string> notice_header(const DsnReport& report, bool utf8) {
 
 Result<std::string> build_dsn(const DsnReport& report) {
     if (report.recipients.empty()) {
-        return internal_error(ErrorCode::Invalid, "delivery status notification without a recipient");
+        return internal_error(ErrorCode::Invalid,
+                              "delivery status notification without a recipient");
     }
     const bool utf8 = needs_utf8_report(report);
     const Returned returned = returned_part(report);
     const std::string boundary = "=_" + report.boundary_seed;
     std::string out = TRY(notice_header(report, utf8 || report.sender.needs_smtputf8()));
     const std::string status = TRY(delivery_status(report, utf8));
-    out.append("Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"").append(boundary);
-    out.append(returned.has_8bit || utf8 ? "\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" : "\"\r\n\r\n");
-    for (const std::string& part : {build_text_part(readable_text(report), "plain"), status, returned.part}) {
+    out.append("Content-Type: multipart/report; report-type=delivery-status;\r\n boundary=\"")
+        .append(boundary);
+    out.append(returned.has_8bit || utf8 ? "\"\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+                                         : "\"\r\n\r\n");
+    for (const std::string& part :
+         {build_text_part(readable_text(report), "plain"), status, returned.part}) {
         out.append("--").append(boundary).append("\r\n").append(part);
         out.append(part.ends_with('\n') ? "" : "\r\n");
     }

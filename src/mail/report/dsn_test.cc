@@ -31,7 +31,9 @@ DsnReport report() {
     return out;
 }
 
-std::string part_text(std::string_view text, const Part& part) { return std::string(text.substr(part.body_offset, part.body_size)); }
+std::string part_text(std::string_view text, const Part& part) {
+    return std::string(text.substr(part.body_offset, part.body_size));
+}
 
 TEST(Dsn, Failure) {
     const std::string text = build_dsn(report()).value();
@@ -42,14 +44,19 @@ TEST(Dsn, Failure) {
     EXPECT_EQ(message.index.value(message.header, "auto-submitted"), "auto-replied");
     EXPECT_EQ(message.index.value(message.header, "references"), "<o@x>");
     EXPECT_EQ(message.index.count(message.header, "bcc"), 0U);
-    EXPECT_NE(part_text(text, message.parts[1]).find("There is no such address"), std::string::npos);
+    EXPECT_NE(part_text(text, message.parts[1]).find("There is no such address"),
+              std::string::npos);
     EXPECT_EQ(part_text(text, message.parts[2]),
-              "Original-Envelope-Id: Env 1\r\nReporting-MTA: dns; mx.example.org\r\nArrival-Date: Sun, 22 Nov 2026 02:15:06 +0000\r\n\r\n"
-              "Original-Recipient: rfc822;robert@far.example\r\nFinal-Recipient: rfc822; bob@far.example\r\nAction: failed\r\n"
-              "Status: 5.1.1\r\nRemote-MTA: dns; mx.far.example\r\nDiagnostic-Code: smtp; 550 5.1.1 No such user Bcc: evil@x\r\n"
+              "Original-Envelope-Id: Env 1\r\nReporting-MTA: dns; mx.example.org\r\nArrival-Date: "
+              "Sun, 22 Nov 2026 02:15:06 +0000\r\n\r\n"
+              "Original-Recipient: rfc822;robert@far.example\r\nFinal-Recipient: rfc822; "
+              "bob@far.example\r\nAction: failed\r\n"
+              "Status: 5.1.1\r\nRemote-MTA: dns; mx.far.example\r\nDiagnostic-Code: smtp; 550 "
+              "5.1.1 No such user Bcc: evil@x\r\n"
               "Last-Attempt-Date: Sun, 22 Nov 2026 02:16:40 +0000");
     EXPECT_TRUE(message.parts[3].is("message", "rfc822"));
-    EXPECT_EQ(part_text(text, message.parts[3]), "Subject: Lunch\r\nMessage-ID: <o@x>\r\n\r\nHello");
+    EXPECT_EQ(part_text(text, message.parts[3]),
+              "Subject: Lunch\r\nMessage-ID: <o@x>\r\n\r\nHello");
 }
 
 TEST(Dsn, Long_or_unwanted_bodies_are_not_returned) {
@@ -99,7 +106,8 @@ TEST(Dsn, Hostile_replies_stay_in_their_place) {
 TEST(EnhancedStatus, Parsing) {
     EXPECT_EQ(parse_enhanced_status("5.1.10"), (EnhancedStatus{5, 1, 10}));
     EXPECT_EQ(take_enhanced_status("4.7.1 later")->size, 5U);
-    for (const char* bad : {"", "3.1.1", "5.1", "5.1.1x", "5.01.1", "5.1.1000", "5..1", "250 ok", "5.1.1."}) {
+    for (const char* bad :
+         {"", "3.1.1", "5.1", "5.1.1x", "5.01.1", "5.1.1000", "5..1", "250 ok", "5.1.1."}) {
         EXPECT_FALSE(take_enhanced_status(bad)) << bad;
     }
     EXPECT_EQ((EnhancedStatus{4, 0, 0}).to_string(), "4.0.0");

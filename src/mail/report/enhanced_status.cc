@@ -90,7 +90,8 @@ std::string_view explain_subject(EnhancedStatus status) {
 }  // namespace
 
 std::string EnhancedStatus::to_string() const {
-    return std::to_string(status_class) + "." + std::to_string(subject) + "." + std::to_string(detail);
+    return std::to_string(status_class) + "." + std::to_string(subject) + "." +
+           std::to_string(detail);
 }
 
 std::optional<FrontStatus> take_enhanced_status(std::string_view text) {
@@ -109,7 +110,8 @@ std::optional<FrontStatus> take_enhanced_status(std::string_view text) {
         return std::nullopt;
     }
     const auto detail = take_number(text);
-    if (!detail || !(text.empty() || is_wsp(text.front()) || text.front() == '\r' || text.front() == '\n')) {
+    if (!detail ||
+        !(text.empty() || is_wsp(text.front()) || text.front() == '\r' || text.front() == '\n')) {
         return std::nullopt;
     }
     status.subject = *subject;

@@ -25,7 +25,8 @@ struct FrontStatus {
     std::size_t size = 0;
 };
 std::optional<FrontStatus> take_enhanced_status(std::string_view text);
-/// In plain words for people, e.g. "The address does not exist there."; after RFC 1893 3 and RFC 3463. Never empty.
+/// In plain words for people, e.g. "The address does not exist there."; after RFC 1893 3 and RFC
+/// 3463. Never empty.
 std::string_view explain_status(EnhancedStatus status);
 
 }  // namespace godwit::mail

@@ -41,7 +41,8 @@ std::string from_windows_1252(std::string_view bytes) {
     out.reserve(bytes.size() + bytes.size() / 8);
     for (const char c : bytes) {
         const auto octet = static_cast<unsigned char>(c);
-        append_utf8(out, octet >= 0x80 && octet < 0xA0 ? kWindows1252[octet - 0x80U] : char16_t{octet});
+        append_utf8(out,
+                    octet >= 0x80 && octet < 0xA0 ? kWindows1252[octet - 0x80U] : char16_t{octet});
     }
     return out;
 }
@@ -49,10 +50,11 @@ std::string from_windows_1252(std::string_view bytes) {
 // Only these families reach ICU: it also knows UTF-7, SCSU and other forms that hide ASCII.
 bool is_allowed(std::string_view name) {
     static constexpr std::array<std::string_view, 32> kFamilies = {
-        "iso-8859-", "iso8859", "latin", "windows-", "cp125",  "cp8",      "cp437",   "cp932",
-        "cp936",     "cp949",   "cp950", "x-mac",    "ibm8",   "ibm437",   "koi8",    "utf-16",
-        "utf-32",    "utf16",   "utf32", "gb",       "big5",   "euc-",     "shift",   "sjis",
-        "x-sjis",    "ms_kanji", "iso-2022-jp", "iso-2022-kr", "macintosh", "tis-620", "ks_c_5601", "x-euc"};
+        "iso-8859-", "iso8859", "latin",     "windows-", "cp125",    "cp8",         "cp437",
+        "cp932",     "cp936",   "cp949",     "cp950",    "x-mac",    "ibm8",        "ibm437",
+        "koi8",      "utf-16",  "utf-32",    "utf16",    "utf32",    "gb",          "big5",
+        "euc-",      "shift",   "sjis",      "x-sjis",   "ms_kanji", "iso-2022-jp", "iso-2022-kr",
+        "macintosh", "tis-620", "ks_c_5601", "x-euc"};
     for (const std::string_view family : kFamilies) {
         if (name.starts_with(family)) {
             return true;
@@ -80,8 +82,8 @@ std::string utf16_to_utf8(const UChar* text, std::int32_t size) {
     std::string out(static_cast<std::size_t>(size) * 3, '\0');
     std::int32_t written = 0;
     UErrorCode status = U_ZERO_ERROR;
-    u_strToUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &written, text, size, 0xFFFD, nullptr,
-                       &status);
+    u_strToUTF8WithSub(out.data(), static_cast<std::int32_t>(out.size()), &written, text, size,
+                       0xFFFD, nullptr, &status);
     out.resize(U_SUCCESS(status) && written > 0 ? static_cast<std::size_t>(written) : 0);
     return out;
 }
@@ -91,8 +93,8 @@ std::string convert(UConverter* converter, std::string_view bytes) {
     for (int attempt = 0; attempt < 2; ++attempt) {
         UErrorCode status = U_ZERO_ERROR;
         const std::int32_t size =
-            ucnv_toUChars(converter, units.data(), static_cast<std::int32_t>(units.size()), bytes.data(),
-                          static_cast<std::int32_t>(bytes.size()), &status);
+            ucnv_toUChars(converter, units.data(), static_cast<std::int32_t>(units.size()),
+                          bytes.data(), static_cast<std::int32_t>(bytes.size()), &status);
         if (status == U_BUFFER_OVERFLOW_ERROR) {
             units.resize(static_cast<std::size_t>(size) + 1);
             continue;
@@ -112,8 +114,9 @@ bool is_utf8_name(std::string_view charset) {
 // Latin-1 is read as windows-1252, as every mail reader does (WHATWG Encoding 4.2); ASCII labels
 // promise nothing when 8-bit octets follow.
 bool is_latin1_name(std::string_view charset) {
-    return equals_ignore_case(charset, "iso-8859-1") || equals_ignore_case(charset, "windows-1252") ||
-           equals_ignore_case(charset, "latin1") || equals_ignore_case(charset, "cp1252");
+    return equals_ignore_case(charset, "iso-8859-1") ||
+           equals_ignore_case(charset, "windows-1252") || equals_ignore_case(charset, "latin1") ||
+           equals_ignore_case(charset, "cp1252");
 }
 
 // Well-formed UTF-8 to UTF-16; empty on failure.
@@ -135,8 +138,9 @@ std::u16string normalize(const std::u16string& units) {
     }
     // UAX #15: normal form C of UTF-16 grows at most threefold.
     std::u16string out(units.size() * 3 + 1, u'\0');
-    const std::int32_t size = unorm2_normalize(nfc, units.data(), static_cast<std::int32_t>(units.size()), out.data(),
-                                               static_cast<std::int32_t>(out.size()), &status);
+    const std::int32_t size =
+        unorm2_normalize(nfc, units.data(), static_cast<std::int32_t>(units.size()), out.data(),
+                         static_cast<std::int32_t>(out.size()), &status);
     if (U_FAILURE(status)) {
         return units;
     }
@@ -165,13 +169,14 @@ std::string to_utf8(std::string_view bytes, std::string_view charset) {
 
 bool is_known_charset(std::string_view charset) {
     charset = trim(charset);
-    return is_utf8_name(charset) || is_latin1_name(charset) || equals_ignore_case(charset, "us-ascii") ||
-           equals_ignore_case(charset, "ascii") || open_converter(charset) != nullptr;
+    return is_utf8_name(charset) || is_latin1_name(charset) ||
+           equals_ignore_case(charset, "us-ascii") || equals_ignore_case(charset, "ascii") ||
+           open_converter(charset) != nullptr;
 }
 
 namespace {
-// Size of the well-formed sequence at the front of `text`; 0 if ill-formed, and then `*bad` is the size of
-// the maximal subpart to replace. Unicode 3.9 table 3-7.
+// Size of the well-formed sequence at the front of `text`; 0 if ill-formed, and then `*bad` is the
+// size of the maximal subpart to replace. Unicode 3.9 table 3-7.
 std::size_t sequence_size(std::string_view text, std::size_t* bad) {
     const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const unsigned char lead = at(0);

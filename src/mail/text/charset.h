@@ -13,7 +13,8 @@ namespace godwit::mail {
 std::string to_utf8(std::string_view bytes, std::string_view charset);
 /// Whether `charset` is known by that name (then to_utf8 uses it).
 bool is_known_charset(std::string_view charset);
-/// The text with every ill-formed sequence replaced by U+FFFD (Unicode 3.9, U+FFFD per maximal subpart).
+/// The text with every ill-formed sequence replaced by U+FFFD (Unicode 3.9, U+FFFD per maximal
+/// subpart).
 std::string scrub_utf8(std::string_view text);
 /// Normal form C (UAX #15). Ill-formed UTF-8 comes back unchanged.
 std::string to_nfc(std::string_view text);

@@ -20,7 +20,8 @@ std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) {
     const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
     const std::int64_t year_of_era = year - era * 400;
     const std::int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    const std::int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    const std::int64_t day_of_era =
+        year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     return era * 146097 + day_of_era - 719468;
 }
 
@@ -33,7 +34,9 @@ struct Number {
 std::optional<Number> take_number(LexicalView& lexer) {
     Number number;
     while (is_digit(lexer.peek()) && number.digits < 10) {
-        number.value = number.digits < 9 ? number.value * 10 + static_cast<std::uint32_t>(lexer.peek() - '0') : 0;
+        number.value = number.digits < 9
+                           ? number.value * 10 + static_cast<std::uint32_t>(lexer.peek() - '0')
+                           : 0;
         ++number.digits;
         lexer.advance(1);
     }
@@ -59,9 +62,18 @@ std::int32_t zone_by_name(std::string_view name) {
         std::string_view name;
         std::int32_t minutes;
     };
-    static constexpr std::array<Zone, 13> kZones = {{{"UT", 0},     {"GMT", 0},    {"UTC", 0},    {"EST", -300},
-                                                     {"EDT", -240}, {"CST", -360}, {"CDT", -300}, {"MST", -420},
-                                                     {"MDT", -360}, {"PST", -480}, {"PDT", -420}, {"CET", 60},
+    static constexpr std::array<Zone, 13> kZones = {{{"UT", 0},
+                                                     {"GMT", 0},
+                                                     {"UTC", 0},
+                                                     {"EST", -300},
+                                                     {"EDT", -240},
+                                                     {"CST", -360},
+                                                     {"CDT", -300},
+                                                     {"MST", -420},
+                                                     {"MDT", -360},
+                                                     {"PST", -480},
+                                                     {"PDT", -420},
+                                                     {"CET", 60},
                                                      {"CEST", 120}}};
     for (const Zone& zone : kZones) {
         if (equals_ignore_case(zone.name, name)) {
@@ -82,8 +94,9 @@ std::int32_t take_zone(LexicalView& lexer) {
     auto number = take_number(lexer);
     if (number && number->digits == 2 && lexer.take(':')) {  // "+01:00", as some programs write.
         const auto minutes = take_number(lexer);
-        number = minutes && minutes->digits == 2 ? std::optional(Number{number->value * 100 + minutes->value, 4})
-                                                 : std::nullopt;
+        number = minutes && minutes->digits == 2
+                     ? std::optional(Number{number->value * 100 + minutes->value, 4})
+                     : std::nullopt;
     }
     if (!number || number->digits != 4 || number->value % 100 > 59 || number->value > 2359) {
         return 0;
@@ -143,7 +156,9 @@ void skip_separator(LexicalView& lexer) {
     }
 }
 
-std::optional<unsigned> take_month(LexicalView& lexer) { return month_index(take_letters(lexer)); }
+std::optional<unsigned> take_month(LexicalView& lexer) {
+    return month_index(take_letters(lexer));
+}
 
 DateTime at_offset(const CivilTime& civil, std::int32_t offset) {
     return {from_civil(civil) - std::int64_t{offset} * 60, offset};
@@ -228,12 +243,15 @@ std::string format_date(std::int64_t unix_seconds, std::int32_t offset_minutes) 
     constexpr std::int64_t kYear10000 = 253402300800;  // 10000-01-01
     offset_minutes = std::clamp(offset_minutes, -1439, 1439);
     const CivilTime civil = to_civil(
-        std::clamp(unix_seconds, kYear0 + kSecondsPerDay, kYear10000 - kSecondsPerDay - 1) + offset_minutes * 60);
+        std::clamp(unix_seconds, kYear0 + kSecondsPerDay, kYear10000 - kSecondsPerDay - 1) +
+        offset_minutes * 60);
     std::string out;
     out.reserve(32);
     const auto put = [&out](std::uint64_t value, int width) {
         const std::string digits = std::to_string(value);
-        out.append(static_cast<std::size_t>(std::max(0, width - static_cast<int>(digits.size()))), '0').append(digits);
+        out.append(static_cast<std::size_t>(std::max(0, width - static_cast<int>(digits.size()))),
+                   '0')
+            .append(digits);
     };
     out.append(kDays[civil.weekday]).append(", ");
     out.append(std::to_string(civil.day)).append(" ").append(kMonths[civil.month - 1]).append(" ");
@@ -245,7 +263,8 @@ std::string format_date(std::int64_t unix_seconds, std::int32_t offset_minutes) 
     out.push_back(':');
     put(civil.second, 2);
     out.append(offset_minutes < 0 ? " -" : " +");
-    const auto distance = static_cast<std::uint64_t>(offset_minutes < 0 ? -offset_minutes : offset_minutes);
+    const auto distance =
+        static_cast<std::uint64_t>(offset_minutes < 0 ? -offset_minutes : offset_minutes);
     put(distance / 60 * 100 + distance % 60, 4);
     return out;
 }
@@ -262,7 +281,8 @@ CivilTime to_civil(std::int64_t unix_seconds) {
     const std::int64_t day_of_era = shifted - era * 146097;
     const std::int64_t year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    const std::int64_t day_of_year =
+        day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     const std::int64_t shifted_month = (5 * day_of_year + 2) / 153;
     CivilTime civil;
     civil.day = static_cast<unsigned>(day_of_year - (153 * shifted_month + 2) / 5 + 1);
@@ -276,12 +296,13 @@ CivilTime to_civil(std::int64_t unix_seconds) {
 }
 
 std::int64_t from_civil(const CivilTime& civil) {
-    return days_from_civil(civil.year, civil.month, civil.day) * kSecondsPerDay + civil.hour * 3600 +
-           civil.minute * 60 + civil.second;
+    return days_from_civil(civil.year, civil.month, civil.day) * kSecondsPerDay +
+           civil.hour * 3600 + civil.minute * 60 + civil.second;
 }
 
 unsigned days_in_month(std::int64_t year, unsigned month) {
-    static constexpr std::array<unsigned, 12> kDaysOf = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static constexpr std::array<unsigned, 12> kDaysOf = {31, 28, 31, 30, 31, 30,
+                                                         31, 31, 30, 31, 30, 31};
     const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     return month == 2 && leap ? 29 : kDaysOf[(month - 1) % 12];
 }
@@ -295,7 +316,11 @@ std::optional<unsigned> month_index(std::string_view name) {
     return std::nullopt;
 }
 
-std::string_view month_name(unsigned index) { return kMonths[index % 12]; }
-std::string_view weekday_name(unsigned index) { return kDays[index % 7]; }
+std::string_view month_name(unsigned index) {
+    return kMonths[index % 12];
+}
+std::string_view weekday_name(unsigned index) {
+    return kDays[index % 7];
+}
 
 }  // namespace godwit::mail

@@ -1,5 +1,6 @@
 // Dates in headers. RFC 5322 3.3 and the obsolete forms of 4.3 (two-digit years, zone names,
-// comments), and a few forms that real mail has (no day of week comma, no seconds, ISO 8601 is not).
+// comments), and a few forms that real mail has (no day of week comma, no seconds, ISO 8601 is
+// not).
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,9 @@
 namespace godwit::mail {
 
 struct DateTime {
-    std::int64_t unix_seconds = 0;    ///< UTC.
-    std::int32_t offset_minutes = 0;  ///< East of UTC, as the writer said; -0000 and unknown zones are 0.
+    std::int64_t unix_seconds = 0;  ///< UTC.
+    std::int32_t offset_minutes =
+        0;  ///< East of UTC, as the writer said; -0000 and unknown zones are 0.
     bool operator==(const DateTime&) const = default;
 };
 
@@ -23,8 +25,8 @@ std::string format_date(std::int64_t unix_seconds, std::int32_t offset_minutes =
 /// A day and time of the proleptic Gregorian calendar.
 struct CivilTime {
     std::int64_t year = 1970;
-    unsigned month = 1;    ///< 1-12
-    unsigned day = 1;      ///< 1-31
+    unsigned month = 1;  ///< 1-12
+    unsigned day = 1;    ///< 1-31
     unsigned hour = 0, minute = 0, second = 0;
     unsigned weekday = 0;  ///< 0 = Sunday
 };

@@ -22,27 +22,28 @@ struct EncodedWordView {  // Into the text that was read.
     std::size_t size = 0;
 };
 
-// The encoded word at the front of `text`. Each scan stops at the next '?', so that a walk over a whole
-// field stays linear.
+// The encoded word at the front of `text`. Each scan stops at the next '?', so that a walk over a
+// whole field stays linear.
 std::optional<EncodedWordView> read_word(std::string_view text) {
     if (!text.starts_with("=?")) {
         return std::nullopt;
     }
     const std::size_t charset_end = text.find('?', 2);
-    if (charset_end == std::string_view::npos || charset_end - 2 > kCharsetSizeMax || charset_end == 2 ||
-        charset_end + 3 > text.size() || text[charset_end + 2] != '?') {
+    if (charset_end == std::string_view::npos || charset_end - 2 > kCharsetSizeMax ||
+        charset_end == 2 || charset_end + 3 > text.size() || text[charset_end + 2] != '?') {
         return std::nullopt;
     }
     const char encoding = to_lower(text[charset_end + 1]);
     const std::size_t begin = charset_end + 3;
     const std::size_t end = text.find('?', begin);
-    if ((encoding != 'b' && encoding != 'q') || end == std::string_view::npos || end + 1 >= text.size() ||
-        text[end + 1] != '=') {
+    if ((encoding != 'b' && encoding != 'q') || end == std::string_view::npos ||
+        end + 1 >= text.size() || text[end + 1] != '=') {
         return std::nullopt;
     }
     EncodedWordView word;
     word.charset = text.substr(2, charset_end - 2);
-    word.charset = word.charset.substr(0, word.charset.find('*'));  // RFC 2231 5: language after '*'.
+    word.charset =
+        word.charset.substr(0, word.charset.find('*'));  // RFC 2231 5: language after '*'.
     word.base64 = encoding == 'b';
     word.text = text.substr(begin, end - begin);
     word.size = end + 2;
@@ -204,7 +205,9 @@ std::string encode_words(std::string_view input) {
         if (!out.empty()) {
             out.push_back(' ');
         }
-        out.append(base64 ? kOpenB : kOpenQ).append(base64 ? base64_encode(piece) : q_form(piece)).append("?=");
+        out.append(base64 ? kOpenB : kOpenQ)
+            .append(base64 ? base64_encode(piece) : q_form(piece))
+            .append("?=");
         at = end;
     }
     return out;

@@ -36,13 +36,13 @@ struct Entity {
     std::uint32_t point;
 };
 constexpr std::array<Entity, 36> kEntities = {{
-    {"amp", '&'},       {"lt", '<'},        {"gt", '>'},        {"quot", '"'},      {"apos", '\''},
-    {"nbsp", ' '},      {"copy", 0xA9},     {"reg", 0xAE},      {"trade", 0x2122},  {"hellip", 0x2026},
-    {"mdash", 0x2014},  {"ndash", 0x2013},  {"lsquo", 0x2018},  {"rsquo", 0x2019},  {"ldquo", 0x201C},
-    {"rdquo", 0x201D},  {"bull", 0x2022},   {"euro", 0x20AC},   {"pound", 0xA3},    {"auml", 0xE4},
-    {"ouml", 0xF6},     {"uuml", 0xFC},     {"Auml", 0xC4},     {"Ouml", 0xD6},     {"Uuml", 0xDC},
-    {"szlig", 0xDF},    {"eacute", 0xE9},   {"egrave", 0xE8},   {"agrave", 0xE0},   {"ccedil", 0xE7},
-    {"middot", 0xB7},   {"laquo", 0xAB},    {"raquo", 0xBB},    {"zwnj", ' '},      {"shy", ' '},
+    {"amp", '&'},      {"lt", '<'},       {"gt", '>'},       {"quot", '"'},     {"apos", '\''},
+    {"nbsp", ' '},     {"copy", 0xA9},    {"reg", 0xAE},     {"trade", 0x2122}, {"hellip", 0x2026},
+    {"mdash", 0x2014}, {"ndash", 0x2013}, {"lsquo", 0x2018}, {"rsquo", 0x2019}, {"ldquo", 0x201C},
+    {"rdquo", 0x201D}, {"bull", 0x2022},  {"euro", 0x20AC},  {"pound", 0xA3},   {"auml", 0xE4},
+    {"ouml", 0xF6},    {"uuml", 0xFC},    {"Auml", 0xC4},    {"Ouml", 0xD6},    {"Uuml", 0xDC},
+    {"szlig", 0xDF},   {"eacute", 0xE9},  {"egrave", 0xE8},  {"agrave", 0xE0},  {"ccedil", 0xE7},
+    {"middot", 0xB7},  {"laquo", 0xAB},   {"raquo", 0xBB},   {"zwnj", ' '},     {"shy", ' '},
     {"zwj", ' '},
 }};
 
@@ -57,9 +57,11 @@ std::optional<std::uint32_t> entity_value(std::string_view name) {
                 return std::nullopt;
             }
             const int digit = is_digit(c) ? c - '0' : to_lower(c) - 'a' + 10;
-            point = std::min<std::uint32_t>(point * (hex ? 16 : 10) + static_cast<std::uint32_t>(digit), 0x110000);
+            point = std::min<std::uint32_t>(
+                point * (hex ? 16 : 10) + static_cast<std::uint32_t>(digit), 0x110000);
         }
-        const bool valid = !name.empty() && point >= 0x20 && point < 0x110000 && (point < 0xD800 || point > 0xDFFF);
+        const bool valid = !name.empty() && point >= 0x20 && point < 0x110000 &&
+                           (point < 0xD800 || point > 0xDFFF);
         return valid ? std::optional(point) : std::nullopt;
     }
     for (const Entity& entity : kEntities) {
@@ -78,13 +80,16 @@ bool is_hidden(std::string_view name) {
 
 // Inline elements do not part words; all others do.
 bool is_inline(std::string_view name) {
-    static constexpr std::array<std::string_view, 9> kInline = {"b", "i", "u", "a", "em", "strong", "span", "font", "wbr"};
-    return std::ranges::any_of(kInline, [name](std::string_view x) { return equals_ignore_case(x, name); });
+    static constexpr std::array<std::string_view, 9> kInline = {
+        "b", "i", "u", "a", "em", "strong", "span", "font", "wbr"};
+    return std::ranges::any_of(kInline,
+                               [name](std::string_view x) { return equals_ignore_case(x, name); });
 }
 
 class HtmlReaderView {
 public:
-    HtmlReaderView(std::string_view html, std::size_t size_max) : rest_(html), size_max_(size_max) {}
+    HtmlReaderView(std::string_view html, std::size_t size_max)
+        : rest_(html), size_max_(size_max) {}
 
     std::string run() {
         while (!rest_.empty() && out_.size() < size_max_) {
@@ -135,7 +140,8 @@ private:
 
     void entity() {
         const std::size_t end = rest_.substr(0, kEntitySizeMax + 2).find(';');
-        const auto point = end == std::string_view::npos ? std::nullopt : entity_value(rest_.substr(1, end - 1));
+        const auto point =
+            end == std::string_view::npos ? std::nullopt : entity_value(rest_.substr(1, end - 1));
         if (!point) {
             character();
             return;
@@ -168,7 +174,8 @@ private:
             ++at;
         }
         const std::string_view name = rest_.substr(begin, at - begin);
-        const bool declaration = begin < rest_.size() && (rest_[begin] == '!' || rest_[begin] == '?');
+        const bool declaration =
+            begin < rest_.size() && (rest_[begin] == '!' || rest_[begin] == '?');
         if (name.empty() && !declaration) {
             character();  // "a < b"
             return;
@@ -197,7 +204,9 @@ private:
 
 }  // namespace
 
-std::string html_to_text(std::string_view html, std::size_t size_max) { return HtmlReaderView(html, size_max).run(); }
+std::string html_to_text(std::string_view html, std::size_t size_max) {
+    return HtmlReaderView(html, size_max).run();
+}
 
 std::string collapse_white_space(std::string_view text) {
     std::string out;

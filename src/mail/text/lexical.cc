@@ -31,7 +31,8 @@ bool LexicalView::take(char c) {
 
 bool LexicalView::skip_white_space() {
     std::size_t count = 0;
-    while (count < rest_.size() && (is_wsp(rest_[count]) || rest_[count] == '\r' || rest_[count] == '\n')) {
+    while (count < rest_.size() &&
+           (is_wsp(rest_[count]) || rest_[count] == '\r' || rest_[count] == '\n')) {
         ++count;
     }
     rest_.remove_prefix(count);

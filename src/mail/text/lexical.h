@@ -1,6 +1,7 @@
 // The tokens of structured header fields: folding white space, comments, atoms, quoted strings.
-// RFC 5322 3.2 and 4.1 (obsolete forms are read). Used by addresses, parameters, dates, message ids.
-// Total and linear: each call moves forward or says no; comments nest to limits::comment_depth_max.
+// RFC 5322 3.2 and 4.1 (obsolete forms are read). Used by addresses, parameters, dates, message
+// ids. Total and linear: each call moves forward or says no; comments nest to
+// limits::comment_depth_max.
 #pragma once
 
 #include <string>
@@ -21,7 +22,9 @@ public:
     [[nodiscard]] bool at_end() const { return rest_.empty(); }
     [[nodiscard]] char peek() const { return rest_.empty() ? '\0' : rest_.front(); }
     [[nodiscard]] std::string_view rest() const { return rest_; }
-    void advance(std::size_t count) { rest_.remove_prefix(count < rest_.size() ? count : rest_.size()); }
+    void advance(std::size_t count) {
+        rest_.remove_prefix(count < rest_.size() ? count : rest_.size());
+    }
     /// Takes `c` if it is next.
     bool take(char c);
 

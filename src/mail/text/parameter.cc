@@ -13,7 +13,8 @@ namespace godwit::mail {
 namespace {
 
 // An unquoted value. A token followed by comments and ';' is the rule (RFC 2045 5.1); anything else
-// up to ';' is what mailers that forget the quotes mean (file names with spaces, boundaries with '=').
+// up to ';' is what mailers that forget the quotes mean (file names with spaces, boundaries with
+// '=').
 std::string take_bare_value(LexicalView& lexer) {
     const LexicalView start = lexer;
     const std::string_view token = lexer.take_token();
@@ -52,8 +53,10 @@ int hex_value(char c) {
 std::string percent_decode(std::string_view text) {
     std::string out;
     for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '%' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 && hex_value(text[at + 2]) >= 0) {
-            out.push_back(static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2])));
+        if (text[at] == '%' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 &&
+            hex_value(text[at + 2]) >= 0) {
+            out.push_back(
+                static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2])));
             at += 2;
         } else {
             out.push_back(text[at]);
@@ -69,7 +72,8 @@ struct ExtendedView {  // Into the parameter value.
 };
 ExtendedView split_extended(std::string_view value) {
     const std::size_t first = value.find('\'');
-    const std::size_t second = first == std::string_view::npos ? first : value.find('\'', first + 1);
+    const std::size_t second =
+        first == std::string_view::npos ? first : value.find('\'', first + 1);
     if (second == std::string_view::npos) {
         return {"", value};
     }
@@ -77,7 +81,8 @@ ExtendedView split_extended(std::string_view value) {
 }
 
 // RFC 2231 3: pieces name*0, name*1*, ... put in order of their numbers; a gap ends the value.
-std::optional<std::string> join_pieces(const std::vector<Parameter>& parameters, std::string_view name) {
+std::optional<std::string> join_pieces(const std::vector<Parameter>& parameters,
+                                       std::string_view name) {
     struct Piece {
         const Parameter* parameter = nullptr;
         bool extended = false;
@@ -141,21 +146,25 @@ ParameterizedValue parse_parameterized(std::string_view body) {
             continue;
         }
         lexer.skip_cfws();
-        std::string value = lexer.peek() == '"' ? lexer.take_quoted_string() : take_bare_value(lexer);
+        std::string value =
+            lexer.peek() == '"' ? lexer.take_quoted_string() : take_bare_value(lexer);
         if (out.parameters.size() == limits::mime_parameters_max) {
             out.truncated = true;
             break;
         }
-        if (value.size() > limits::mime_parameter_size_max || name.size() > limits::mime_parameter_size_max) {
+        if (value.size() > limits::mime_parameter_size_max ||
+            name.size() > limits::mime_parameter_size_max) {
             out.truncated = true;
             value.resize(std::min(value.size(), limits::mime_parameter_size_max));
         }
-        out.parameters.push_back({to_lower(name.substr(0, limits::mime_parameter_size_max)), std::move(value)});
+        out.parameters.push_back(
+            {to_lower(name.substr(0, limits::mime_parameter_size_max)), std::move(value)});
     }
     return out;
 }
 
-std::optional<std::string> find_parameter(const std::vector<Parameter>& parameters, std::string_view name) {
+std::optional<std::string> find_parameter(const std::vector<Parameter>& parameters,
+                                          std::string_view name) {
     if (parameters.empty()) {
         return std::nullopt;
     }
@@ -177,7 +186,8 @@ std::optional<std::string> find_parameter(const std::vector<Parameter>& paramete
 std::string write_parameter(std::string_view name, std::string_view value) {
     std::string out = "; ";
     out.append(name);
-    const bool plain = is_ascii(value) && value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+    const bool plain = is_ascii(value) &&
+                       value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
     if (plain && !value.empty() && std::ranges::all_of(value, is_token_char)) {
         return out.append("=").append(value);
     }

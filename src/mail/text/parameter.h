@@ -18,7 +18,8 @@ struct Parameter {
 };
 
 struct ParameterizedValue {
-    std::string value;  ///< "text/plain", "attachment": lower case, no comments; empty if malformed.
+    std::string
+        value;  ///< "text/plain", "attachment": lower case, no comments; empty if malformed.
     std::vector<Parameter> parameters;
     bool truncated = false;  ///< A bound cut something off.
 };
@@ -29,7 +30,8 @@ ParameterizedValue parse_parameterized(std::string_view body);
 /// The value of parameter `name` (lower case) as UTF-8: RFC 2231 pieces joined and decoded; a plain
 /// value that holds encoded words is decoded too (many mailers write file names that way).
 /// The RFC 2231 form wins over the plain one. nullopt if absent.
-std::optional<std::string> find_parameter(const std::vector<Parameter>& parameters, std::string_view name);
+std::optional<std::string> find_parameter(const std::vector<Parameter>& parameters,
+                                          std::string_view name);
 
 /// "; name=value", quoted if needed; RFC 2231 `name*=utf-8''...` when not ASCII.
 /// CR, LF and NUL are left out.

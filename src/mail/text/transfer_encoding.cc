@@ -14,7 +14,8 @@ constexpr std::uint8_t kForeign = 0xFF;
 constexpr std::array<std::uint8_t, 256> make_base64_table() {
     std::array<std::uint8_t, 256> table{};
     table.fill(kForeign);
-    constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    constexpr std::string_view kAlphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (std::size_t i = 0; i < kAlphabet.size(); ++i) {
         table[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::uint8_t>(i);
     }
@@ -112,7 +113,9 @@ std::size_t soft_break_end(std::string_view text, std::size_t at) {
     if (text[at] == '\n') {
         return at + 1;
     }
-    return text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n' ? at + 2 : std::string_view::npos;
+    return text[at] == '\r' && at + 1 < text.size() && text[at + 1] == '\n'
+               ? at + 2
+               : std::string_view::npos;
 }
 
 }  // namespace
@@ -125,10 +128,13 @@ std::string decode_quoted_printable(std::string_view text) {
     while (at < text.size()) {
         const char c = text[at];
         if (c == '=') {
-            if (at + 2 < text.size() && hex_value(text[at + 1]) >= 0 && hex_value(text[at + 2]) >= 0) {
-                out.push_back(static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2])));
+            if (at + 2 < text.size() && hex_value(text[at + 1]) >= 0 &&
+                hex_value(text[at + 2]) >= 0) {
+                out.push_back(
+                    static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2])));
                 at += 3;
-            } else if (const std::size_t end = soft_break_end(text, at + 1); end != std::string_view::npos) {
+            } else if (const std::size_t end = soft_break_end(text, at + 1);
+                       end != std::string_view::npos) {
                 at = end;
             } else {
                 out.push_back(c);
@@ -137,7 +143,8 @@ std::string decode_quoted_printable(std::string_view text) {
             solid = out.size();
             continue;
         }
-        const bool line_end = c == '\n' || (c == '\r' && at + 1 < text.size() && text[at + 1] == '\n');
+        const bool line_end =
+            c == '\n' || (c == '\r' && at + 1 < text.size() && text[at + 1] == '\n');
         if (line_end) {
             out.resize(solid);
         }
@@ -171,8 +178,8 @@ std::string encode_base64(std::string_view bytes) {
 
 namespace {
 
-// Whether the octet at `at` must be written =XX. Dots and "From " at the start of a line are hidden from
-// transports that touch them.
+// Whether the octet at `at` must be written =XX. Dots and "From " at the start of a line are hidden
+// from transports that touch them.
 bool must_encode(std::string_view bytes, std::size_t at, bool line_start, LineBreaks breaks) {
     const char c = bytes[at];
     if (is_wsp(c)) {

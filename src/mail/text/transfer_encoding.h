@@ -9,7 +9,14 @@
 
 namespace godwit::mail {
 
-enum class TransferEncoding : std::uint8_t { SevenBit, EightBit, Binary, QuotedPrintable, Base64, Other };
+enum class TransferEncoding : std::uint8_t {
+    SevenBit,
+    EightBit,
+    Binary,
+    QuotedPrintable,
+    Base64,
+    Other
+};
 
 /// By name, ignoring case and white space around; an empty name is SevenBit (RFC 2045 6.1).
 TransferEncoding parse_transfer_encoding(std::string_view name);
