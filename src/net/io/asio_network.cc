@@ -192,7 +192,8 @@ Result<Descriptor> open_listener(const Endpoint& at, const ListenOptions& option
 // --- connecting -------------------------------------------------------------------------------
 
 std::unexpected<Error> connect_failed(const Endpoint& to, int error) {
-    ErrorCode code = error == ETIMEDOUT ? ErrorCode::Timeout
+    ErrorCode code = error == ETIMEDOUT    ? ErrorCode::Timeout
+                     : error == ECONNRESET ? ErrorCode::Closed  // Taken and dropped at once.
                      : error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH ||
                              error == ENETDOWN || error == EADDRNOTAVAIL || error == EAGAIN ||
                              error == ENOENT || error == EAFNOSUPPORT

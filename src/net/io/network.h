@@ -44,7 +44,7 @@ class Network {
 public:
     virtual ~Network() = default;
     /// A stream on the shard that asks. Temporary errors: Timeout, Unavailable (refused,
-    /// unreachable), Io.
+    /// unreachable), Closed (taken and dropped at once), Io.
     virtual Task<Result<std::unique_ptr<Stream>>> connect(ConnectRequest request) = 0;
     /// Binds and listens before it returns; handlers run once the shards run. Internal errors:
     /// AlreadyExists (in use), Denied, Io.

@@ -146,10 +146,19 @@ Result<> set(ub_ctx* context, const char* option, const char* value) {
 }
 
 Result<> configure(ub_ctx* context, const UnboundResolver::Options& options) {
+    // Its own log lines are no JSON; what matters comes back as errors.
+    ub_ctx_debugout(context, nullptr);
     TRY(set(context, "qname-minimisation:", "yes"));
     TRY(set(context, "harden-below-nxdomain:", "yes"));
     if (options.query_localhost) {
         TRY(set(context, "do-not-query-localhost:", "no"));
+    }
+    // libunbound answers for "test" and the reverse zones of private addresses itself; servers that
+    // the administrator named may know better (RFC 6761, RFC 6303).
+    bool has_own_servers =
+        !options.forwarders.empty() || !options.stubs.empty() || options.use_resolv_conf;
+    if (has_own_servers) {
+        TRY(set(context, "unblock-lan-zones:", "yes"));
     }
     for (const std::string& server : options.forwarders) {
         if (int error = ub_ctx_set_fwd(context, server.c_str()); error != 0) {
@@ -177,6 +186,13 @@ Result<> configure(ub_ctx* context, const UnboundResolver::Options& options) {
     // A thread, not a forked process.
     if (int error = ub_ctx_async(context, 1); error != 0) {
         return std::unexpected(option_error("async", error));
+    }
+    // The last, since it settles the options: only now are files read. Removing data that is not
+    // there does nothing else.
+    int error = has_own_servers ? ub_ctx_zone_remove(context, "test.")
+                                : ub_ctx_data_remove(context, "localhost.invalid.");
+    if (error != 0) {
+        return std::unexpected(option_error("trust anchor or root hints", error));
     }
     return {};
 }
