@@ -1,0 +1,41 @@
+// A caller for tests and fuzz targets: drives a ServerEngine, answers by simple rules, keeps a log.
+// Rules: local part "nobody" 550, "later" 451, "boom" 421-free 554 at DATA, password "pencil" and
+// accounts alice and bob; everything else is welcome.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wire/smtp/server.h"
+
+namespace godwit::smtp {
+
+struct TakenMail {
+    Transaction transaction;
+    std::string body;
+};
+
+class ScriptedCaller {
+public:
+    explicit ScriptedCaller(ServerOptions options);
+    /// Feeds and answers until the engine wants more. Bytes after Close are dropped.
+    void feed(std::string_view bytes);
+    /// Handles what waits without feeding.
+    void drain();
+    std::string take_output() { return std::exchange(output_, std::string()); }
+
+    ServerEngine engine;
+    std::vector<std::string> log;  ///< One line an event; body bytes are joined.
+    std::vector<TakenMail> mails;
+    bool closed = false;
+
+private:
+    void on(event::Event& event);
+    void note_body();
+    std::string output_;
+    std::string body_;
+    std::size_t body_noted_ = 0;
+};
+
+}  // namespace godwit::smtp
