@@ -4,6 +4,8 @@
 #include "wire/smtp/client.h"
 #include "wire/smtp/command.h"
 
+#include <algorithm>
+
 namespace godwit::smtp {
 
 namespace {

@@ -1,6 +1,7 @@
 // The grammar of commands. RFC 5321 4.1.2, read leniently where SMTP-BEHAVIOUR D says so.
 #include "wire/smtp/command.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/ascii.h"

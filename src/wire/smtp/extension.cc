@@ -5,6 +5,8 @@
 #include "base/limits.h"
 #include "wire/smtp/command.h"
 
+#include <algorithm>
+
 namespace godwit::smtp {
 
 namespace {

@@ -3,6 +3,8 @@
 #include "base/encoding.h"
 #include "wire/smtp/server.h"
 
+#include <algorithm>
+
 namespace godwit::smtp {
 
 void ServerEngine::on(AuthCommand& command) {
