@@ -38,10 +38,10 @@ struct ClientOptions {
     bool is_lmtp = false;
     TlsUse tls = TlsUse::IfOffered;
     bool tls_active = false;  ///< Implicit TLS (submissions).
-    std::optional<sasl::Credentials> credentials;
+    std::optional<sasl::Credentials> credentials = std::nullopt;
     bool allow_plaintext_auth = false;
-    sasl::ChannelBindings bindings;  ///< With tls_active.
-    std::string auth_nonce;          ///< 18 or more random printable characters without ','.
+    sasl::ChannelBindings bindings = {};  ///< With tls_active.
+    std::string auth_nonce = "";          ///< 18 or more random printable characters without ','.
     bool may_pipeline = true;        ///< E14: off after a time-out in a group.
     bool may_chunk = true;
     bool use_helo = false;  ///< C5: the peer hung up on EHLO last time.

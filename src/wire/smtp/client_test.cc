@@ -46,7 +46,9 @@ struct Driver {
                 on(*next);
                 goes_on = true;
             }
-            out += engine.take_output();
+            const std::string piece_of_output = engine.take_output();
+            goes_on = goes_on || !piece_of_output.empty();
+            out += piece_of_output;
         }
         return out;
     }

@@ -68,16 +68,9 @@ void ScriptedCaller::drain() {
     output_ += engine.take_output();
 }
 
-void ScriptedCaller::note_body() {
-    if (body_.size() > body_noted_) {
-        log.push_back("body " + std::to_string(body_.size()));
-        body_noted_ = body_.size();
-    }
-}
-
 void ScriptedCaller::on(event::Event& next) {
-    if (!std::holds_alternative<event::BodyBytes>(next)) {
-        note_body();
+    if (std::holds_alternative<event::EndOfMail>(next) && !body_.empty()) {
+        log.push_back("body " + std::to_string(body_.size()));
     }
     std::visit(
         Overloaded{
@@ -94,7 +87,6 @@ void ScriptedCaller::on(event::Event& next) {
             [&](event::DataStart& e) {
                 log.push_back(e.is_chunked ? "chunks" : "data");
                 body_.clear();
-                body_noted_ = 0;
                 const bool booms = engine.transaction()->recipients.front().address.local == "boom";
                 engine.answer(booms ? make_reply(554, {5, 7, 1}, "No") : Reply{.code = 354, .enhanced = {}, .text = ""});
             },
@@ -106,14 +98,12 @@ void ScriptedCaller::on(event::Event& next) {
                 check(e.size == body_.size(), "the size told is not the size given");
                 check(count > 0, "a mail without recipients");
                 mails.push_back({std::move(e.transaction), std::exchange(body_, std::string())});
-                body_noted_ = 0;
                 const std::string id = std::to_string(mails.size());
                 engine.answer(make_reply(250, {2, 0, 0}, "Ok: queued as " + id));
             },
             [&](event::TransactionDropped& e) {
                 log.push_back(e.had_body ? "dropped with body" : "dropped");
                 body_.clear();
-                body_noted_ = 0;
             },
             [&](event::StartTls&) {
                 log.emplace_back("starttls");

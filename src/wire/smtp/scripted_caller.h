@@ -1,6 +1,6 @@
 // A caller for tests and fuzz targets: drives a ServerEngine, answers by simple rules, keeps a log.
-// Rules: local part "nobody" 550, "later" 451, "boom" 421-free 554 at DATA, password "pencil" and
-// accounts alice and bob; everything else is welcome.
+// Rules: local part "nobody" 550, "later" 451, "boom" 554 at DATA; alice and bob log in with
+// "pencil", "broken" cannot be looked up; everything else is welcome.
 #pragma once
 
 #include <string>
@@ -26,16 +26,14 @@ public:
     std::string take_output() { return std::exchange(output_, std::string()); }
 
     ServerEngine engine;
-    std::vector<std::string> log;  ///< One line an event; body bytes are joined.
+    std::vector<std::string> log;  ///< One line an event; the body of a whole mail is one.
     std::vector<TakenMail> mails;
     bool closed = false;
 
 private:
     void on(event::Event& event);
-    void note_body();
     std::string output_;
     std::string body_;
-    std::size_t body_noted_ = 0;
 };
 
 }  // namespace godwit::smtp

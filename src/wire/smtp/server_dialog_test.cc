@@ -170,17 +170,8 @@ void play(const Dialog& dialog, Feeding feeding, std::uint64_t seed) {
     EXPECT_EQ(joined(caller.log), events);
 }
 
-/// tests/golden/smtp of the tree that the test runs in.
-std::filesystem::path golden_folder() {
-    auto at = std::filesystem::current_path();
-    while (!std::filesystem::exists(at / "tests/golden/smtp") && at.has_relative_path()) {
-        at = at.parent_path();
-    }
-    return at / "tests/golden/smtp";
-}
-
 TEST(ServerDialog, golden) {
-    const auto folder = golden_folder();
+    const std::filesystem::path folder = GODWIT_SOURCE_DIR "/tests/golden/smtp";
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
         for (const Dialog& dialog : entry.path().filename() == "README.md" ? std::vector<Dialog>() : load(entry.path())) {
