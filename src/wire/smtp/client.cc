@@ -351,6 +351,11 @@ void ClientEngine::end_session(client_event::Failed failed, bool says_quit) {
     }
     exchange_.reset();
     state_ = State::Closed;
+    // Questions that nobody has seen yet are withdrawn: their answers would come too late.
+    std::erase_if(events_, [](const client_event::Event& event) {
+        return std::holds_alternative<client_event::Ready>(event) ||
+               std::holds_alternative<client_event::StartTls>(event);
+    });
     events_.emplace_back(std::move(failed));
     events_.emplace_back(client_event::Closed{});
 }

@@ -36,11 +36,15 @@ std::string notify_value(const Notify& notify) {
 }  // namespace
 
 void ClientEngine::send(OutgoingMail mail) {
+    check(!mail.recipients.empty(), "send() without recipients");
     if (state_ == State::Closed) {
+        // The connection went between Ready and now: the mail gets its word all the same.
+        const Outcome lost{.reply = make_reply(451, {4, 4, 2}, "connection lost"), .is_local = true};
+        events_.emplace_front(
+            client_event::TransactionDone{.outcomes = std::vector<Outcome>(mail.recipients.size(), lost)});
         return;
     }
     check(state_ == State::Ready && !mail_, "send() before Ready");
-    check(!mail.recipients.empty(), "send() without recipients");
     mail_ = std::move(mail);
     outcomes_.assign(mail_->recipients.size(), std::nullopt);
     due_.clear();

@@ -289,6 +289,19 @@ TEST(Client, E8_421_ends_the_session_anywhere) {
     (void)idle.hears("421 idle too long\r\n");
     EXPECT_EQ(idle.failed->stage, Stage::Idle);
 }
+TEST(Client, E8_a_421_right_behind_the_last_reply_takes_Ready_back) {
+    Driver driver = ready();
+    driver.engine.send(mail_to({"b@example.org"}));
+    (void)driver.says();
+    (void)driver.hears("250 ok\r\n250 ok\r\n354 go\r\n");
+    (void)driver.hears("250 ok\r\n421 bye\r\n");
+    EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Delivered);
+    EXPECT_EQ(driver.ready, 1);
+    driver.engine.send(mail_to({"b@example.org"}));
+    (void)driver.says();
+    EXPECT_EQ(driver.transactions, 2);
+    EXPECT_EQ(driver.outcomes[0].scope, FaultScope::Host);
+}
 TEST(Client, E11_nonsense_is_a_host_fault) {
     for (const std::string_view nonsense : {"354 go\r\n", "999 x\r\n", "hello\r\n", "100 x\r\n"}) {
         Driver driver = ready();
