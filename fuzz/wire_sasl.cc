@@ -13,24 +13,36 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     const auto mechanism = static_cast<sasl::Mechanism>(data[0] % 4);
-    const sasl::ChannelBindings bindings{.tls_exporter = (data[0] & 8) != 0 ? "exporter" : "", .tls_server_end_point = "hash"};
-    const auto lines = split(std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1), '\n');
+    const sasl::ChannelBindings bindings{.tls_exporter = (data[0] & 8) != 0 ? "exporter" : "",
+                                         .tls_server_end_point = "hash"};
+    const auto lines =
+        split(std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1), '\n');
     static const sasl::ScramKeys kKeys = sasl::scram_keys("no such secret", "salt", 4096);
-    sasl::ServerExchange server(mechanism, {.bindings = bindings, .plus_announced = (data[0] & 16) != 0, .nonce = "nonce", .decoy_secret = "secret"});
+    sasl::ServerExchange server(mechanism, {.bindings = bindings,
+                                            .plus_announced = (data[0] & 16) != 0,
+                                            .nonce = "nonce",
+                                            .decoy_secret = "secret"});
     sasl::Step step = server.start((data[0] & 32) != 0 ? std::optional(lines[0]) : std::nullopt);
     for (const std::string_view line : lines) {
         if (std::holds_alternative<sasl::NeedPassword>(step)) {
-            check(!std::get<sasl::NeedPassword>(step).password.empty(), "a password is never empty");
+            check(!std::get<sasl::NeedPassword>(step).password.empty(),
+                  "a password is never empty");
             step = server.finish(sasl::Verdict::Denied);
         } else if (std::holds_alternative<sasl::NeedScramKeys>(step)) {
             step = server.keys((data[0] & 64) != 0 ? std::optional(kKeys) : std::nullopt);
         }
-        check(!std::holds_alternative<sasl::Done>(step) && !std::holds_alternative<sasl::Proved>(step), "nobody gets in");
+        check(!std::holds_alternative<sasl::Done>(step) &&
+                  !std::holds_alternative<sasl::Proved>(step),
+              "nobody gets in");
         step = server.respond(line);
     }
-    sasl::ClientExchange client({.mechanism = mechanism, .credentials = {.name = "n", .password = "p", .authzid = ""}, .bindings = bindings, .nonce = "r"});
+    sasl::ClientExchange client({.mechanism = mechanism,
+                                 .credentials = {.name = "n", .password = "p", .authzid = ""},
+                                 .bindings = bindings,
+                                 .nonce = "r"});
     (void)client.initial();
-    const bool is_scram = mechanism == sasl::Mechanism::ScramSha256 || mechanism == sasl::Mechanism::ScramSha256Plus;
+    const bool is_scram =
+        mechanism == sasl::Mechanism::ScramSha256 || mechanism == sasl::Mechanism::ScramSha256Plus;
     for (const std::string_view line : lines) {
         (void)sasl::prepare(line, sasl::Preparation::Query);
         (void)sasl::parse_client_final(line);

@@ -61,7 +61,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto mode = (data[1] & 1) != 0 ? smtp::BareNewlines::Reject : smtp::BareNewlines::Repair;
     const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
     const Taken whole = take(bytes, bytes.size() + 1, mode);
-    check(whole == take(bytes, piece, mode) && whole == take(bytes, 1, mode), "a split changes nothing");
+    check(whole == take(bytes, piece, mode) && whole == take(bytes, 1, mode),
+          "a split changes nothing");
     check(is_canonical(whole.content), "what is taken is canonical");
     const std::size_t end = (std::string("\r\n") + std::string(bytes)).find("\r\n.\r\n");
     check(whole.is_ended == (end != std::string::npos), "CRLF.CRLF ends, nothing else");
@@ -80,7 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(back.is_ended && back.consumed == sent.size(), "what is sent ends once, at its end");
     const bool has_nul = bytes.find('\0') != std::string_view::npos;
     check(has_nul || back.fault == smtp::ContentFault::None, "nothing bare leaves");
-    check(has_nul || sender.is_altered() || back.content == bytes || back.content == std::string(bytes) + "\r\n",
+    check(has_nul || sender.is_altered() || back.content == bytes ||
+              back.content == std::string(bytes) + "\r\n",
           "what is sent comes back");
     return 0;
 }

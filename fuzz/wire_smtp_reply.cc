@@ -33,7 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string split_failure;
     const auto whole = read_all(bytes, bytes.size(), whole_failure);
     const auto split_up = read_all(bytes, 1, split_failure);
-    check(whole == split_up && whole_failure.empty() == split_failure.empty(), "a split changes nothing");
+    check(whole == split_up && whole_failure.empty() == split_failure.empty(),
+          "a split changes nothing");
     for (const smtp::Reply& reply : whole) {
         check(is_utf8(reply.text) && reply.text.find('\r') == std::string::npos, "text is clean");
         (void)smtp::parse_ehlo_reply(reply);

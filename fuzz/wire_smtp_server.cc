@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.tls_active = (data[0] & 8) != 0;
     options.auth_available = (data[0] & 16) != 0;
     options.allow_plaintext_auth = (data[0] & 32) != 0;
-    options.bare_newlines = (data[0] & 64) != 0 ? smtp::BareNewlines::Reject : smtp::BareNewlines::Repair;
+    options.bare_newlines =
+        (data[0] & 64) != 0 ? smtp::BareNewlines::Reject : smtp::BareNewlines::Repair;
     options.message_size_max = (data[0] & 128) != 0 ? 64 : 65536;
     options.nonce_seed = "seed";
     const std::size_t piece = 1 + data[1];
@@ -35,7 +36,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(caller.closed && caller.engine.transaction() == nullptr, "nothing is left open");
     output += caller.take_output();
     for (const std::string_view line : split(output, '\n')) {
-        check(line.empty() || (line.size() >= 5 && is_digit(line[0]) && is_digit(line[2]) && line.back() == '\r'),
+        check(line.empty() || (line.size() >= 5 && is_digit(line[0]) && is_digit(line[2]) &&
+                               line.back() == '\r'),
               "every line is a reply line");
     }
     for (const smtp::TakenMail& mail : caller.mails) {

@@ -36,8 +36,7 @@ ClientExchange::ClientExchange(Options options) : options_(std::move(options)) {
 std::optional<std::string> ClientExchange::initial() {
     const Credentials& who = options_.credentials;
     switch (options_.mechanism) {
-        case Mechanism::Login:
-            return std::nullopt;
+        case Mechanism::Login: return std::nullopt;
         case Mechanism::Plain:
             server_proved_ = true;
             return who.authzid + '\0' + who.name + '\0' + who.password;
@@ -61,10 +60,8 @@ std::optional<std::string> ClientExchange::initial() {
 Result<std::string> ClientExchange::respond(std::string_view challenge) {
     ++step_;
     switch (options_.mechanism) {
-        case Mechanism::Login:
-            return on_login(challenge);
-        case Mechanism::Plain:
-            break;
+        case Mechanism::Login: return on_login(challenge);
+        case Mechanism::Plain: break;
         case Mechanism::ScramSha256:
         case Mechanism::ScramSha256Plus:
             if (step_ == 1) {
@@ -78,7 +75,9 @@ Result<std::string> ClientExchange::respond(std::string_view challenge) {
     return peer_error(ErrorCode::Invalid, "SASL: a challenge that the mechanism does not have");
 }
 
-bool ClientExchange::may_succeed() const { return server_proved_; }
+bool ClientExchange::may_succeed() const {
+    return server_proved_;
+}
 
 Result<std::string> ClientExchange::on_login(std::string_view /*challenge*/) {
     // The prompts' texts differ from server to server; only their order is sure.
@@ -120,7 +119,8 @@ Result<std::string> ClientExchange::on_server_first(std::string_view challenge) 
 Result<std::string> ClientExchange::on_server_final(std::string_view challenge) {
     const std::string signature = TRY(parse_server_final(challenge));
     if (!constant_time_equal(signature, server_signature_)) {
-        return peer_error(ErrorCode::Denied, "SCRAM: the server did not prove that it knows the password");
+        return peer_error(ErrorCode::Denied,
+                          "SCRAM: the server did not prove that it knows the password");
     }
     server_proved_ = true;
     return std::string();

@@ -11,13 +11,17 @@ namespace {
 const ChannelBindings kBound{.tls_exporter = "exporter-bytes", .tls_server_end_point = "cert-hash"};
 
 ExchangeOptions server_options(const ChannelBindings& bindings = {}) {
-    return {.bindings = bindings, .plus_announced = !bindings.is_empty(), .nonce = "srvnonce0123456789", .decoy_secret = "secret"};
+    return {.bindings = bindings,
+            .plus_announced = !bindings.is_empty(),
+            .nonce = "srvnonce0123456789",
+            .decoy_secret = "secret"};
 }
 ClientExchange client(Mechanism mechanism, std::string password, ChannelBindings bindings = {}) {
-    return ClientExchange({.mechanism = mechanism,
-                           .credentials = {.name = "us,er", .password = std::move(password), .authzid = ""},
-                           .bindings = std::move(bindings),
-                           .nonce = "clinonce0123456789"});
+    return ClientExchange(
+        {.mechanism = mechanism,
+         .credentials = {.name = "us,er", .password = std::move(password), .authzid = ""},
+         .bindings = std::move(bindings),
+         .nonce = "clinonce0123456789"});
 }
 
 struct Outcome {
@@ -25,7 +29,8 @@ struct Outcome {
     bool client_satisfied = false;
 };
 /// Runs the exchange to its end; the account's password is "pencil".
-Outcome run(ServerExchange server, ClientExchange client, bool known = true, Verdict verdict = Verdict::Granted) {
+Outcome run(ServerExchange server, ClientExchange client, bool known = true,
+            Verdict verdict = Verdict::Granted) {
     auto initial = client.initial();
     Step step = server.start(initial ? std::optional<std::string_view>(*initial) : std::nullopt);
     for (int rounds = 0; rounds < 10; ++rounds) {
@@ -33,9 +38,12 @@ Outcome run(ServerExchange server, ClientExchange client, bool known = true, Ver
             auto response = client.respond(challenge->bytes);
             step = response ? server.respond(*response) : server.cancel();
         } else if (const auto* password = std::get_if<NeedPassword>(&step)) {
-            step = server.finish(password->authcid == "us,er" && password->password == "pencil" ? verdict : Verdict::Denied);
+            step = server.finish(password->authcid == "us,er" && password->password == "pencil"
+                                     ? verdict
+                                     : Verdict::Denied);
         } else if (std::holds_alternative<NeedScramKeys>(step)) {
-            step = server.keys(known ? std::optional(scram_keys("pencil", "saltsaltsalt", 4096)) : std::nullopt);
+            step = server.keys(known ? std::optional(scram_keys("pencil", "saltsaltsalt", 4096))
+                                     : std::nullopt);
         } else if (std::holds_alternative<Proved>(step)) {
             step = server.finish(verdict);
         } else {
@@ -44,8 +52,12 @@ Outcome run(ServerExchange server, ClientExchange client, bool known = true, Ver
     }
     return {std::move(step), client.may_succeed()};
 }
-bool is_done(const Outcome& outcome) { return std::holds_alternative<Done>(outcome.last); }
-Failure failure_of(const Outcome& outcome) { return std::get<Failed>(outcome.last).failure; }
+bool is_done(const Outcome& outcome) {
+    return std::holds_alternative<Done>(outcome.last);
+}
+Failure failure_of(const Outcome& outcome) {
+    return std::get<Failed>(outcome.last).failure;
+}
 
 TEST(Sasl, every_mechanism_succeeds_with_the_right_password) {
     for (const Mechanism mechanism : {Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256}) {
@@ -65,7 +77,8 @@ TEST(Sasl, every_mechanism_fails_with_a_wrong_password) {
 }
 TEST(Sasl, temporary_trouble_is_never_called_a_wrong_password) {
     for (const Mechanism mechanism : {Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256}) {
-        EXPECT_EQ(failure_of(run({mechanism, server_options()}, client(mechanism, "pencil"), true, Verdict::Temporary)),
+        EXPECT_EQ(failure_of(run({mechanism, server_options()}, client(mechanism, "pencil"), true,
+                                 Verdict::Temporary)),
                   Failure::Temporary);
     }
 }
@@ -87,8 +100,10 @@ TEST(Sasl, scram_downgrade_is_noticed) {
     EXPECT_EQ(failure_of(run({Mechanism::ScramSha256, server_options(kBound)},
                              client(Mechanism::ScramSha256, "pencil", kBound))),
               Failure::Credentials);
-    EXPECT_TRUE(is_done(run({Mechanism::ScramSha256, server_options(kBound)}, client(Mechanism::ScramSha256, "pencil"))));
-    EXPECT_TRUE(is_done(run({Mechanism::ScramSha256, server_options()}, client(Mechanism::ScramSha256, "pencil", kBound))));
+    EXPECT_TRUE(is_done(run({Mechanism::ScramSha256, server_options(kBound)},
+                            client(Mechanism::ScramSha256, "pencil"))));
+    EXPECT_TRUE(is_done(run({Mechanism::ScramSha256, server_options()},
+                            client(Mechanism::ScramSha256, "pencil", kBound))));
 }
 TEST(Sasl, scram_flag_must_fit_the_mechanism) {
     ServerExchange plus(Mechanism::ScramSha256Plus, server_options(kBound));
@@ -105,7 +120,8 @@ TEST(Sasl, scram_unknown_name_looks_like_a_wrong_password) {
         return std::get<Challenge>(server.keys(std::nullopt)).bytes;
     };
     EXPECT_EQ(challenge_for("ghost"), challenge_for("ghost"));
-    EXPECT_EQ(failure_of(run({Mechanism::ScramSha256, server_options()}, client(Mechanism::ScramSha256, "pencil"), false)),
+    EXPECT_EQ(failure_of(run({Mechanism::ScramSha256, server_options()},
+                             client(Mechanism::ScramSha256, "pencil"), false)),
               Failure::Credentials);
 }
 TEST(Sasl, scram_server_must_prove_itself_to_the_client) {
@@ -122,7 +138,8 @@ TEST(Sasl, scram_server_must_prove_itself_to_the_client) {
     EXPECT_FALSE(three.respond("r=clinonce0123456789,s=AAAA,i=4096"));
 }
 TEST(Sasl, scram_nonce_and_c_are_checked) {
-    for (const std::string_view final : {"c=biws,r=abcWRONG,p=", "c=eSws,r=abcsrvnonce0123456789,p="}) {
+    for (const std::string_view final :
+         {"c=biws,r=abcWRONG,p=", "c=eSws,r=abcsrvnonce0123456789,p="}) {
         ServerExchange server(Mechanism::ScramSha256, server_options());
         (void)server.start("n,,n=user,r=abc");
         (void)server.keys(scram_keys("pencil", "salt", 4096));
@@ -139,8 +156,9 @@ TEST(Sasl, plain_grammar) {
     const Step good = outcome("admin\0tim\0tanstaaf"sv);
     ASSERT_TRUE(std::holds_alternative<NeedPassword>(good));
     EXPECT_EQ(std::get<NeedPassword>(good).authzid, "admin");
-    for (const std::string_view bad : {""sv, "tim"sv, "\0tim"sv, "\0tim\0"sv, "\0\0pw"sv, "a\0b\0c\0d"sv, "\xFF\0b\0c"sv,
-                                       "\0\xFF\0c"sv, "\0b\0\xFF"sv}) {
+    for (const std::string_view bad :
+         {""sv, "tim"sv, "\0tim"sv, "\0tim\0"sv, "\0\0pw"sv, "a\0b\0c\0d"sv, "\xFF\0b\0c"sv,
+          "\0\xFF\0c"sv, "\0b\0\xFF"sv}) {
         EXPECT_TRUE(std::holds_alternative<Failed>(outcome(bad)));
     }
 }
@@ -167,7 +185,8 @@ TEST(Sasl, T36_passwords_are_offered_only_where_allowed) {
     EXPECT_EQ(offered_mechanisms(true, kBound).size(), 4U);
 }
 TEST(Sasl, client_takes_the_strongest) {
-    const std::vector<std::string> all = {"LOGIN", "plain", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "CRAM-MD5"};
+    const std::vector<std::string> all = {"LOGIN", "plain", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
+                                          "CRAM-MD5"};
     EXPECT_EQ(choose_mechanism(all, true, kBound), Mechanism::ScramSha256Plus);
     EXPECT_EQ(choose_mechanism(all, true, {}), Mechanism::ScramSha256);
     EXPECT_EQ(choose_mechanism({"LOGIN", "PLAIN"}, true, {}), Mechanism::Plain);

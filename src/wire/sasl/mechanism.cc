@@ -15,11 +15,14 @@ constexpr MechanismRow kRows[] = {
 };
 }  // namespace
 
-std::span<const MechanismRow> mechanisms() { return kRows; }
+std::span<const MechanismRow> mechanisms() {
+    return kRows;
+}
 
 const MechanismRow& row_of(Mechanism mechanism) {
     const auto at = static_cast<std::size_t>(mechanism);
-    check(at < std::size(kRows) && kRows[at].mechanism == mechanism, "mechanism table out of order");
+    check(at < std::size(kRows) && kRows[at].mechanism == mechanism,
+          "mechanism table out of order");
     return kRows[at];
 }
 

@@ -77,13 +77,15 @@ Result<std::string> prepare(std::string_view text, Preparation preparation) {
     }
     const std::u16string wide = TRY(to_utf16(text));
     std::u16string prepared(wide.size() * kGrowthMax, u'\0');
-    const std::int32_t options = preparation == Preparation::Query ? USPREP_ALLOW_UNASSIGNED : USPREP_DEFAULT;
+    const std::int32_t options =
+        preparation == Preparation::Query ? USPREP_ALLOW_UNASSIGNED : USPREP_DEFAULT;
     UParseError where{};
-    const std::int32_t size = usprep_prepare(profile.get(), wide.data(), static_cast<std::int32_t>(wide.size()),
-                                             prepared.data(), static_cast<std::int32_t>(prepared.size()),
-                                             options, &where, &status);
+    const std::int32_t size = usprep_prepare(
+        profile.get(), wide.data(), static_cast<std::int32_t>(wide.size()), prepared.data(),
+        static_cast<std::int32_t>(prepared.size()), options, &where, &status);
     if (U_FAILURE(status) != 0) {
-        return peer_error(ErrorCode::Invalid, "SASLprep: a character is prohibited (RFC 4013 2.3, 2.4)");
+        return peer_error(ErrorCode::Invalid,
+                          "SASLprep: a character is prohibited (RFC 4013 2.3, 2.4)");
     }
     if (size == 0) {
         return peer_error(ErrorCode::Invalid, "SASLprep: nothing is left");  // RFC 4616 2

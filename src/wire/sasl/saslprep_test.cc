@@ -18,7 +18,10 @@ TEST(Saslprep, examples_of_rfc4013) {
     EXPECT_FALSE(prepare("\xD8\xA7\x31", Preparation::Stored));
 }
 TEST(Saslprep, non_ascii_space_becomes_space) {
-    EXPECT_EQ(*prepare("a\xC2\xA0" "b", Preparation::Query), "a b");
+    EXPECT_EQ(*prepare("a\xC2\xA0"
+                       "b",
+                       Preparation::Query),
+              "a b");
 }
 TEST(Saslprep, empty_and_what_becomes_empty_is_refused) {
     EXPECT_FALSE(prepare("", Preparation::Query));

@@ -13,11 +13,12 @@ TEST(Scram, proof_of_rfc7677_example) {
         "n=user,r=rOprNGfwEbeRWgbNEkqO,"
         "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,"
         "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-    const auto signature =
-        verify_proof(keys, auth_message, *base64_decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
+    const auto signature = verify_proof(
+        keys, auth_message, *base64_decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="));
     ASSERT_TRUE(signature);
     EXPECT_EQ(base64_encode(*signature), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
-    EXPECT_FALSE(verify_proof(keys, auth_message + "x", *base64_decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")));
+    EXPECT_FALSE(verify_proof(keys, auth_message + "x",
+                              *base64_decode("dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")));
     EXPECT_TRUE(scram_matches(keys, "pencil"));
     EXPECT_FALSE(scram_matches(keys, "pencils"));
 }
@@ -40,18 +41,19 @@ TEST(Scram, client_first_forms) {
     EXPECT_EQ(bound->name, "us=er");
     EXPECT_EQ(bound->gs2_header, "p=tls-exporter,a=adm=2Cin,");
     for (const std::string_view bad :
-         {"", "n", "n,", "n,,", "x,,n=a,r=b", "n,,m=ext,n=a,r=b", "n,,n=,r=b", "n,,n=a,r=", "n,,r=b,n=a",
-          "p=,,n=a,r=b", "p=tls exporter,,n=a,r=b", "n,b,n=a,r=b", "n,,n=a=xx,r=b", "n,,n=a,r=b c",
-          "n,,n=\xFF,r=b"}) {
+         {"", "n", "n,", "n,,", "x,,n=a,r=b", "n,,m=ext,n=a,r=b", "n,,n=,r=b",
+          "n,,n=a,r=", "n,,r=b,n=a", "p=,,n=a,r=b", "p=tls exporter,,n=a,r=b", "n,b,n=a,r=b",
+          "n,,n=a=xx,r=b", "n,,n=a,r=b c", "n,,n=\xFF,r=b"}) {
         EXPECT_FALSE(parse_client_first(bad)) << bad;
     }
 }
 TEST(Scram, server_first_bounds_the_iteration_count) {
     EXPECT_TRUE(parse_server_first("r=abc,s=AAAA,i=4096"));
     EXPECT_TRUE(parse_server_first("r=abc,s=AAAA,i=1000000"));
-    for (const std::string_view bad : {"r=abc,s=AAAA,i=4095", "r=abc,s=AAAA,i=1000001", "r=abc,s=AAAA,i=x",
-                                       "r=abc,s=,i=4096", "r=abc,s=AAA,i=4096", "s=AAAA,r=abc,i=4096",
-                                       "m=x,r=abc,s=AAAA,i=4096", "r=abc,s=AAAA,i=99999999999"}) {
+    for (const std::string_view bad :
+         {"r=abc,s=AAAA,i=4095", "r=abc,s=AAAA,i=1000001", "r=abc,s=AAAA,i=x", "r=abc,s=,i=4096",
+          "r=abc,s=AAA,i=4096", "s=AAAA,r=abc,i=4096", "m=x,r=abc,s=AAAA,i=4096",
+          "r=abc,s=AAAA,i=99999999999"}) {
         EXPECT_FALSE(parse_server_first(bad)) << bad;
     }
 }

@@ -21,16 +21,10 @@ Step ServerExchange::start(std::optional<std::string_view> initial) {
         return fail(Failure::Malformed, "started twice");
     }
     switch (mechanism_) {
-        case Mechanism::Plain:
-            state_ = State::Plain;
-            break;
-        case Mechanism::Login:
-            state_ = State::LoginName;
-            break;
+        case Mechanism::Plain: state_ = State::Plain; break;
+        case Mechanism::Login: state_ = State::LoginName; break;
         case Mechanism::ScramSha256:
-        case Mechanism::ScramSha256Plus:
-            state_ = State::ScramFirst;
-            break;
+        case Mechanism::ScramSha256Plus: state_ = State::ScramFirst; break;
     }
     if (initial) {
         return respond(*initial);
@@ -41,16 +35,11 @@ Step ServerExchange::start(std::optional<std::string_view> initial) {
 
 Step ServerExchange::respond(std::string_view bytes) {
     switch (state_) {
-        case State::Plain:
-            return on_plain(bytes);
-        case State::LoginName:
-            return on_login_name(bytes);
-        case State::LoginPassword:
-            return on_login_password(bytes);
-        case State::ScramFirst:
-            return on_scram_first(bytes);
-        case State::ScramFinal:
-            return on_scram_final(bytes);
+        case State::Plain: return on_plain(bytes);
+        case State::LoginName: return on_login_name(bytes);
+        case State::LoginPassword: return on_login_password(bytes);
+        case State::ScramFirst: return on_scram_first(bytes);
+        case State::ScramFinal: return on_scram_final(bytes);
         case State::ScramLast:
             // The client only acknowledges the server's signature (RFC 4422 5, 2b).
             if (!bytes.empty()) {
@@ -61,13 +50,14 @@ Step ServerExchange::respond(std::string_view bytes) {
         case State::New:
         case State::ScramKeysWanted:
         case State::Verdict:
-        case State::Over:
-            break;
+        case State::Over: break;
     }
     return fail(Failure::Malformed, "a response nobody asked for");
 }
 
-Step ServerExchange::cancel() { return fail(Failure::Cancelled, "cancelled by the client"); }
+Step ServerExchange::cancel() {
+    return fail(Failure::Cancelled, "cancelled by the client");
+}
 
 Step ServerExchange::on_plain(std::string_view bytes) {
     const auto parts = split(bytes, '\0');
@@ -125,7 +115,8 @@ Step ServerExchange::on_scram_first(std::string_view bytes) {
         return fail(Failure::Malformed, "the binding flag does not fit the mechanism's name");
     }
     if (is_used && options_.bindings.find(first_.binding_type).empty()) {
-        return fail(Failure::Credentials, "channel binding type not supported: " + first_.binding_type);
+        return fail(Failure::Credentials,
+                    "channel binding type not supported: " + first_.binding_type);
     }
     if (first_.binding == ScramClientFirst::Binding::NotUsed && options_.plus_announced) {
         // RFC 5802 6: the client did not see the -PLUS that was announced. Someone removed it.
@@ -148,7 +139,9 @@ Step ServerExchange::keys(std::optional<ScramKeys> keys) {
     return Challenge{server_first_};
 }
 
-Step ServerExchange::unavailable() { return fail(Failure::Temporary, "the look-up failed"); }
+Step ServerExchange::unavailable() {
+    return fail(Failure::Temporary, "the look-up failed");
+}
 
 Step ServerExchange::on_scram_final(std::string_view bytes) {
     const auto final = parse_client_final(bytes);
@@ -161,11 +154,11 @@ Step ServerExchange::on_scram_final(std::string_view bytes) {
     if (final->nonce != first_.nonce + options_.nonce || final->channel_binding != binding) {
         return fail(Failure::Credentials, "nonce or channel binding does not match");
     }
-    const std::string auth_message =
-        first_.bare + "," + server_first_ + "," + final->without_proof;
+    const std::string auth_message = first_.bare + "," + server_first_ + "," + final->without_proof;
     const auto signature = verify_proof(keys_, auth_message, final->proof);
     if (!signature || is_decoy_) {
-        return fail(Failure::Credentials, is_decoy_ ? "no SCRAM keys of that name" : "wrong password");
+        return fail(Failure::Credentials,
+                    is_decoy_ ? "no SCRAM keys of that name" : "wrong password");
     }
     server_first_ = "v=" + base64_encode(*signature);
     state_ = State::Verdict;

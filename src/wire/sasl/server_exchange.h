@@ -84,7 +84,16 @@ public:
 
 private:
     enum class State : std::uint8_t {
-        New, Plain, LoginName, LoginPassword, ScramFirst, ScramKeysWanted, ScramFinal, ScramLast, Verdict, Over
+        New,
+        Plain,
+        LoginName,
+        LoginPassword,
+        ScramFirst,
+        ScramKeysWanted,
+        ScramFinal,
+        ScramLast,
+        Verdict,
+        Over
     };
     Step fail(Failure failure, std::string_view reason);
     Step on_plain(std::string_view bytes);

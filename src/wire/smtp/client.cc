@@ -16,13 +16,15 @@ void ClientEngine::feed(std::string_view bytes) {
     while (!bytes.empty() && state_ != State::Closed) {
         if (state_ == State::TlsHandshake) {
             // T12: what came in clear behind the 220 was not said by the peer we are about to meet.
-            fail_locally(FaultScope::Host, Stage::Tls, {4, 7, 5}, "bytes behind the reply to STARTTLS");
+            fail_locally(FaultScope::Host, Stage::Tls, {4, 7, 5},
+                         "bytes behind the reply to STARTTLS");
             return;
         }
         const ReplyParser::Progress progress = parser_.feed(bytes);
         bytes.remove_prefix(progress.consumed);
         if (progress.status == ReplyParser::Status::Failed) {
-            fail_locally(FaultScope::Host, stage(), {4, 5, 0}, "protocol error: " + parser_.failure());
+            fail_locally(FaultScope::Host, stage(), {4, 5, 0},
+                         "protocol error: " + parser_.failure());
             return;
         }
         if (progress.status == ReplyParser::Status::Complete) {
@@ -37,67 +39,55 @@ std::optional<client_event::Event> ClientEngine::next_event() {
         events_.pop_front();
         return next;
     }
-    if (state_ == State::Body && wants_body_ && output_.empty()) {
+    if (state_ == State::Body && wants_body_ && output_.size() < limits::stream_write_buffer_max) {
         wants_body_ = false;
         return client_event::NeedBody{};
     }
     return std::nullopt;
 }
 
-std::string ClientEngine::take_output() { return std::exchange(output_, std::string()); }
+std::string ClientEngine::take_output() {
+    return std::exchange(output_, std::string());
+}
 
 WaitingFor ClientEngine::waiting_for() const {
     switch (state_) {
-        case State::Greeting:
-            return WaitingFor::Greeting;
+        case State::Greeting: return WaitingFor::Greeting;
         case State::Hello:
         case State::StartTlsReply:
         case State::Auth:
-        case State::Rset:
-            return WaitingFor::CommandReply;
+        case State::Rset: return WaitingFor::CommandReply;
         case State::Envelope:
             return !due_.empty() && due_.front().kind == Due::Kind::Data ? WaitingFor::DataInitReply
                                                                          : WaitingFor::CommandReply;
-        case State::Body:
-            return WaitingFor::BodyWrite;
-        case State::BodyReplies:
-            return WaitingFor::DataDoneReply;
-        case State::Quit:
-            return WaitingFor::QuitReply;
+        case State::Body: return WaitingFor::BodyWrite;
+        case State::BodyReplies: return WaitingFor::DataDoneReply;
+        case State::Quit: return WaitingFor::QuitReply;
         case State::TlsHandshake:
         case State::Ready:
-        case State::Closed:
-            break;
+        case State::Closed: break;
     }
     return WaitingFor::Nothing;
 }
 
 Stage ClientEngine::stage() const {
     switch (state_) {
-        case State::Greeting:
-            return Stage::Greeting;
-        case State::Hello:
-            return Stage::Hello;
+        case State::Greeting: return Stage::Greeting;
+        case State::Hello: return Stage::Hello;
         case State::StartTlsReply:
-        case State::TlsHandshake:
-            return Stage::Tls;
-        case State::Auth:
-            return Stage::Auth;
+        case State::TlsHandshake: return Stage::Tls;
+        case State::Auth: return Stage::Auth;
         case State::Envelope:
             if (due_.empty() || due_.front().kind == Due::Kind::Mail) {
                 return Stage::Mail;
             }
             return due_.front().kind == Due::Kind::Rcpt ? Stage::Rcpt : Stage::DataStart;
-        case State::Body:
-            return Stage::Body;
-        case State::BodyReplies:
-            return Stage::DataEnd;
-        case State::Quit:
-            return Stage::Quit;
+        case State::Body: return Stage::Body;
+        case State::BodyReplies: return Stage::DataEnd;
+        case State::Quit: return Stage::Quit;
         case State::Ready:
         case State::Rset:
-        case State::Closed:
-            break;
+        case State::Closed: break;
     }
     return Stage::Idle;
 }
@@ -112,30 +102,22 @@ void ClientEngine::command(std::string_view line) {
 }
 
 void ClientEngine::on_reply(const Reply& reply) {
-    const bool is_final = state_ == State::BodyReplies && !due_.empty() && due_.front().kind == Due::Kind::Final;
+    const bool is_final =
+        state_ == State::BodyReplies && !due_.empty() && due_.front().kind == Due::Kind::Final;
     if (reply.code == 421 && state_ != State::Quit && !is_final) {
         // E8: the end of the session, whatever was asked.
-        fail(state_ == State::Envelope || state_ == State::Body ? FaultScope::Message : FaultScope::Host, stage(),
-             reply);
+        fail(state_ == State::Envelope || state_ == State::Body ? FaultScope::Message
+                                                                : FaultScope::Host,
+             stage(), reply);
         return;
     }
     switch (state_) {
-        case State::Greeting:
-            on_greeting(reply);
-            return;
-        case State::Hello:
-            on_hello(reply);
-            return;
-        case State::StartTlsReply:
-            on_starttls(reply);
-            return;
-        case State::Auth:
-            on_auth(reply);
-            return;
+        case State::Greeting: on_greeting(reply); return;
+        case State::Hello: on_hello(reply); return;
+        case State::StartTlsReply: on_starttls(reply); return;
+        case State::Auth: on_auth(reply); return;
         case State::Envelope:
-        case State::BodyReplies:
-            on_envelope_reply(reply);
-            return;
+        case State::BodyReplies: on_envelope_reply(reply); return;
         case State::Rset:
             if (reply.is_positive()) {
                 become_ready();
@@ -157,10 +139,10 @@ void ClientEngine::on_reply(const Reply& reply) {
             break;
         case State::Ready:
         case State::TlsHandshake:
-        case State::Closed:
-            break;
+        case State::Closed: break;
     }
-    fail_locally(FaultScope::Host, stage(), {4, 5, 0}, "a reply to no command: " + to_string(reply));
+    fail_locally(FaultScope::Host, stage(), {4, 5, 0},
+                 "a reply to no command: " + to_string(reply));
 }
 
 void ClientEngine::on_greeting(const Reply& reply) {
@@ -205,7 +187,8 @@ void ClientEngine::after_hello() {
             return;
         }
         if (options_.tls == TlsUse::Required) {
-            fail_locally(FaultScope::Host, Stage::Tls, {4, 7, 4}, "STARTTLS is required but not offered");  // C12
+            fail_locally(FaultScope::Host, Stage::Tls, {4, 7, 4},
+                         "STARTTLS is required but not offered");  // C12
             return;
         }
     }
@@ -253,14 +236,17 @@ void ClientEngine::tls_failed(std::string why) {
 
 void ClientEngine::begin_auth() {
     const bool may_reveal = tls_active_ || options_.allow_plaintext_auth;
-    const auto mechanism = peer_.set.contains(Extension::Auth)
-                               ? sasl::choose_mechanism(peer_.auth_mechanisms, may_reveal, options_.bindings)
-                               : std::nullopt;
+    const auto mechanism =
+        peer_.set.contains(Extension::Auth)
+            ? sasl::choose_mechanism(peer_.auth_mechanisms, may_reveal, options_.bindings)
+            : std::nullopt;
     if (!mechanism) {
-        fail_locally(FaultScope::Host, Stage::Auth, {4, 7, 4}, "no usable AUTH mechanism is offered");
+        fail_locally(FaultScope::Host, Stage::Auth, {4, 7, 4},
+                     "no usable AUTH mechanism is offered");
         return;
     }
-    // RFC 5802 6: "y" says that the server offers no -PLUS; where it does, it would have been taken.
+    // RFC 5802 6: "y" says that the server offers no -PLUS; where it does, it would have been
+    // taken.
     exchange_.emplace(sasl::ClientExchange::Options{.mechanism = *mechanism,
                                                     .credentials = *options_.credentials,
                                                     .bindings = options_.bindings,
@@ -276,8 +262,10 @@ void ClientEngine::begin_auth() {
 void ClientEngine::on_auth(const Reply& reply) {
     if (reply.code == 334) {
         const auto challenge = base64_decode(trim(reply.text));
-        auto response = challenge ? exchange_->respond(*challenge)
-                                  : Result<std::string>(peer_error(ErrorCode::Invalid, "challenge is not base64"));
+        auto response =
+            challenge
+                ? exchange_->respond(*challenge)
+                : Result<std::string>(peer_error(ErrorCode::Invalid, "challenge is not base64"));
         if (!response) {
             fail_locally(FaultScope::Host, Stage::Auth, {4, 7, 0}, response.error().text);
             return;
@@ -286,7 +274,8 @@ void ClientEngine::on_auth(const Reply& reply) {
         return;
     }
     if (reply.is_positive() && !exchange_->may_succeed()) {
-        fail_locally(FaultScope::Host, Stage::Auth, {4, 7, 0}, "the server did not prove that it knows the password");
+        fail_locally(FaultScope::Host, Stage::Auth, {4, 7, 0},
+                     "the server did not prove that it knows the password");
         return;
     }
     if (!reply.is_positive()) {
@@ -314,11 +303,16 @@ void ClientEngine::quit() {
 }
 
 void ClientEngine::fail(FaultScope scope, Stage stage, const Reply& reply) {
-    end_session({.scope = scope, .stage = stage, .is_permanent = reply.is_permanent(), .reply = reply, .is_local = false},
+    end_session({.scope = scope,
+                 .stage = stage,
+                 .is_permanent = reply.is_permanent(),
+                 .reply = reply,
+                 .is_local = false},
                 reply.code != 421 && state_ != State::Body);
 }
 
-void ClientEngine::fail_locally(FaultScope scope, Stage stage, EnhancedStatus status, std::string text) {
+void ClientEngine::fail_locally(FaultScope scope, Stage stage, EnhancedStatus status,
+                                std::string text) {
     const bool says_quit = stage == Stage::Auth || (stage == Stage::Tls && state_ == State::Hello);
     end_session({.scope = scope,
                  .stage = stage,
@@ -334,7 +328,8 @@ void ClientEngine::end_session(client_event::Failed failed, bool says_quit) {
     }
     if (mail_) {
         const bool is_sent = state_ == State::BodyReplies && failed.stage == Stage::DataEnd;
-        const OutcomeKind kind = failed.is_permanent ? OutcomeKind::Permanent : OutcomeKind::Temporary;
+        const OutcomeKind kind =
+            failed.is_permanent ? OutcomeKind::Permanent : OutcomeKind::Temporary;
         settle_open({.kind = kind,
                      .scope = failed.scope,
                      .stage = failed.stage,
@@ -385,7 +380,8 @@ void ClientEngine::on_disconnect(std::string why) {
     end_session({.scope = at == Stage::DataEnd ? FaultScope::Message : FaultScope::Host,
                  .stage = at,
                  .is_permanent = false,
-                 .reply = make_reply(451, {4, 4, 2}, why.empty() ? "connection lost" : "connection lost: " + why),
+                 .reply = make_reply(451, {4, 4, 2},
+                                     why.empty() ? "connection lost" : "connection lost: " + why),
                  .is_local = true},
                 false);
 }

@@ -9,7 +9,8 @@
 //                 if (engine.waiting_for() is neither BodyWrite nor Nothing)
 //                     read within the time for it -> engine.feed(bytes);
 //             }
-// NeedBody comes only while nothing waits to be written, so a body costs one piece of memory.
+// NeedBody comes only while less than limits::stream_write_buffer_max waits to be written, so a
+// body costs that and one piece of memory. With BodyWrite never read first: write and ask again.
 // Invariants: no bare CR or LF leaves. Only what was offered is used. Replies are matched to
 // commands by counting (RFC 2920 3.1). Every recipient gets exactly one Outcome.
 #pragma once
@@ -42,7 +43,7 @@ struct ClientOptions {
     bool allow_plaintext_auth = false;
     sasl::ChannelBindings bindings = {};  ///< With tls_active.
     std::string auth_nonce = "";          ///< 18 or more random printable characters without ','.
-    bool may_pipeline = true;        ///< E14: off after a time-out in a group.
+    bool may_pipeline = true;             ///< E14: off after a time-out in a group.
     bool may_chunk = true;
     bool use_helo = false;  ///< C5: the peer hung up on EHLO last time.
 };
@@ -54,7 +55,7 @@ struct OutgoingRecipient {
 /// One message to be sent. `size` is exact: that many bytes will be supplied.
 struct OutgoingMail {
     std::optional<mail::Address> sender;
-    std::vector<OutgoingRecipient> recipients;  ///< At least one.
+    std::vector<OutgoingRecipient> recipients;
     std::uint64_t size = 0;
     bool is_eight_bit = false;
     bool needs_smtputf8 = false;
@@ -69,7 +70,19 @@ enum class FaultScope : std::uint8_t {
     Message,    ///< MAIL, DATA, the final dot.
     Recipient,  ///< RCPT, or an LMTP reply of its own.
 };
-enum class Stage : std::uint8_t { Greeting, Hello, Tls, Auth, Mail, Rcpt, DataStart, Body, DataEnd, Idle, Quit };
+enum class Stage : std::uint8_t {
+    Greeting,
+    Hello,
+    Tls,
+    Auth,
+    Mail,
+    Rcpt,
+    DataStart,
+    Body,
+    DataEnd,
+    Idle,
+    Quit
+};
 
 enum class OutcomeKind : std::uint8_t { Delivered, Temporary, Permanent };
 struct Outcome {
@@ -109,7 +122,13 @@ using Event = std::variant<Ready, StartTls, NeedBody, TransactionDone, Failed, C
 
 /// Which limit of limits.h applies now. Nothing: the engine waits for its caller.
 enum class WaitingFor : std::uint8_t {
-    Nothing, Greeting, CommandReply, DataInitReply, BodyWrite, DataDoneReply, QuitReply
+    Nothing,
+    Greeting,
+    CommandReply,
+    DataInitReply,
+    BodyWrite,
+    DataDoneReply,
+    QuitReply
 };
 
 class ClientEngine {
@@ -122,7 +141,8 @@ public:
     [[nodiscard]] bool is_closed() const { return state_ == State::Closed; }
 
     /// After Ready. Refused locally, with TransactionDone, where the peer lacks what it needs:
-    /// SMTPUTF8 (5.6.7, D8), its SIZE (5.3.4, B5).
+    /// SMTPUTF8 (5.6.7, D8), its SIZE (5.3.4, B5). Every send() gets its TransactionDone, even with
+    /// no recipients or on a connection that has just gone.
     void send(OutgoingMail mail);
     /// After NeedBody: the next bytes, in order, at least one. Over `size` or short of it at
     /// end_body() is our own fault: the connection is cut, never a false message sent.
@@ -151,7 +171,18 @@ public:
 
 private:
     enum class State : std::uint8_t {
-        Greeting, Hello, StartTlsReply, TlsHandshake, Auth, Ready, Envelope, Body, BodyReplies, Rset, Quit, Closed
+        Greeting,
+        Hello,
+        StartTlsReply,
+        TlsHandshake,
+        Auth,
+        Ready,
+        Envelope,
+        Body,
+        BodyReplies,
+        Rset,
+        Quit,
+        Closed
     };
     /// What a reply that is due belongs to.
     struct Due {

@@ -36,12 +36,12 @@ std::string notify_value(const Notify& notify) {
 }  // namespace
 
 void ClientEngine::send(OutgoingMail mail) {
-    check(!mail.recipients.empty(), "send() without recipients");
     if (state_ == State::Closed) {
         // The connection went between Ready and now: the mail gets its word all the same.
-        const Outcome lost{.reply = make_reply(451, {4, 4, 2}, "connection lost"), .is_local = true};
-        events_.emplace_front(
-            client_event::TransactionDone{.outcomes = std::vector<Outcome>(mail.recipients.size(), lost)});
+        const Outcome lost{.reply = make_reply(451, {4, 4, 2}, "connection lost"),
+                           .is_local = true};
+        events_.emplace_front(client_event::TransactionDone{
+            .outcomes = std::vector<Outcome>(mail.recipients.size(), lost)});
         return;
     }
     check(state_ == State::Ready && !mail_, "send() before Ready");
@@ -55,6 +55,10 @@ void ClientEngine::send(OutgoingMail mail) {
     supplied_ = 0;
     is_body_altered_ = false;
     is_counted_ = is_chunking();
+    if (mail_->recipients.empty()) {
+        finish_transaction(false);
+        return;
+    }
     if (auto refusal = local_refusal()) {
         settle_open({.kind = OutcomeKind::Permanent,
                      .scope = FaultScope::Message,
@@ -71,7 +75,9 @@ void ClientEngine::send(OutgoingMail mail) {
 bool ClientEngine::is_pipelining() const {
     return options_.may_pipeline && peer_.set.contains(Extension::Pipelining);
 }
-bool ClientEngine::is_chunking() const { return options_.may_chunk && peer_.set.contains(Extension::Chunking); }
+bool ClientEngine::is_chunking() const {
+    return options_.may_chunk && peer_.set.contains(Extension::Chunking);
+}
 
 std::optional<Reply> ClientEngine::local_refusal() const {
     bool needs_utf8 = mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8());
@@ -96,10 +102,11 @@ std::string ClientEngine::mail_line() const {
     if (mail_->is_eight_bit && offered.contains(Extension::EightBitMime)) {
         line += " BODY=8BITMIME";
     }
-    const bool has_utf8 = mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8()) ||
-                          std::ranges::any_of(mail_->recipients, [](const OutgoingRecipient& recipient) {
-                              return recipient.address.needs_smtputf8();
-                          });
+    const bool has_utf8 =
+        mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8()) ||
+        std::ranges::any_of(mail_->recipients, [](const OutgoingRecipient& recipient) {
+            return recipient.address.needs_smtputf8();
+        });
     if (has_utf8) {
         line += " SMTPUTF8";
     }
@@ -145,7 +152,8 @@ void ClientEngine::pump_envelope() {
     if (!all_sent || data_sent_) {
         return;
     }
-    const bool may_send_data = due_.empty() ? !accepted_.empty() : is_pipelining() && goes_on && due_.size() < max;
+    const bool may_send_data =
+        due_.empty() ? !accepted_.empty() : is_pipelining() && goes_on && due_.size() < max;
     if (may_send_data && !is_counted_) {
         // E15: DATA ends the group.
         data_sent_ = true;
@@ -163,33 +171,27 @@ void ClientEngine::pump_envelope() {
 
 void ClientEngine::on_envelope_reply(const Reply& reply) {
     if (due_.empty()) {
-        fail_locally(FaultScope::Host, stage(), {4, 5, 0}, "a reply to no command: " + to_string(reply));
+        fail_locally(FaultScope::Host, stage(), {4, 5, 0},
+                     "a reply to no command: " + to_string(reply));
         return;
     }
     const Due due = due_.front();
     const bool is_expected_3xx = due.kind == Due::Kind::Data;
-    if (reply.is_intermediate() != is_expected_3xx && (reply.is_intermediate() || reply.is_positive())) {
+    if (reply.is_intermediate() != is_expected_3xx &&
+        (reply.is_intermediate() || reply.is_positive())) {
         // E11: 3xx where none can be, 2xx to DATA.
         fail_locally(FaultScope::Host, stage(), {4, 5, 0}, "nonsense reply: " + to_string(reply));
         return;
     }
     due_.pop_front();
     switch (due.kind) {
-        case Due::Kind::Mail:
-            on_mail_reply(reply);
-            break;
-        case Due::Kind::Rcpt:
-            on_rcpt_reply(due.recipient, reply);
-            break;
-        case Due::Kind::Data:
-            on_data_reply(reply);
-            return;
+        case Due::Kind::Mail: on_mail_reply(reply); break;
+        case Due::Kind::Rcpt: on_rcpt_reply(due.recipient, reply); break;
+        case Due::Kind::Data: on_data_reply(reply); return;
         case Due::Kind::EmptyDot:
             finish_transaction(true);  // E1: whatever it says.
             return;
-        case Due::Kind::Final:
-            on_final_reply(due, reply);
-            return;
+        case Due::Kind::Final: on_final_reply(due, reply); return;
     }
     pump_envelope();
 }
@@ -199,7 +201,10 @@ void ClientEngine::on_mail_reply(const Reply& reply) {
         return;
     }
     mail_refused_ = true;
-    settle_open({.kind = kind_of(reply, Stage::Mail), .scope = FaultScope::Message, .stage = Stage::Mail, .reply = reply});
+    settle_open({.kind = kind_of(reply, Stage::Mail),
+                 .scope = FaultScope::Message,
+                 .stage = Stage::Mail,
+                 .reply = reply});
 }
 
 void ClientEngine::on_rcpt_reply(std::size_t recipient, const Reply& reply) {
@@ -284,7 +289,8 @@ void ClientEngine::end_body() {
 }
 
 void ClientEngine::abort_body() {
-    fail_locally(FaultScope::Message, Stage::Body, {4, 3, 0}, "the stored message could not be read whole");
+    fail_locally(FaultScope::Message, Stage::Body, {4, 3, 0},
+                 "the stored message could not be read whole");
 }
 
 void ClientEngine::on_final_reply(Due due, const Reply& reply) {

@@ -17,13 +17,30 @@ struct VerbRow {
     Verb verb;
 };
 constexpr VerbRow kVerbs[] = {
-    {"HELO", Verb::Helo}, {"EHLO", Verb::Ehlo}, {"LHLO", Verb::Lhlo}, {"MAIL", Verb::Mail},
-    {"RCPT", Verb::Rcpt}, {"DATA", Verb::Data}, {"BDAT", Verb::Bdat}, {"RSET", Verb::Rset},
-    {"NOOP", Verb::Noop}, {"HELP", Verb::Help}, {"VRFY", Verb::Vrfy}, {"EXPN", Verb::Expn},
-    {"QUIT", Verb::Quit}, {"STARTTLS", Verb::StartTls}, {"AUTH", Verb::Auth},
+    {"HELO", Verb::Helo},
+    {"EHLO", Verb::Ehlo},
+    {"LHLO", Verb::Lhlo},
+    {"MAIL", Verb::Mail},
+    {"RCPT", Verb::Rcpt},
+    {"DATA", Verb::Data},
+    {"BDAT", Verb::Bdat},
+    {"RSET", Verb::Rset},
+    {"NOOP", Verb::Noop},
+    {"HELP", Verb::Help},
+    {"VRFY", Verb::Vrfy},
+    {"EXPN", Verb::Expn},
+    {"QUIT", Verb::Quit},
+    {"STARTTLS", Verb::StartTls},
+    {"AUTH", Verb::Auth},
     // D17: web clients. None of these was ever an SMTP verb.
-    {"GET", Verb::Http}, {"POST", Verb::Http}, {"PUT", Verb::Http}, {"HEAD", Verb::Http},
-    {"CONNECT", Verb::Http}, {"OPTIONS", Verb::Http}, {"DELETE", Verb::Http}, {"PATCH", Verb::Http},
+    {"GET", Verb::Http},
+    {"POST", Verb::Http},
+    {"PUT", Verb::Http},
+    {"HEAD", Verb::Http},
+    {"CONNECT", Verb::Http},
+    {"OPTIONS", Verb::Http},
+    {"DELETE", Verb::Http},
+    {"PATCH", Verb::Http},
 };
 
 using Parsed = std::expected<Command, Reply>;
@@ -32,12 +49,15 @@ std::unexpected<Reply> refuse(std::uint16_t code, EnhancedStatus enhanced, std::
     return std::unexpected(make_reply(code, enhanced, std::move(text)));
 }
 
-std::string_view first_word(std::string_view line) { return line.substr(0, line.find_first_of(" \t")); }
+std::string_view first_word(std::string_view line) {
+    return line.substr(0, line.find_first_of(" \t"));
+}
 
 Parsed parse_hello(Verb verb, std::string_view argument) {
     std::string_view name = argument.substr(0, argument.find_first_of(" \t"));
     if (name.empty() || name.size() > limits::smtp_hello_name_size_max) {
-        return refuse(501, {5, 5, 4}, "Say who you are: " + std::string(to_string(verb)) + " hostname");
+        return refuse(501, {5, 5, 4},
+                      "Say who you are: " + std::string(to_string(verb)) + " hostname");
     }
     // C17: junk is taken. What is not ASCII cannot stand in a trace header, so it is masked.
     HelloCommand command{.verb = verb, .name = std::string(name)};
@@ -123,7 +143,9 @@ bool take_prefix(std::string_view& argument, std::string_view prefix) {
     return true;
 }
 
-Reply must_declare_utf8() { return make_reply(553, {5, 6, 7}, "Must declare SMTPUTF8 to send this address"); }
+Reply must_declare_utf8() {
+    return make_reply(553, {5, 6, 7}, "Must declare SMTPUTF8 to send this address");
+}
 
 Parsed parse_mail(std::string_view argument, const CommandRules& rules) {
     if (!take_prefix(argument, "FROM:")) {
@@ -135,7 +157,9 @@ Parsed parse_mail(std::string_view argument, const CommandRules& rules) {
         return refuse(501, {5, 1, 7}, "Bad sender address syntax");
     }
     MailCommand command{.sender = std::move(path->address), .parameters = {}};
-    const auto find = [&](std::string_view keyword) { return find_mail_parameter(rules.offered, keyword); };
+    const auto find = [&](std::string_view keyword) {
+        return find_mail_parameter(rules.offered, keyword);
+    };
     if (auto fault = read_parameters(argument, command.parameters, find)) {
         return std::unexpected(*std::move(fault));
     }
@@ -163,7 +187,9 @@ Parsed parse_rcpt(std::string_view argument, const CommandRules& rules) {
         command.recipient.address.domain = rules.local_name;
         command.recipient.is_bare_postmaster = true;
     }
-    const auto find = [&](std::string_view keyword) { return find_rcpt_parameter(rules.offered, keyword); };
+    const auto find = [&](std::string_view keyword) {
+        return find_rcpt_parameter(rules.offered, keyword);
+    };
     if (auto fault = read_parameters(argument, command.recipient.parameters, find)) {
         return std::unexpected(*std::move(fault));
     }
@@ -202,7 +228,8 @@ Parsed parse_auth(std::string_view argument) {
 template <class Bare>
 Parsed without_argument(Verb verb, std::string_view argument) {
     if (!argument.empty()) {
-        return refuse(501, {5, 5, 4}, std::string(to_string(verb)) + " takes no argument");  // RFC 5321 4.3.2
+        return refuse(501, {5, 5, 4},
+                      std::string(to_string(verb)) + " takes no argument");  // RFC 5321 4.3.2
     }
     return Bare{};
 }
@@ -246,35 +273,21 @@ std::expected<Command, Reply> parse_command(std::string_view line, const Command
     switch (verb) {
         case Verb::Helo:
         case Verb::Ehlo:
-        case Verb::Lhlo:
-            return parse_hello(verb, argument);
-        case Verb::Mail:
-            return parse_mail(argument, rules);
-        case Verb::Rcpt:
-            return parse_rcpt(argument, rules);
-        case Verb::Data:
-            return without_argument<DataCommand>(verb, argument);
-        case Verb::Bdat:
-            return parse_bdat(argument);
-        case Verb::Rset:
-            return without_argument<RsetCommand>(verb, argument);
-        case Verb::Noop:
-            return NoopCommand{};
-        case Verb::Help:
-            return HelpCommand{};
-        case Verb::Vrfy:
-            return VrfyCommand{};
-        case Verb::Expn:
-            return ExpnCommand{};
-        case Verb::Quit:
-            return without_argument<QuitCommand>(verb, argument);
-        case Verb::StartTls:
-            return without_argument<StartTlsCommand>(verb, argument);
-        case Verb::Auth:
-            return parse_auth(argument);
+        case Verb::Lhlo: return parse_hello(verb, argument);
+        case Verb::Mail: return parse_mail(argument, rules);
+        case Verb::Rcpt: return parse_rcpt(argument, rules);
+        case Verb::Data: return without_argument<DataCommand>(verb, argument);
+        case Verb::Bdat: return parse_bdat(argument);
+        case Verb::Rset: return without_argument<RsetCommand>(verb, argument);
+        case Verb::Noop: return NoopCommand{};
+        case Verb::Help: return HelpCommand{};
+        case Verb::Vrfy: return VrfyCommand{};
+        case Verb::Expn: return ExpnCommand{};
+        case Verb::Quit: return without_argument<QuitCommand>(verb, argument);
+        case Verb::StartTls: return without_argument<StartTlsCommand>(verb, argument);
+        case Verb::Auth: return parse_auth(argument);
         case Verb::Http:
-        case Verb::Unknown:
-            break;
+        case Verb::Unknown: break;
     }
     return refuse(500, {5, 5, 2}, "Command not recognized");
 }

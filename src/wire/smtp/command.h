@@ -17,7 +17,23 @@
 namespace godwit::smtp {
 
 enum class Verb : std::uint8_t {
-    Helo, Ehlo, Lhlo, Mail, Rcpt, Data, Bdat, Rset, Noop, Help, Vrfy, Expn, Quit, StartTls, Auth, Http, Unknown
+    Helo,
+    Ehlo,
+    Lhlo,
+    Mail,
+    Rcpt,
+    Data,
+    Bdat,
+    Rset,
+    Noop,
+    Help,
+    Vrfy,
+    Expn,
+    Quit,
+    StartTls,
+    Auth,
+    Http,
+    Unknown
 };
 std::string_view to_string(Verb verb);
 /// By the first word, any case. Http: a request line of a web client (D17, T16).
@@ -47,7 +63,7 @@ struct ExpnCommand {};
 struct QuitCommand {};
 struct StartTlsCommand {};
 struct AuthCommand {
-    std::string mechanism;                ///< Upper case.
+    std::string mechanism;               ///< Upper case.
     std::optional<std::string> initial;  ///< Still base64; "=" for an empty one.
 };
 struct HttpCommand {};

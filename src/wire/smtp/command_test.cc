@@ -10,14 +10,18 @@ namespace godwit::smtp {
 namespace {
 
 ExtensionSet all() {
-    return announced_extensions({.service = Service::Submission, .tls_available = true, .auth_available = true});
+    return announced_extensions(
+        {.service = Service::Submission, .tls_available = true, .auth_available = true});
 }
 std::expected<Command, Reply> parse(std::string_view line, bool smtputf8 = false) {
-    return parse_command(line, {.offered = all(), .smtputf8 = smtputf8, .local_name = "mx.example.org"});
+    return parse_command(line,
+                         {.offered = all(), .smtputf8 = smtputf8, .local_name = "mx.example.org"});
 }
 std::string code_of(std::string_view line, bool smtputf8 = false) {
     const auto command = parse(line, smtputf8);
-    return command ? "ok" : std::to_string(command.error().code) + " " + command.error().enhanced->to_string();
+    return command
+               ? "ok"
+               : std::to_string(command.error().code) + " " + command.error().enhanced->to_string();
 }
 template <class T>
 T get(std::string_view line, bool smtputf8 = false) {
@@ -62,11 +66,13 @@ TEST(Command, D1_lenient_paths) {
     EXPECT_EQ(code_of("RCPT FROM:<a@b.example>"), "501 5.5.4");
 }
 TEST(Command, D2_source_routes_are_dropped) {
-    EXPECT_EQ(get<RcptCommand>("RCPT TO:<@x.example,@y.example:c@d.example>").recipient.address.to_string(),
+    EXPECT_EQ(get<RcptCommand>("RCPT TO:<@x.example,@y.example:c@d.example>")
+                  .recipient.address.to_string(),
               "c@d.example");
 }
 TEST(Command, D3_postmaster_without_domain) {
-    for (const std::string_view line : {"RCPT TO:<postmaster>", "RCPT TO:<Postmaster>", "RCPT TO:<POSTMASTER>"}) {
+    for (const std::string_view line :
+         {"RCPT TO:<postmaster>", "RCPT TO:<Postmaster>", "RCPT TO:<POSTMASTER>"}) {
         const auto command = get<RcptCommand>(line);
         EXPECT_TRUE(command.recipient.is_bare_postmaster);
         EXPECT_EQ(command.recipient.address.domain, "mx.example.org");
@@ -85,12 +91,14 @@ TEST(Command, D5_unknown_parameters_are_refused) {
     EXPECT_EQ(code_of("MAIL FROM:<a@b.example> =x"), "501 5.5.4");
     EXPECT_EQ(code_of("MAIL FROM:<a@b.example> SIZE=1 size=1"), "501 5.5.4");
     EXPECT_EQ(code_of("MAIL FROM:<a@b.example> BODY=BINARYMIME"), "501 5.5.4");
-    const auto bare = parse_command("MAIL FROM:<a@b.example> SIZE=3", {.offered = {}, .local_name = "x"});
+    const auto bare =
+        parse_command("MAIL FROM:<a@b.example> SIZE=3", {.offered = {}, .local_name = "x"});
     EXPECT_EQ(bare.error().code, 555);
 }
 TEST(Command, parameters_of_mail) {
     const auto mail = get<MailCommand>(
-        "MAIL FROM:<a@b.example> SIZE=1024 body=8bitmime SMTPUTF8 RET=hdrs ENVID=a+2Bb+20c AUTH=x+40y.example");
+        "MAIL FROM:<a@b.example> SIZE=1024 body=8bitmime SMTPUTF8 RET=hdrs ENVID=a+2Bb+20c "
+        "AUTH=x+40y.example");
     EXPECT_EQ(mail.parameters.size, 1024U);
     EXPECT_EQ(mail.parameters.body, BodyType::EightBitMime);
     EXPECT_TRUE(mail.parameters.smtputf8);
@@ -98,20 +106,25 @@ TEST(Command, parameters_of_mail) {
     EXPECT_EQ(mail.parameters.envid, "a+b c");
     EXPECT_EQ(mail.parameters.auth, "x@y.example");
     EXPECT_EQ(get<MailCommand>("MAIL FROM:<a@b.example> AUTH=<>").parameters.auth, "");
-    EXPECT_EQ(get<MailCommand>("MAIL FROM:<a@b.example> SIZE=99999999999999999999").parameters.size, UINT64_MAX);
-    for (const std::string_view bad : {"SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "SIZE=100000000000000000000", "SMTPUTF8=1",
-                                       "RET=ALL", "ENVID=", "ENVID=+0", "AUTH=", "AUTH=nobody", "BODY"}) {
+    EXPECT_EQ(get<MailCommand>("MAIL FROM:<a@b.example> SIZE=99999999999999999999").parameters.size,
+              UINT64_MAX);
+    for (const std::string_view bad :
+         {"SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "SIZE=100000000000000000000", "SMTPUTF8=1",
+          "RET=ALL", "ENVID=", "ENVID=+0", "AUTH=", "AUTH=nobody", "BODY"}) {
         EXPECT_EQ(code_of("MAIL FROM:<a@b.example> " + std::string(bad)), "501 5.5.4") << bad;
     }
 }
 TEST(Command, D12_parameters_of_rcpt) {
-    const auto rcpt = get<RcptCommand>("RCPT TO:<a@b.example> NOTIFY=success,Delay ORCPT=rfc822;x+2By@z.example");
-    EXPECT_EQ(rcpt.recipient.parameters.notify, (Notify{.is_stated = true, .success = true, .delay = true}));
+    const auto rcpt =
+        get<RcptCommand>("RCPT TO:<a@b.example> NOTIFY=success,Delay ORCPT=rfc822;x+2By@z.example");
+    EXPECT_EQ(rcpt.recipient.parameters.notify,
+              (Notify{.is_stated = true, .success = true, .delay = true}));
     EXPECT_EQ(rcpt.recipient.parameters.orcpt, (OriginalRecipient{"rfc822", "x+y@z.example"}));
     EXPECT_EQ(get<RcptCommand>("RCPT TO:<a@b.example> NOTIFY=NEVER").recipient.parameters.notify,
               Notify{.is_stated = true});
-    for (const std::string_view bad : {"NOTIFY=NEVER,SUCCESS", "NOTIFY=", "NOTIFY=,", "NOTIFY=x", "ORCPT=x", "ORCPT=;x",
-                                       "ORCPT=rfc822;", "ORCPT=rfc822;+4", "ORCPT=rf c;x"}) {
+    for (const std::string_view bad :
+         {"NOTIFY=NEVER,SUCCESS", "NOTIFY=", "NOTIFY=,", "NOTIFY=x", "ORCPT=x", "ORCPT=;x",
+          "ORCPT=rfc822;", "ORCPT=rfc822;+4", "ORCPT=rf c;x"}) {
         EXPECT_NE(code_of("RCPT TO:<a@b.example> " + std::string(bad)), "ok") << bad;
     }
 }
@@ -121,12 +134,15 @@ TEST(Command, T20_every_encoded_octet_in_xtext) {
         const std::string code = "+" + to_upper(hex_encode(std::string_view(&c, 1)));
         const bool is_graphic = octet >= 0x20 && octet <= 0x7E;
         EXPECT_EQ(code_of("MAIL FROM:<a@b.example> ENVID=x" + code) == "ok", is_graphic) << octet;
-        EXPECT_EQ(code_of("RCPT TO:<a@b.example> ORCPT=rfc822;x" + code) == "ok", is_graphic) << octet;
+        EXPECT_EQ(code_of("RCPT TO:<a@b.example> ORCPT=rfc822;x" + code) == "ok", is_graphic)
+            << octet;
         EXPECT_EQ(*xtext_decode(xtext_encode(std::string_view(&c, 1))), std::string(1, c));
     }
 }
 TEST(Command, ENVID_and_ORCPT_size_limits) {
-    const auto envid = [](std::size_t size) { return code_of("MAIL FROM:<a@b.example> ENVID=" + std::string(size, 'x')); };
+    const auto envid = [](std::size_t size) {
+        return code_of("MAIL FROM:<a@b.example> ENVID=" + std::string(size, 'x'));
+    };
     EXPECT_EQ(envid(limits::smtp_envid_size_max), "ok");
     EXPECT_EQ(envid(limits::smtp_envid_size_max + 1), "501 5.5.4");
     const auto orcpt = [](std::size_t size) {
@@ -144,16 +160,20 @@ TEST(Command, D7_utf8_addresses_must_be_declared) {
 }
 TEST(Command, T9_controls_and_broken_utf8_are_refused_everywhere) {
     using namespace std::string_view_literals;
-    for (const std::string_view verb : {"EHLO ", "MAIL FROM:<a", "RCPT TO:<a", "NOOP ", "VRFY ", "AUTH PLAIN ", "BDAT "}) {
-        for (const std::string_view bad : {"\0"sv, "\r"sv, "\x7F"sv, "\x01"sv, "\xFF"sv, "\xC0\x80"sv, "\xED\xA0\x80"sv}) {
+    for (const std::string_view verb :
+         {"EHLO ", "MAIL FROM:<a", "RCPT TO:<a", "NOOP ", "VRFY ", "AUTH PLAIN ", "BDAT "}) {
+        for (const std::string_view bad :
+             {"\0"sv, "\r"sv, "\x7F"sv, "\x01"sv, "\xFF"sv, "\xC0\x80"sv, "\xED\xA0\x80"sv}) {
             EXPECT_EQ(code_of(std::string(verb) + std::string(bad)), "500 5.5.2");
         }
     }
 }
 TEST(Command, T10_odd_local_parts_never_crash) {
-    for (const std::string_view path : {"<\"\"@b.example>", "<\"@b.example>", "<\"a\\\"@b.example>", "<@>", "<@b.example>", "<a@>",
-                                        "<a@b.example", "a@b.example>", "<<a@b.example>>", "<a b@c.example>", "<a@[1.2.3]>", "<\"a b\">",
-                                        "<@a:>", "<@a,@b:c>", "<a@b..example>", "<.a@b.example>", "<a@-b.example>"}) {
+    for (const std::string_view path :
+         {"<\"\"@b.example>", "<\"@b.example>", "<\"a\\\"@b.example>", "<@>", "<@b.example>",
+          "<a@>", "<a@b.example", "a@b.example>", "<<a@b.example>>", "<a b@c.example>",
+          "<a@[1.2.3]>", "<\"a b\">", "<@a:>", "<@a,@b:c>", "<a@b..example>", "<.a@b.example>",
+          "<a@-b.example>"}) {
         (void)code_of("MAIL FROM:" + std::string(path));
         (void)code_of("RCPT TO:" + std::string(path));
     }
@@ -162,7 +182,8 @@ TEST(Command, T10_odd_local_parts_never_crash) {
 TEST(Command, bdat) {
     EXPECT_EQ(get<BdatCommand>("BDAT 86").size, 86U);
     EXPECT_TRUE(get<BdatCommand>("bdat 0 last").is_last);
-    for (const std::string_view bad : {"BDAT", "BDAT x", "BDAT -1", "BDAT 1 FIRST", "BDAT 99999999999999999999", "BDAT 1 LAST x"}) {
+    for (const std::string_view bad : {"BDAT", "BDAT x", "BDAT -1", "BDAT 1 FIRST",
+                                       "BDAT 99999999999999999999", "BDAT 1 LAST x"}) {
         EXPECT_EQ(code_of(bad), "501 5.5.4") << bad;
     }
 }
@@ -173,13 +194,17 @@ TEST(Command, auth) {
     EXPECT_EQ(code_of("AUTH PLAIN a b"), "501 5.5.4");
 }
 TEST(Command, D17_web_clients) {
-    for (const std::string_view line : {"GET / HTTP/1.1", "POST /", "CONNECT x:25 HTTP/1.1", "get /"}) {
+    for (const std::string_view line :
+         {"GET / HTTP/1.1", "POST /", "CONNECT x:25 HTTP/1.1", "get /"}) {
         EXPECT_EQ(find_verb(line), Verb::Http);
     }
 }
 TEST(Extension, ehlo_replies_as_peers_send_them) {
-    const PeerExtensions peer = parse_ehlo_reply(
-        {250, {}, "mx.example.net at your service\nsize 1000\nAUTH PLAIN LOGIN\nAUTH=LOGIN CRAM-MD5\nX-FOO\nSmtpUtf8\nPIPELINING"});
+    const PeerExtensions peer =
+        parse_ehlo_reply({250,
+                          {},
+                          "mx.example.net at your service\nsize 1000\nAUTH PLAIN LOGIN\nAUTH=LOGIN "
+                          "CRAM-MD5\nX-FOO\nSmtpUtf8\nPIPELINING"});
     EXPECT_EQ(peer.name, "mx.example.net");
     EXPECT_EQ(peer.size_max, 1000U);
     EXPECT_EQ(peer.auth_mechanisms, (std::vector<std::string>{"PLAIN", "LOGIN", "CRAM-MD5"}));
@@ -192,7 +217,8 @@ TEST(Extension, ehlo_replies_as_peers_send_them) {
 TEST(Extension, announcements_follow_the_state) {
     const auto set = [](Announcement at) { return announced_extensions(at); };
     EXPECT_FALSE(set({.service = Service::Mx, .auth_available = true}).contains(Extension::Auth));
-    EXPECT_TRUE(set({.service = Service::Submission, .auth_available = true}).contains(Extension::Auth));
+    EXPECT_TRUE(
+        set({.service = Service::Submission, .auth_available = true}).contains(Extension::Auth));
     EXPECT_TRUE(set({.tls_available = true}).contains(Extension::StartTls));
     EXPECT_FALSE(set({.tls_available = true, .tls_active = true}).contains(Extension::StartTls));
 }

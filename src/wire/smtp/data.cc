@@ -20,7 +20,8 @@ Piece next_piece(std::string_view bytes, std::size_t from) {
     if (const std::size_t cr = line.find('\r'); cr != std::string_view::npos) {
         piece = {.end = from + cr, .stop = Piece::Stop::Cr};
     }
-    if (const std::size_t nul = line.substr(0, piece.end - from).find('\0'); nul != std::string_view::npos) {
+    if (const std::size_t nul = line.substr(0, piece.end - from).find('\0');
+        nul != std::string_view::npos) {
         piece = {.end = from + nul, .stop = Piece::Stop::Nul};
     }
     return piece;
@@ -30,16 +31,11 @@ Piece next_piece(std::string_view bytes, std::size_t from) {
 
 std::string_view describe(ContentFault fault) {
     switch (fault) {
-        case ContentFault::None:
-            return "";
-        case ContentFault::BareLf:
-            return "Bare <LF> received; lines end with <CR><LF>";
-        case ContentFault::BareLfAtDot:
-            return "Bare <LF> beside a line with a single dot";
-        case ContentFault::BareCr:
-            return "Bare <CR> received; lines end with <CR><LF>";
-        case ContentFault::Nul:
-            return "NUL received in message content";
+        case ContentFault::None: return "";
+        case ContentFault::BareLf: return "Bare <LF> received; lines end with <CR><LF>";
+        case ContentFault::BareLfAtDot: return "Bare <LF> beside a line with a single dot";
+        case ContentFault::BareCr: return "Bare <CR> received; lines end with <CR><LF>";
+        case ContentFault::Nul: return "NUL received in message content";
     }
     return "";
 }
@@ -93,8 +89,7 @@ DataReceiver::Progress DataReceiver::feed(std::string_view bytes, std::string& o
         }
         at = piece.end;
         switch (piece.stop) {
-            case Piece::Stop::Input:
-                break;
+            case Piece::Stop::Input: break;
             case Piece::Stop::Lf:
                 flush(at, at + 1);
                 ++at;
@@ -194,17 +189,10 @@ void ChunkReceiver::feed(std::string_view bytes, std::string& out) {
         }
         at = piece.end + (piece.stop == Piece::Stop::Input ? 0 : 1);
         switch (piece.stop) {
-            case Piece::Stop::Input:
-                break;
-            case Piece::Stop::Lf:
-                end_line(true, out);
-                break;
-            case Piece::Stop::Cr:
-                cr_pending_ = true;
-                break;
-            case Piece::Stop::Nul:
-                note(ContentFault::Nul);
-                break;
+            case Piece::Stop::Input: break;
+            case Piece::Stop::Lf: end_line(true, out); break;
+            case Piece::Stop::Cr: cr_pending_ = true; break;
+            case Piece::Stop::Nul: note(ContentFault::Nul); break;
         }
     }
 }

@@ -20,7 +20,8 @@ struct Received {
 };
 
 /// Feeds in pieces cut at `cuts` (ascending).
-Received receive(std::string_view wire, const std::vector<std::size_t>& cuts, BareNewlines mode = BareNewlines::Repair) {
+Received receive(std::string_view wire, const std::vector<std::size_t>& cuts,
+                 BareNewlines mode = BareNewlines::Repair) {
     DataReceiver receiver(mode);
     Received got;
     std::size_t from = 0;
@@ -39,7 +40,9 @@ Received receive(std::string_view wire, const std::vector<std::size_t>& cuts, Ba
     }
     return got;
 }
-Received receive(std::string_view wire, BareNewlines mode = BareNewlines::Repair) { return receive(wire, {}, mode); }
+Received receive(std::string_view wire, BareNewlines mode = BareNewlines::Repair) {
+    return receive(wire, {}, mode);
+}
 std::vector<std::size_t> every_byte(std::size_t size) {
     std::vector<std::size_t> cuts;
     for (std::size_t i = 1; i < size; ++i) {
@@ -50,8 +53,9 @@ std::vector<std::size_t> every_byte(std::size_t size) {
 
 TEST(Data, A1_only_crlf_dot_crlf_ends) {
     for (const std::string_view end :
-         {"\n.\n"sv, "\n.\r\n"sv, "\r\n.\n"sv, "\r\n.\r"sv, "\n.\r"sv, "\r.\r\n"sv, "\r.\r"sv, "\r.\n"sv, "\r\n\0.\r\n"sv,
-          "\r\n.\0\r\n"sv, "\r\n.\r\r\n"sv, "\r\r\n.\r\r\n"sv, "\n\n.\n\n"sv, "\r\n\x0b.\r\n"sv, "\r\n. \r\n"sv, "\n\r.\r\n"sv}) {
+         {"\n.\n"sv, "\n.\r\n"sv, "\r\n.\n"sv, "\r\n.\r"sv, "\n.\r"sv, "\r.\r\n"sv, "\r.\r"sv,
+          "\r.\n"sv, "\r\n\0.\r\n"sv, "\r\n.\0\r\n"sv, "\r\n.\r\r\n"sv, "\r\r\n.\r\r\n"sv,
+          "\n\n.\n\n"sv, "\r\n\x0b.\r\n"sv, "\r\n. \r\n"sv, "\n\r.\r\n"sv}) {
         const Received got = receive("text" + std::string(end) + "MAIL FROM:<a@b>\r\n");
         EXPECT_FALSE(got.is_ended);
     }
@@ -121,7 +125,8 @@ TEST(Data, T3_chunks_follow_the_same_rule_without_dots) {
             receiver.feed(bytes.substr(i, bytewise ? 1 : bytes.size()), out);
         }
         receiver.end();
-        return std::pair(receiver.fault(), receiver.fault() == ContentFault::None ? out : std::string());
+        return std::pair(receiver.fault(),
+                         receiver.fault() == ContentFault::None ? out : std::string());
     };
     for (const bool bytewise : {false, true}) {
         EXPECT_EQ(chunk("a\r\n.\r\n..\r\n", bytewise).second, "a\r\n.\r\n..\r\n");

@@ -48,7 +48,8 @@ struct RcptParameters {
 struct Recipient {
     mail::Address address;
     RcptParameters parameters;
-    bool is_bare_postmaster = false;  ///< <postmaster> without a domain: `address` has our hostname.
+    bool is_bare_postmaster =
+        false;  ///< <postmaster> without a domain: `address` has our hostname.
 };
 
 /// One mail transaction. The engine owns the only one there is, and ends it in one function.

@@ -79,10 +79,10 @@ enum class CloseReason : std::uint8_t {
     Quit,
     Shutdown,
     Timeout,
-    Refused,         ///< refuse() was called.
-    TooManyErrors,   ///< Errors, junk commands, failed logins or transactions past their limit.
-    Protocol,        ///< Out of step, over-long line, bytes behind STARTTLS, TLS or HTTP in clear.
-    Disconnected,    ///< The peer went away.
+    Refused,        ///< refuse() was called.
+    TooManyErrors,  ///< Errors, junk commands, failed logins or transactions past their limit.
+    Protocol,       ///< Out of step, over-long line, bytes behind STARTTLS, TLS or HTTP in clear.
+    Disconnected,   ///< The peer went away.
 };
 /// Flush take_output(), then close. The last event.
 struct Close {
@@ -90,8 +90,8 @@ struct Close {
     std::string detail;  ///< For logs.
 };
 
-using Event = std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail,
-                           TransactionDropped, StartTls, AuthPassword, AuthScramLookup, AuthProved,
-                           AuthFailed, Close>;
+using Event =
+    std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail, TransactionDropped,
+                 StartTls, AuthPassword, AuthScramLookup, AuthProved, AuthFailed, Close>;
 
 }  // namespace godwit::smtp::event

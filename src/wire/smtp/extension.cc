@@ -71,7 +71,8 @@ std::optional<Reply> parse_ret(std::string_view value, MailParameters& into) {
 
 std::optional<Reply> parse_envid(std::string_view value, MailParameters& into) {
     auto decoded = xtext_decode(value);
-    if (value.empty() || value.size() > limits::smtp_envid_size_max || !decoded || !is_graphic(*decoded)) {
+    if (value.empty() || value.size() > limits::smtp_envid_size_max || !decoded ||
+        !is_graphic(*decoded)) {
         return bad_parameter("ENVID");
     }
     into.envid = std::move(decoded);
@@ -117,7 +118,8 @@ std::optional<Reply> parse_notify(std::string_view value, RcptParameters& into) 
 
 std::optional<Reply> parse_orcpt(std::string_view value, RcptParameters& into) {
     const std::size_t semicolon = value.find(';');
-    if (value.size() > limits::smtp_orcpt_size_max || semicolon == std::string_view::npos || semicolon == 0) {
+    if (value.size() > limits::smtp_orcpt_size_max || semicolon == std::string_view::npos ||
+        semicolon == 0) {
         return bad_parameter("ORCPT");
     }
     OriginalRecipient original{.type = to_lower(value.substr(0, semicolon)), .address = ""};
@@ -146,8 +148,12 @@ std::optional<Reply> parse_orcpt(std::string_view value, RcptParameters& into) {
     return std::nullopt;
 }
 
-bool always(const Announcement& /*unused*/) { return true; }
-bool before_tls(const Announcement& at) { return at.tls_available && !at.tls_active; }
+bool always(const Announcement& /*unused*/) {
+    return true;
+}
+bool before_tls(const Announcement& at) {
+    return at.tls_available && !at.tls_active;
+}
 bool before_auth(const Announcement& at) {
     return at.service != Service::Mx && at.auth_available && !at.is_authenticated;
 }
@@ -161,23 +167,60 @@ constexpr MailParameterRow kAuthMail[] = {{"AUTH", parse_auth}};
 
 constexpr ExtensionRow kRows[] = {
     // RFC 2920
-    {Extension::Pipelining, "PIPELINING", always, {}, {}, "", "MAIL, RCPT and DATA leave as one group"},
+    {Extension::Pipelining,
+     "PIPELINING",
+     always,
+     {},
+     {},
+     "",
+     "MAIL, RCPT and DATA leave as one group"},
     // RFC 1870
-    {Extension::Size, "SIZE", always, kSizeMail, {}, "", "declares the size; too large fails before sending"},
+    {Extension::Size,
+     "SIZE",
+     always,
+     kSizeMail,
+     {},
+     "",
+     "declares the size; too large fails before sending"},
     // RFC 6152
-    {Extension::EightBitMime, "8BITMIME", always, kBodyMail, {}, "", "BODY=8BITMIME on 8-bit content"},
+    {Extension::EightBitMime,
+     "8BITMIME",
+     always,
+     kBodyMail,
+     {},
+     "",
+     "BODY=8BITMIME on 8-bit content"},
     // RFC 2034
-    {Extension::EnhancedStatusCodes, "ENHANCEDSTATUSCODES", always, {}, {}, "", "codes are kept per recipient"},
+    {Extension::EnhancedStatusCodes,
+     "ENHANCEDSTATUSCODES",
+     always,
+     {},
+     {},
+     "",
+     "codes are kept per recipient"},
     // RFC 6531
-    {Extension::SmtpUtf8, "SMTPUTF8", always, kUtf8Mail, {}, "", "sends what needs it; without it 5.6.7"},
+    {Extension::SmtpUtf8,
+     "SMTPUTF8",
+     always,
+     kUtf8Mail,
+     {},
+     "",
+     "sends what needs it; without it 5.6.7"},
     // RFC 3030
     {Extension::Chunking, "CHUNKING", always, {}, {}, "BDAT", "one BDAT LAST in place of DATA"},
     // RFC 3461
-    {Extension::Dsn, "DSN", always, kDsnMail, kDsnRcpt, "", "hands RET, ENVID, NOTIFY and ORCPT on"},
+    {Extension::Dsn, "DSN", always, kDsnMail, kDsnRcpt, "",
+     "hands RET, ENVID, NOTIFY and ORCPT on"},
     // RFC 3207
     {Extension::StartTls, "STARTTLS", before_tls, {}, {}, "STARTTLS", "by TlsUse"},
     // RFC 4954
-    {Extension::Auth, "AUTH", before_auth, kAuthMail, {}, "AUTH", "logs in when credentials are given"},
+    {Extension::Auth,
+     "AUTH",
+     before_auth,
+     kAuthMail,
+     {},
+     "AUTH",
+     "logs in when credentials are given"},
     // RFC 5321 4.1.1.8
     {Extension::Help, "HELP", always, {}, {}, "HELP", "not used"},
 };
@@ -195,8 +238,8 @@ static_assert(is_in_order(), "rows stand in the order of Extension");
 
 void add_mechanisms(std::string_view words, std::vector<std::string>& into) {
     for (const std::string_view word : split(words, ' ')) {
-        const bool is_known =
-            std::ranges::any_of(into, [&](const std::string& have) { return equals_ignore_case(have, word); });
+        const bool is_known = std::ranges::any_of(
+            into, [&](const std::string& have) { return equals_ignore_case(have, word); });
         if (!word.empty() && !is_known && into.size() < limits::smtp_peer_mechanisms_max) {
             into.push_back(to_upper(word));
         }
@@ -205,9 +248,13 @@ void add_mechanisms(std::string_view words, std::vector<std::string>& into) {
 
 }  // namespace
 
-std::span<const ExtensionRow> extensions() { return kRows; }
+std::span<const ExtensionRow> extensions() {
+    return kRows;
+}
 
-const ExtensionRow& row_of(Extension extension) { return kRows[static_cast<std::size_t>(extension)]; }
+const ExtensionRow& row_of(Extension extension) {
+    return kRows[static_cast<std::size_t>(extension)];
+}
 
 ExtensionSet announced_extensions(const Announcement& announcement) {
     ExtensionSet set;

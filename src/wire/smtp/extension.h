@@ -16,7 +16,16 @@
 namespace godwit::smtp {
 
 enum class Extension : std::uint8_t {
-    Pipelining, Size, EightBitMime, EnhancedStatusCodes, SmtpUtf8, Chunking, Dsn, StartTls, Auth, Help
+    Pipelining,
+    Size,
+    EightBitMime,
+    EnhancedStatusCodes,
+    SmtpUtf8,
+    Chunking,
+    Dsn,
+    StartTls,
+    Auth,
+    Help
 };
 inline constexpr std::size_t kExtensionCount = 10;
 

@@ -82,7 +82,8 @@ ReplyParser::Progress ReplyParser::feed(std::string_view bytes) {
         // Checked before it is kept, so that a peer that never ends a line costs one line.
         if (line_.size() + size > limits::smtp_reply_line_size_max ||
             size_ + line_.size() + size > limits::smtp_reply_size_max) {
-            return {fail("longer than limits.h: smtp_reply_line_size_max or smtp_reply_size_max"), at};
+            return {fail("longer than limits.h: smtp_reply_line_size_max or smtp_reply_size_max"),
+                    at};
         }
         line_.append(bytes.substr(at, size));
         at += size + (is_whole ? 1 : 0);
@@ -110,12 +111,14 @@ ReplyParser::Status ReplyParser::end_line() {
     if (++lines_ > limits::smtp_reply_lines_max) {
         return fail("has more lines than limits.h: smtp_reply_lines_max");
     }
-    const bool has_code = line_.size() >= 3 && is_digit(line_[0]) && is_digit(line_[1]) && is_digit(line_[2]);
+    const bool has_code =
+        line_.size() >= 3 && is_digit(line_[0]) && is_digit(line_[1]) && is_digit(line_[2]);
     if (!has_code || (line_.size() > 3 && line_[3] != ' ' && line_[3] != '-')) {
         return fail("line does not start with a code: \"" + sanitized(line_.substr(0, 40)) + "\"");
     }
     // The last line's code counts, E13.
-    code_ = static_cast<std::uint16_t>((line_[0] - '0') * 100 + (line_[1] - '0') * 10 + (line_[2] - '0'));
+    code_ = static_cast<std::uint16_t>((line_[0] - '0') * 100 + (line_[1] - '0') * 10 +
+                                       (line_[2] - '0'));
     if (code_ < 200 || code_ > 599) {
         return fail("has the impossible code " + line_.substr(0, 3));  // E11
     }
@@ -123,7 +126,8 @@ ReplyParser::Status ReplyParser::end_line() {
     std::string_view text = std::string_view(line_).substr(std::min<std::size_t>(4, line_.size()));
     // E12: a code of another class than the basic one is no code, but text.
     if (const auto front = mail::take_enhanced_status(text);
-        front && front->status.status_class == code_ / 100 && (lines_ == 1 || enhanced_ == front->status)) {
+        front && front->status.status_class == code_ / 100 &&
+        (lines_ == 1 || enhanced_ == front->status)) {
         enhanced_ = front->status;
         text.remove_prefix(front->size);
         while (text.starts_with(' ')) {

@@ -17,7 +17,7 @@ using mail::EnhancedStatus;
 struct Reply {
     std::uint16_t code = 0;
     std::optional<EnhancedStatus> enhanced;  ///< None on greetings, EHLO, 3xx, and from old peers.
-    std::string text;  ///< Lines parted by '\n'. Without the codes.
+    std::string text;                        ///< Lines parted by '\n'. Without the codes.
 
     [[nodiscard]] bool is_positive() const { return code >= 200 && code < 300; }
     [[nodiscard]] bool is_intermediate() const { return code >= 300 && code < 400; }

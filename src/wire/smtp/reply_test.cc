@@ -28,7 +28,8 @@ Parsed parse(std::string_view bytes, bool bytewise = false) {
             break;
         }
     }
-    return {progress.status, progress.status == ReplyParser::Status::Complete ? parser.take() : Reply{}, at};
+    return {progress.status,
+            progress.status == ReplyParser::Status::Complete ? parser.take() : Reply{}, at};
 }
 
 TEST(Reply, is_written_with_both_codes_on_every_line) {
@@ -38,7 +39,8 @@ TEST(Reply, is_written_with_both_codes_on_every_line) {
     EXPECT_EQ(written({.code = 334, .enhanced = {}, .text = ""}), "334 \r\n");
 }
 TEST(Reply, text_cannot_forge_a_line) {
-    EXPECT_EQ(written(make_reply(550, {5, 0, 0}, std::string("a\r250 b\0c", 9))), "550 5.0.0 a 250 b c\r\n");
+    EXPECT_EQ(written(make_reply(550, {5, 0, 0}, std::string("a\r250 b\0c", 9))),
+              "550 5.0.0 a 250 b c\r\n");
 }
 TEST(Reply, forms_that_servers_send) {
     for (const bool bytewise : {false, true}) {
@@ -47,10 +49,13 @@ TEST(Reply, forms_that_servers_send) {
         EXPECT_EQ(parse("250 \r\n", bytewise).reply, (Reply{250, {}, ""}));
         EXPECT_EQ(parse("550 5.1.1 No\r\n", bytewise).reply, make_reply(550, {5, 1, 1}, "No"));
         EXPECT_EQ(parse("250-a\r\n250-b\r\n250 c\r\n", bytewise).reply.text, "a\nb\nc");
-        EXPECT_EQ(parse("550-5.7.1 a\r\n550 5.7.1 b\r\n", bytewise).reply, make_reply(550, {5, 7, 1}, "a\nb"));
+        EXPECT_EQ(parse("550-5.7.1 a\r\n550 5.7.1 b\r\n", bytewise).reply,
+                  make_reply(550, {5, 7, 1}, "a\nb"));
     }
 }
-TEST(Reply, C7_lf_alone_ends_a_line) { EXPECT_EQ(parse("250-a\n250 b\n").reply.text, "a\nb"); }
+TEST(Reply, C7_lf_alone_ends_a_line) {
+    EXPECT_EQ(parse("250-a\n250 b\n").reply.text, "a\nb");
+}
 TEST(Reply, E12_an_enhanced_code_of_another_class_is_text) {
     const Parsed got = parse("550 4.2.2 Full\r\n");
     EXPECT_FALSE(got.reply.enhanced);
@@ -61,17 +66,22 @@ TEST(Reply, E13_the_last_code_counts_and_text_is_cleaned) {
     EXPECT_EQ(parse("550 a\x01\xFFz\r\n").reply.text, "a ?z");
 }
 TEST(Reply, E11_nonsense_is_refused) {
-    for (const std::string_view bad : {"\r\n", "25\r\n", "abc\r\n", "150 x\r\n", "600 x\r\n", "099 x\r\n", "250x\r\n", "220********\r\n", "2500\r\n"}) {
+    for (const std::string_view bad : {"\r\n", "25\r\n", "abc\r\n", "150 x\r\n", "600 x\r\n",
+                                       "099 x\r\n", "250x\r\n", "220********\r\n", "2500\r\n"}) {
         EXPECT_EQ(parse(bad).status, ReplyParser::Status::Failed) << bad;
     }
 }
-TEST(Reply, stops_behind_one_reply) { EXPECT_EQ(parse("250 a\r\n250 b\r\n").consumed, 7U); }
+TEST(Reply, stops_behind_one_reply) {
+    EXPECT_EQ(parse("250 a\r\n250 b\r\n").consumed, 7U);
+}
 TEST(Reply, B3_line_size_limit) {
     const auto line = [](std::size_t size) { return "250 " + std::string(size - 5, 'x') + "\r\n"; };
     // The size counts up to the LF.
     EXPECT_EQ(parse(line(limits::smtp_reply_line_size_max)).status, ReplyParser::Status::Complete);
-    EXPECT_EQ(parse(line(limits::smtp_reply_line_size_max + 1)).status, ReplyParser::Status::Failed);
-    EXPECT_EQ(parse(std::string(limits::smtp_reply_line_size_max + 1, 'x')).status, ReplyParser::Status::Failed);
+    EXPECT_EQ(parse(line(limits::smtp_reply_line_size_max + 1)).status,
+              ReplyParser::Status::Failed);
+    EXPECT_EQ(parse(std::string(limits::smtp_reply_line_size_max + 1, 'x')).status,
+              ReplyParser::Status::Failed);
 }
 TEST(Reply, B3_lines_and_size_limit) {
     const auto lines = [](std::size_t count, std::string_view text) {
@@ -81,9 +91,12 @@ TEST(Reply, B3_lines_and_size_limit) {
         }
         return all + "250 " + std::string(text) + "\r\n";
     };
-    EXPECT_EQ(parse(lines(limits::smtp_reply_lines_max - 1, "x")).status, ReplyParser::Status::Complete);
-    EXPECT_EQ(parse(lines(limits::smtp_reply_lines_max, "x")).status, ReplyParser::Status::Complete);
-    EXPECT_EQ(parse(lines(limits::smtp_reply_lines_max + 1, "x")).status, ReplyParser::Status::Failed);
+    EXPECT_EQ(parse(lines(limits::smtp_reply_lines_max - 1, "x")).status,
+              ReplyParser::Status::Complete);
+    EXPECT_EQ(parse(lines(limits::smtp_reply_lines_max, "x")).status,
+              ReplyParser::Status::Complete);
+    EXPECT_EQ(parse(lines(limits::smtp_reply_lines_max + 1, "x")).status,
+              ReplyParser::Status::Failed);
     EXPECT_EQ(parse(lines(20, std::string(2000, 'x'))).status, ReplyParser::Status::Failed);
 }
 TEST(Reply, after_a_failure_nothing_is_read) {

@@ -74,13 +74,17 @@ void ScriptedCaller::on(event::Event& next) {
     }
     std::visit(
         Overloaded{
-            [&](event::Hello& e) { log.push_back("hello " + std::string(to_string(e.verb)) + " " + e.name); },
+            [&](event::Hello& e) {
+                log.push_back("hello " + std::string(to_string(e.verb)) + " " + e.name);
+            },
             [&](event::MailFrom& e) {
                 log.push_back("mail " + write_path(e.sender) + parameters_of(e.parameters));
-                engine.answer(e.sender ? judge(*e.sender, "Sender ok") : make_reply(250, {2, 1, 0}, "Sender ok"));
+                engine.answer(e.sender ? judge(*e.sender, "Sender ok")
+                                       : make_reply(250, {2, 1, 0}, "Sender ok"));
             },
             [&](event::RcptTo& e) {
-                log.push_back("rcpt " + write_path(e.recipient.address) + parameters_of(e.recipient.parameters) +
+                log.push_back("rcpt " + write_path(e.recipient.address) +
+                              parameters_of(e.recipient.parameters) +
                               (e.recipient.is_bare_postmaster ? " bare" : ""));
                 engine.answer(judge(e.recipient.address, "Recipient ok"));
             },
@@ -88,7 +92,8 @@ void ScriptedCaller::on(event::Event& next) {
                 log.push_back(e.is_chunked ? "chunks" : "data");
                 body_.clear();
                 const bool booms = engine.transaction()->recipients.front().address.local == "boom";
-                engine.answer(booms ? make_reply(554, {5, 7, 1}, "No") : Reply{.code = 354, .enhanced = {}, .text = ""});
+                engine.answer(booms ? make_reply(554, {5, 7, 1}, "No")
+                                    : Reply{.code = 354, .enhanced = {}, .text = ""});
             },
             [&](event::BodyBytes& e) { body_ += e.bytes; },
             [&](event::EndOfMail& e) {
@@ -108,14 +113,16 @@ void ScriptedCaller::on(event::Event& next) {
             [&](event::StartTls&) {
                 log.emplace_back("starttls");
                 output_ += engine.take_output();
-                engine.tls_started({.tls_exporter = "exporter", .tls_server_end_point = "certificate"});
+                engine.tls_started(
+                    {.tls_exporter = "exporter", .tls_server_end_point = "certificate"});
             },
             [&](event::AuthPassword& e) {
-                log.push_back("password " + e.authcid + (e.authzid.empty() ? "" : " as " + e.authzid));
+                log.push_back("password " + e.authcid +
+                              (e.authzid.empty() ? "" : " as " + e.authzid));
                 const bool is_known = e.authcid == "alice" || e.authcid == "bob";
-                engine.answer_auth(e.authcid == "broken"                        ? sasl::Verdict::Temporary
+                engine.answer_auth(e.authcid == "broken"                ? sasl::Verdict::Temporary
                                    : is_known && e.password == "pencil" ? sasl::Verdict::Granted
-                                                                                : sasl::Verdict::Denied);
+                                                                        : sasl::Verdict::Denied);
             },
             [&](event::AuthScramLookup& e) {
                 log.push_back("scram " + e.authcid);
@@ -133,8 +140,9 @@ void ScriptedCaller::on(event::Event& next) {
             },
             [&](event::AuthFailed& e) { log.push_back("auth failed " + e.authcid); },
             [&](event::Close& e) {
-                static constexpr std::string_view kNames[] = {"quit",     "shutdown", "timeout",     "refused",
-                                                              "too much", "protocol", "disconnected"};
+                static constexpr std::string_view kNames[] = {"quit",        "shutdown", "timeout",
+                                                              "refused",     "too much", "protocol",
+                                                              "disconnected"};
                 log.push_back("close " + std::string(kNames[static_cast<std::size_t>(e.reason)]));
                 closed = true;
             },

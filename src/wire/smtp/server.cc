@@ -31,8 +31,9 @@ void ServerEngine::feed(std::string_view bytes) {
         return;
     }
     if (state_ == State::Start) {
-        close_with(make_reply(554, {5, 5, 0}, "Protocol synchronization error: wait for the greeting"),
-                   event::CloseReason::Protocol, "spoke before the greeting");
+        close_with(
+            make_reply(554, {5, 5, 0}, "Protocol synchronization error: wait for the greeting"),
+            event::CloseReason::Protocol, "spoke before the greeting");
         return;
     }
     if (state_ == State::TlsHandshake) {
@@ -56,7 +57,9 @@ std::optional<event::Event> ServerEngine::next_event() {
     return next;
 }
 
-std::string ServerEngine::take_output() { return std::exchange(output_, std::string()); }
+std::string ServerEngine::take_output() {
+    return std::exchange(output_, std::string());
+}
 
 bool ServerEngine::wants_input() const {
     return pending_ == Pending::None && events_.empty() && state_ != State::Closed &&
@@ -69,29 +72,20 @@ void ServerEngine::run() {
         switch (state_) {
             case State::Command:
             case State::Refused:
-            case State::AuthResponse:
-                goes_on = run_line();
-                break;
-            case State::Data:
-                goes_on = run_data();
-                break;
-            case State::Chunk:
-                goes_on = run_chunk();
-                break;
-            case State::Discard:
-                goes_on = run_discard();
-                break;
+            case State::AuthResponse: goes_on = run_line(); break;
+            case State::Data: goes_on = run_data(); break;
+            case State::Chunk: goes_on = run_chunk(); break;
+            case State::Discard: goes_on = run_discard(); break;
             case State::Start:
             case State::TlsHandshake:
-            case State::Closed:
-                goes_on = false;
-                break;
+            case State::Closed: goes_on = false; break;
         }
     }
 }
 
 std::size_t ServerEngine::line_size_max() const {
-    const bool is_auth = state_ == State::AuthResponse || starts_with_ignore_case(unread(), "AUTH ");
+    const bool is_auth =
+        state_ == State::AuthResponse || starts_with_ignore_case(unread(), "AUTH ");
     return is_auth ? limits::smtp_auth_line_size_max : limits::smtp_command_line_size_max;
 }
 
@@ -103,7 +97,8 @@ std::optional<std::string> ServerEngine::take_line() {
     const std::size_t size = is_whole ? line_feed + 1 : rest.size();
     if (size > line_size_max() || (!is_whole && size == line_size_max())) {
         // T7: the connection ends; nothing is read on in search of a line's end.
-        close_with(make_reply(500, {5, 5, 2}, "Line too long"), event::CloseReason::Protocol, "line too long");
+        close_with(make_reply(500, {5, 5, 2}, "Line too long"), event::CloseReason::Protocol,
+                   "line too long");
         return std::nullopt;
     }
     if (!is_whole) {
@@ -120,8 +115,8 @@ bool ServerEngine::run_line() {
     }
     if (state_ == State::Command && !hello_verb_ && unread().starts_with("\x16\x03")) {
         // D17: a TLS ClientHello on a port that starts in clear.
-        close_with(make_reply(501, {5, 5, 2}, "This port starts without TLS"), event::CloseReason::Protocol,
-                   "TLS handshake in clear");
+        close_with(make_reply(501, {5, 5, 2}, "This port starts without TLS"),
+                   event::CloseReason::Protocol, "TLS handshake in clear");
         return false;
     }
     std::optional<std::string> taken = take_line();
@@ -136,7 +131,8 @@ bool ServerEngine::run_line() {
         if (verb == Verb::Quit) {
             dispatch(QuitCommand{});
         } else {
-            refuse_command(make_reply(503, {5, 5, 1}, "No service here; say QUIT"));  // RFC 5321 3.1
+            refuse_command(
+                make_reply(503, {5, 5, 1}, "No service here; say QUIT"));  // RFC 5321 3.1
         }
         return true;
     }
@@ -157,9 +153,10 @@ bool ServerEngine::run_line() {
         }
         return true;
     }
-    auto command = parse_command(line, {.offered = offered_,
-                                        .smtputf8 = transaction_ && transaction_->parameters.smtputf8,
-                                        .local_name = options_.hostname});
+    auto command =
+        parse_command(line, {.offered = offered_,
+                             .smtputf8 = transaction_ && transaction_->parameters.smtputf8,
+                             .local_name = options_.hostname});
     if (command) {
         dispatch(*std::move(command));
     } else if (verb == Verb::Bdat) {
@@ -171,7 +168,9 @@ bool ServerEngine::run_line() {
     return true;
 }
 
-void ServerEngine::send(const Reply& reply) { write_reply(reply, output_); }
+void ServerEngine::send(const Reply& reply) {
+    write_reply(reply, output_);
+}
 
 void ServerEngine::refuse_command(const Reply& reply) {
     if (++errors_ > limits::smtp_errors_max) {
@@ -242,7 +241,8 @@ bool ServerEngine::close_if_shutting_down() {
     if (!is_shutting_down_ || pending_ != Pending::None || !is_boundary) {
         return false;
     }
-    close_with(make_reply(421, {4, 3, 2}, "Service is shutting down"), event::CloseReason::Shutdown, "shutdown");
+    close_with(make_reply(421, {4, 3, 2}, "Service is shutting down"), event::CloseReason::Shutdown,
+               "shutdown");
     return true;
 }
 
@@ -252,18 +252,10 @@ void ServerEngine::answer(Reply reply) {
     }
     const Pending pending = std::exchange(pending_, Pending::None);
     switch (pending) {
-        case Pending::Mail:
-            answer_mail(reply);
-            return;
-        case Pending::Rcpt:
-            answer_rcpt(reply);
-            return;
-        case Pending::DataStart:
-            answer_data_start(reply);
-            return;
-        case Pending::ChunkStart:
-            answer_chunk_start(reply);
-            return;
+        case Pending::Mail: answer_mail(reply); return;
+        case Pending::Rcpt: answer_rcpt(reply); return;
+        case Pending::DataStart: answer_data_start(reply); return;
+        case Pending::ChunkStart: answer_chunk_start(reply); return;
         case Pending::EndOfMail:
             // One answer for all: LMTP says it once per recipient.
             answer_end_of_mail(std::vector<Reply>(replies_due_, reply));
@@ -271,8 +263,7 @@ void ServerEngine::answer(Reply reply) {
         case Pending::None:
         case Pending::AuthPassword:
         case Pending::AuthLookup:
-        case Pending::AuthProved:
-            break;
+        case Pending::AuthProved: break;
     }
     check(false, "answer() without a question that takes a Reply");
 }
@@ -294,12 +285,14 @@ void ServerEngine::begin_shutdown() {
 
 void ServerEngine::on_timeout() {
     if (pending_ != Pending::EndOfMail) {
-        close_with(make_reply(421, {4, 4, 2}, options_.hostname + " waited too long"), event::CloseReason::Timeout,
-                   "timeout");
+        close_with(make_reply(421, {4, 4, 2}, options_.hostname + " waited too long"),
+                   event::CloseReason::Timeout, "timeout");
     }
 }
 
-void ServerEngine::on_disconnect() { close(event::CloseReason::Disconnected, "the peer went away"); }
+void ServerEngine::on_disconnect() {
+    close(event::CloseReason::Disconnected, "the peer went away");
+}
 
 void ServerEngine::hang_up(Reply reply, std::string detail) {
     check(pending_ != Pending::EndOfMail, "hang_up() between the dot and its reply");

@@ -37,15 +37,15 @@ struct ServerOptions {
     std::uint64_t message_size_max = limits::message_size_max;
     std::size_t recipients_max = limits::smtp_recipients_max;
     std::size_t recipients_authenticated_max = limits::smtp_recipients_authenticated_max;
-    bool tls_available = false;           ///< STARTTLS is announced while TLS is off.
-    bool tls_active = false;              ///< Implicit TLS.
-    bool tls_required = false;            ///< 530 5.7.0 until STARTTLS (submission only).
-    bool auth_available = false;          ///< Ignored on Mx: no AUTH on port 25.
-    bool auth_required = false;           ///< 530 5.7.0 at MAIL until authenticated.
-    bool allow_plaintext_auth = false;    ///< PLAIN and LOGIN without TLS: loopback dev mode only.
-    sasl::ChannelBindings bindings;       ///< With tls_active.
-    std::string nonce_seed;               ///< >= 16 random bytes, fresh for each connection.
-    std::string scram_decoy_secret;       ///< Constant for this server, secret.
+    bool tls_available = false;         ///< STARTTLS is announced while TLS is off.
+    bool tls_active = false;            ///< Implicit TLS.
+    bool tls_required = false;          ///< 530 5.7.0 until STARTTLS (submission only).
+    bool auth_available = false;        ///< Ignored on Mx: no AUTH on port 25.
+    bool auth_required = false;         ///< 530 5.7.0 at MAIL until authenticated.
+    bool allow_plaintext_auth = false;  ///< PLAIN and LOGIN without TLS: loopback dev mode only.
+    sasl::ChannelBindings bindings;     ///< With tls_active.
+    std::string nonce_seed;             ///< >= 16 random bytes, fresh for each connection.
+    std::string scram_decoy_secret;     ///< Constant for this server, secret.
     BareNewlines bare_newlines = BareNewlines::Repair;
 };
 
@@ -110,10 +110,26 @@ public:
 
 private:
     enum class State : std::uint8_t {
-        Start, Command, Refused, AuthResponse, Data, Chunk, Discard, TlsHandshake, Closed
+        Start,
+        Command,
+        Refused,
+        AuthResponse,
+        Data,
+        Chunk,
+        Discard,
+        TlsHandshake,
+        Closed
     };
     enum class Pending : std::uint8_t {
-        None, Mail, Rcpt, DataStart, ChunkStart, EndOfMail, AuthPassword, AuthLookup, AuthProved
+        None,
+        Mail,
+        Rcpt,
+        DataStart,
+        ChunkStart,
+        EndOfMail,
+        AuthPassword,
+        AuthLookup,
+        AuthProved
     };
 
     // server.cc: input, output, ends.

@@ -12,8 +12,8 @@ void ServerEngine::on(AuthCommand& command) {
         return;
     }
     if (auth_failures_ >= limits::smtp_auth_failures_max) {
-        close_with(make_reply(421, {4, 7, 0}, "Too many failed logins"), event::CloseReason::TooManyErrors,
-                   "too many failed logins");
+        close_with(make_reply(421, {4, 7, 0}, "Too many failed logins"),
+                   event::CloseReason::TooManyErrors, "too many failed logins");
         return;
     }
     const sasl::MechanismRow* row = sasl::find_mechanism(command.mechanism);
@@ -32,24 +32,28 @@ void ServerEngine::on(AuthCommand& command) {
     std::optional<std::string> initial;
     if (command.initial) {
         // RFC 4954: "=" is an initial response of no octets.
-        initial = *command.initial == "=" ? std::optional<std::string>("") : base64_decode(*command.initial);
+        initial = *command.initial == "=" ? std::optional<std::string>("")
+                                          : base64_decode(*command.initial);
         if (!initial) {
             refuse_command(make_reply(501, {5, 5, 2}, "Cannot decode the initial response"));
             return;
         }
     }
-    const bool plus = std::ranges::any_of(offered, [](const auto* one) { return one->needs_channel_binding; });
-    exchange_.emplace(row->mechanism, sasl::ExchangeOptions{.bindings = options_.bindings,
-                                                            .plus_announced = plus,
-                                                            .nonce = next_nonce(),
-                                                            .decoy_secret = options_.scram_decoy_secret});
+    const bool plus =
+        std::ranges::any_of(offered, [](const auto* one) { return one->needs_channel_binding; });
+    exchange_.emplace(row->mechanism,
+                      sasl::ExchangeOptions{.bindings = options_.bindings,
+                                            .plus_announced = plus,
+                                            .nonce = next_nonce(),
+                                            .decoy_secret = options_.scram_decoy_secret});
     state_ = State::AuthResponse;
     on_auth_step(exchange_->start(initial));
 }
 
 std::string ServerEngine::next_nonce() {
     // Base64url has neither ',' nor control characters; 24 of its characters are 144 bits.
-    return base64url_encode(hmac_sha256(options_.nonce_seed, "nonce " + std::to_string(nonce_count_++)))
+    return base64url_encode(
+               hmac_sha256(options_.nonce_seed, "nonce " + std::to_string(nonce_count_++)))
         .substr(0, 24);
 }
 
@@ -63,7 +67,8 @@ void ServerEngine::on_auth_line(std::string_view line) {
     }
     const auto bytes = base64_decode(line);
     if (!bytes) {
-        on_auth_step(sasl::Failed{.failure = sasl::Failure::Malformed, .authcid = "", .reason = "bad base64"});
+        on_auth_step(sasl::Failed{
+            .failure = sasl::Failure::Malformed, .authcid = "", .reason = "bad base64"});
         return;
     }
     on_auth_step(exchange_->respond(*bytes));
@@ -100,8 +105,8 @@ void ServerEngine::on_auth_step(sasl::Step step) {
 
 void ServerEngine::on_auth_failed(const sasl::Failed& failed) {
     state_ = State::Command;
-    events_.emplace_back(
-        event::AuthFailed{.authcid = failed.authcid, .failure = failed.failure, .reason = failed.reason});
+    events_.emplace_back(event::AuthFailed{
+        .authcid = failed.authcid, .failure = failed.failure, .reason = failed.reason});
     exchange_.reset();
     switch (failed.failure) {
         case sasl::Failure::Credentials:
@@ -126,7 +131,8 @@ void ServerEngine::answer_auth(sasl::Verdict verdict) {
     if (state_ == State::Closed) {
         return;
     }
-    check(pending_ == Pending::AuthPassword || pending_ == Pending::AuthProved, "answer_auth() without a question");
+    check(pending_ == Pending::AuthPassword || pending_ == Pending::AuthProved,
+          "answer_auth() without a question");
     pending_ = Pending::None;
     on_auth_step(exchange_->finish(verdict));
 }

@@ -5,7 +5,9 @@
 namespace godwit::smtp {
 
 namespace {
-Reply too_big() { return make_reply(552, {5, 3, 4}, "Message size exceeds fixed limit"); }
+Reply too_big() {
+    return make_reply(552, {5, 3, 4}, "Message size exceeds fixed limit");
+}
 }  // namespace
 
 std::size_t ServerEngine::replies_at_end() const {
@@ -57,7 +59,8 @@ bool ServerEngine::run_data() {
     }
     if (data_->is_end_suspicious()) {
         // A1: CR CR LF . CR LF. What follows may be a message's text to the one who sent it.
-        refuse_content(make_reply(550, {5, 5, 2}, std::string(describe(ContentFault::BareCr))), replies_at_end());
+        refuse_content(make_reply(550, {5, 5, 2}, std::string(describe(ContentFault::BareCr))),
+                       replies_at_end());
         close(event::CloseReason::Protocol, "end of data behind CR CR LF");
         return false;
     }
@@ -112,8 +115,9 @@ std::optional<Reply> ServerEngine::refusal_of_chunk(std::uint64_t size) const {
         return make_reply(503, {5, 5, 1}, "Say EHLO first");
     }
     if (transaction_->recipients.empty()) {
-        return options_.service == Service::Lmtp ? make_reply(503, {5, 5, 1}, "No valid recipients")
-                                                 : make_reply(554, {5, 5, 1}, "No valid recipients");
+        return options_.service == Service::Lmtp
+                   ? make_reply(503, {5, 5, 1}, "No valid recipients")
+                   : make_reply(554, {5, 5, 1}, "No valid recipients");
     }
     if (chunk_count_ >= limits::smtp_bdat_chunks_max) {
         return make_reply(552, {5, 3, 4}, "Too many chunks");  // T8
@@ -128,7 +132,8 @@ void ServerEngine::on(BdatCommand& command) {
     if (auto refusal = refusal_of_chunk(command.size)) {
         const bool has_recipients = transaction_ && !transaction_->recipients.empty();
         std::optional<Reply> then = std::move(refusal);
-        if (options_.service == Service::Lmtp && transaction_ && !has_recipients && command.is_last) {
+        if (options_.service == Service::Lmtp && transaction_ && !has_recipients &&
+            command.is_last) {
             then.reset();  // RFC 2033 4.3: zero recipients, zero replies.
         }
         const std::size_t copies = command.is_last ? replies_at_end() : 1;
@@ -164,7 +169,8 @@ bool ServerEngine::run_chunk() {
     if (chunk_left_ > 0 && unread().empty()) {
         return false;
     }
-    const std::size_t take = static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, unread().size()));
+    const std::size_t take =
+        static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, unread().size()));
     chunks_->feed(unread().substr(0, take), body_);
     input_pos_ += take;
     chunk_left_ -= take;
@@ -188,9 +194,12 @@ bool ServerEngine::run_chunk() {
 }
 
 /// Reads `size` octets of a refused chunk and drops them, then answers.
-void ServerEngine::begin_discard(std::uint64_t size, std::optional<Reply> then, std::size_t copies) {
-    if (size > limits::smtp_discard_size_max - std::min<std::uint64_t>(discarded_, limits::smtp_discard_size_max)) {
-        close_with(then.value_or(too_big()), event::CloseReason::Protocol, "too much content to drop");
+void ServerEngine::begin_discard(std::uint64_t size, std::optional<Reply> then,
+                                 std::size_t copies) {
+    if (size > limits::smtp_discard_size_max -
+                   std::min<std::uint64_t>(discarded_, limits::smtp_discard_size_max)) {
+        close_with(then.value_or(too_big()), event::CloseReason::Protocol,
+                   "too much content to drop");
         return;
     }
     discarded_ += size;
@@ -204,7 +213,8 @@ bool ServerEngine::run_discard() {
     if (chunk_left_ > 0 && unread().empty()) {
         return false;
     }
-    const std::size_t take = static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, unread().size()));
+    const std::size_t take =
+        static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, unread().size()));
     input_pos_ += take;
     chunk_left_ -= take;
     if (chunk_left_ > 0) {

@@ -38,7 +38,11 @@ std::string unescape(std::string_view text) {
             out += hex_decode(text.substr(i + 1, 2)).value_or("?");
             i += 2;
         } else {
-            out += code == 'r' ? '\r' : code == 'n' ? '\n' : code == '0' ? '\0' : code == 't' ? '\t' : code;
+            out += code == 'r'   ? '\r'
+                   : code == 'n' ? '\n'
+                   : code == '0' ? '\0'
+                   : code == 't' ? '\t'
+                                 : code;
         }
     }
     return out;
@@ -49,7 +53,9 @@ void set_option(Dialog& dialog, std::string_view line) {
     const auto words = split(line, ' ');
     const std::string_view value = words.size() > 1 ? words[1] : "";
     if (words[0] == "@service") {
-        options.service = value == "lmtp" ? Service::Lmtp : value == "submission" ? Service::Submission : Service::Mx;
+        options.service = value == "lmtp"         ? Service::Lmtp
+                          : value == "submission" ? Service::Submission
+                                                  : Service::Mx;
     } else if (words[0] == "@tls") {
         options.tls_available = options.tls_available || value == "available";
         options.tls_active = options.tls_active || value == "active";
@@ -96,7 +102,9 @@ std::vector<Dialog> load(const std::filesystem::path& file) {
             dialogs.back().steps.push_back({who == 'S'   ? Step::Kind::Server
                                             : who == 'E' ? Step::Kind::Event
                                                          : Step::Kind::Client,
-                                            who == 'C' ? text + "\r\n" : who == 'c' ? unescape(text) : text});
+                                            who == 'C'   ? text + "\r\n"
+                                            : who == 'c' ? unescape(text)
+                                                         : text});
         }
     }
     return dialogs;
@@ -134,7 +142,9 @@ void act(ScriptedCaller& caller, std::string_view what) {
 }
 
 void play(const Dialog& dialog, Feeding feeding, std::uint64_t seed) {
-    SCOPED_TRACE(dialog.name + (feeding == Feeding::Groups ? " in groups" : feeding == Feeding::Bytewise ? " bytewise" : " split"));
+    SCOPED_TRACE(dialog.name + (feeding == Feeding::Groups     ? " in groups"
+                                : feeding == Feeding::Bytewise ? " bytewise"
+                                                               : " split"));
     SeededRandom random(seed);
     ScriptedCaller caller(dialog.options);
     caller.engine.greet();
@@ -144,7 +154,8 @@ void play(const Dialog& dialog, Feeding feeding, std::uint64_t seed) {
     std::string events;
     std::string group;
     for (std::size_t i = 0; i <= dialog.steps.size(); ++i) {
-        const bool is_client = i < dialog.steps.size() && dialog.steps[i].kind == Step::Kind::Client;
+        const bool is_client =
+            i < dialog.steps.size() && dialog.steps[i].kind == Step::Kind::Client;
         if (is_client) {
             group += dialog.steps[i].text;
             continue;
@@ -174,7 +185,8 @@ TEST(ServerDialog, golden) {
     const std::filesystem::path folder = GODWIT_SOURCE_DIR "/tests/golden/smtp";
     std::size_t count = 0;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-        for (const Dialog& dialog : entry.path().filename() == "README.md" ? std::vector<Dialog>() : load(entry.path())) {
+        for (const Dialog& dialog :
+             entry.path().filename() == "README.md" ? std::vector<Dialog>() : load(entry.path())) {
             ++count;
             play(dialog, Feeding::Groups, 0);
             if (!dialog.only_whole) {

@@ -87,7 +87,8 @@ struct Model {
 int code_of(std::string_view reply) {
     // The code of the last line.
     reply.remove_suffix(2);
-    const std::size_t start = reply.rfind('\n') == std::string_view::npos ? 0 : reply.rfind('\n') + 1;
+    const std::size_t start =
+        reply.rfind('\n') == std::string_view::npos ? 0 : reply.rfind('\n') + 1;
     return static_cast<int>(parse_u32(reply.substr(start, 3)).value_or(0));
 }
 
@@ -112,8 +113,10 @@ TEST(ServerModel, T5_random_sequences_never_diverge) {
         "VRFY x\r\n"sv,
         "WHAT\r\n"sv,
     };
-    static constexpr std::pair<std::string_view, int> kBodies[] = {
-        {".\r\n"sv, 250}, {"text\r\n.\r\n"sv, 250}, {"a\rb\r\n.\r\n"sv, 550}, {"\n.\n\r\n.\r\n"sv, 550}};
+    static constexpr std::pair<std::string_view, int> kBodies[] = {{".\r\n"sv, 250},
+                                                                   {"text\r\n.\r\n"sv, 250},
+                                                                   {"a\rb\r\n.\r\n"sv, 550},
+                                                                   {"\n.\n\r\n.\r\n"sv, 550}};
     SeededRandom random(5);
     std::size_t steps = 0;
     for (int round = 0; round < 10000; ++round) {
@@ -151,7 +154,8 @@ TEST(ServerModel, T5_random_sequences_never_diverge) {
             const bool is_open = caller.engine.transaction() != nullptr;
             ASSERT_EQ(is_open, model.mail) << history;
             if (is_open) {
-                ASSERT_EQ(caller.engine.transaction()->recipients.size(), model.recipients) << history;
+                ASSERT_EQ(caller.engine.transaction()->recipients.size(), model.recipients)
+                    << history;
             }
             ASSERT_LE(caller.mails.size(), mails + 1);
         }

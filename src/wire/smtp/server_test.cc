@@ -53,12 +53,15 @@ TEST(Server, T1_no_string_smuggles_a_command) {
             caller.engine.greet();
             caller.feed("HELO c\r\n");
             open_data(caller);
-            const std::string wire = "a" + infix + "MAIL FROM:<forged@example.net>\r\nRCPT TO:<b@example.org>\r\nRSET\r\n.\r\n";
+            const std::string wire =
+                "a" + infix +
+                "MAIL FROM:<forged@example.net>\r\nRCPT TO:<b@example.org>\r\nRSET\r\n.\r\n";
             caller.feed(wire);
             // The five octets, and nothing else, end the first message.
             const std::string raw = "a" + infix;
             const bool ends_early = raw.find("\r\n.\r\n") != std::string::npos;
-            const bool forged = std::ranges::find(caller.log, "mail <forged@example.net>") != caller.log.end();
+            const bool forged =
+                std::ranges::find(caller.log, "mail <forged@example.net>") != caller.log.end();
             const bool may_run = ends_early && raw.find("\r\r\n.\r\n") == std::string::npos;
             ASSERT_TRUE(may_run || !forged) << number << " of length " << length;
             ASSERT_LE(caller.mails.size(), 1U);
@@ -83,7 +86,8 @@ TEST(Server, A9_T6_bytes_before_the_greeting_end_it) {
 TEST(Server, a_554_greeting_waits_for_quit) {
     ScriptedCaller caller(options());
     caller.engine.refuse({554, {}, "mx.example.org no service"});
-    EXPECT_EQ(talk(caller, "EHLO c\r\n"), "554 mx.example.org no service\r\n503 5.5.1 No service here; say QUIT\r\n");
+    EXPECT_EQ(talk(caller, "EHLO c\r\n"),
+              "554 mx.example.org no service\r\n503 5.5.1 No service here; say QUIT\r\n");
     EXPECT_TRUE(talk(caller, "QUIT\r\n").starts_with("221"));
     ScriptedCaller busy(options());
     busy.engine.refuse(make_reply(421, {4, 7, 0}, "busy"));
@@ -113,7 +117,8 @@ TEST(Server, T7_a_line_without_an_end_is_dropped_at_the_limit) {
 TEST(Server, AUTH_line_limit) {
     ServerOptions chosen = options(Service::Submission);
     chosen.auth_available = chosen.tls_active = true;
-    for (const auto& [size, fits] : {std::pair{limits::smtp_auth_line_size_max, true}, std::pair{limits::smtp_auth_line_size_max + 1, false}}) {
+    for (const auto& [size, fits] : {std::pair{limits::smtp_auth_line_size_max, true},
+                                     std::pair{limits::smtp_auth_line_size_max + 1, false}}) {
         ScriptedCaller caller = started(chosen);
         (void)caller.take_output();
         const std::string line = "AUTH PLAIN " + std::string(size - 13, 'A') + "\r\n";
@@ -143,15 +148,18 @@ TEST(Server, mail_resets_the_junk_count) {
 TEST(Server, SIZE_limit_of_content) {
     ServerOptions chosen = options();
     chosen.message_size_max = 100;
-    for (const auto& [size, fits] : {std::pair{99U, true}, std::pair{100U, true}, std::pair{101U, false}}) {
+    for (const auto& [size, fits] :
+         {std::pair{99U, true}, std::pair{100U, true}, std::pair{101U, false}}) {
         ScriptedCaller caller = started(chosen);
         open_data(caller);
-        EXPECT_TRUE(talk(caller, std::string(size - 2, 'x') + "\r\n.\r\n").starts_with(fits ? "250" : "552 5.3.4"));
+        EXPECT_TRUE(talk(caller, std::string(size - 2, 'x') + "\r\n.\r\n")
+                        .starts_with(fits ? "250" : "552 5.3.4"));
         EXPECT_FALSE(caller.closed);
         EXPECT_EQ(caller.engine.transaction(), nullptr);
         (void)talk(caller, "MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n");
-        EXPECT_TRUE(talk(caller, "BDAT " + std::to_string(size) + " LAST\r\n" + std::string(size, 'x'))
-                        .starts_with(fits ? "250" : "552 5.3.4"));
+        EXPECT_TRUE(
+            talk(caller, "BDAT " + std::to_string(size) + " LAST\r\n" + std::string(size, 'x'))
+                .starts_with(fits ? "250" : "552 5.3.4"));
     }
 }
 TEST(Server, T7_endless_refused_content_ends_the_connection) {

@@ -4,7 +4,9 @@
 namespace godwit::smtp {
 
 namespace {
-Reply bad_sequence(std::string text) { return make_reply(503, {5, 5, 1}, std::move(text)); }
+Reply bad_sequence(std::string text) {
+    return make_reply(503, {5, 5, 1}, std::move(text));
+}
 }  // namespace
 
 void ServerEngine::dispatch(Command command) {
@@ -13,8 +15,9 @@ void ServerEngine::dispatch(Command command) {
 
 /// The refusal of a command that may not stand here, whatever its arguments.
 std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
-    const bool is_free = verb == Verb::Noop || verb == Verb::Ehlo || verb == Verb::Helo || verb == Verb::Lhlo ||
-                         verb == Verb::StartTls || verb == Verb::Quit || verb == Verb::Http || verb == Verb::Unknown;
+    const bool is_free = verb == Verb::Noop || verb == Verb::Ehlo || verb == Verb::Helo ||
+                         verb == Verb::Lhlo || verb == Verb::StartTls || verb == Verb::Quit ||
+                         verb == Verb::Http || verb == Verb::Unknown;
     if (options_.tls_required && !tls_active_ && !is_free && verb != Verb::Bdat) {
         return make_reply(530, {5, 7, 0}, "Must issue a STARTTLS command first");  // RFC 3207 4
     }
@@ -26,24 +29,23 @@ std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
             if (options_.auth_required && !identity_) {
                 return make_reply(530, {5, 7, 0}, "Authentication required");  // K1
             }
-            return transaction_ ? std::optional(bad_sequence("A transaction is open already")) : std::nullopt;
+            return transaction_ ? std::optional(bad_sequence("A transaction is open already"))
+                                : std::nullopt;
         case Verb::Rcpt:
             if (!transaction_) {
                 return bad_sequence("Need MAIL first");
             }
             return chunk_count_ > 0 ? std::optional(bad_sequence("BDAT has begun")) : std::nullopt;
-        case Verb::Data:
-            return out_of_order_data();
+        case Verb::Data: return out_of_order_data();
         case Verb::StartTls:
             if (tls_active_) {
                 return bad_sequence("TLS is active already");
             }
-            return options_.tls_available ? std::nullopt
-                                          : std::optional(make_reply(502, {5, 5, 1}, "STARTTLS is not offered here"));
-        case Verb::Auth:
-            return out_of_order_auth();
-        default:
-            return std::nullopt;
+            return options_.tls_available
+                       ? std::nullopt
+                       : std::optional(make_reply(502, {5, 5, 1}, "STARTTLS is not offered here"));
+        case Verb::Auth: return out_of_order_auth();
+        default: return std::nullopt;
     }
 }
 
@@ -80,8 +82,9 @@ bool ServerEngine::refuses_early_input(std::string_view after) {
     if (unread().empty()) {
         return false;
     }
-    close_with(make_reply(554, {5, 5, 0}, "Protocol synchronization error after " + std::string(after)),
-               event::CloseReason::Protocol, "bytes behind " + std::string(after) + " before its reply");
+    close_with(
+        make_reply(554, {5, 5, 0}, "Protocol synchronization error after " + std::string(after)),
+        event::CloseReason::Protocol, "bytes behind " + std::string(after) + " before its reply");
     return true;
 }
 
@@ -90,8 +93,8 @@ bool ServerEngine::is_too_much_junk() {
     if (++junk_ <= limits::smtp_junk_commands_max) {
         return false;
     }
-    close_with(make_reply(421, {4, 7, 0}, "Too many commands without mail"), event::CloseReason::TooManyErrors,
-               "too many commands without mail");
+    close_with(make_reply(421, {4, 7, 0}, "Too many commands without mail"),
+               event::CloseReason::TooManyErrors, "too many commands without mail");
     return true;
 }
 
@@ -103,7 +106,9 @@ Announcement ServerEngine::announcement() const {
             .is_authenticated = identity_.has_value()};
 }
 
-bool ServerEngine::may_offer_passwords() const { return tls_active_ || options_.allow_plaintext_auth; }
+bool ServerEngine::may_offer_passwords() const {
+    return tls_active_ || options_.allow_plaintext_auth;
+}
 
 std::vector<const sasl::MechanismRow*> ServerEngine::offered_mechanisms() const {
     // T36: where TLS must come first, nothing is offered before it.
@@ -137,7 +142,8 @@ void ServerEngine::on(HelloCommand& command) {
     const bool is_lmtp = options_.service == Service::Lmtp;
     if (is_lmtp != (command.verb == Verb::Lhlo)) {
         // RFC 2033 4.1: so that a mix-up of the two protocols shows.
-        refuse_command(make_reply(500, {5, 5, 1}, is_lmtp ? "This is LMTP, say LHLO" : "This is SMTP, say EHLO"));
+        refuse_command(make_reply(500, {5, 5, 1},
+                                  is_lmtp ? "This is LMTP, say LHLO" : "This is SMTP, say EHLO"));
         return;
     }
     if (refuses_early_input(to_string(command.verb)) || is_too_much_junk()) {
@@ -159,10 +165,12 @@ void ServerEngine::on(MailCommand& command) {
         return;
     }
     if (command.parameters.size.value_or(0) > options_.message_size_max) {
-        refuse_command(make_reply(552, {5, 3, 4}, "Message size exceeds fixed limit"));  // RFC 1870 6.1
+        refuse_command(
+            make_reply(552, {5, 3, 4}, "Message size exceeds fixed limit"));  // RFC 1870 6.1
         return;
     }
-    events_.emplace_back(event::MailFrom{.sender = command.sender, .parameters = command.parameters});
+    events_.emplace_back(
+        event::MailFrom{.sender = command.sender, .parameters = command.parameters});
     asked_mail_ = std::move(command);
     pending_ = Pending::Mail;
 }
@@ -182,7 +190,8 @@ void ServerEngine::answer_mail(const Reply& reply) {
 }
 
 void ServerEngine::on(RcptCommand& command) {
-    const std::size_t max = identity_ ? options_.recipients_authenticated_max : options_.recipients_max;
+    const std::size_t max =
+        identity_ ? options_.recipients_authenticated_max : options_.recipients_max;
     if (transaction_->recipients.size() >= max) {
         send(make_reply(452, {4, 5, 3}, "Too many recipients"));  // RFC 5321 4.5.3.1.10, B6
         return;
@@ -251,8 +260,8 @@ void ServerEngine::on(ExpnCommand& /*command*/) {
 }
 
 void ServerEngine::on(QuitCommand& /*command*/) {
-    close_with(make_reply(221, {2, 0, 0}, options_.hostname + " closing connection"), event::CloseReason::Quit,
-               "quit");
+    close_with(make_reply(221, {2, 0, 0}, options_.hostname + " closing connection"),
+               event::CloseReason::Quit, "quit");
 }
 
 void ServerEngine::on(StartTlsCommand& /*command*/) {
@@ -279,8 +288,8 @@ void ServerEngine::tls_started(sasl::ChannelBindings bindings) {
 
 void ServerEngine::on(HttpCommand& /*command*/) {
     // D17, T16: a browser was sent here. Nothing of its request is read or echoed.
-    close_with(make_reply(221, {2, 7, 0}, "This is not a web server. Goodbye"), event::CloseReason::Protocol,
-               "HTTP request");
+    close_with(make_reply(221, {2, 7, 0}, "This is not a web server. Goodbye"),
+               event::CloseReason::Protocol, "HTTP request");
 }
 
 }  // namespace godwit::smtp
