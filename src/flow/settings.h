@@ -44,6 +44,8 @@ struct RouteSettings {
     std::string host;    ///< Name or address, without MX lookup.
     std::uint16_t port = 25;
     enum class Tls : std::uint8_t { Opportunistic, Required, Implicit, Never } tls = Tls::Opportunistic;
+    /// Take mail for the domain on port 25 too, from anybody: a backup or relay domain.
+    bool accepts_from_outside = false;
     std::string username;  ///< AUTH to a smart host; empty = none.
     std::string password;
 };

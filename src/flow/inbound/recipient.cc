@@ -1,5 +1,7 @@
 #include "flow/inbound/recipient.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "base/metrics.h"
 #include "flow/read.h"
@@ -29,6 +31,14 @@ Result<bool> is_full(const store::Snapshot& snapshot, store::ReadTier tier,
         }
     }
     return !resolved.targets.empty();
+}
+
+// A route that says so makes its domain ours to relay, for everybody. Only by its own name: "*" never
+// opens a relay.
+bool is_relay_domain(const Settings& settings, std::string_view domain) {
+    return std::any_of(settings.routes.begin(), settings.routes.end(), [domain](const RouteSettings& route) {
+        return route.accepts_from_outside && equals_ignore_case(route.domain, domain);
+    });
 }
 
 struct Looked {
@@ -68,7 +78,7 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
         case store::RecipientVerdict::Loop:
             co_return refuse(550, {5, 4, 6}, "Aliases of <" + name + "> lead in a circle or too far");
         case store::RecipientVerdict::NotLocal:
-            if (!may_relay) {
+            if (!may_relay && !is_relay_domain(*services->settings(), address.domain)) {
                 co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
             }
             found->resolved.targets = {store::RemoteTarget{address}};
