@@ -17,6 +17,8 @@ namespace godwit::store {
 
 struct StoreOptions {
     std::string folder;                  ///< <data>; "" = all in memory (tests, simulator).
+    /// In memory only: what survives a crash of the store. Null makes one that is forgotten.
+    std::shared_ptr<MemoryKvDisk> memory_disk;
     CommitDrive drive = CommitDrive::Thread;
     std::uint64_t cache_bytes = 32ULL * 1024 * 1024;
     std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;
@@ -45,6 +47,10 @@ public:
     [[nodiscard]] MailId next_mail_id();
     /// False while the disk is too full to take mail in. Cheap; looked at once a second at most.
     [[nodiscard]] bool has_room_for_mail();
+    /// One bounded step of housekeeping: dead segments, copying out of half-dead ones, a look at the
+    /// disk. Blocks on the disk: offload pool only, one caller at a time, about once a minute. True
+    /// when another step at once would find work.
+    [[nodiscard]] Result<bool> tend();
     /// Commits what is pending and closes. The destructor does it too.
     void stop();
 

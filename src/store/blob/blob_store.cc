@@ -5,6 +5,7 @@
 #include "store/blob/segment_log.h"
 #include "store/blob/spool.h"
 #include "store/kv/key.h"
+#include "store/kv/meta.h"
 
 namespace godwit::store {
 namespace {
@@ -17,8 +18,8 @@ struct Moved {
 
 class FileBlobStore final : public BlobStore {
 public:
-    FileBlobStore(FileSystem* files, std::string folder, Kv* kv)
-        : files_(std::make_shared<SegmentFiles>(files, std::move(folder))),
+    FileBlobStore(FileSystem* files, std::string folder, std::uint64_t store, Kv* kv)
+        : files_(std::make_shared<SegmentFiles>(files, std::move(folder), store)),
           log_(files_),
           kv_(kv) {}
 
@@ -265,7 +266,12 @@ Result<BlobStore::TendStep> FileBlobStore::compact(std::uint32_t segment, std::u
 
 Result<> FileBlobStore::relocate(std::vector<Moved> bodies, Batch& batch) {
     for (Moved& moved : bodies) {
-        const auto location = TRY(current(moved.id));
+        const auto read = current(moved.id);
+        if (!read && read.error().code != ErrorCode::Corrupt) {
+            return std::unexpected(read.error());
+        }
+        // One damaged row must not stop the others, half of which are counted by now.
+        const auto location = read ? *read : std::nullopt;
         const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
         if (place == nullptr || place->segment != moved.from.segment ||
             place->offset != moved.from.offset) {
@@ -283,9 +289,10 @@ Result<> FileBlobStore::relocate(std::vector<Moved> bodies, Batch& batch) {
 
 Result<std::unique_ptr<BlobStore>> open_file_blob_store(FileSystem* files, std::string folder,
                                                         Kv* kv) {
-    auto store = std::make_unique<FileBlobStore>(files, std::move(folder), kv);
-    TRY(store->recover());
-    return store;
+    const FormatRow format = TRY(load_format(*kv)).value_or(FormatRow{});
+    auto blobs = std::make_unique<FileBlobStore>(files, std::move(folder), format.store, kv);
+    TRY(blobs->recover());
+    return blobs;
 }
 
 }  // namespace godwit::store

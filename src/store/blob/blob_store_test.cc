@@ -284,6 +284,16 @@ TEST_F(FileBlobs, Keys_that_lost_a_commit_are_refused) {
     EXPECT_EQ(opened.error().code, ErrorCode::Corrupt);
 }
 
+TEST_F(FileBlobs, Files_of_another_store_are_refused) {
+    stage(std::string(10000, 'o'));
+    commit();
+    batch_.put(format_key(), encode(FormatRow{.store = 7}));
+    ASSERT_TRUE(kv_->commit(batch_));
+    const auto opened = open_file_blob_store(&files_, kFolder, kv_.get());
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code, ErrorCode::Corrupt);
+}
+
 TEST_F(FileBlobs, Segment_that_lost_its_tail_is_refused) {
     stage(std::string(10000, 'n'));
     commit();

@@ -35,7 +35,7 @@ std::uint64_t frame_count(std::uint64_t body_size) { return (body_size + kFrame 
 
 std::string encode(const SegmentHeader& header) {
     ByteWriter out;
-    out.raw(kFileMagic).u32(header.number).u64(header.durable.value()).u64(0);
+    out.raw(kFileMagic).u32(header.number).u64(header.durable.value()).u64(header.store);
     return with_checksum(std::move(out));
 }
 
@@ -50,6 +50,7 @@ Result<SegmentHeader> decode_segment_header(std::string_view octets) {
     SegmentHeader header;
     header.number = in.u32();
     header.durable = CommitSeq(in.u64());
+    header.store = in.u64();
     return header;
 }
 

@@ -21,7 +21,8 @@ inline constexpr std::size_t frame_checksum_size = 4;
 /// First in each file.
 struct SegmentHeader {
     std::uint32_t number = 0;
-    CommitSeq durable;  ///< The last durable commit when the file was made.
+    CommitSeq durable;        ///< The last durable commit when the file was made.
+    std::uint64_t store = 0;  ///< Whose it is: FormatRow::store.
 };
 std::string encode(const SegmentHeader& header);
 Result<SegmentHeader> decode_segment_header(std::string_view octets);

@@ -74,7 +74,17 @@ Result<> SegmentLog::check_tail(std::uint32_t segment, std::uint64_t from, Commi
         return lost(files_->path(segment) + " has " + std::to_string(size) + " octets of " +
                     std::to_string(from));
     }
-    CommitSeq seen;
+    std::string octets;
+    TRY(file->read_at(0, segment_header_size, ReadTier::Disk, octets));
+    const auto segment_header = decode_segment_header(octets);
+    if (segment_header && segment_header->store != files_->store()) {
+        return internal_error(ErrorCode::Corrupt,
+                              files_->path(segment) + " belongs to another store than the keys");
+    }
+    if (!segment_header && from != 0) {
+        return lost(files_->path(segment) + " has no header");
+    }
+    CommitSeq seen = segment_header ? segment_header->durable : CommitSeq{};
     TRY(walk_records(*file, std::max<std::uint64_t>(from, segment_header_size),
                      [&](std::uint64_t /*offset*/, const RecordHeader& header) {
                          seen = std::max(seen, header.durable);
@@ -91,7 +101,8 @@ Result<> SegmentLog::open_next(CommitSeq durable) {
     TRY(flush());
     const std::uint32_t segment = files_->next_shared();
     file_ = TRY(files_->files().open(files_->path(segment), OpenMode::Create));
-    const std::string header = encode(SegmentHeader{.number = segment, .durable = durable});
+    const std::string header = encode(
+        SegmentHeader{.number = segment, .durable = durable, .store = files_->store()});
     const std::string_view view = header;
     TRY(file_->write_at(0, {&view, 1}));
     flush_from_ = end_ = segment_header_size;

@@ -70,7 +70,7 @@ Result<> SpooledBody::finish(const BlobId& id, CommitSeq durable, bool is_kept) 
     const std::uint64_t at = segment_header_size + offset_in_record(size_);
     end += encode_record_tail(header);
     const std::string head =
-        encode(SegmentHeader{.number = segment_, .durable = durable}) + encode(header);
+        encode(SegmentHeader{.number = segment_, .durable = durable, .store = files_->store()}) + encode(header);
     const std::string_view head_view = head;
     const std::string_view end_view = end;
     TRY(file_->write_at(at, {&end_view, 1}));

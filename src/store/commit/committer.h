@@ -28,14 +28,27 @@ class Stamper;
 /// How the loop is driven: its own thread in production, by hand in tests and the simulator.
 enum class CommitDrive : std::uint8_t { Thread, Manual };
 
-/// Owns the order of all changes. submit() from any thread.
+/// What the loop works with. All must outlive the committer.
+struct CommitterParts {
+    Kv* kv = nullptr;
+    BlobStore* blobs = nullptr;
+    Stamper* stamper = nullptr;
+    ChangeBus* changes = nullptr;
+    Clock* clock = nullptr;
+    CommitSeq last;  ///< The newest commit in `kv`.
+    /// Called on the commit thread before each group, to look at the disk. May be null.
+    std::function<void()> before_group;
+    /// Called (once, on the commit thread) when a write, a sync or a read of the engine failed:
+    /// nothing further is committed, all pending plans fail with Closed, and the process is expected
+    /// to end.
+    std::function<void(const Error&)> on_fatal;
+};
+
+/// Owns the order of all changes. submit() from any thread. The queue is not bounded here: each
+/// connection and each delivery waits for the plan it submitted.
 class Committer {
 public:
-    /// All must outlive the committer. `on_fatal` is called (once, on the commit thread) when a write
-    /// or a sync failed: nothing further is committed, all pending plans fail with Closed, and the
-    /// process is expected to end.
-    Committer(Kv* kv, BlobStore* blobs, Stamper* stamper, ChangeBus* changes, CommitDrive drive,
-              std::function<void(const Error&)> on_fatal);
+    Committer(CommitterParts parts, CommitDrive drive);
     ~Committer();
     Committer(const Committer&) = delete;
     Committer& operator=(const Committer&) = delete;
@@ -43,14 +56,12 @@ public:
     /// Takes the plan in order. Completion always comes, also at stop (Closed).
     void submit(std::unique_ptr<Plan> plan, CommitCompletion completion);
 
-    /// The same for housekeeping; the receipt has no results.
+    /// The same for housekeeping; its rows come before those of the group's plans. The receipt has no
+    /// results.
     void submit_work(CommitWork work, CommitCompletion completion);
 
     /// At Critical, plans fail with DiskFull unless they only make the store smaller. Any thread.
     void set_disk_room(DiskRoom room);
-
-    /// Called on the commit thread before each group, to look at the disk. Before the first submit.
-    void set_before_group(std::function<void()> hook);
 
     /// The last durable commit. Any thread.
     [[nodiscard]] CommitSeq last_durable() const;

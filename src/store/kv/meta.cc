@@ -40,7 +40,7 @@ Result<std::uint64_t> decode_number(std::string_view value, const char* what) {
 std::string format_key() { return make_key(family::meta, kFormat); }
 
 std::string encode(const FormatRow& row) {
-    return seal(std::move(begin_record(kVersion).u32(row.version).u32(row.lowest_reader)));
+    return seal(std::move(begin_record(kVersion).u32(row.version).u32(row.lowest_reader).u64(row.store)));
 }
 
 Result<FormatRow> decode_format(std::string_view value) {
@@ -48,8 +48,17 @@ Result<FormatRow> decode_format(std::string_view value) {
     FormatRow row;
     row.version = in.u32();
     row.lowest_reader = in.u32();
+    row.store = in.u64();
     TRY(in.finish("format row"));
     return row;
+}
+
+Result<std::optional<FormatRow>> load_format(const Kv& kv) {
+    const auto value = TRY(kv.get(format_key(), ReadTier::Disk));
+    if (!value) {
+        return std::nullopt;
+    }
+    return TRY(decode_format(*value));
 }
 
 std::string commit_seq_key() { return make_key(family::meta, kCommitSeq); }

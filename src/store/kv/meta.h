@@ -19,10 +19,15 @@ inline constexpr std::uint32_t format_lowest_reader = 1;
 struct FormatRow {
     std::uint32_t version = format_version;
     std::uint32_t lowest_reader = format_lowest_reader;
+    /// Drawn when the store was made; in each segment file too, so that keys and bodies of two stores
+    /// (a restored backup) cannot be mixed.
+    std::uint64_t store = 0;
 };
 std::string format_key();
 std::string encode(const FormatRow& row);
 Result<FormatRow> decode_format(std::string_view value);
+/// nullopt in an empty store.
+Result<std::optional<FormatRow>> load_format(const Kv& kv);
 
 /// The heartbeat: rides in every commit.
 std::string commit_seq_key();

@@ -1,0 +1,359 @@
+#include "store/commit/committer.h"
+
+#include <signal.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <unordered_set>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "store/commit/stamper.h"
+#include "store/kv/meta.h"
+
+namespace godwit::store {
+namespace {
+
+struct Item {
+    std::unique_ptr<Plan> plan;  // Else work.
+    CommitWork work;
+    CommitCompletion completion;
+};
+
+/// Part of the open group, waiting for its sync.
+struct Stamped {
+    std::unique_ptr<Plan> plan;  // Kept for its bodies.
+    CommitCompletion completion;
+    std::vector<StepResult> results;
+};
+
+CommitResult closed() {
+    return std::unexpected(PlanFailure{
+        .error = {ErrorKind::Temporary, ErrorCode::Closed, "the store takes no more changes"},
+        .step = 0});
+}
+
+bool makes_smaller(const PlanStep& step) {
+    return std::holds_alternative<ExpungeMessages>(step) ||
+           std::holds_alternative<DeleteMailbox>(step) ||
+           std::holds_alternative<UpdateQueue>(step) ||
+           std::holds_alternative<RemoveFromQueue>(step);
+}
+
+/// What may run on a disk that is all but full: something goes away and nothing but its trail comes.
+bool only_makes_smaller(const Plan& plan) {
+    bool is_any = false;
+    for (const PlanStep& step : plan.steps) {
+        is_any = is_any || makes_smaller(step);
+        if (!makes_smaller(step) && !std::holds_alternative<TraceEvent>(step)) {
+            return false;
+        }
+    }
+    return is_any && plan.bodies.empty();
+}
+
+std::size_t body_bytes(const Plan& plan) {
+    std::size_t bytes = 0;
+    for (const NewBody& body : plan.bodies) {
+        bytes += static_cast<std::size_t>(body.size);
+    }
+    return bytes;
+}
+
+}  // namespace
+
+struct Committer::Inner {
+    explicit Inner(CommitterParts with) : parts(std::move(with)), durable(parts.last.value()) {}
+
+    void push(Item item);
+    void loop();
+    bool pull();
+    void run_group();
+    void take(Item item);
+    void take_work(Item item);
+    Result<bool> finish_group();
+    Result<> stage_bodies(const GroupOutcome& outcome);
+    void complete_group(CommitSeq seq);
+    void fail(const Error& error);
+    void close_pending();
+
+    CommitterParts parts;
+    std::atomic<DiskRoom> room = DiskRoom::Ample;
+    std::atomic<std::uint64_t> durable;
+
+    std::mutex mutex;  // Of what follows.
+    std::condition_variable wake;
+    std::vector<Item> pending;
+    bool is_sleeping = false;
+    bool is_stopping = false;
+    bool is_closed = false;
+
+    // The commit thread's own.
+    std::deque<Item> taken;
+    std::vector<Stamped> group;
+    std::size_t group_bodies = 0;
+    Batch batch;
+    GroupOutcome outcome;
+    std::optional<Error> broken;  // A read of the engine failed while stamping.
+    std::thread thread;
+};
+
+Committer::Committer(CommitterParts parts, CommitDrive drive)
+    : inner_(std::make_unique<Inner>(std::move(parts))) {
+    if (drive == CommitDrive::Thread) {
+        // Signals are the main thread's.
+        sigset_t all;
+        sigset_t before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        inner_->thread = std::thread([inner = inner_.get()] { inner->loop(); });
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+}
+
+Committer::~Committer() { stop(); }
+
+void Committer::submit(std::unique_ptr<Plan> plan, CommitCompletion completion) {
+    check(plan != nullptr, "submit without a plan");
+    inner_->push({.plan = std::move(plan), .work = {}, .completion = std::move(completion)});
+}
+
+void Committer::submit_work(CommitWork work, CommitCompletion completion) {
+    inner_->push({.plan = nullptr, .work = std::move(work), .completion = std::move(completion)});
+}
+
+void Committer::set_disk_room(DiskRoom room) { inner_->room.store(room); }
+
+CommitSeq Committer::last_durable() const { return CommitSeq(inner_->durable.load()); }
+
+bool Committer::run_once() {
+    check(!inner_->thread.joinable(), "run_once() beside the commit thread");
+    if (!inner_->pull()) {
+        return false;
+    }
+    while (!inner_->taken.empty()) {
+        inner_->run_group();
+    }
+    return true;
+}
+
+void Committer::stop() {
+    {
+        const std::scoped_lock lock(inner_->mutex);
+        inner_->is_stopping = true;
+        inner_->wake.notify_one();
+    }
+    if (inner_->thread.joinable()) {
+        inner_->thread.join();
+    } else {
+        while (run_once()) {
+        }
+    }
+    inner_->close_pending();
+}
+
+void Committer::Inner::push(Item item) {
+    {
+        const std::scoped_lock lock(mutex);
+        if (!is_closed) {
+            pending.push_back(std::move(item));
+            if (is_sleeping) {
+                is_sleeping = false;
+                wake.notify_one();
+            }
+            return;
+        }
+    }
+    item.completion(closed());
+}
+
+// STORE.md: the group is everything pending when the previous sync returned; no window.
+void Committer::Inner::loop() {
+    for (;;) {
+        {
+            std::unique_lock lock(mutex);
+            while (pending.empty() && !is_stopping) {
+                is_sleeping = true;
+                wake.wait(lock);
+            }
+            is_sleeping = false;
+            if (pending.empty()) {
+                return;
+            }
+        }
+        pull();
+        while (!taken.empty()) {
+            run_group();
+            pull();
+        }
+    }
+}
+
+bool Committer::Inner::pull() {
+    std::vector<Item> more;
+    {
+        const std::scoped_lock lock(mutex);
+        more.swap(pending);
+    }
+    std::ranges::move(more, std::back_inserter(taken));
+    return !more.empty();
+}
+
+void Committer::Inner::run_group() {
+    if (parts.before_group) {
+        parts.before_group();
+    }
+    const CommitSeq seq(durable.load() + 1);
+    parts.stamper->begin_group(seq, parts.clock->wall());
+    group_bodies = 0;
+    while (!taken.empty() && !broken &&
+           parts.stamper->group_size() + group_bodies + batch.size() <
+               limits::commit_group_bytes_max) {
+        Item item = std::move(taken.front());
+        taken.pop_front();
+        item.plan ? take(std::move(item)) : take_work(std::move(item));
+    }
+    if (broken) {
+        parts.stamper->abandon_group();
+        return fail(*broken);
+    }
+    const auto is_written = finish_group();
+    if (!is_written) {
+        return fail(is_written.error());
+    }
+    complete_group(*is_written ? seq : CommitSeq(seq.value() - 1));
+}
+
+void Committer::Inner::take(Item item) {
+    if (room.load() == DiskRoom::Critical && !only_makes_smaller(*item.plan)) {
+        item.completion(std::unexpected(PlanFailure{
+            .error = {ErrorKind::Temporary, ErrorCode::DiskFull, "the disk is all but full"},
+            .step = 0}));
+        return;
+    }
+    auto results = parts.stamper->stamp(*item.plan);
+    if (results) {
+        group_bodies += body_bytes(*item.plan);
+        group.push_back({std::move(item.plan), std::move(item.completion), *std::move(results)});
+        return;
+    }
+    if (results.error().error.code == ErrorCode::Io) {
+        broken = results.error().error;
+        group.push_back({std::move(item.plan), std::move(item.completion), {}});
+        return;
+    }
+    item.completion(std::unexpected(std::move(results).error()));
+}
+
+void Committer::Inner::take_work(Item item) {
+    const std::size_t mark = batch.entries().size();
+    auto done = item.work(batch);
+    if (done) {
+        group.push_back({nullptr, std::move(item.completion), {}});
+        return;
+    }
+    batch.shrink_to(mark);
+    if (done.error().code == ErrorCode::Io) {
+        broken = done.error();
+        group.push_back({nullptr, std::move(item.completion), {}});
+        return;
+    }
+    item.completion(std::unexpected(PlanFailure{.error = std::move(done).error(), .step = 0}));
+}
+
+// False when the group had nothing to write.
+Result<bool> Committer::Inner::finish_group() {
+    outcome = parts.stamper->finish_group(batch);
+    TRY(stage_bodies(outcome));
+    const bool was_body_synced = TRY(parts.blobs->sync(batch));
+    // The stamper's last row is the commit's number, which alone says nothing.
+    if (batch.entries().size() <= 1) {
+        batch.clear();
+        return false;
+    }
+    TRY(parts.kv->commit(batch));
+    batch.clear();
+    const CommitSeq seq(durable.load() + 1);
+    durable.store(seq.value());
+    parts.blobs->committed(seq);
+    count(Metric::CommitGroups);
+    count(Metric::CommitPlans, static_cast<std::int64_t>(group.size()));
+    count(Metric::CommitSyncs, was_body_synced ? 2 : 1);
+    return true;
+}
+
+Result<> Committer::Inner::stage_bodies(const GroupOutcome& linked_by) {
+    if (!linked_by.linked.empty()) {
+        std::unordered_set<BlobId> linked(linked_by.linked.begin(), linked_by.linked.end());
+        for (Stamped& stamped : group) {
+            if (stamped.plan == nullptr) {
+                continue;
+            }
+            for (NewBody& body : stamped.plan->bodies) {
+                // Once a group: the second of two equal bodies is not looked up again.
+                if (linked.erase(body.id) != 0) {
+                    TRY(parts.blobs->stage(std::move(body), batch));
+                }
+            }
+        }
+    }
+    for (const BlobId& id : linked_by.unlinked) {
+        TRY(parts.blobs->stage_removal(id, batch));
+    }
+    return {};
+}
+
+// Those who watch hear of it before those who asked: a client that sees its OK never meets a
+// session that does not know.
+void Committer::Inner::complete_group(CommitSeq seq) {
+    for (const auto& change : outcome.accounts) {
+        parts.changes->publish(change);
+    }
+    if (outcome.queue != nullptr) {
+        parts.changes->publish(outcome.queue);
+    }
+    outcome = {};
+    for (Stamped& stamped : group) {
+        stamped.completion(CommitReceipt{.seq = seq, .results = std::move(stamped.results)});
+    }
+    group.clear();
+}
+
+// RELIABILITY.md 2: nothing to roll back, nothing to retry; an unknown outcome is window W2.
+void Committer::Inner::fail(const Error& error) {
+    const Error told = error;
+    broken = std::nullopt;
+    log::error("store.commit_failed", {{"error", told.text}});
+    {
+        const std::scoped_lock lock(mutex);
+        is_closed = true;
+    }
+    if (parts.on_fatal) {
+        std::exchange(parts.on_fatal, nullptr)(told);
+    }
+    for (Stamped& stamped : group) {
+        stamped.completion(closed());
+    }
+    group.clear();
+    batch.clear();
+    close_pending();
+}
+
+void Committer::Inner::close_pending() {
+    {
+        const std::scoped_lock lock(mutex);
+        is_closed = true;
+    }
+    pull();
+    while (!taken.empty()) {
+        Item item = std::move(taken.front());
+        taken.pop_front();
+        item.completion(closed());
+    }
+}
+
+}  // namespace godwit::store

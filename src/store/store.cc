@@ -1,0 +1,289 @@
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "store/blob/file.h"
+#include "store/commit/stamper.h"
+#include "store/kv/meta.h"
+
+namespace godwit::store {
+namespace {
+
+/// Holds <data>/LOCK for as long as it lives; the file says who.
+class FolderLock {
+public:
+    static Result<std::unique_ptr<FolderLock>> take(const std::string& folder) {
+        const std::string path = folder + "/LOCK";
+        const int number = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (number < 0) {
+            return internal_error(ErrorCode::Io, "open " + path + ": " + std::strerror(errno));
+        }
+        auto lock = std::unique_ptr<FolderLock>(new FolderLock(number));
+        if (::flock(number, LOCK_EX | LOCK_NB) != 0) {
+            return temporary_error(ErrorCode::Unavailable,
+                                   folder + " is in use by process " + lock->holder());
+        }
+        const std::string pid = std::to_string(::getpid()) + "\n";
+        if (::ftruncate(number, 0) != 0 ||
+            ::pwrite(number, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+            return internal_error(ErrorCode::Io, "write " + path + ": " + std::strerror(errno));
+        }
+        return lock;
+    }
+    ~FolderLock() { ::close(number_); }
+    FolderLock(const FolderLock&) = delete;
+    FolderLock& operator=(const FolderLock&) = delete;
+
+private:
+    explicit FolderLock(int number) : number_(number) {}
+    [[nodiscard]] std::string holder() const {
+        char text[16] = {};
+        const ssize_t size = ::pread(number_, text, sizeof text - 1, 0);
+        std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+        while (!pid.empty() && (pid.back() < '0' || pid.back() > '9')) {
+            pid.pop_back();
+        }
+        return pid.empty() ? "unknown" : pid;
+    }
+    int number_;
+};
+
+// Before anything is written.
+Result<> check_format(Kv& kv, Random& random) {
+    const auto row = TRY(load_format(kv));
+    if (!row) {
+        Batch batch;
+        batch.put(format_key(), encode(FormatRow{.store = random.u64()}));
+        return kv.commit(batch);
+    }
+    if (row->lowest_reader > format_version) {
+        return internal_error(
+            ErrorCode::Unsupported,
+            "the data folder was written by a newer program (format " +
+                std::to_string(row->version) + ", readable from format " +
+                std::to_string(row->lowest_reader) + "); this program reads up to format " +
+                std::to_string(format_version));
+    }
+    return {};
+}
+
+// Room that clean-up can have when nothing else is left.
+class ReserveFile {
+public:
+    ReserveFile(std::string path, std::uint64_t size) : path_(std::move(path)), size_(size) {}
+
+    void make() {
+        if (size_ == 0) {
+            return;
+        }
+        const int number = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (number < 0) {
+            return;
+        }
+        is_there_ = ::posix_fallocate(number, 0, static_cast<off_t>(size_)) == 0;
+        ::close(number);
+        if (!is_there_) {
+            ::unlink(path_.c_str());
+        }
+    }
+    void let_go() {
+        ::unlink(path_.c_str());
+        is_there_ = false;
+    }
+    [[nodiscard]] bool is_there() const { return is_there_; }
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+
+private:
+    std::string path_;
+    std::uint64_t size_;
+    bool is_there_ = false;
+};
+
+constexpr Duration kDiskLookEvery = std::chrono::seconds(1);
+
+}  // namespace
+
+struct Store::Inner {
+    StoreOptions options;
+    Clock* clock = nullptr;
+    std::unique_ptr<FolderLock> lock;
+    std::unique_ptr<Kv> kv;
+    std::unique_ptr<BlobStore> blobs;
+    std::unique_ptr<Stamper> stamper;
+    ChangeBus changes;
+    std::unique_ptr<Committer> committer;  // Before the others in destruction: it uses them.
+
+    std::atomic<std::uint64_t> next_mail = 1;
+    std::atomic<std::uint64_t> reserved_mail = 1;
+    std::atomic<bool> is_reserving = false;
+
+    std::atomic<DiskRoom> room = DiskRoom::Ample;
+    std::mutex disk_mutex;  // Of what follows.
+    std::optional<MonoTime> disk_looked_at;
+    std::unique_ptr<ReserveFile> reserve;
+
+    Result<> open_engines(Random& random);
+    Result<> open_rows();
+    void look_at_disk();
+    void reserve_mail_ids();
+};
+
+Result<> Store::Inner::open_engines(Random& random) {
+    if (options.folder.empty()) {
+        kv = make_memory_kv(options.memory_disk);
+        blobs = make_memory_blob_store(kv.get());
+        return check_format(*kv, random);
+    }
+    FileSystem& files = system_files();
+    TRY(files.make_folder(options.folder));
+    lock = TRY(FolderLock::take(options.folder));
+    kv = TRY(open_rocks_kv(options.folder + "/kv", {.cache_bytes = options.cache_bytes,
+                                                    .write_buffer_bytes = options.write_buffer_bytes,
+                                                    .on_fatal = options.on_fatal}));
+    TRY(check_format(*kv, random));
+    blobs = TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get()));
+    // The names of both folders themselves.
+    TRY(files.sync_folder(options.folder));
+    reserve = std::make_unique<ReserveFile>(options.folder + "/RESERVE", options.disk_reserve_bytes);
+    return {};
+}
+
+// The rows that must be durable before the first plan.
+Result<> Store::Inner::open_rows() {
+    Batch batch;
+    const auto value = TRY(kv->get(mail_id_reservation_key(), ReadTier::Disk));
+    const std::uint64_t first = value ? TRY(decode_mail_id_reservation(*value)) : 1;
+    next_mail.store(first);
+    reserved_mail.store(first + limits::mail_id_block);
+    batch.put(mail_id_reservation_key(), encode_mail_id_reservation(reserved_mail.load()));
+    return kv->commit(batch);
+}
+
+// Two watermarks and a reserve: a real write error ends the process, so that a full disk must never
+// get that far. Intake resumes by itself once a quarter more than the low mark is free.
+void Store::Inner::look_at_disk() {
+    if (options.folder.empty()) {
+        return;
+    }
+    const std::unique_lock guard(disk_mutex, std::try_to_lock);
+    const MonoTime now = clock->mono();
+    if (!guard.owns_lock() || (disk_looked_at && now - *disk_looked_at < kDiskLookEvery)) {
+        return;
+    }
+    disk_looked_at = now;
+    const auto free = system_files().free_space(options.folder);
+    if (!free) {
+        log::error("store.disk_unknown", {{"error", free.error().text}});
+        return;
+    }
+    const DiskRoom before = room.load();
+    const std::uint64_t low =
+        before == DiskRoom::Ample ? options.disk_low_bytes
+                                  : options.disk_low_bytes + options.disk_low_bytes / 4;
+    const DiskRoom after = *free < options.disk_critical_bytes ? DiskRoom::Critical
+                           : *free < low                       ? DiskRoom::Low
+                                                               : DiskRoom::Ample;
+    if (after == DiskRoom::Critical && reserve->is_there()) {
+        reserve->let_go();
+    } else if (after == DiskRoom::Ample && !reserve->is_there() &&
+               *free > low + reserve->size()) {
+        reserve->make();
+    }
+    if (after != before) {
+        room.store(after);
+        committer->set_disk_room(after);
+        log::warn("store.disk_room", {{"free", *free}, {"takes_mail", after == DiskRoom::Ample}});
+    }
+}
+
+// Ids past the bound may be given while this is under way: plans that carry them stand behind it in
+// the commit's order, and nobody is told an id before its plan is durable.
+void Store::Inner::reserve_mail_ids() {
+    const std::uint64_t bound = next_mail.load() + limits::mail_id_block;
+    committer->submit_work(
+        [bound](Batch& batch) -> Result<> {
+            batch.put(mail_id_reservation_key(), encode_mail_id_reservation(bound));
+            return {};
+        },
+        [this, bound](const CommitResult& done) {
+            if (done) {
+                reserved_mail.store(bound);
+            }
+            is_reserving.store(false);
+        });
+}
+
+Store::Store() : inner_(std::make_unique<Inner>()) {}
+
+Store::~Store() { stop(); }
+
+Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, Random* random) {
+    check(options.on_fatal != nullptr, "Store::open needs on_fatal");
+    std::unique_ptr<Store> store(new Store());
+    Inner& inner = *store->inner_;
+    inner.options = std::move(options);
+    inner.clock = clock;
+    TRY(inner.open_engines(*random));
+    TRY(inner.open_rows());
+    inner.stamper = std::make_unique<Stamper>(inner.kv.get());
+    CommitterParts parts{.kv = inner.kv.get(),
+                         .blobs = inner.blobs.get(),
+                         .stamper = inner.stamper.get(),
+                         .changes = &inner.changes,
+                         .clock = clock,
+                         .last = TRY(load_commit_seq(*inner.kv)),
+                         .before_group = [&inner] { inner.look_at_disk(); },
+                         .on_fatal = inner.options.on_fatal};
+    inner.committer = std::make_unique<Committer>(std::move(parts), inner.options.drive);
+    return store;
+}
+
+Kv& Store::kv() { return *inner_->kv; }
+BlobStore& Store::blobs() { return *inner_->blobs; }
+Committer& Store::committer() { return *inner_->committer; }
+ChangeBus& Store::changes() { return inner_->changes; }
+std::unique_ptr<Snapshot> Store::snapshot() const { return inner_->kv->snapshot(); }
+
+MailId Store::next_mail_id() {
+    const std::uint64_t id = inner_->next_mail.fetch_add(1);
+    if (id + limits::mail_id_block / 2 >= inner_->reserved_mail.load() &&
+        !inner_->is_reserving.exchange(true)) {
+        inner_->reserve_mail_ids();
+    }
+    return MailId(id);
+}
+
+bool Store::has_room_for_mail() {
+    inner_->look_at_disk();
+    return inner_->room.load() == DiskRoom::Ample;
+}
+
+Result<bool> Store::tend() {
+    inner_->look_at_disk();
+    auto step = TRY(inner_->blobs->tend(inner_->clock->mono(), limits::housekeeping_bytes_max));
+    if (step.work) {
+        inner_->committer->submit_work(std::move(step.work), [](const CommitResult& done) {
+            if (!done) {
+                log::warn("store.housekeeping_failed", {{"error", done.error().error.text}});
+            }
+        });
+    }
+    return step.is_more_to_do;
+}
+
+void Store::stop() {
+    if (inner_->committer != nullptr) {
+        inner_->committer->stop();
+    }
+}
+
+}  // namespace godwit::store
