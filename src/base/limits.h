@@ -149,6 +149,7 @@ inline constexpr std::size_t blob_open_files_max = 64;                // descrip
 inline constexpr std::size_t segment_dead_share_max = 50;             // per cent dead before a segment is copied out
 inline constexpr seconds segment_unlink_grace = minutes(10);          // readers that looked a body up finish first
 inline constexpr std::size_t housekeeping_bytes_max = 1024 * 1024;    // bodies copied in one step
+inline constexpr std::size_t fsck_examples_max = 10;                  // rows named per invariant
 inline constexpr std::size_t mail_id_block = 10000;                   // ids reserved by one row; skipped by a crash
 inline constexpr std::size_t plan_rows_max = 4096;                    // a larger change is split
 inline constexpr std::size_t plan_bytes_max = 4 * 1024 * 1024;

@@ -41,7 +41,9 @@ bool makes_smaller(const PlanStep& step) {
     return std::holds_alternative<ExpungeMessages>(step) ||
            std::holds_alternative<DeleteMailbox>(step) ||
            std::holds_alternative<UpdateQueue>(step) ||
-           std::holds_alternative<RemoveFromQueue>(step);
+           std::holds_alternative<RemoveFromQueue>(step) ||
+           std::holds_alternative<PurgeRemains>(step) ||
+           std::holds_alternative<TrimChangeLog>(step) || std::holds_alternative<TrimTrace>(step);
 }
 
 /// What may run on a disk that is all but full: something goes away and nothing but its trail comes.

@@ -1,0 +1,209 @@
+// The commit loop by hand over a store in memory: order, groups, failures, fullness.
+#include "store/commit/committer.h"
+
+#include <gtest/gtest.h>
+
+#include "base/metrics.h"
+#include "store/kv/meta.h"
+#include "store/store_fixture.h"
+
+namespace godwit::store {
+namespace {
+
+class Commits : public testing::Test {
+protected:
+    Commits() {
+        StoreOptions options;
+        options.drive = CommitDrive::Manual;
+        options.memory_disk = disk_;
+        options.on_fatal = [this](const Error& error) { fatal_.push_back(error); };
+        store_ = Store::open(std::move(options), &system_clock(), &random_).value();
+        account_ = fixture::add_account(*store_, 1, CommitDrive::Manual);
+    }
+    Plan delivery(std::string_view body) { return fixture::delivery(*store_, account_, body); }
+    void submit(Plan plan) {
+        store_->committer().submit(std::make_unique<Plan>(std::move(plan)),
+                                   [this](CommitResult result) {
+                                       events_.emplace_back("completed");
+                                       results_.push_back(std::move(result));
+                                   });
+    }
+    Uid uid(std::size_t index) {
+        return std::get<Appended>(results_.at(index).value().results.at(0)).uid;
+    }
+    BlobId id_of(std::string_view body) { return {sha256(body)}; }
+
+    SeededRandom random_{1};
+    std::shared_ptr<MemoryKvDisk> disk_ = make_memory_kv_disk();
+    std::vector<Error> fatal_;
+    std::unique_ptr<Store> store_;
+    AccountId account_;
+    std::vector<CommitResult> results_;
+    std::vector<std::string> events_;
+};
+
+TEST_F(Commits, Plans_of_a_group_share_one_commit_in_their_order) {
+    const auto groups = metric_value(Metric::CommitGroups);
+    const CommitSeq before = store_->committer().last_durable();
+    for (const char* body : {"one", "two", "three"}) {
+        submit(delivery(body));
+    }
+    EXPECT_TRUE(results_.empty());
+    EXPECT_TRUE(store_->committer().run_once());
+    EXPECT_FALSE(store_->committer().run_once());
+    ASSERT_EQ(results_.size(), 3U);
+    EXPECT_EQ(uid(0), Uid{1});
+    EXPECT_EQ(uid(1), Uid{2});
+    EXPECT_EQ(uid(2), Uid{3});
+    EXPECT_EQ(results_[0]->seq, results_[2]->seq);
+    EXPECT_EQ(metric_value(Metric::CommitGroups) - groups, 1);
+    EXPECT_EQ(store_->committer().last_durable().value(), before.value() + 1);
+    EXPECT_EQ(load_commit_seq(store_->kv()).value(), store_->committer().last_durable());
+    EXPECT_EQ(store_->blobs().read(id_of("two"), 0, 100, ReadTier::Disk).value(), "two");
+}
+
+TEST_F(Commits, Watchers_hear_before_the_caller) {
+    const auto token = store_->changes().subscribe(
+        account_, [this](const auto& change) {
+            EXPECT_EQ(change->account, account_);
+            // What is told can be read.
+            EXPECT_EQ(load_commit_seq(store_->kv()).value(), change->seq);
+            events_.emplace_back("published");
+        });
+    submit(delivery("one"));
+    store_->committer().run_once();
+    EXPECT_EQ(events_, (std::vector<std::string>{"published", "completed"}));
+    store_->changes().unsubscribe(token);
+    submit(delivery("two"));
+    store_->committer().run_once();
+    EXPECT_EQ(events_.size(), 3U);
+}
+
+TEST_F(Commits, Plan_that_does_not_fit_leaves_no_trace) {
+    Plan bad = delivery("bad");
+    Plan more = delivery("worse");
+    std::get<AppendMessage>(more.steps[0]).mailbox = MailboxId{999};
+    bad.steps.push_back(std::move(more.steps[0]));
+    bad.bodies.push_back(std::move(more.bodies[0]));
+    submit(std::move(bad));
+    submit(delivery("good"));
+    store_->committer().run_once();
+    ASSERT_EQ(results_.size(), 2U);
+    ASSERT_FALSE(results_[0]);
+    EXPECT_EQ(results_[0].error().error.code, ErrorCode::NotFound);
+    EXPECT_EQ(results_[0].error().step, 1U);
+    EXPECT_EQ(uid(1), Uid{1});
+    EXPECT_FALSE(store_->blobs().read(id_of("bad"), 0, 9, ReadTier::Disk));
+    EXPECT_TRUE(store_->blobs().read(id_of("good"), 0, 9, ReadTier::Disk));
+}
+
+TEST_F(Commits, Last_link_takes_the_body_along) {
+    submit(delivery("twice"));
+    submit(delivery("twice"));
+    store_->committer().run_once();
+    const auto expunge = [&](Uid which) {
+        Plan plan;
+        ExpungeMessages step;
+        step.account = account_;
+        step.mailbox = kInbox;
+        step.uids = {which};
+        step.only_deleted = false;
+        plan.steps.emplace_back(std::move(step));
+        return plan;
+    };
+    submit(expunge(Uid{1}));
+    store_->committer().run_once();
+    EXPECT_TRUE(store_->blobs().read(id_of("twice"), 0, 9, ReadTier::Disk));
+    // Gone and there again in one group: it stays.
+    submit(expunge(Uid{2}));
+    submit(delivery("twice"));
+    store_->committer().run_once();
+    EXPECT_TRUE(store_->blobs().read(id_of("twice"), 0, 9, ReadTier::Disk));
+    submit(expunge(Uid{3}));
+    store_->committer().run_once();
+    EXPECT_FALSE(store_->blobs().read(id_of("twice"), 0, 9, ReadTier::Disk));
+}
+
+TEST_F(Commits, Failed_write_ends_all) {
+    allow_commits(*disk_, 0);
+    submit(delivery("one"));
+    store_->committer().run_once();
+    submit(delivery("two"));
+    store_->stop();
+    submit(delivery("three"));
+    ASSERT_EQ(fatal_.size(), 1U);
+    EXPECT_EQ(fatal_[0].code, ErrorCode::Io);
+    ASSERT_EQ(results_.size(), 3U);
+    for (const CommitResult& result : results_) {
+        ASSERT_FALSE(result);
+        EXPECT_EQ(result.error().error.code, ErrorCode::Closed);
+    }
+}
+
+TEST_F(Commits, Stop_finishes_what_is_pending) {
+    submit(delivery("one"));
+    store_->stop();
+    submit(delivery("two"));
+    ASSERT_EQ(results_.size(), 2U);
+    EXPECT_TRUE(results_[0]);
+    EXPECT_FALSE(results_[1]);
+}
+
+TEST_F(Commits, Disk_all_but_full_takes_only_what_makes_room) {
+    submit(delivery("one"));
+    store_->committer().run_once();
+    store_->committer().set_disk_room(DiskRoom::Critical);
+    submit(delivery("two"));
+    Plan plan;
+    ExpungeMessages step;
+    step.account = account_;
+    step.mailbox = kInbox;
+    step.uids = {Uid{1}};
+    step.only_deleted = false;
+    plan.steps.emplace_back(std::move(step));
+    submit(std::move(plan));
+    store_->committer().run_once();
+    ASSERT_EQ(results_.size(), 3U);
+    EXPECT_EQ(results_[1].error().error.code, ErrorCode::DiskFull);
+    EXPECT_TRUE(results_[2]);
+}
+
+TEST_F(Commits, Work_that_fails_leaves_no_rows) {
+    std::vector<bool> done;
+    const auto note = [&](const CommitResult& result) { done.push_back(result.has_value()); };
+    store_->committer().submit_work(
+        [](Batch& batch) -> Result<> {
+            batch.put("ztest", "1");
+            return temporary_error(ErrorCode::Stale, "no more");
+        },
+        note);
+    store_->committer().submit_work(
+        [](Batch& batch) -> Result<> {
+            batch.put("zother", "1");
+            return {};
+        },
+        note);
+    store_->committer().run_once();
+    EXPECT_EQ(done, (std::vector<bool>{false, true}));
+    EXPECT_EQ(store_->kv().get("ztest", ReadTier::Disk).value(), std::nullopt);
+    EXPECT_EQ(store_->kv().get("zother", ReadTier::Disk).value(), "1");
+}
+
+TEST_F(Commits, Plan_without_effect_costs_no_commit) {
+    const CommitSeq before = store_->committer().last_durable();
+    Plan plan;
+    ExpungeMessages step;
+    step.account = account_;
+    step.mailbox = kInbox;
+    step.uids = {Uid{77}};
+    plan.steps.emplace_back(std::move(step));
+    submit(std::move(plan));
+    store_->committer().run_once();
+    ASSERT_EQ(results_.size(), 1U);
+    ASSERT_TRUE(results_[0]);
+    EXPECT_EQ(results_[0]->seq, before);
+    EXPECT_EQ(store_->committer().last_durable(), before);
+}
+
+}  // namespace
+}  // namespace godwit::store

@@ -1,0 +1,86 @@
+// What the parts of fsck share: the snapshot, the findings, and a walk over a family.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/limits.h"
+#include "store/fsck.h"
+#include "store/kv/key.h"
+#include "store/mailbox/keys.h"
+
+namespace godwit::store {
+
+/// Counts one invariant.
+class FsckCount {
+public:
+    explicit FsckCount(std::string invariant) { finding_.invariant = std::move(invariant); }
+    /// `example` is called only when it does not hold.
+    template <class Example>
+    bool expect(bool holds, Example example) {
+        ++finding_.checked;
+        if (!holds) {
+            ++finding_.violations;
+            if (finding_.examples.size() < limits::fsck_examples_max) {
+                finding_.examples.push_back(example());
+            }
+        }
+        return holds;
+    }
+    [[nodiscard]] FsckFinding take() && { return std::move(finding_); }
+
+private:
+    FsckFinding finding_;
+};
+
+/// "U 0000000100000001" for examples.
+inline std::string key_text(std::string_view key) {
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text(key.substr(0, 1));
+    text += ' ';
+    for (const char c : key.substr(1)) {
+        const auto octet = static_cast<std::uint8_t>(c);
+        text += kDigits[octet >> 4U];
+        text += kDigits[octet & 0xFU];
+    }
+    return text;
+}
+
+struct FsckWalk {
+    const Kv* kv = nullptr;
+    const BlobStore* blobs = nullptr;
+    const Snapshot* snapshot = nullptr;
+    FsckOptions options;
+    std::vector<FsckFinding> findings;
+
+    /// Calls `visit(key, value)` for each row that begins with `prefix`. Views die with the call.
+    template <class Visit>
+    Result<> each(std::string_view prefix, Visit visit) const {
+        const auto cursor = snapshot->cursor(ReadTier::Disk, prefix_end(prefix));
+        for (cursor->seek(prefix); cursor->is_valid(); cursor->next()) {
+            TRY(visit(cursor->key(), cursor->value()));
+        }
+        return cursor->status();
+    }
+    template <class Visit>
+    Result<> each(char family, Visit visit) const {
+        return each(std::string_view(&family, 1), visit);
+    }
+    [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const {
+        return snapshot->get(key, ReadTier::Disk);
+    }
+    [[nodiscard]] Result<bool> has(std::string_view key) const {
+        return TRY(get(key)).has_value();
+    }
+    void add(FsckCount&& count) { findings.push_back(std::move(count).take()); }
+};
+
+Result<> fsck_rows(FsckWalk& walk);
+Result<> fsck_bodies(FsckWalk& walk);
+Result<> fsck_emails(FsckWalk& walk);
+Result<> fsck_mailboxes(FsckWalk& walk);
+Result<> fsck_queue(FsckWalk& walk);
+
+}  // namespace godwit::store
