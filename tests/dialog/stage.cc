@@ -68,6 +68,7 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     login_guard_ = std::make_unique<flow::LoginGuard>(random_.bytes(32));
     connection_guard_ = std::make_unique<flow::ConnectionGuard>();
     build_store();
+    loop_.set_idle_work([this] { return store_ != nullptr && store_->committer().run_once(); });
     for (const char* name : {"alice", "bob"}) {
         add_account(name, name);
     }
@@ -178,25 +179,9 @@ void Stage::start() {
     settle();
 }
 
-void Stage::settle() {
-    for (;;) {
-        loop_.run_until_idle();
-        if (store_ == nullptr || !store_->committer().run_once()) {
-            return;
-        }
-    }
-}
+void Stage::settle() { loop_.run_until_idle(); }
 
-void Stage::advance(Duration by) {
-    settle();
-    const MonoTime until = loop_.clock().mono() + by;
-    // Timer by timer, so that what one starts is committed before the next is due.
-    while (loop_.clock().mono() < until) {
-        const Duration left = until - loop_.clock().mono();
-        loop_.advance(std::min<Duration>(left, std::chrono::seconds(30)));
-        settle();
-    }
-}
+void Stage::advance(Duration by) { loop_.advance(by); }
 
 void Stage::stop() {
     listeners_.clear();

@@ -112,6 +112,7 @@ struct TestLoop::State {
         item.shard->run(item.work);
         return true;
     }
+    std::function<bool()> idle_work;
     bool wait_for_others() {
         std::unique_lock lock(queue.mutex);
         return queue.arrived.wait_for(lock, kOutsideWaitMax, [&] { return !queue.items.empty(); });
@@ -137,6 +138,8 @@ unsigned TestLoop::size() const { return static_cast<unsigned>(state_->shards.si
 Shard& TestLoop::shard(unsigned index) { return *state_->shards.at(index); }
 VirtualClock& TestLoop::clock() { return state_->clock; }
 
+void TestLoop::set_idle_work(std::function<bool()> work) { state_->idle_work = std::move(work); }
+
 bool TestLoop::run_until_idle() {
     for (;;) {
         while (state_->run_one()) {
@@ -144,6 +147,12 @@ bool TestLoop::run_until_idle() {
         if (state_->next_timer() <= state_->clock.mono()) {
             for (const auto& shard : state_->shards) {
                 shard->run_timers();
+            }
+            continue;
+        }
+        if (state_->idle_work) {
+            if (!state_->idle_work()) {
+                return true;
             }
             continue;
         }

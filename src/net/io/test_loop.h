@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -43,6 +44,9 @@ public:
     /// Runs until nothing can run at this time. While a task waits for another thread (Completion),
     /// waits for that too, at most 30 s of real time; false when that was not enough.
     bool run_until_idle();
+    /// Called when nothing else can run: work that other threads do in production and this one does
+    /// here (a commit by hand). True when it did something. Replaces waiting for other threads.
+    void set_idle_work(std::function<bool()> work);
     /// run_until_idle() at each timer's time in turn up to now + `by`, and then there.
     bool advance(Duration by);
     /// Goes to the next timer; false when there is none.
