@@ -538,6 +538,7 @@ std::optional<std::string> Play::perform(const Line& line) {
                 return std::nullopt;
             }
             return is_swapped ? tell(unescape(fill_in(line.text)) + "\r\n") : expect(line.text, false);
+        case Line::Kind::ClientSkip:
         case Line::Kind::ServerSkip:
             return expect(line.text, true);
         case Line::Kind::AnyOrderBegin:

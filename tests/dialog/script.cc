@@ -11,7 +11,7 @@ Result<std::vector<Line>> parse_script(std::string_view text) {
         Line::Kind kind;
     };
     static constexpr Prefix kPrefixes[] = {
-        {"C+:", Line::Kind::ClientRaw},   {"C:", Line::Kind::Client},
+        {"C*:", Line::Kind::ClientSkip}, {"C+:", Line::Kind::ClientRaw},   {"C:", Line::Kind::Client},
         {"S*:", Line::Kind::ServerSkip},  {"S+:", Line::Kind::ServerRaw},
         {"S{:", Line::Kind::AnyOrderBegin}, {"S}:", Line::Kind::AnyOrderEnd},
         {"S:", Line::Kind::Server},

@@ -3,7 +3,7 @@
 //   C: EHLO client.test          we (the client) send this line with CRLF
 //   S: 250 ... OK                the server must say this line next; "..." stands for any text,
 //                                $name binds a word where it is first met and must match it after
-//   S*: A1 OK ...                lines are passed over until this one comes
+//   S*: A1 OK ...                lines are passed over until this one comes (C*: from a peer's view)
 //   S{: ... S}:                  the lines between may come in any order
 //   C+: text without CRLF        raw text; \r \n \t \0 \xHH \\ are understood in C: and C+: lines
 //   @connect NAME DOOR [tls]     opens a connection (DOOR: smtp submission submissions lmtp imap
@@ -34,7 +34,7 @@ namespace godwit::dialog {
 
 struct Line {
     std::size_t number = 0;  ///< In the file, from 1.
-    enum class Kind : std::uint8_t { Client, ClientRaw, Server, ServerSkip, ServerRaw, AnyOrderBegin, AnyOrderEnd, Directive } kind;
+    enum class Kind : std::uint8_t { Client, ClientRaw, ClientSkip, Server, ServerSkip, ServerRaw, AnyOrderBegin, AnyOrderEnd, Directive } kind;
     std::string text;
 };
 
