@@ -16,10 +16,10 @@ net::Task<Result<std::string>> read_original(const Services* services,
                                              const store::QueueMessage* message) {
     const BlobId blob = message->blob;
     store::BlobStore* blobs = &services->store->blobs();
-    const std::uint64_t wanted =
+    constexpr std::uint64_t wanted =
         limits::header_block_size_max + limits::dsn_returned_body_size_max;
     std::string body = CO_TRY(co_await read(
-        services, [blobs, blob, wanted](const store::Snapshot&, store::ReadTier tier) {
+        services, [blobs, blob](const store::Snapshot&, store::ReadTier tier) {
             return blobs->read(blob, 0, wanted, tier);
         }));
     co_return message->prefix + body;

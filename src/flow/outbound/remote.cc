@@ -159,7 +159,8 @@ net::Task<Result<>> RemoteSession::flush() {
 // Writes what is ready, then waits for the peer once.
 net::Task<void> RemoteSession::hear() {
     const Result<> written = co_await flush();
-    if (engine_->is_closed()) {
+    const bool wants_body = engine_->waiting_for() == smtp::WaitingFor::BodyWrite;
+    if (engine_->is_closed() || (written && wants_body)) {
         co_return;
     }
     // After a write error the peer's last words may still be there (E7).

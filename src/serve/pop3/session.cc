@@ -1,0 +1,337 @@
+#include "serve/pop3/session.h"
+
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "flow/read.h"
+#include "flow/roll_call.h"
+#include "mail/message/summary.h"
+#include "serve/login/login.h"
+#include "serve/pop3/maildrop.h"
+#include "store/store.h"
+#include "wire/pop3/server.h"
+#include "wire/sasl/server_exchange.h"
+
+namespace godwit::serve {
+
+namespace {
+
+constexpr std::size_t kReadSize = 8 * 1024;
+constexpr std::uint64_t kBodyStep = 64 * 1024;
+
+class Session {
+public:
+    explicit Session(Connection connection)
+        : services_(connection.services),
+          protocol_(connection.listener.protocol),
+          tls_(connection.tls),
+          permit_(std::move(connection.permit)),
+          stream_(std::move(connection.stream)),
+          attendance_(services_->roll_call, stream_.get()) {}
+
+    net::Task<void> run();
+
+private:
+    pop3::ServerOptions options() const;
+    sasl::ChannelBindings bindings() const;
+    bool passwords_allowed() const;
+    net::Task<Result<>> converse();
+    net::Task<Result<>> read_more();
+    net::Task<Result<>> flush();
+    net::Task<Result<>> handle(pop3::ServerEvent event);
+    net::Task<void> log_in(LoginOutcome outcome);
+    net::Task<void> start_auth(pop3::AuthStart start);
+    net::Task<void> follow(sasl::Step step);
+    net::Task<Result<>> retrieve(pop3::Retrieve wanted);
+    net::Task<Result<>> secure();
+    void deny(sasl::Verdict verdict);
+
+    flow::Services* services_;
+    flow::Protocol protocol_;
+    const net::TlsServerContext* tls_;
+    flow::ConnectionPermit permit_;
+    std::unique_ptr<net::Stream> stream_;
+    flow::Attendance attendance_;
+    std::optional<pop3::Server> engine_;
+    std::optional<sasl::ServerExchange> exchange_;
+    LoginOutcome proved_;  ///< Between a SCRAM proof and the client's last word.
+    std::optional<LoggedIn> login_;
+    MaildropSnapshot maildrop_;
+    std::size_t failures_ = 0;
+    bool is_done_ = false;
+};
+
+bool Session::passwords_allowed() const {
+    return stream_->tls() != nullptr ||
+           (services_->settings()->allow_plaintext_login && stream_->peer().is_loopback());
+}
+
+sasl::ChannelBindings Session::bindings() const {
+    sasl::ChannelBindings bindings;
+    if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
+        bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
+        bindings.tls_server_end_point =
+            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
+    }
+    return bindings;
+}
+
+pop3::ServerOptions Session::options() const {
+    pop3::ServerOptions options;
+    options.stls_offered = tls_ != nullptr && stream_->tls() == nullptr;
+    options.passwords_allowed = passwords_allowed();
+    for (const sasl::MechanismRow* row : sasl::offered_mechanisms(options.passwords_allowed, bindings())) {
+        options.sasl_mechanisms += options.sasl_mechanisms.empty() ? "" : " ";
+        options.sasl_mechanisms += row->name;
+    }
+    return options;
+}
+
+net::Task<void> Session::run() {
+    if (protocol_ == flow::Protocol::Pop3s && tls_ != nullptr && permit_) {
+        stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
+        if (!co_await stream_->start_tls_server(tls_)) {
+            co_return;
+        }
+    }
+    engine_.emplace(options());
+    if (!permit_) {
+        static_cast<void>(engine_->take_output());
+        engine_->close("[SYS/TEMP] Too many connections, try again later");
+    }
+    const Result<> ended = co_await converse();
+    if (ended) {
+        stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(5));
+        co_await stream_->close();
+    }
+}
+
+net::Task<Result<>> Session::flush() {
+    const std::string output = engine_->take_output();
+    if (!output.empty()) {
+        stream_->set_deadline(stream_->shard().now() + limits::pop3_idle_timeout);
+        CO_TRY(co_await stream_->write_all(output));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::converse() {
+    while (!is_done_) {
+        CO_TRY(co_await handle(engine_->next()));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::read_more() {
+    if (attendance_.is_closing()) {
+        // RFC 1939 6: without QUIT nothing is removed.
+        engine_->close("[SYS/TEMP] Server is shutting down");
+        co_return Result<>();
+    }
+    stream_->set_deadline(stream_->shard().now() + limits::pop3_idle_timeout);
+    const net::Readiness ready = CO_TRY(co_await stream_->wait_readable());
+    if (ready == net::Readiness::Interrupted) {
+        co_return Result<>();
+    }
+    std::string buffer(kReadSize, '\0');
+    const std::size_t got = CO_TRY(co_await stream_->read_some(buffer));
+    if (got == 0) {
+        co_return peer_error(ErrorCode::Closed, "the client went away");
+    }
+    count(Metric::Pop3Commands);
+    engine_->feed(std::string_view(buffer).substr(0, got));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::handle(pop3::ServerEvent event) {
+    if (std::holds_alternative<pop3::NeedMore>(event)) {
+        CO_TRY(co_await flush());
+        co_return co_await read_more();
+    }
+    if (std::holds_alternative<pop3::Drain>(event)) {
+        co_return co_await flush();
+    }
+    if (auto* login = std::get_if<pop3::PasswordLogin>(&event)) {
+        CO_TRY(co_await flush());
+        co_await log_in(co_await verify_password(services_, "", std::move(login->user),
+                                                 std::move(login->password), stream_->peer()));
+        co_return Result<>();
+    }
+    if (auto* start = std::get_if<pop3::AuthStart>(&event)) {
+        co_await start_auth(std::move(*start));
+        co_return Result<>();
+    }
+    if (auto* response = std::get_if<pop3::AuthResponse>(&event)) {
+        co_await follow(response->bytes ? exchange_->respond(*response->bytes) : exchange_->cancel());
+        co_return Result<>();
+    }
+    if (std::holds_alternative<pop3::StartTls>(event)) {
+        co_return co_await secure();
+    }
+    if (auto* wanted = std::get_if<pop3::Retrieve>(&event)) {
+        co_return co_await retrieve(*wanted);
+    }
+    if (auto* commit = std::get_if<pop3::Commit>(&event)) {
+        engine_->committed(co_await remove_messages(services_, login_->account, &maildrop_,
+                                                    std::move(commit->deleted)));
+        co_return Result<>();
+    }
+    is_done_ = true;
+    co_return co_await flush();
+}
+
+net::Task<Result<>> Session::secure() {
+    CO_TRY(co_await flush());
+    stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
+    CO_TRY(co_await stream_->start_tls_server(tls_));
+    engine_->tls_started(options());
+    co_return Result<>();
+}
+
+void Session::deny(sasl::Verdict verdict) {
+    if (verdict == sasl::Verdict::Temporary) {
+        engine_->denied(pop3::LoginFailure::Temporary);
+        return;
+    }
+    engine_->denied(pop3::LoginFailure::Credentials);
+    if (++failures_ >= limits::smtp_auth_failures_max) {
+        engine_->close("[AUTH] Too many failed logins");
+    }
+}
+
+net::Task<void> Session::log_in(LoginOutcome outcome) {
+    if (outcome.verdict != sasl::Verdict::Granted || !outcome.who) {
+        deny(outcome.verdict);
+        co_return;
+    }
+    Result<MaildropSnapshot> maildrop = co_await take_maildrop(services_, outcome.who->account);
+    if (!maildrop) {
+        log::error("pop3.maildrop_failed", {{"user", outcome.who->name}, {"error", maildrop.error().text}});
+        deny(sasl::Verdict::Temporary);
+        co_return;
+    }
+    login_ = std::move(outcome.who);
+    maildrop_ = std::move(*maildrop);
+    engine_->granted(maildrop_.listing);
+    log::info("pop3.login", {{"user", login_->name},
+                             {"peer", stream_->peer().to_string()},
+                             {"messages", static_cast<std::uint64_t>(maildrop_.uids.size())}});
+}
+
+net::Task<void> Session::start_auth(pop3::AuthStart start) {
+    const sasl::MechanismRow* row = sasl::find_mechanism(start.mechanism);
+    const bool is_offered = row != nullptr && (passwords_allowed() || !row->reveals_password) &&
+                            (!row->needs_channel_binding || !bindings().is_empty());
+    if (!is_offered) {
+        engine_->denied(pop3::LoginFailure::Permanent);
+        co_return;
+    }
+    sasl::ExchangeOptions options;
+    options.bindings = bindings();
+    options.plus_announced = !options.bindings.is_empty();
+    options.nonce = hex_encode(services_->random->bytes(18));
+    options.decoy_secret = services_->decoy_secret;
+    exchange_.emplace(row->mechanism, std::move(options));
+    std::optional<std::string_view> initial;
+    if (start.initial) {
+        initial = *start.initial;
+    }
+    co_await follow(exchange_->start(initial));
+}
+
+net::Task<void> Session::follow(sasl::Step step) {
+    for (;;) {
+        if (auto* challenge = std::get_if<sasl::Challenge>(&step)) {
+            engine_->challenge(challenge->bytes);
+            co_return;
+        }
+        if (auto* password = std::get_if<sasl::NeedPassword>(&step)) {
+            co_await log_in(co_await verify_password(services_, std::move(password->authzid),
+                                                     std::move(password->authcid),
+                                                     std::move(password->password), stream_->peer()));
+            co_return;
+        }
+        if (auto* lookup = std::get_if<sasl::NeedScramKeys>(&step)) {
+            auto keys = co_await find_scram_keys(services_, lookup->authcid, stream_->peer());
+            step = keys ? exchange_->keys(std::move(*keys)) : exchange_->unavailable();
+            continue;
+        }
+        if (auto* proved = std::get_if<sasl::Proved>(&step)) {
+            LoginOutcome outcome = co_await admit_proved(services_, proved->authzid, proved->authcid,
+                                                         stream_->peer());
+            step = exchange_->finish(outcome.verdict);
+            if (std::holds_alternative<sasl::Challenge>(step)) {
+                // SCRAM's last word goes out as a challenge that the client answers with nothing.
+                proved_ = std::move(outcome);
+                continue;
+            }
+            co_await log_in(std::move(outcome));
+            co_return;
+        }
+        if (std::holds_alternative<sasl::Done>(step)) {
+            co_await log_in(std::exchange(proved_, LoginOutcome{}));
+            co_return;
+        }
+        const auto& failed = std::get<sasl::Failed>(step);
+        if (failed.failure == sasl::Failure::Credentials) {
+            note_failure(services_, failed.authcid, stream_->peer());
+        }
+        deny(failed.failure == sasl::Failure::Temporary ? sasl::Verdict::Temporary : sasl::Verdict::Denied);
+        co_return;
+    }
+}
+
+net::Task<Result<>> Session::retrieve(pop3::Retrieve wanted) {
+    const AccountId account = login_->account;
+    const EmailId email = maildrop_.emails.at(wanted.index);
+    const Uid uid = maildrop_.uids.at(wanted.index);
+    using Found = std::optional<store::MessageRecord>;
+    const Result<Found> found = co_await flow::read(
+        services_, [account, email, uid](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Found> {
+            // The row is what says that it is still there; the record may outlive it for a while.
+            const auto rows = TRY(store::read_rows(snapshot, tier, account, store::kInbox, uid, 1));
+            if (rows.empty() || rows.front().uid != uid) {
+                return std::nullopt;
+            }
+            return store::read_record(snapshot, tier, account, email);
+        });
+    if (!found || !*found) {
+        engine_->refuse(found ? pop3::LoginFailure::Permanent : pop3::LoginFailure::Temporary,
+                        found ? "The message is gone" : "The message cannot be read now");
+        co_return Result<>();
+    }
+    const store::MessageRecord record = **found;
+    const Result<mail::MessageSummary> summary = mail::MessageSummary::decode(record.summary);
+    const std::uint64_t header_size =
+        record.prefix.size() + (summary ? summary->header_size : record.blob_size);
+    engine_->begin_message(record.prefix.size() + record.blob_size, header_size);
+    bool wants_more = engine_->add_message(record.prefix);
+    store::BlobStore* blobs = &services_->store->blobs();
+    for (std::uint64_t at = 0; wants_more && at < record.blob_size;) {
+        const BlobId blob = record.blob;
+        const std::string piece = CO_TRY(co_await flow::read(
+            services_, [blobs, blob, at](const store::Snapshot&, store::ReadTier tier) {
+                return blobs->read(blob, at, kBodyStep, tier);
+            }));
+        if (piece.empty()) {
+            // Half a message must not look whole: the connection ends without the final dot.
+            co_return internal_error(ErrorCode::Corrupt, "a body is shorter than its record says");
+        }
+        at += piece.size();
+        wants_more = engine_->add_message(piece);
+        if (engine_->output_size() >= limits::stream_write_buffer_max) {
+            CO_TRY(co_await flush());
+        }
+    }
+    engine_->end_message();
+    co_return Result<>();
+}
+
+}  // namespace
+
+net::Task<void> serve_pop3(Connection connection) {
+    Session session(std::move(connection));
+    co_await session.run();
+}
+
+}  // namespace godwit::serve
