@@ -4,24 +4,19 @@
 #include <algorithm>
 
 #include "app/config_keys.h"
+#include "base/ascii.h"
 
 namespace godwit::app {
 namespace {
 
-std::string full_name(const CommandRow& row) {
-    std::string name(row.noun);
-    if (!row.verb.empty()) {
-        name.append(" ").append(row.verb);
-    }
-    return name;
-}
-
 std::string usage_line(const CommandRow& row) {
     std::string out = "godwit " + full_name(row);
     for (const ArgumentRow& argument : row.arguments) {
-        const bool optional = argument.occurs == Occurs::Optional;
+        const bool optional =
+            argument.occurs == Occurs::Optional || argument.occurs == Occurs::Any;
+        const bool many = argument.occurs == Occurs::Many || argument.occurs == Occurs::Any;
         out.append(optional ? " [" : " ").append(argument.name).append(optional ? "]" : "");
-        out.append(argument.occurs == Occurs::Many ? "..." : "");
+        out.append(many ? "..." : "");
     }
     for (const OptionRow& option : row.options) {
         const bool must = option.occurs == Occurs::Once;
@@ -55,27 +50,45 @@ std::string help_for(const CommandRow& row) {
     return out;
 }
 
-/// The commands, or those of one noun.
-std::string help_for_all(std::span<const CommandRow> commands, std::string_view noun) {
-    std::string out = noun.empty() ? "usage: godwit COMMAND [ARGUMENTS]\n\n"
-                                   : "usage: godwit " + std::string(noun) + " VERB [ARGUMENTS]\n\n";
+bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }
+
+/// How many words of the line are the command's name, from its front.
+std::size_t words_in_common(const CommandRow& row, std::span<const std::string> words) {
+    const std::string name = full_name(row);
+    const auto parts = split(name, ' ');
+    std::size_t count = 0;
+    while (count < parts.size() && count < words.size() && words[count] == parts[count]) {
+        ++count;
+    }
+    return count;
+}
+
+std::size_t word_count(const CommandRow& row) { return split(full_name(row), ' ').size(); }
+
+/// The commands whose names begin with these words.
+std::string help_for_all(std::span<const CommandRow> commands, std::span<const std::string> words) {
+    std::string out = "usage: godwit";
+    for (const std::string& word : words) {
+        out.append(" ").append(word);
+    }
+    out.append(words.empty() ? " COMMAND [ARGUMENTS]\n\n" : " ...\n\n");
     for (const CommandRow& row : commands) {
-        if (noun.empty() || row.noun == noun) {
+        if (words_in_common(row, words) == words.size()) {
             append_row(out, full_name(row), row.help);
         }
     }
     return out.append("\n`godwit COMMAND --help` says more.\n");
 }
 
-bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }
-
-/// What is there to choose from at this point of the line: nouns, or the verbs of a noun.
-std::vector<std::string_view> choices(std::span<const CommandRow> commands, std::string_view noun) {
-    std::vector<std::string_view> out;
+/// What may stand behind these words of a command's name.
+std::vector<std::string> choices(std::span<const CommandRow> commands,
+                                 std::span<const std::string> words) {
+    std::vector<std::string> out;
     for (const CommandRow& row : commands) {
-        const std::string_view word = noun.empty() ? row.noun : row.noun == noun ? row.verb : "";
-        if (!word.empty() && std::ranges::find(out, word) == out.end()) {
-            out.push_back(word);
+        const std::string name = full_name(row);
+        const auto parts = split(name, ' ');
+        if (words_in_common(row, words) == words.size() && parts.size() > words.size()) {
+            out.emplace_back(parts[words.size()]);
         }
     }
     return out;
@@ -159,8 +172,9 @@ struct Parser {
         std::size_t needed = 0;
         bool is_open_ended = false;
         for (const ArgumentRow& argument : row.arguments) {
-            needed += argument.occurs != Occurs::Optional ? 1 : 0;
-            is_open_ended = is_open_ended || argument.occurs == Occurs::Many;
+            const Occurs occurs = argument.occurs;
+            needed += occurs == Occurs::Once || occurs == Occurs::Many ? 1 : 0;
+            is_open_ended = is_open_ended || occurs == Occurs::Many || occurs == Occurs::Any;
         }
         const std::size_t given = out.arguments_.size();
         if (given < needed) {
@@ -227,41 +241,58 @@ int Invocation::fail_usage(std::string_view text) const {
     return kExitUsage;
 }
 
+namespace {
+
+/// The words do not name a command: says what is wrong with the first that does not fit.
+int complain_of_command(std::span<const CommandRow> commands, std::span<const std::string> words,
+                        const Console& console) {
+    std::size_t known = 0;
+    for (const CommandRow& row : commands) {
+        known = std::max(known, words_in_common(row, words));
+    }
+    const auto front = words.first(known);
+    if (known == words.size() || is_help(words[known])) {
+        const bool is_asked = known < words.size();
+        (is_asked ? console.out : console.err)(help_for_all(commands, front));
+        return is_asked ? kExitDone : kExitUsage;
+    }
+    const auto names = choices(commands, front);
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
+    std::string what = known == 0 ? "" : front.back() + " ";
+    console.err("godwit: " + unknown(what + "command", words[known], candidates) + "\n");
+    return kExitUsage;
+}
+
+}  // namespace
+
+std::string full_name(const CommandRow& row) {
+    std::string name(row.noun);
+    if (!row.verb.empty()) {
+        name.append(" ").append(row.verb);
+    }
+    return name;
+}
+
 int run_command_line(std::span<const CommandRow> commands, const std::vector<std::string>& words,
                      const Console& console) {
-    if (words.empty()) {
-        console.err(help_for_all(commands, ""));
-        return kExitUsage;
+    if (words.empty() || is_help(words[0]) || words[0] == "help") {
+        const auto about = std::span(words).subspan(words.empty() ? 0 : 1);
+        (words.empty() ? console.err : console.out)(help_for_all(commands, about));
+        return words.empty() ? kExitUsage : kExitDone;
     }
-    if (is_help(words[0]) || words[0] == "help") {
-        const std::string_view noun =
-            words.size() > 1 && !is_help(words[1]) ? std::string_view(words[1]) : "";
-        console.out(help_for_all(commands, choices(commands, "").empty() ? "" : noun));
-        return kExitDone;
-    }
-    const std::string_view noun = words[0] == "--version" ? "version" : std::string_view(words[0]);
-    const std::string_view verb = words.size() > 1 ? std::string_view(words[1]) : "";
     const CommandRow* row = nullptr;
     for (const CommandRow& candidate : commands) {
-        if (candidate.noun == noun && (candidate.verb.empty() || candidate.verb == verb)) {
+        if (words_in_common(candidate, words) == word_count(candidate)) {
             row = &candidate;
-            break;
         }
+    }
+    if (row == nullptr && words[0] == "--version") {
+        return run_command_line(commands, {"version"}, console);
     }
     if (row == nullptr) {
-        const auto verbs = choices(commands, noun);
-        if (!verbs.empty() && (verb.empty() || is_help(verb))) {
-            (verb.empty() ? console.err : console.out)(help_for_all(commands, noun));
-            return verb.empty() ? kExitUsage : kExitDone;
-        }
-        console.err("godwit: " + (verbs.empty()
-                                      ? unknown("command", noun, choices(commands, ""))
-                                      : unknown(std::string(noun) + " command", verb, verbs)) +
-                    "\n");
-        return kExitUsage;
+        return complain_of_command(commands, words, console);
     }
-    const std::span<const std::string> rest =
-        std::span(words).subspan(row->verb.empty() ? 1 : 2);
+    const std::span<const std::string> rest = std::span(words).subspan(word_count(*row));
     const auto end = std::ranges::find(rest, "--");
     if (std::any_of(rest.begin(), end, [](const std::string& word) { return is_help(word); })) {
         console.out(help_for(*row));

@@ -3,6 +3,7 @@
 // Options may stand anywhere; "--" ends them; "--name=value" and "--name value" are the same.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
@@ -38,12 +39,13 @@ struct Console {
 /// Standard input, output and error.
 Console standard_console();
 
-enum class Occurs : std::uint8_t { Once, Optional, Many };
+/// Many: one or more. Any: none or more. Both only as the last argument.
+enum class Occurs : std::uint8_t { Once, Optional, Many, Any };
 
 struct ArgumentRow {
     std::string_view name;  ///< "ADDRESS".
     std::string_view help;
-    Occurs occurs = Occurs::Once;  ///< Many: one or more, and the last.
+    Occurs occurs = Occurs::Once;
 };
 struct OptionRow {
     std::string_view name;   ///< "--body".
@@ -55,7 +57,7 @@ struct OptionRow {
 class Invocation;
 struct CommandRow {
     std::string_view noun;
-    std::string_view verb;  ///< Empty for commands of one word.
+    std::string_view verb;  ///< One word or two; empty for commands of one word.
     std::string_view help;
     std::span<const ArgumentRow> arguments;
     std::span<const OptionRow> options;
@@ -96,6 +98,9 @@ private:
 /// name. "--help" anywhere before "--" prints help instead.
 int run_command_line(std::span<const CommandRow> commands, const std::vector<std::string>& words,
                      const Console& console);
+
+/// "account app-password add".
+std::string full_name(const CommandRow& row);
 
 /// All commands of godwit.
 std::span<const CommandRow> command_table();

@@ -12,4 +12,9 @@ int run_config_sample(const Invocation& call);
 int run_config_reference(const Invocation& call);
 int run_version(const Invocation& call);
 
+// commands_admin.cc
+int run_admin_change(const Invocation& call);
+int run_admin_view(const Invocation& call);
+int run_fsck(const Invocation& call);
+
 }  // namespace godwit::app

@@ -178,6 +178,7 @@ inline constexpr std::size_t dsn_returned_body_size_max = 50 * 1024;  // G7
 inline constexpr std::size_t config_file_size_max = 1024 * 1024;      // a file of settings, not of mail
 inline constexpr std::size_t config_entries_max = 20000;              // keys of all tables in it
 inline constexpr std::size_t admin_request_size_max = 64 * 1024;      // one line of <data>/admin.sock
+inline constexpr std::size_t app_passwords_max = 64;                  // per account; each costs a hash at a wrong login
 inline constexpr std::size_t admin_page_rows_max = 500;               // of a list, per request
 inline constexpr std::size_t admin_connections_max = 16;              // at a time
 inline constexpr seconds admin_idle_timeout = minutes(5);

@@ -1,0 +1,140 @@
+// The two ways to an administrator's call: over the socket, or in this process.
+#include "app/admin_client.h"
+
+#include <cstdlib>
+#include <future>
+#include <optional>
+
+#include "app/file.h"
+#include "app/places.h"
+#include "app/unix_client.h"
+#include "base/log.h"
+#include "store/directory/directory.h"
+#include "store/store.h"
+
+namespace godwit::app {
+namespace {
+
+// An answer holds at most a page of rows; a fsck of a large store takes its time.
+constexpr std::size_t kAnswerSizeMax = 16 * 1024 * 1024;
+constexpr std::chrono::seconds kPatience = std::chrono::hours(1);
+
+ErrorCode code_of(std::string_view name) {
+    for (int i = 0; i <= static_cast<int>(ErrorCode::Cancelled); ++i) {
+        if (serve::to_string(static_cast<ErrorCode>(i)) == name) {
+            return static_cast<ErrorCode>(i);
+        }
+    }
+    return ErrorCode::Invalid;
+}
+
+Result<JsonValue> read_answer(std::string_view line) {
+    JsonValue answer = TRY(parse_json(line));
+    if (answer.bool_or("ok", false)) {
+        const JsonValue* result = answer.find("result");
+        return result != nullptr ? *result : JsonValue{};
+    }
+    const JsonValue* error = answer.find("error");
+    if (error == nullptr) {
+        return internal_error(ErrorCode::Corrupt, "the server's answer makes no sense");
+    }
+    const bool is_temporary = error->bool_or("temporary", false);
+    return fail(is_temporary ? ErrorKind::Temporary : ErrorKind::Peer,
+                code_of(error->string_or("code", "")), error->string_or("text", ""));
+}
+
+[[noreturn]] void end_on_fatal(const Error& error) {
+    log::error("store.fatal", {{"error", error.text}});
+    std::_Exit(kExitTemporary);
+}
+
+/// Bare names need a domain; where no configuration says one, the oldest domain is meant.
+std::string oldest_domain(const store::Store& store) {
+    const auto snapshot = store.snapshot();
+    const auto domains = store::list_domains(*snapshot, store::ReadTier::Disk);
+    const store::Domain* oldest = nullptr;
+    for (const store::Domain& domain : domains ? *domains : std::vector<store::Domain>{}) {
+        if (oldest == nullptr || domain.created_at < oldest->created_at) {
+            oldest = &domain;
+        }
+    }
+    return oldest != nullptr ? oldest->name : "";
+}
+
+}  // namespace
+
+struct AdminClient::Inner {
+    std::optional<UnixClient> socket;
+    std::unique_ptr<store::Store> store;
+    serve::AdminHost host;
+};
+
+AdminClient::AdminClient(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
+AdminClient::AdminClient(AdminClient&&) noexcept = default;
+AdminClient::~AdminClient() = default;
+bool AdminClient::is_online() const { return inner_->socket.has_value(); }
+
+Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings) {
+    constexpr std::uint64_t kMib = 1024 * 1024;
+    store::StoreOptions options;
+    options.folder = settings.data_folder;
+    options.cache_bytes = settings.storage.cache_mib * kMib;
+    options.disk_low_bytes = settings.storage.disk_low_mib * kMib;
+    options.disk_critical_bytes = settings.storage.disk_critical_mib * kMib;
+    options.on_fatal = end_on_fatal;
+    return store::Store::open(std::move(options), &system_clock(), &system_random());
+}
+
+serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& settings) {
+    serve::AdminHost host;
+    host.store = store;
+    host.clock = &system_clock();
+    host.random = &system_random();
+    host.argon2 = settings.argon2;
+    host.default_domain = settings.default_domain;
+    host.commit = [store](store::Plan plan) {
+        std::promise<store::CommitResult> promise;
+        auto future = promise.get_future();
+        store->committer().submit(
+            std::make_unique<store::Plan>(std::move(plan)),
+            [promise = std::move(promise)](store::CommitResult result) mutable {
+                promise.set_value(std::move(result));
+            });
+        return future.get();
+    };
+    return host;
+}
+
+Result<AdminClient> AdminClient::open(const flow::Settings& settings) {
+    auto inner = std::make_unique<Inner>();
+    auto socket = UnixClient::connect(admin_socket(settings));
+    if (socket) {
+        inner->socket.emplace(*std::move(socket));
+        return AdminClient(std::move(inner));
+    }
+    if (socket.error().code == ErrorCode::Denied) {
+        return std::unexpected(std::move(socket.error()));
+    }
+    if (!file_exists(settings.data_folder)) {
+        return peer_error(ErrorCode::NotFound, "there is no data folder " + settings.data_folder +
+                                                   "; `godwit init` makes one");
+    }
+    inner->store = TRY(open_store(settings));
+    inner->host = make_admin_host(inner->store.get(), settings);
+    if (inner->host.default_domain.empty()) {
+        inner->host.default_domain = oldest_domain(*inner->store);
+    }
+    return AdminClient(std::move(inner));
+}
+
+Result<JsonValue> AdminClient::call(std::string_view name, std::string_view arguments_json) {
+    JsonWriter request;
+    request.begin_object().field("call", name).key("arguments").raw(arguments_json).end_object();
+    if (!inner_->socket) {
+        return read_answer(serve::answer_admin(inner_->host, request.view()));
+    }
+    TRY(inner_->socket->write(std::string(request.view()) + "\n"));
+    return read_answer(TRY(inner_->socket->read_line(kAnswerSizeMax, kPatience)));
+}
+
+}  // namespace godwit::app

@@ -1,0 +1,42 @@
+// Asks the running server, or the store itself when none runs, by the calls of serve/admin/api.h.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "flow/settings.h"
+#include "serve/admin/api.h"
+
+namespace godwit::app {
+
+class AdminClient {
+public:
+    /// Connects to <data>/admin.sock, or opens the store when nobody listens there. Denied when the
+    /// socket may not be used by this user.
+    static Result<AdminClient> open(const flow::Settings& settings);
+    AdminClient(AdminClient&&) noexcept;
+    AdminClient& operator=(AdminClient&&) = delete;
+    ~AdminClient();
+
+    /// The call's result. Errors as the server gave them.
+    Result<JsonValue> call(std::string_view name, std::string_view arguments_json);
+    /// True: a server answered the connection.
+    [[nodiscard]] bool is_online() const;
+
+private:
+    struct Inner;
+    explicit AdminClient(std::unique_ptr<Inner> inner);
+    std::unique_ptr<Inner> inner_;
+};
+
+/// A host of calls over `store`, whose commits wait on the calling thread. `store`, `clock` and
+/// `random` outlive it; the store is driven by its own thread.
+serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& settings);
+
+/// Opens the store of `settings` as this process's own.
+Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings);
+
+}  // namespace godwit::app

@@ -1,0 +1,194 @@
+// Prints JSON values, with stacks of their own instead of recursion.
+#include "app/json_text.h"
+
+#include <algorithm>
+
+namespace godwit::app {
+namespace {
+
+std::string show_scalar(const JsonValue& value) {
+    struct Visitor {
+        std::string operator()(std::nullptr_t) const { return "null"; }
+        std::string operator()(bool flag) const { return flag ? "true" : "false"; }
+        std::string operator()(std::int64_t number) const { return std::to_string(number); }
+        std::string operator()(double number) const { return std::to_string(number); }
+        std::string operator()(const std::string& text) const {
+            std::string out;
+            append_json_string(out, text);
+            return out;
+        }
+        std::string operator()(const JsonValue::Array&) const { return "[]"; }
+        std::string operator()(const JsonValue::Object&) const { return "{}"; }
+    };
+    return std::visit(Visitor{}, value.value);
+}
+
+/// An array or object that is being written, and how far.
+struct Frame {
+    const JsonValue::Array* array = nullptr;
+    const JsonValue::Object* object = nullptr;
+    std::size_t index = 0;
+    JsonValue::Object::const_iterator member{};
+};
+
+Frame frame_of(const JsonValue& value) {
+    Frame frame{.array = value.array(), .object = value.object()};
+    if (frame.object != nullptr) {
+        frame.member = frame.object->begin();
+    }
+    return frame;
+}
+
+bool is_container(const JsonValue& value) {
+    return (value.array() != nullptr && !value.array()->empty()) ||
+           (value.object() != nullptr && !value.object()->empty());
+}
+
+/// The next value of the frame with its name ("" in arrays), or null at the end.
+const JsonValue* next_of(Frame& frame, std::string_view& name) {
+    name = {};
+    if (frame.array != nullptr) {
+        return frame.index < frame.array->size() ? &(*frame.array)[frame.index++] : nullptr;
+    }
+    if (frame.member == frame.object->end()) {
+        return nullptr;
+    }
+    ++frame.index;
+    name = frame.member->first;
+    return &(frame.member++)->second;
+}
+
+std::string plain_scalar(const JsonValue& value) {
+    if (const std::string* text = value.string()) {
+        return text->empty() ? "-" : *text;
+    }
+    if (std::holds_alternative<std::nullptr_t>(value.value)) {
+        return "-";
+    }
+    if (const bool* flag = std::get_if<bool>(&value.value)) {
+        return *flag ? "yes" : "no";
+    }
+    return show_scalar(value);
+}
+
+bool holds_objects(const JsonValue& value) {
+    return value.array() != nullptr &&
+           std::ranges::any_of(*value.array(), [](const JsonValue& item) {
+               return item.object() != nullptr;
+           });
+}
+
+/// How many columns of a terminal the text takes: one a character of UTF-8.
+std::size_t width_of(std::string_view text) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string show_json(const JsonValue& value) {
+    if (!is_container(value)) {
+        return show_scalar(value);
+    }
+    std::vector<Frame> stack{frame_of(value)};
+    std::string out(1, stack.back().array != nullptr ? '[' : '{');
+    while (!stack.empty()) {
+        Frame& top = stack.back();
+        std::string_view name;
+        const bool is_first = top.index == 0;
+        const JsonValue* next = next_of(top, name);
+        if (next == nullptr) {
+            out.push_back(top.array != nullptr ? ']' : '}');
+            stack.pop_back();
+            continue;
+        }
+        out.append(is_first ? "" : ",");
+        if (top.object != nullptr) {
+            append_json_string(out, name);
+            out.push_back(':');
+        }
+        if (is_container(*next)) {
+            out.push_back(next->array() != nullptr ? '[' : '{');
+            stack.push_back(frame_of(*next));
+        } else {
+            out.append(show_scalar(*next));
+        }
+    }
+    return out;
+}
+
+std::string show_plain(const JsonValue* value) {
+    if (value == nullptr) {
+        return "-";
+    }
+    if (value->object() != nullptr || holds_objects(*value)) {
+        return show_json(*value);
+    }
+    if (value->array() == nullptr) {
+        return plain_scalar(*value);
+    }
+    std::string out;
+    for (const JsonValue& item : *value->array()) {
+        out.append(out.empty() ? "" : ", ").append(plain_scalar(item));
+    }
+    return out.empty() ? "-" : out;
+}
+
+std::string show_object(const JsonValue& value) {
+    std::string out;
+    if (value.object() == nullptr) {
+        return show_plain(&value) + "\n";
+    }
+    std::vector<Frame> stack{frame_of(value)};
+    while (!stack.empty()) {
+        std::string_view name;
+        const JsonValue* next = next_of(stack.back(), name);
+        if (next == nullptr) {
+            stack.pop_back();
+            continue;
+        }
+        const bool in_array = stack.back().array != nullptr;
+        const std::string indent((stack.size() - 1) * 2, ' ');
+        if (in_array) {
+            out.append(indent).append("-\n");
+            stack.push_back(frame_of(*next));
+        } else if ((next->object() != nullptr && is_container(*next)) || holds_objects(*next)) {
+            out.append(indent).append(name).append(":\n");
+            stack.push_back(frame_of(*next));
+        } else {
+            out.append(indent).append(name).append(": ").append(show_plain(next)).append("\n");
+        }
+    }
+    return out;
+}
+
+std::string show_table(const std::vector<JsonValue>& rows, std::span<const Column> columns) {
+    std::vector<std::size_t> widths;
+    for (const Column& column : columns) {
+        std::size_t width = column.title.size();
+        for (const JsonValue& row : rows) {
+            width = std::max(width, width_of(show_plain(row.find(column.field))));
+        }
+        widths.push_back(width);
+    }
+    std::string out;
+    const auto append_cell = [&](std::size_t index, std::string_view text) {
+        out.append(text);
+        if (index + 1 < columns.size()) {
+            out.append(widths[index] - width_of(text) + 2, ' ');
+        }
+    };
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        append_cell(i, columns[i].title);
+    }
+    out.push_back('\n');
+    for (const JsonValue& row : rows) {
+        for (std::size_t i = 0; i < columns.size(); ++i) {
+            append_cell(i, show_plain(row.find(columns[i].field)));
+        }
+        out.push_back('\n');
+    }
+    return out;
+}
+
+}  // namespace godwit::app

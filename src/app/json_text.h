@@ -1,0 +1,29 @@
+// JSON values for people and back to text.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+
+namespace godwit::app {
+
+/// Compact JSON; members in the order of their names.
+std::string show_json(const JsonValue& value);
+
+/// A scalar as a word, a list of scalars with commas between; "-" for null and empty.
+std::string show_plain(const JsonValue* value);
+
+/// "name: value" a line; lists of objects as indented blocks. At most limits of parse_json deep.
+std::string show_object(const JsonValue& value);
+
+struct Column {
+    std::string_view field;
+    std::string_view title;
+};
+/// Rows under titles, columns as wide as they need.
+std::string show_table(const std::vector<JsonValue>& rows, std::span<const Column> columns);
+
+}  // namespace godwit::app

@@ -1,0 +1,34 @@
+// A blocking connection to one of the server's UNIX sockets, for the command line.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace godwit::app {
+
+class UnixClient {
+public:
+    /// Closed when nobody listens there (no such file, or refused); Denied when the file's mode
+    /// keeps us out.
+    static Result<UnixClient> connect(const std::string& path);
+    UnixClient(UnixClient&& other) noexcept;
+    UnixClient& operator=(UnixClient&&) = delete;
+    ~UnixClient();
+
+    Result<> write(std::string_view bytes);
+    /// At least one octet, or none at the end. Timeout when nothing came in `patience`.
+    Result<std::string> read_some(std::chrono::seconds patience);
+    /// Up to and without the next LF. Closed when the server ends before it.
+    Result<std::string> read_line(std::size_t size_max, std::chrono::seconds patience);
+
+private:
+    explicit UnixClient(int fd) : fd_(fd) {}
+    int fd_ = -1;
+    std::string input_;
+};
+
+}  // namespace godwit::app

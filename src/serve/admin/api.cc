@@ -1,0 +1,145 @@
+// Dispatches administrators' calls by one table.
+#include "serve/admin/api.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/limits.h"
+#include "serve/admin/calls.h"
+
+namespace godwit::serve {
+namespace {
+
+constexpr auto kCalls = std::to_array<AdminCall>({
+    {"account.add", add_account},
+    {"account.app_password.add", add_app_password},
+    {"account.app_password.list", list_app_passwords},
+    {"account.app_password.remove", remove_app_password},
+    {"account.list", list_accounts},
+    {"account.passwd", change_password},
+    {"account.remove", remove_account},
+    {"alias.add", add_alias},
+    {"alias.list", list_aliases},
+    {"alias.remove", remove_alias},
+    {"domain.add", add_domain},
+    {"domain.list", list_domains},
+    {"domain.remove", remove_domain},
+    {"fsck", check_store},
+    {"message.show", show_message},
+    {"queue.delete", delete_queued},
+    {"queue.hold", hold_queued},
+    {"queue.list", list_queued},
+    {"queue.release", release_queued},
+    {"queue.retry", retry_queued},
+    {"queue.show", show_queued},
+    {"reload", reload_server},
+    {"status", show_status},
+});
+static_assert(std::ranges::is_sorted(kCalls, {}, &AdminCall::name));
+
+Result<std::string> run_call(const AdminHost& host, std::string_view request) {
+    if (request.size() > limits::admin_request_size_max) {
+        return peer_error(ErrorCode::LimitExceeded,
+                          "request exceeds " + std::to_string(limits::admin_request_size_max) +
+                              " octets (limits.h: admin_request_size_max)");
+    }
+    const JsonValue value = TRY(parse_json(request));
+    const std::string name = value.string_or("call", "");
+    const auto found = std::ranges::lower_bound(kCalls, std::string_view(name), {}, &AdminCall::name);
+    if (found == kCalls.end() || found->name != name) {
+        return peer_error(ErrorCode::Unsupported, "there is no call '" + name + "'");
+    }
+    static const JsonValue kNone{JsonValue::Object{}};
+    const JsonValue* arguments = value.find("arguments");
+    if (arguments == nullptr) {
+        arguments = &kNone;
+    }
+    if (arguments->object() == nullptr) {
+        return peer_error(ErrorCode::Invalid, "'arguments' must be an object");
+    }
+    return found->run(host, AdminArguments(*arguments));
+}
+
+}  // namespace
+
+std::span<const AdminCall> admin_calls() { return kCalls; }
+
+Result<std::string> AdminArguments::text(std::string_view name) const {
+    const JsonValue* member = value_.find(name);
+    const std::string* text = member != nullptr ? member->string() : nullptr;
+    if (text == nullptr || text->empty()) {
+        return peer_error(ErrorCode::Invalid, "'" + std::string(name) + "' must be a text");
+    }
+    return *text;
+}
+
+std::string AdminArguments::text_or(std::string_view name, std::string_view fallback) const {
+    return value_.string_or(name, fallback);
+}
+
+bool AdminArguments::flag(std::string_view name) const { return value_.bool_or(name, false); }
+
+Result<std::vector<std::string>> AdminArguments::texts(std::string_view name) const {
+    std::vector<std::string> out;
+    const JsonValue* member = value_.find(name);
+    if (member == nullptr) {
+        return out;
+    }
+    if (const std::string* text = member->string()) {
+        out.push_back(*text);
+        return out;
+    }
+    if (member->array() == nullptr) {
+        return peer_error(ErrorCode::Invalid, "'" + std::string(name) + "' must be a list of texts");
+    }
+    for (const JsonValue& item : *member->array()) {
+        if (item.string() == nullptr) {
+            return peer_error(ErrorCode::Invalid,
+                              "'" + std::string(name) + "' must be a list of texts");
+        }
+        out.push_back(*item.string());
+    }
+    return out;
+}
+
+std::string_view to_string(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::Invalid: return "invalid";
+        case ErrorCode::LimitExceeded: return "limit_exceeded";
+        case ErrorCode::NotFound: return "not_found";
+        case ErrorCode::AlreadyExists: return "already_exists";
+        case ErrorCode::Denied: return "denied";
+        case ErrorCode::OverQuota: return "over_quota";
+        case ErrorCode::DiskFull: return "disk_full";
+        case ErrorCode::Timeout: return "timeout";
+        case ErrorCode::Closed: return "closed";
+        case ErrorCode::Unavailable: return "unavailable";
+        case ErrorCode::Unsupported: return "unsupported";
+        case ErrorCode::Stale: return "stale";
+        case ErrorCode::Corrupt: return "corrupt";
+        case ErrorCode::Io: return "io";
+        case ErrorCode::WouldBlock: return "would_block";
+        case ErrorCode::Cancelled: return "cancelled";
+    }
+    return "invalid";
+}
+
+std::string admin_error(const Error& error) {
+    JsonWriter json;
+    json.begin_object().field("ok", false).key("error").begin_object();
+    json.field("code", to_string(error.code)).field("text", error.text);
+    json.field("temporary", error.kind == ErrorKind::Temporary).end_object().end_object();
+    return std::move(json).take();
+}
+
+std::string answer_admin(const AdminHost& host, std::string_view request) {
+    auto result = run_call(host, request);
+    if (!result) {
+        return admin_error(result.error());
+    }
+    JsonWriter json;
+    json.begin_object().field("ok", true).key("result").raw(*result).end_object();
+    return std::move(json).take();
+}
+
+}  // namespace godwit::serve

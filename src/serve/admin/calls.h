@@ -1,0 +1,72 @@
+// The functions behind the rows of the table in api.cc, and what they share.
+#pragma once
+
+#include "serve/admin/api.h"
+
+namespace godwit::serve {
+
+// accounts.cc
+Result<std::string> add_account(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> list_accounts(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> remove_account(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> change_password(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> add_app_password(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> list_app_passwords(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> remove_app_password(const AdminHost& host, const AdminArguments& arguments);
+
+// domains.cc
+Result<std::string> add_domain(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> list_domains(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> remove_domain(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> add_alias(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> list_aliases(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> remove_alias(const AdminHost& host, const AdminArguments& arguments);
+
+// queue.cc
+Result<std::string> list_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> show_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> retry_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> hold_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> release_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> delete_queued(const AdminHost& host, const AdminArguments& arguments);
+
+// server.cc
+Result<std::string> show_message(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> show_status(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> reload_server(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> check_store(const AdminHost& host, const AdminArguments& arguments);
+
+/// Makes a plan on a fresh snapshot and commits it; again when a rival was faster (Stale), at most
+/// limits::commit_replans_max times.
+Result<> change_store(const AdminHost& host,
+                      const std::function<Result<store::Plan>(const store::Snapshot&)>& make_plan);
+
+/// "2026-01-31T10:00:00Z".
+std::string show_time(WallTime time);
+std::string show_time(std::int64_t unix_seconds);
+
+/// {"name":"value"}: the answer of a call that changed one thing.
+std::string one_field(std::string_view name, std::string_view value);
+
+/// Adds rows in order of their keys to a page of {"rows":[...],"next":...}.
+class Page {
+public:
+    /// Takes "after" and "limit" from the arguments.
+    explicit Page(const AdminArguments& arguments);
+    /// True when a row with this key belongs on the page; write it to json() then. Keys rise.
+    bool admits(std::string_view key);
+    /// No row further on will be admitted.
+    [[nodiscard]] bool is_full() const { return is_full_; }
+    [[nodiscard]] const std::string& after() const { return after_; }
+    JsonWriter& json() { return json_; }
+    std::string finish();
+
+private:
+    std::string after_;
+    std::string last_;
+    std::size_t count_ = 0;
+    bool is_full_ = false;
+    JsonWriter json_;
+};
+
+}  // namespace godwit::serve

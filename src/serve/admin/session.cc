@@ -1,0 +1,79 @@
+// One administrator's connection.
+#include "serve/admin/session.h"
+
+#include <array>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "flow/roll_call.h"
+
+namespace godwit::serve {
+namespace {
+
+/// What was called and by whom; never the arguments, which may hold a password.
+void note(const net::Stream& stream, std::string_view request, std::string_view answer) {
+    const auto value = parse_json(request);
+    const auto who = stream.credentials();
+    log::info("admin.call",
+              {{"call", value ? value->string_or("call", "") : std::string("(malformed)")},
+               {"uid", who ? std::uint64_t{who->user_id} : std::uint64_t{0}},
+               {"ok", answer.starts_with("{\"ok\":true")}});
+}
+
+net::Task<Result<>> answer(flow::Services* services, const AdminHost* host, net::Stream* stream,
+                           std::string request) {
+    std::string reply;
+    auto done = co_await net::offload(services->offload,
+                                      [host, request] { return answer_admin(*host, request); });
+    reply = done ? *std::move(done) : admin_error(done.error());
+    note(*stream, request, reply);
+    reply.push_back('\n');
+    stream->set_deadline(stream->shard().now() + limits::admin_idle_timeout);
+    co_return co_await stream->write_all(reply);
+}
+
+/// True when the session goes on.
+net::Task<Result<bool>> read_more(net::Stream* stream, std::string* input) {
+    stream->set_deadline(stream->shard().now() + limits::admin_idle_timeout);
+    const net::Readiness ready = CO_TRY(co_await stream->wait_readable());
+    if (ready == net::Readiness::Interrupted) {
+        co_return true;
+    }
+    std::array<char, 4096> block;
+    const std::size_t count = CO_TRY(co_await stream->read_some(block));
+    input->append(block.data(), count);
+    co_return count > 0;
+}
+
+}  // namespace
+
+net::Task<void> serve_admin(flow::Services* services, const AdminHost* host,
+                            std::unique_ptr<net::Stream> stream) {
+    const flow::Attendance attendance(services->roll_call, stream.get());
+    std::string input;
+    while (!attendance.is_closing()) {
+        const std::size_t end = input.find('\n');
+        if (end != std::string::npos) {
+            std::string request = input.substr(0, end);
+            input.erase(0, end + 1);
+            if (!co_await answer(services, host, stream.get(), std::move(request))) {
+                co_return;
+            }
+            continue;
+        }
+        if (input.size() > limits::admin_request_size_max) {
+            break;
+        }
+        const auto goes_on = co_await read_more(stream.get(), &input);
+        if (!goes_on) {
+            co_return;
+        }
+        if (!*goes_on) {
+            break;
+        }
+    }
+    stream->set_deadline(stream->shard().now() + std::chrono::seconds(5));
+    co_await stream->close();
+}
+
+}  // namespace godwit::serve
