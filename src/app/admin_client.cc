@@ -28,21 +28,6 @@ ErrorCode code_of(std::string_view name) {
     return ErrorCode::Invalid;
 }
 
-Result<JsonValue> read_answer(std::string_view line) {
-    JsonValue answer = TRY(parse_json(line));
-    if (answer.bool_or("ok", false)) {
-        const JsonValue* result = answer.find("result");
-        return result != nullptr ? *result : JsonValue{};
-    }
-    const JsonValue* error = answer.find("error");
-    if (error == nullptr) {
-        return internal_error(ErrorCode::Corrupt, "the server's answer makes no sense");
-    }
-    const bool is_temporary = error->bool_or("temporary", false);
-    return fail(is_temporary ? ErrorKind::Temporary : ErrorKind::Peer,
-                code_of(error->string_or("code", "")), error->string_or("text", ""));
-}
-
 [[noreturn]] void end_on_fatal(const Error& error) {
     log::error("store.fatal", {{"error", error.text}});
     std::_Exit(kExitTemporary);
@@ -72,6 +57,21 @@ struct AdminClient::Inner {
 AdminClient::AdminClient(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
 AdminClient::AdminClient(AdminClient&&) noexcept = default;
 AdminClient::~AdminClient() = default;
+Result<JsonValue> read_admin_answer(std::string_view line) {
+    JsonValue answer = TRY(parse_json(line));
+    if (answer.bool_or("ok", false)) {
+        const JsonValue* result = answer.find("result");
+        return result != nullptr ? *result : JsonValue{};
+    }
+    const JsonValue* error = answer.find("error");
+    if (error == nullptr) {
+        return internal_error(ErrorCode::Corrupt, "the server's answer makes no sense");
+    }
+    const bool is_temporary = error->bool_or("temporary", false);
+    return fail(is_temporary ? ErrorKind::Temporary : ErrorKind::Peer,
+                code_of(error->string_or("code", "")), error->string_or("text", ""));
+}
+
 bool AdminClient::is_online() const { return inner_->socket.has_value(); }
 
 Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings) {
@@ -131,10 +131,10 @@ Result<JsonValue> AdminClient::call(std::string_view name, std::string_view argu
     JsonWriter request;
     request.begin_object().field("call", name).key("arguments").raw(arguments_json).end_object();
     if (!inner_->socket) {
-        return read_answer(serve::answer_admin(inner_->host, request.view()));
+        return read_admin_answer(serve::answer_admin(inner_->host, request.view()));
     }
     TRY(inner_->socket->write(std::string(request.view()) + "\n"));
-    return read_answer(TRY(inner_->socket->read_line(kAnswerSizeMax, kPatience)));
+    return read_admin_answer(TRY(inner_->socket->read_line(kAnswerSizeMax, kPatience)));
 }
 
 }  // namespace godwit::app

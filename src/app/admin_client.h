@@ -32,6 +32,9 @@ private:
     std::unique_ptr<Inner> inner_;
 };
 
+/// The result in an answer line of serve::answer_admin, or its error.
+Result<JsonValue> read_admin_answer(std::string_view line);
+
 /// A host of calls over `store`, whose commits wait on the calling thread. `store`, `clock` and
 /// `random` outlive it; the store is driven by its own thread.
 serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& settings);

@@ -12,6 +12,20 @@ int run_config_sample(const Invocation& call);
 int run_config_reference(const Invocation& call);
 int run_version(const Invocation& call);
 
+// commands_server.cc
+int run_serve(const Invocation& call);
+int run_dev(const Invocation& call);
+int run_init(const Invocation& call);
+
+// send.cc
+int run_send(const Invocation& call);
+
+// sendmail.cc
+int run_sendmail_row(const Invocation& call);
+/// As the program `sendmail` or `mailq`: options of sendmail(8). `name` is what it was called by.
+int run_sendmail(const std::string& name, const std::vector<std::string>& words,
+                 const Console& console);
+
 // commands_admin.cc
 int run_admin_change(const Invocation& call);
 int run_admin_view(const Invocation& call);

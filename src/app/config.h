@@ -58,6 +58,9 @@ std::string show_effective_json(const Config& config);
 std::vector<std::string> keys_needing_restart(const flow::Settings& before,
                                               const flow::Settings& after);
 
+/// Puts the values of such keys back to what they were.
+void keep_restart_keys(const flow::Settings& before, flow::Settings& after);
+
 /// The reference in Markdown (docs/operating/config.md).
 std::string config_reference();
 /// A sample file: every key with its help and default, as comments.

@@ -77,6 +77,8 @@ Result<> set_field(const FieldRef& field, Unit unit, std::uint64_t min, std::uin
                    const ConfigValue& value);
 /// The value as TOML: `"50 MiB"`, `true`, `["127.0.0.1:53"]`.
 std::string show_field(const FieldRef& field, Unit unit);
+/// Copies a value between fields of one key.
+void copy_field(const FieldRef& from, const FieldRef& to);
 /// Text of the command line as the value that this field takes ("a,b" for a list).
 ConfigValue value_from_text(const FieldRef& field, std::string_view text);
 

@@ -194,6 +194,15 @@ std::vector<std::string> keys_needing_restart(const flow::Settings& before,
     return out;
 }
 
+void keep_restart_keys(const flow::Settings& before, flow::Settings& after) {
+    flow::Settings old = before;
+    for (const auto& key : settings_keys()) {
+        if (key.applies == Applies::Restart) {
+            copy_field(key.field(old), key.field(after));
+        }
+    }
+}
+
 std::string config_reference() {
     std::string out =
         "# The configuration file\n\n"

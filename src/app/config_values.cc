@@ -333,6 +333,20 @@ std::string show_field(const FieldRef& field, Unit unit) {
     return std::visit(Printer{unit}, field);
 }
 
+void copy_field(const FieldRef& from, const FieldRef& to) {
+    std::visit(
+        [&](const auto& source) {
+            using Field = std::remove_cvref_t<decltype(source)>;
+            const Field& target = std::get<Field>(to);
+            if constexpr (std::is_pointer_v<Field>) {
+                *target = *source;
+            } else {
+                *target.value = *source.value;
+            }
+        },
+        from);
+}
+
 ConfigValue value_from_text(const FieldRef& field, std::string_view text) {
     if (std::holds_alternative<bool*>(field) && (text == "true" || text == "false")) {
         return text == "true";

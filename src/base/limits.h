@@ -182,6 +182,9 @@ inline constexpr std::size_t app_passwords_max = 64;                  // per acc
 inline constexpr std::size_t admin_page_rows_max = 500;               // of a list, per request
 inline constexpr std::size_t admin_connections_max = 16;              // at a time
 inline constexpr seconds admin_idle_timeout = minutes(5);
+inline constexpr std::size_t http_head_size_max = 8 * 1024;           // request line and fields
+inline constexpr seconds http_request_timeout = seconds(20);
+inline constexpr seconds shutdown_grace = seconds(10);                // sessions and deliveries under way at SIGTERM
 inline constexpr std::size_t sendmail_message_size_max = 64 * 1024 * 1024;  // read from standard input
 
 }  // namespace godwit::limits

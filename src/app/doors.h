@@ -1,0 +1,59 @@
+// The listeners that are open, and what desk serves each protocol.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "flow/services.h"
+#include "net/io/network.h"
+#include "net/tls/context.h"
+#include "serve/connection.h"
+
+namespace godwit::app {
+
+/// One protocol: the desk that serves it and the TLS it offers.
+struct DeskRow {
+    flow::Protocol protocol;
+    serve::Desk desk;
+    std::string_view alpn;  ///< RFC 7301 name; empty: none is looked at.
+};
+std::span<const DeskRow> desk_table();
+
+/// Opens and closes listeners as the settings say. Any thread; calls are serialised.
+class Doors {
+public:
+    /// All outlive it, and it outlives the shards' last step.
+    Doors(flow::Services* services, const net::TlsCertificates* certificates);
+
+    /// One TLS context a protocol. Once, before the first open().
+    Result<> prepare();
+    /// Opens what `wanted` has and is not open, then closes what it has no more. When one cannot be
+    /// opened, nothing changes and the error names it. Gives what was done, for people.
+    Result<std::vector<std::string>> open(const std::vector<flow::ListenerSettings>& wanted);
+    /// A further door of the server's own, served by `handler`.
+    Result<> open_own(const std::string& name, const std::string& path, std::uint32_t mode,
+                      net::AcceptHandler handler);
+    /// A UNIX socket for programs of this machine that hand in mail.
+    Result<> open_submit(const std::string& path);
+    /// Stops all.
+    void close();
+    /// "imap 127.0.0.1:143" and so on.
+    [[nodiscard]] std::vector<std::string> names();
+
+private:
+    Result<std::unique_ptr<net::Listener>> listen(const flow::ListenerSettings& settings,
+                                                  std::uint32_t unix_mode);
+    flow::Services* services_;
+    const net::TlsCertificates* certificates_;
+    std::map<flow::Protocol, std::unique_ptr<net::TlsServerContext>> tls_;
+    std::mutex mutex_;
+    std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
+    std::vector<std::unique_ptr<net::Listener>> own_;
+};
+
+}  // namespace godwit::app

@@ -1,0 +1,265 @@
+// The house, built and taken down.
+#include "app/house.h"
+
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include "app/admin_client.h"
+#include "app/config.h"
+#include "app/doors.h"
+#include "app/file.h"
+#include "app/places.h"
+#include "base/json.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "flow/outbound/scheduler.h"
+#include "flow/policy/connection_guard.h"
+#include "flow/policy/login_guard.h"
+#include "flow/roll_call.h"
+#include "net/io/asio_network.h"
+#include "net/io/shard_pool.h"
+#include "net/resolver/unbound_resolver.h"
+#include "net/tls/context.h"
+#include "serve/admin/session.h"
+#include "store/store.h"
+
+namespace godwit::app {
+namespace {
+
+unsigned core_count() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+unsigned shard_count(const flow::Settings& settings) {
+    return settings.shards != 0 ? settings.shards : core_count();
+}
+
+log::Level level_of(const std::string& word) {
+    return word == "debug"  ? log::Level::Debug
+           : word == "warn" ? log::Level::Warn
+           : word == "error" ? log::Level::Error
+                             : log::Level::Info;
+}
+
+Result<std::vector<net::TlsCertificate>> read_certificates(const flow::Settings& settings) {
+    std::vector<net::TlsCertificate> out;
+    for (const flow::CertificateSettings& row : settings.certificates) {
+        out.push_back(TRY(net::read_tls_certificate(row.certificate_file, row.key_file)));
+    }
+    return out;
+}
+
+Result<std::unique_ptr<net::UnboundResolver>> make_resolver(const flow::Settings& settings,
+                                                            net::Shard* home) {
+    net::UnboundResolver::Options options;
+    for (const std::string& text : settings.resolver.forward_to) {
+        const net::Endpoint server = TRY(net::Endpoint::parse(text));
+        options.forwarders.push_back(server.address().to_string() + "@" +
+                                     std::to_string(server.port()));
+        options.query_localhost = options.query_localhost || server.is_loopback();
+    }
+    options.use_resolv_conf = options.forwarders.empty();
+    const std::string anchor = "/usr/share/dns/root.key";
+    if (!settings.is_development && file_exists(anchor)) {
+        options.trust_anchor_file = anchor;
+    }
+    return net::UnboundResolver::create(home, options);
+}
+
+}  // namespace
+
+// In the order of building; taken down in the opposite one.
+struct House::Inner {
+    HouseOptions options;
+    unsigned shards = 1;
+    net::SwapCell<flow::Settings> settings;
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<net::ShardPool> pool;
+    std::unique_ptr<net::AsioNetwork> network;
+    std::unique_ptr<net::OffloadPool> offload;
+    std::unique_ptr<net::OffloadPool> passwords;
+    net::TlsCertificates certificates;
+    std::unique_ptr<net::TlsClientContext> tls_client;
+    std::unique_ptr<net::UnboundResolver> resolver;
+    std::unique_ptr<flow::LoginGuard> login_guard;
+    flow::ConnectionGuard connection_guard;
+    std::unique_ptr<flow::RollCall> roll_call;
+    flow::Services services;
+    std::unique_ptr<flow::OutboundScheduler> scheduler;
+    serve::AdminHost admin;
+    std::unique_ptr<Doors> doors;
+    std::mutex reload_mutex;
+    bool is_open = false;
+
+    Result<> build_street(const flow::Settings& now);
+    Result<> build_services(const flow::Settings& now);
+    void describe(JsonWriter& json);
+};
+
+Result<> House::Inner::build_street(const flow::Settings& now) {
+    shards = shard_count(now);
+    pool = std::make_unique<net::ShardPool>(shards);
+    network = std::make_unique<net::AsioNetwork>(pool.get(), net::inherited_sockets());
+    offload = std::make_unique<net::OffloadPool>(net::OffloadPool::Options{
+        .name = "work", .threads = std::max(4U, core_count()), .queue_max = 4096});
+    passwords = std::make_unique<net::OffloadPool>(net::OffloadPool::Options{
+        .name = "passwords", .threads = std::max(1U, core_count() / 2), .queue_max = 256});
+    const auto all = TRY(read_certificates(now));
+    if (!all.empty()) {
+        TRY(certificates.replace(all));
+    }
+    tls_client = TRY(net::TlsClientContext::create({.ca_file = now.ca_file}));
+    if (!now.resolver.is_off) {
+        resolver = TRY(make_resolver(now, &pool->shard(0)));
+    }
+    return {};
+}
+
+Result<> House::Inner::build_services(const flow::Settings& now) {
+    login_guard = std::make_unique<flow::LoginGuard>(system_random().bytes(32));
+    roll_call = std::make_unique<flow::RollCall>(shards);
+    services.store = store.get();
+    services.network = network.get();
+    services.resolver = resolver.get();
+    services.offload = offload.get();
+    services.passwords = passwords.get();
+    services.tls_client = tls_client.get();
+    services.clock = &system_clock();
+    services.random = &system_random();
+    services.login_guard = login_guard.get();
+    services.connection_guard = &connection_guard;
+    services.roll_call = roll_call.get();
+    services.current_settings = &settings;
+    services.decoy_secret = system_random().bytes(32);
+    std::vector<net::Shard*> all;
+    for (unsigned i = 0; i < shards; ++i) {
+        all.push_back(&pool->shard(i));
+    }
+    scheduler = std::make_unique<flow::OutboundScheduler>(&services, std::move(all));
+    services.scheduler = scheduler.get();
+    admin = make_admin_host(store.get(), now);
+    admin.describe_server = [this](JsonWriter& json) { describe(json); };
+    doors = std::make_unique<Doors>(&services, &certificates);
+    return doors->prepare();
+}
+
+void House::Inner::describe(JsonWriter& json) {
+    const auto now = settings.load();
+    json.field("version", GODWIT_VERSION).field("hostname", now->hostname);
+    json.field("data_folder", now->data_folder).field("threads", shards);
+    json.field("connections", connection_guard.open()).key("listeners").begin_array();
+    for (const std::string& name : doors->names()) {
+        json.string(name);
+    }
+    json.end_array();
+}
+
+House::House(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
+
+Result<std::unique_ptr<House>> House::build(HouseOptions options) {
+    auto inner = std::make_unique<Inner>();
+    const flow::SettingsPtr settings = options.settings;
+    log::set_level(level_of(settings->log_level));
+    inner->options = std::move(options);
+    inner->settings.store(settings);
+    TRY(make_folder(settings->data_folder, 0750));
+    inner->store = TRY(open_store(*settings));
+    TRY(inner->build_street(*settings));
+    TRY(inner->build_services(*settings));
+    std::unique_ptr<House> house(new House(std::move(inner)));
+    if (house->inner_->options.reread) {
+        house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
+    }
+    return house;
+}
+
+House::~House() {
+    if (inner_->is_open) {
+        close([] { return true; });
+    }
+}
+
+store::Store& House::store() { return *inner_->store; }
+
+std::vector<std::string> House::doors() { return inner_->doors->names(); }
+
+Result<> House::open() {
+    Inner* const inner = inner_.get();
+    TRY(inner->scheduler->start());
+    inner->pool->start();
+    inner->is_open = true;
+    const auto settings = inner->settings.load();
+    TRY(inner->doors->open_own("admin", admin_socket(*settings), 0660,
+                               [inner](std::unique_ptr<net::Stream> stream) {
+                                   net::Shard& shard = stream->shard();
+                                   net::spawn(shard, "admin",
+                                              serve::serve_admin(&inner->services, &inner->admin,
+                                                                 std::move(stream)));
+                               }));
+    TRY(inner->doors->open_submit(submit_socket(*settings)));
+    TRY(inner->doors->open(settings->listeners));
+    return {};
+}
+
+Result<std::string> House::reload() {
+    Inner& inner = *inner_;
+    if (!inner.options.reread) {
+        return peer_error(ErrorCode::Unsupported, "this server has no configuration file");
+    }
+    const std::lock_guard lock(inner.reload_mutex);
+    flow::Settings fresh = TRY(inner.options.reread());
+    const flow::SettingsPtr before = inner.settings.load();
+    const std::vector<std::string> waiting = keys_needing_restart(*before, fresh);
+    keep_restart_keys(*before, fresh);
+    const auto certificates = TRY(read_certificates(fresh));
+    if (!certificates.empty()) {
+        TRY(inner.certificates.replace(certificates));
+    }
+    const auto changed = TRY(inner.doors->open(fresh.listeners));
+    log::set_level(level_of(fresh.log_level));
+    inner.settings.store(std::make_shared<const flow::Settings>(std::move(fresh)));
+    JsonWriter json;
+    json.begin_object().field("reloaded", true).key("listeners").begin_array();
+    for (const std::string& what : changed) {
+        json.string(what);
+    }
+    json.end_array().key("needs_restart").begin_array();
+    for (const std::string& key : waiting) {
+        json.string(key);
+    }
+    json.end_array().end_object();
+    log::info("config.reloaded", {{"needs_restart", std::uint64_t{waiting.size()}}});
+    return std::move(json).take();
+}
+
+void House::close(const std::function<bool()>& hurry) {
+    Inner* const inner = inner_.get();
+    inner->doors->close();
+    inner->scheduler->stop();
+    // One flag a shard: true when nobody is served there and no delivery is under way.
+    std::vector<std::atomic<bool>> idle(inner->shards);
+    for (unsigned i = 0; i < inner->shards; ++i) {
+        inner->pool->shard(i).post([inner] { inner->roll_call->close_here(); });
+    }
+    const MonoTime until = system_clock().mono() + limits::shutdown_grace;
+    while (system_clock().mono() < until && !hurry()) {
+        for (unsigned i = 0; i < inner->shards; ++i) {
+            inner->pool->shard(i).post([inner, flag = &idle[i]] {
+                *flag = inner->roll_call->is_empty_here() && inner->scheduler->is_idle_here();
+            });
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        if (std::ranges::all_of(idle, [](const std::atomic<bool>& flag) { return flag.load(); })) {
+            break;
+        }
+    }
+    inner->pool->stop();
+    inner->pool->join();
+    inner->offload->stop();
+    inner->passwords->stop();
+    inner->doors.reset();
+    inner->scheduler.reset();
+    inner->store->stop();
+    inner->is_open = false;
+}
+
+}  // namespace godwit::app

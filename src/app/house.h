@@ -1,0 +1,59 @@
+// Builds the house from settings: store, shards, street, guards, desks, scheduler, and takes it down
+// in order. Nothing here decides anything about mail.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "flow/settings.h"
+
+namespace godwit::store {
+class Store;
+}
+
+namespace godwit::app {
+
+struct HouseOptions {
+    flow::SettingsPtr settings;
+    /// Reads the settings anew and checks them whole; empty: reload is refused.
+    std::function<Result<flow::Settings>()> reread;
+};
+
+class House {
+public:
+    /// Opens the store and makes all parts; listens nowhere yet.
+    static Result<std::unique_ptr<House>> build(HouseOptions options);
+    ~House();
+    House(const House&) = delete;
+    House& operator=(const House&) = delete;
+
+    /// For what must be there before the doors open (the accounts of dev mode).
+    [[nodiscard]] store::Store& store();
+    /// Starts the shards and the scheduler and opens the doors.
+    Result<> open();
+    /// Takes up a changed configuration. JSON for people: what changed, what needs a restart. Any
+    /// thread but a shard's.
+    Result<std::string> reload();
+    /// Ends in order: no new connections, 421 at command boundaries, deliveries under way finish; at
+    /// most limits::shutdown_grace, or until `hurry` says true.
+    void close(const std::function<bool()>& hurry);
+    [[nodiscard]] std::vector<std::string> doors();
+
+private:
+    struct Inner;
+    explicit House(std::unique_ptr<Inner> inner);
+    std::unique_ptr<Inner> inner_;
+};
+
+/// Serves until SIGINT or SIGTERM; SIGHUP reloads. `on_ready` runs once the doors are open. Gives the
+/// process's exit code. Call block_signals() before any thread is started.
+int run_house(House& house, const std::function<void()>& on_ready);
+void block_signals();
+
+/// Raises RLIMIT_NOFILE to its hard bound.
+void raise_descriptor_limit();
+
+}  // namespace godwit::app

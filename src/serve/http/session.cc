@@ -1,0 +1,89 @@
+// A start page and /health.
+// RFC 9112 3 (request line), 9.6 (close); RFC 9110 15.
+#include "serve/http/session.h"
+
+#include <array>
+
+#include "base/ascii.h"
+#include "base/limits.h"
+
+namespace godwit::serve {
+namespace {
+
+struct Answer {
+    std::string_view status;
+    std::string_view type = "text/plain; charset=utf-8";
+    std::string body;
+};
+
+std::string render(const Answer& answer, bool with_body) {
+    std::string out = "HTTP/1.1 ";
+    out.append(answer.status).append("\r\nContent-Type: ").append(answer.type);
+    out.append("\r\nContent-Length: ").append(std::to_string(answer.body.size()));
+    out.append(
+        "\r\nConnection: close\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff"
+        "\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n");
+    out.append(answer.status.starts_with("405") ? "Allow: GET, HEAD\r\n" : "").append("\r\n");
+    return with_body ? out.append(answer.body) : out;
+}
+
+std::string start_page(std::string_view hostname) {
+    std::string name;
+    for (const char c : hostname) {
+        name.push_back(is_alnum(c) || c == '.' || c == '-' ? c : '?');
+    }
+    return "<!doctype html>\n<html lang=\"en\"><title>Godwit</title>\n<h1>Godwit</h1>\n<p>The mail "
+           "server " +
+           name + " is running. Read your mail by IMAP or POP3; send by submission.</p>\n</html>\n";
+}
+
+}  // namespace
+
+std::string answer_http(std::string_view head, std::string_view hostname) {
+    const auto words = split(head.substr(0, head.find("\r\n")), ' ');
+    if (words.size() != 3 || !words[2].starts_with("HTTP/1.")) {
+        return render({.status = "400 Bad Request", .body = "That is no HTTP request.\n"}, true);
+    }
+    const bool is_head = words[0] == "HEAD";
+    if (words[0] != "GET" && !is_head) {
+        return render({.status = "405 Method Not Allowed", .body = "Only GET and HEAD.\n"}, true);
+    }
+    const std::string_view path = words[1].substr(0, words[1].find('?'));
+    if (path == "/health") {
+        return render({.status = "200 OK", .body = "ok\n"}, !is_head);
+    }
+    if (path == "/") {
+        return render({.status = "200 OK",
+                       .type = "text/html; charset=utf-8",
+                       .body = start_page(hostname)},
+                      !is_head);
+    }
+    return render({.status = "404 Not Found", .body = "There is nothing here.\n"}, !is_head);
+}
+
+net::Task<void> serve_http(Connection connection) {
+    net::Stream* const stream = connection.stream.get();
+    if (!connection.permit) {
+        co_return;
+    }
+    stream->set_deadline(stream->shard().now() + limits::http_request_timeout);
+    std::string head;
+    while (head.find("\r\n\r\n") == std::string::npos) {
+        std::array<char, 2048> block;
+        const auto count = co_await stream->read_some(block);
+        if (!count || *count == 0) {
+            co_return;
+        }
+        head.append(block.data(), *count);
+        if (head.size() > limits::http_head_size_max) {
+            co_return;
+        }
+    }
+    const std::string answer = answer_http(head, connection.services->settings()->hostname);
+    if (!co_await stream->write_all(answer)) {
+        co_return;
+    }
+    co_await stream->close();
+}
+
+}  // namespace godwit::serve
