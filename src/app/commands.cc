@@ -77,6 +77,12 @@ constexpr OptionRow kSend[] = {
     {"--ca", "FILE", "PEM file of authorities to trust (default: the system's)."},
     kJsonOption};
 
+// main() hands the words behind "sendmail" to sendmail's own parser; this row is for the help and
+// for `godwit sendmail` alone.
+int run_sendmail_alone(const Invocation& call) {
+    return run_sendmail("sendmail", {}, call.console());
+}
+
 constexpr CommandRow kCommands[] = {
     {"dev", "", "Starts a whole mail system on loopback, for trying and developing.", {}, kDev, run_dev},
     {"init", "", "Makes configuration, certificate, data folder, domain and a first account.", {}, kInit,
@@ -118,8 +124,8 @@ constexpr CommandRow kCommands[] = {
     {"message", "show", "Tells what happened to a message so far, in order.", kId, kHere,
      run_admin_view},
     {"send", "", "Writes a message and submits it to a server.", {}, kSend, run_send},
-    {"sendmail", "", "Submits a message as sendmail(8) does; `godwit sendmail -h` says more.", {}, {},
-     run_sendmail_row},
+    {"sendmail", "", "Submits a message as sendmail(8) does; `godwit sendmail --help` says more.", {},
+     {}, run_sendmail_alone},
     {"fsck", "", "Walks the store and states every invariant it checked.", {}, kFsck, run_fsck},
     {"version", "", "Prints the version.", {}, {}, run_version},
 };

@@ -1,6 +1,9 @@
 // The functions behind the rows of the command table (commands.cc).
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "app/cli.h"
 
 namespace godwit::app {
@@ -21,7 +24,6 @@ int run_init(const Invocation& call);
 int run_send(const Invocation& call);
 
 // sendmail.cc
-int run_sendmail_row(const Invocation& call);
 /// As the program `sendmail` or `mailq`: options of sendmail(8). `name` is what it was called by.
 int run_sendmail(const std::string& name, const std::vector<std::string>& words,
                  const Console& console);

@@ -1,11 +1,23 @@
-// The program: a command line.
+// The program: a command line, under one of several names.
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "app/cli.h"
+#include "app/commands.h"
 
 int main(int argc, char** argv) {
     using namespace godwit::app;
-    const std::vector<std::string> words(argv + 1, argv + argc);
-    return run_command_line(command_table(), words, standard_console());
+    const std::string_view path = argc > 0 ? argv[0] : "godwit";
+    const std::string name(path.substr(path.rfind('/') + 1));
+    std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
+    const Console console = standard_console();
+    if (name == "sendmail" || name == "mailq" || name == "newaliases") {
+        return run_sendmail(name, words, console);
+    }
+    if (!words.empty() && words[0] == "sendmail") {
+        words.erase(words.begin());
+        return run_sendmail("sendmail", words, console);
+    }
+    return run_command_line(command_table(), words, console);
 }

@@ -1,0 +1,250 @@
+// The sendmail(8) front: reads a message and submits it through <data>/submit.sock. Queues nothing of
+// its own: with the server down it exits 75, and the caller keeps its message.
+#include <poll.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include "app/admin_client.h"
+#include "app/commands.h"
+#include "app/file.h"
+#include "app/places.h"
+#include "app/sendmail_options.h"
+#include "app/submit_client.h"
+#include "app/unix_client.h"
+#include "base/ascii.h"
+#include "base/limits.h"
+#include "mail/address/address_list.h"
+#include "mail/message/builder.h"
+#include "mail/message/header.h"
+
+namespace godwit::app {
+namespace {
+
+constexpr std::string_view kHelp =
+    "usage: sendmail [-t] [-i] [-v] [-f SENDER] [-F NAME] [-N WHEN] [-R full|hdrs] [-V ID]\n"
+    "                [-bm|-bp|-bs] [-q] [--dir DIR] [--] [RECIPIENT]...\n\n"
+    "Reads a message from standard input and hands it to the server of this machine.\n"
+    "  -t   also send to the addresses in To, Cc and Bcc    -i   a line of '.' is text\n"
+    "  -bp  list the queue (mailq)    -bs  speak SMTP on standard input and output\n"
+    "  -q   try what waits at once    -v   say what the server answered\n"
+    "Exit: 0 accepted, 1 refused, 2 wrong use, 75 try again later (also: the server is down).\n";
+
+std::string user_name() {
+    const passwd* entry = ::getpwuid(::getuid());
+    return entry != nullptr ? entry->pw_name : "uid" + std::to_string(::getuid());
+}
+
+std::string host_name() {
+    char name[256] = {};
+    return ::gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "localhost";
+}
+
+/// The domain of addresses that have none.
+std::string domain_for(const flow::Settings& settings) {
+    return settings.default_domain.empty() ? host_name() : settings.default_domain;
+}
+
+Result<mail::Address> complete(std::string_view text, const std::string& domain) {
+    mail::Address address = TRY(mail::parse_address(text, mail::Domainless::Allow));
+    return address.domain.empty() ? mail::make_address(address.local, domain) : Result<mail::Address>(address);
+}
+
+/// Addresses of To, Cc and Bcc (and of their Resent- forms when it is a resent message).
+Result<> add_header_recipients(std::string_view message, const std::string& domain,
+                               std::vector<smtp::OutgoingRecipient>& out) {
+    const mail::HeaderIndex index = mail::split_header(message);
+    const bool is_resent = index.find(message, "Resent-To") != nullptr ||
+                           index.find(message, "Resent-Cc") != nullptr ||
+                           index.find(message, "Resent-Bcc") != nullptr;
+    for (const mail::HeaderField& field : index.fields) {
+        std::string_view name = field.name(message);
+        if (starts_with_ignore_case(name, "Resent-") != is_resent) {
+            continue;
+        }
+        name.remove_prefix(is_resent ? 7 : 0);
+        if (!equals_ignore_case(name, "To") && !equals_ignore_case(name, "Cc") &&
+            !equals_ignore_case(name, "Bcc")) {
+            continue;
+        }
+        for (const mail::ListedAddress& item : mail::parse_address_list(field.body(message)).items) {
+            if (item.kind == mail::ListedAddress::Kind::Mailbox) {
+                const std::string text =
+                    item.host.empty() ? item.mailbox
+                                      : mail::quote_local_part(item.mailbox) + "@" + item.host;
+                out.push_back({.address = TRY(complete(text, domain)), .parameters = {}});
+            }
+        }
+    }
+    return {};
+}
+
+/// A message needs an author: the sender, where the text names none.
+Result<> add_author(std::string& message, const mail::Address& sender, const std::string& full_name) {
+    if (mail::split_header(message).find(message, "From") != nullptr) {
+        return {};
+    }
+    mail::HeaderWriter header;
+    TRY(header.addresses("From", {{.name = full_name, .address = sender}}));
+    std::string front = std::move(header).take();
+    // Text that begins with no field is a body: it needs the line between.
+    if (mail::split_header(message).fields.empty() && !message.starts_with("\r\n")) {
+        front.append("\r\n");
+    }
+    message.insert(0, front);
+    return {};
+}
+
+/// A mailbox file's "From " line at the top is no part of the message.
+void drop_mbox_line(std::string& text) {
+    if (text.starts_with("From ")) {
+        const std::size_t end = text.find('\n');
+        text.erase(0, end == std::string::npos ? text.size() : end + 1);
+    }
+}
+
+Result<SubmitRequest> read_request(const SendmailOptions& options, const flow::Settings& settings,
+                                   const Console& console) {
+    const std::string domain = domain_for(settings);
+    SubmitRequest request;
+    request.host = "unix:" + submit_socket(settings);
+    request.hello_name = host_name();
+    const mail::Address own = TRY(mail::make_address(user_name(), domain));
+    request.mail.sender = own;
+    if (options.sender) {
+        request.mail.sender.reset();
+        if (!options.sender->empty()) {
+            request.mail.sender = TRY(complete(*options.sender, domain));
+        }
+    }
+    std::string text = TRY(console.input(limits::sendmail_message_size_max));
+    drop_mbox_line(text);
+    request.message = mail::with_crlf(cut_at_dot(std::move(text), options));
+    for (const std::string& word : options.recipients) {
+        for (const std::string_view one : split(word, ',')) {
+            if (!trim(one).empty()) {
+                request.mail.recipients.push_back(
+                    {.address = TRY(complete(trim(one), domain)), .parameters = {}});
+            }
+        }
+    }
+    if (options.recipients_from_header) {
+        TRY(add_header_recipients(request.message, domain, request.mail.recipients));
+    }
+    if (request.mail.recipients.empty()) {
+        return peer_error(ErrorCode::Invalid, "no recipients: name them, or use -t");
+    }
+    for (smtp::OutgoingRecipient& recipient : request.mail.recipients) {
+        recipient.parameters.notify = options.notify;
+    }
+    request.mail.ret = options.ret;
+    request.mail.envid = options.envid;
+    TRY(add_author(request.message, request.mail.sender.value_or(own), options.full_name));
+    describe_content(request);
+    return request;
+}
+
+int complain(const Console& console, const Error& error) {
+    console.err("sendmail: " + error.text + "\n");
+    // Whoever calls sendmail knows 75 (EX_TEMPFAIL), and keeps the message then.
+    return error.kind == ErrorKind::Temporary ? kExitTemporary : kExitRefused;
+}
+
+int deliver(const SendmailOptions& options, const flow::Settings& settings, const Console& console) {
+    auto request = read_request(options, settings, console);
+    if (!request) {
+        console.err("sendmail: " + request.error().text + "\n");
+        return kExitUsage;
+    }
+    const auto outcomes = submit(*request);
+    if (!outcomes) {
+        return complain(console, outcomes.error());
+    }
+    std::string complaints;
+    const int code = report_outcomes(*request, *outcomes, complaints);
+    console.err(complaints);
+    if (options.is_verbose) {
+        console.out(accepted_reply(*outcomes) + "\n");
+    }
+    return code;
+}
+
+/// Carries bytes between standard input and output and the server's socket until either ends.
+int speak_smtp(const flow::Settings& settings, const Console& console) {
+    auto server = UnixClient::connect(submit_socket(settings));
+    if (!server) {
+        return complain(console, server.error());
+    }
+    pollfd waits[2] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+                       {.fd = server->descriptor(), .events = POLLIN, .revents = 0}};
+    for (;;) {
+        if (::poll(waits, 2, -1) < 0) {
+            continue;
+        }
+        if (waits[0].revents != 0) {
+            char block[16384];
+            const ssize_t count = ::read(STDIN_FILENO, block, sizeof block);
+            if (count <= 0 || !server->write({block, static_cast<std::size_t>(count)})) {
+                return kExitDone;
+            }
+        }
+        if (waits[1].revents != 0) {
+            const auto bytes = server->read_some(std::chrono::seconds(1));
+            if (!bytes || bytes->empty() || !write_all(STDOUT_FILENO, *bytes)) {
+                return kExitDone;
+            }
+        }
+    }
+}
+
+int run_queue(const flow::Settings& settings, const Console& console) {
+    auto client = AdminClient::open(settings);
+    if (!client) {
+        return complain(console, client.error());
+    }
+    const auto done = client->call("queue.retry", R"({"all":true})");
+    return done ? static_cast<int>(kExitDone) : complain(console, done.error());
+}
+
+int print_queue(const SendmailOptions& options, const Console& console) {
+    std::vector<std::string> words = {"queue", "list"};
+    if (!options.dir.empty()) {
+        words.insert(words.end(), {"--dir", options.dir});
+    }
+    if (!options.config.empty()) {
+        words.insert(words.end(), {"--config", options.config});
+    }
+    return run_command_line(command_table(), words, console);
+}
+
+}  // namespace
+
+int run_sendmail(const std::string& name, const std::vector<std::string>& words,
+                 const Console& console) {
+    if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
+        console.out(kHelp);
+        return kExitDone;
+    }
+    const auto options = read_sendmail_options(name, words);
+    if (!options) {
+        console.err("sendmail: " + options.error().text + "\n" + std::string(kHelp));
+        return kExitUsage;
+    }
+    if (options->mode == SendmailMode::Nothing) {
+        return kExitDone;
+    }
+    if (options->mode == SendmailMode::PrintQueue) {
+        return print_queue(*options, console);
+    }
+    const auto settings = find_server(options->dir, options->config);
+    if (!settings) {
+        console.err("sendmail: " + settings.error().text + "\n");
+        return kExitTemporary;
+    }
+    switch (options->mode) {
+        case SendmailMode::Smtp: return speak_smtp(*settings, console);
+        case SendmailMode::RunQueue: return run_queue(*settings, console);
+        default: return deliver(*options, *settings, console);
+    }
+}
+
+}  // namespace godwit::app
