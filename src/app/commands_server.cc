@@ -112,7 +112,7 @@ InitPlaces init_places(const Invocation& call) {
     return {join_path(root, "godwit.toml"), join_path(root, "tls"), join_path(root, "data")};
 }
 
-std::string quoted(std::string_view text) {
+std::string toml_text(std::string_view text) {
     std::string out;
     append_json_string(out, text);
     return out;
@@ -121,16 +121,16 @@ std::string quoted(std::string_view text) {
 std::string first_config(const flow::Settings& settings) {
     std::string out =
         "# Godwit's configuration, made by `godwit init`. All keys: `godwit config reference`.\n";
-    out.append("hostname = " + quoted(settings.hostname) + "\n");
-    out.append("default_domain = " + quoted(settings.default_domain) + "\n");
-    out.append("data_folder = " + quoted(settings.data_folder) + "\n");
+    out.append("hostname = " + toml_text(settings.hostname) + "\n");
+    out.append("default_domain = " + toml_text(settings.default_domain) + "\n");
+    out.append("data_folder = " + toml_text(settings.data_folder) + "\n");
     out.append("\n# Self-signed to begin with: put a real one in its place, then `godwit reload`.\n");
     out.append("[[certificate]]\ncertificate_file = " +
-               quoted(settings.certificates[0].certificate_file) +
-               "\nkey_file = " + quoted(settings.certificates[0].key_file) + "\n");
+               toml_text(settings.certificates[0].certificate_file) +
+               "\nkey_file = " + toml_text(settings.certificates[0].key_file) + "\n");
     for (const flow::ListenerSettings& listener : settings.listeners) {
-        out.append("\n[[listener]]\nprotocol = " + quoted(to_string(listener.protocol)) +
-                   "\naddress = " + quoted(listener.address) + "\n");
+        out.append("\n[[listener]]\nprotocol = " + toml_text(to_string(listener.protocol)) +
+                   "\naddress = " + toml_text(listener.address) + "\n");
     }
     return out;
 }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "app/admin_client.h"
+#include "app/caretaker.h"
 #include "app/config.h"
 #include "app/doors.h"
 #include "app/file.h"
@@ -185,6 +186,7 @@ std::vector<std::string> House::doors() { return inner_->doors->names(); }
 Result<> House::open() {
     Inner* const inner = inner_.get();
     TRY(inner->scheduler->start());
+    net::spawn(inner->pool->shard(0), "caretaker", take_care(&inner->services));
     inner->pool->start();
     inner->is_open = true;
     const auto settings = inner->settings.load();

@@ -1,0 +1,79 @@
+// The caretaker: asks for the next step of a clean-up, commits it, asks again until there is none.
+#include "app/caretaker.h"
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "flow/commit.h"
+#include "flow/read.h"
+#include "store/directory/directory.h"
+#include "store/mailbox/removal.h"
+#include "store/store.h"
+
+namespace godwit::app {
+namespace {
+
+using NextStep = Result<std::optional<store::Plan>>;
+
+/// Commits steps until there is none left. `next` makes one; it holds values only.
+template <class Next>
+net::Task<Result<>> run_steps(const flow::Services* services, Next next) {
+    for (;;) {
+        auto plan = CO_TRY(co_await flow::read(services, next));
+        if (!plan) {
+            co_return Result<>();
+        }
+        auto done = co_await flow::commit_all(services->store, std::move(*plan));
+        // Stale: somebody was faster; the next step is made from what is there now.
+        if (!done && done.error().code != ErrorCode::Stale) {
+            co_return done;
+        }
+        co_await net::yield_now();
+    }
+}
+
+net::Task<Result<>> trim_logs(const flow::Services* services, WallTime before) {
+    const auto accounts = CO_TRY(
+        co_await flow::read(services, [](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::list_accounts(snapshot, tier);
+        }));
+    for (const store::Account& account : accounts) {
+        const AccountId id = account.id;
+        CO_TRY(co_await run_steps(
+            services, [id, before](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
+                return store::plan_log_trim(snapshot, tier, id, before);
+            }));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> one_round(const flow::Services* services, bool with_logs) {
+    const WallTime now = services->clock->wall();
+    CO_TRY(co_await run_steps(
+        services, [](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
+            return store::plan_removal(snapshot, tier);
+        }));
+    const WallTime trails = now - std::chrono::days(services->settings()->trace_keep_days);
+    CO_TRY(co_await run_steps(
+        services, [trails](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
+            return store::plan_trace_trim(snapshot, tier, trails);
+        }));
+    if (with_logs) {
+        CO_TRY(co_await trim_logs(services, now - limits::change_log_keep));
+    }
+    co_return Result<>();
+}
+
+}  // namespace
+
+net::Task<void> take_care(const flow::Services* services) {
+    constexpr unsigned kRoundsPerLogTrim = 60;
+    for (unsigned round = 0;; ++round) {
+        const Result<> done = co_await one_round(services, round % kRoundsPerLogTrim == 0);
+        if (!done) {
+            log::warn("caretaker.failed", {{"error", done.error().text}});
+        }
+        co_await net::sleep_for(limits::caretaker_pause);
+    }
+}
+
+}  // namespace godwit::app

@@ -1,0 +1,14 @@
+// Cleans up behind deletions and lets go of what is too old, in small steps between other work.
+#pragma once
+
+#include "flow/services.h"
+#include "net/io/task.h"
+
+namespace godwit::app {
+
+/// Runs until its shard stops. Removes what deleted accounts and mailboxes left, trails of messages
+/// older than `trace.keep`, and change log rows older than limits::change_log_keep. `services`
+/// outlives it.
+net::Task<void> take_care(const flow::Services* services);
+
+}  // namespace godwit::app
