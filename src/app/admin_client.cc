@@ -1,6 +1,8 @@
 // The two ways to an administrator's call: over the socket, or in this process.
 #include "app/admin_client.h"
 
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <future>
 #include <optional>
@@ -76,6 +78,8 @@ bool AdminClient::is_online() const { return inner_->socket.has_value(); }
 
 Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings) {
     constexpr std::uint64_t kMib = 1024 * 1024;
+    // Others may pass through the data folder to submit.sock (0711), and see nothing in it.
+    ::umask(0077);
     store::StoreOptions options;
     options.folder = settings.data_folder;
     options.cache_bytes = settings.storage.cache_mib * kMib;

@@ -277,6 +277,10 @@ int run_command_line(std::span<const CommandRow> commands, const std::vector<std
                      const Console& console) {
     if (words.empty() || is_help(words[0]) || words[0] == "help") {
         const auto about = std::span(words).subspan(words.empty() ? 0 : 1);
+        if (about.size() == 1 && about.front() == "reference") {
+            console.out(command_reference(commands));
+            return kExitDone;
+        }
         (words.empty() ? console.err : console.out)(help_for_all(commands, about));
         return words.empty() ? kExitUsage : kExitDone;
     }

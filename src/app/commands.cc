@@ -59,7 +59,7 @@ constexpr OptionRow kQueueChange[] = {
     {"--all", "", "The whole queue."},
     kDirOption, kConfigOption, kJsonOption};
 constexpr OptionRow kFsck[] = {
-    {"--deep", "", "Read every body and compare its hash."},
+    {"--quick", "", "Do not read every body to compare its hash."},
     kDirOption, kConfigOption, kJsonOption};
 
 constexpr OptionRow kSend[] = {

@@ -208,22 +208,26 @@ int run_fsck(const Invocation& call) {
     if (!client) {
         return call.fail(client.error());
     }
-    const auto result = client->call("fsck", call.has("--deep") ? R"({"deep":true})" : "{}");
+    const auto result = client->call("fsck", call.has("--quick") ? R"({"quick":true})" : "{}");
     if (!result) {
         return call.fail(result.error());
     }
+    const bool is_good = result->bool_or("good", false);
     if (call.has("--json")) {
         call.console().out(show_json(*result) + "\n");
-    } else {
-        constexpr Column kColumns[] = {
-            {"checked", "CHECKED"}, {"broken", "BROKEN"}, {"invariant", "INVARIANT"}};
-        call.console().out(show_table(rows_of(*result, "invariants"), kColumns));
-        for (const JsonValue& row : rows_of(*result, "broken")) {
-            call.console().out(show_plain(&row) + "\n");
-        }
-        call.console().out(result->bool_or("good", false) ? "good\n" : "BROKEN\n");
+        return is_good ? kExitDone : kExitRefused;
     }
-    return result->bool_or("good", false) ? kExitDone : kExitRefused;
+    constexpr Column kColumns[] = {
+        {"checked", "CHECKED"}, {"violations", "BROKEN"}, {"invariant", "INVARIANT"}};
+    const JsonValue::Array rows = rows_of(*result, "invariants");
+    std::string text = show_table(rows, kColumns);
+    for (const JsonValue& row : rows) {
+        for (const JsonValue& example : rows_of(row, "examples")) {
+            text.append(row.string_or("invariant", "") + ": " + show_plain(&example) + "\n");
+        }
+    }
+    call.console().out(text + (is_good ? "good\n" : "BROKEN\n"));
+    return is_good ? kExitDone : kExitRefused;
 }
 
 }  // namespace godwit::app

@@ -65,7 +65,7 @@ Result<int> run_dev_house(const Invocation& call) {
     std::error_code code;
     const auto absolute = std::filesystem::absolute(settings.data_folder, code);
     settings.data_folder = code ? settings.data_folder : absolute.lexically_normal().string();
-    TRY(make_folder(settings.data_folder, 0750));
+    TRY(make_folder(settings.data_folder, 0711));
     const std::string tls_folder = join_path(settings.data_folder, "tls");
     TRY(make_folder(tls_folder, 0755));
     const net::DevCertificate certificate = TRY(net::make_dev_certificate(
@@ -171,7 +171,7 @@ Result<> run_init_steps(const Invocation& call) {
     flow::Settings settings = TRY(first_settings(call, places));
     TRY(make_folder(std::filesystem::path(places.config).parent_path().string(), 0755));
     TRY(make_folder(places.tls, 0755));
-    TRY(make_folder(places.data, 0750));
+    TRY(make_folder(places.data, 0711));
     TRY(write_certificate(settings));
     const std::string text = first_config(settings);
     Config config = parse_config(text, places.config);

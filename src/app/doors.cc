@@ -9,8 +9,6 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "serve/http/session.h"
-#include "serve/imap/session.h"
-#include "serve/pop3/session.h"
 #include "serve/smtp/session.h"
 
 namespace godwit::app {
@@ -23,17 +21,13 @@ constexpr auto kDesks = std::to_array<DeskRow>({
     {Protocol::Submission, serve::serve_smtp, ""},
     {Protocol::Submissions, serve::serve_smtp, ""},
     {Protocol::Lmtp, serve::serve_smtp, ""},
-    {Protocol::Imap, serve::serve_imap, "imap"},
-    {Protocol::Imaps, serve::serve_imap, "imap"},
-    {Protocol::Pop3, serve::serve_pop3, "pop3"},
-    {Protocol::Pop3s, serve::serve_pop3, "pop3"},
     {Protocol::Http, serve::serve_http, "http/1.1"},
 });
 
-const DeskRow& desk_of(Protocol protocol) {
+/// Null for a protocol that nobody serves.
+const DeskRow* desk_of(Protocol protocol) {
     const auto found = std::ranges::find(kDesks, protocol, &DeskRow::protocol);
-    check(found != kDesks.end(), "every protocol has a desk");
-    return *found;
+    return found != kDesks.end() ? &*found : nullptr;
 }
 
 /// Sockets with equal names are one door; another name is another door.
@@ -48,6 +42,7 @@ struct Welcome {
     flow::Services* services;
     flow::ListenerSettings listener;
     const net::TlsServerContext* tls;
+    serve::Desk desk;
 
     void operator()(std::unique_ptr<net::Stream> stream) const {
         const flow::SettingsPtr settings = services->settings();
@@ -61,7 +56,6 @@ struct Welcome {
                              .per_address = settings->limits.connections_per_address});
         connection.stream = std::move(stream);
         count(connection.permit ? Metric::ConnectionsAccepted : Metric::ConnectionsRefused);
-        const serve::Desk desk = desk_of(listener.protocol).desk;
         net::spawn(shard, to_string(listener.protocol), desk(std::move(connection)));
     }
 };
@@ -89,13 +83,19 @@ Result<> Doors::prepare() {
 Result<std::unique_ptr<net::Listener>> Doors::listen(const flow::ListenerSettings& settings,
                                                      std::uint32_t unix_mode) {
     const net::Endpoint at = TRY(net::Endpoint::parse(settings.address));
+    const DeskRow* const row = desk_of(settings.protocol);
+    if (row == nullptr) {
+        return peer_error(ErrorCode::Unsupported,
+                          door_name(settings) + ": this build does not serve that protocol");
+    }
     net::ListenOptions options;
     options.name = std::string(to_string(settings.protocol));
     options.unix_mode = unix_mode;
     const net::TlsServerContext* tls =
         certificates_->is_empty() ? nullptr : tls_.at(settings.protocol).get();
     auto listener = services_->network->listen(
-        at, std::move(options), Welcome{.services = services_, .listener = settings, .tls = tls});
+        at, std::move(options),
+        Welcome{.services = services_, .listener = settings, .tls = tls, .desk = row->desk});
     if (!listener) {
         return std::unexpected(std::move(listener.error()).within(door_name(settings)));
     }

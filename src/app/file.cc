@@ -96,13 +96,15 @@ Result<> make_folder(const std::string& path, mode_t mode) {
     if (!parent.empty()) {
         std::filesystem::create_directories(parent, code);
     }
-    if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) {
+    // chmod: the process's mask may take bits that are wanted.
+    if (::mkdir(path.c_str(), mode) != 0 || ::chmod(path.c_str(), mode) != 0) {
         return system_error("cannot make folder", path);
     }
     return {};
 }
 
 bool file_exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool is_readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
 
 bool write_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {

@@ -162,7 +162,7 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     log::set_level(level_of(settings->log_level));
     inner->options = std::move(options);
     inner->settings.store(settings);
-    TRY(make_folder(settings->data_folder, 0750));
+    TRY(make_folder(settings->data_folder, 0711));
     inner->store = TRY(open_store(*settings));
     TRY(inner->build_street(*settings));
     TRY(inner->build_services(*settings));

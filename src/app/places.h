@@ -26,7 +26,7 @@ Config find_config(const Invocation& call);
 
 /// The data folder of the server that a command is meant for, with the settings known of it. In order:
 /// --dir (a data folder, or a folder with godwit.toml), --config, $GODWIT_DIR, the default
-/// configuration, ./.godwit-dev. NotFound when there is none of them; Invalid when the
+/// configuration if it may be read, ./.godwit-dev, the default data folder. NotFound when there is none of them; Invalid when the
 /// configuration does not hold.
 Result<flow::Settings> find_server(const Invocation& call);
 /// The same, from what was given ("" = not given).

@@ -179,7 +179,6 @@ inline constexpr std::size_t config_file_size_max = 1024 * 1024;      // a file 
 inline constexpr std::size_t config_entries_max = 20000;              // keys of all tables in it
 inline constexpr std::size_t admin_request_size_max = 64 * 1024;      // one line of <data>/admin.sock
 inline constexpr std::size_t admin_page_rows_max = 500;               // of a list, per request
-inline constexpr std::size_t fsck_findings_max = 1000;                // broken things named; the rest is counted
 inline constexpr seconds admin_idle_timeout = minutes(5);
 inline constexpr seconds caretaker_pause = minutes(1);                // between clean-ups
 inline constexpr seconds change_log_keep = std::chrono::days(30);     // then a client resynchronises whole

@@ -1,0 +1,228 @@
+// Administrators' calls against a store in memory.
+#include "serve/admin/api.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+#include "store/queue/queue.h"
+#include "store/store.h"
+
+namespace godwit::serve {
+namespace {
+
+class Admin : public ::testing::Test {
+protected:
+    Admin() {
+        store::StoreOptions options;
+        options.drive = store::CommitDrive::Manual;
+        options.on_fatal = [](const Error& error) { FAIL() << error.text; };
+        store_ = *store::Store::open(std::move(options), &system_clock(), &random_);
+        host_.store = store_.get();
+        host_.clock = &system_clock();
+        host_.random = &random_;
+        host_.argon2 = {.memory_kib = 8, .passes = 1};
+        host_.default_domain = "example.test";
+        host_.commit = [this](store::Plan plan) { return commit(std::move(plan)); };
+    }
+
+    store::CommitResult commit(store::Plan plan) {
+        std::optional<store::CommitResult> result;
+        store_->committer().submit(
+            std::make_unique<store::Plan>(std::move(plan)),
+            [&result](store::CommitResult done) { result.emplace(std::move(done)); });
+        while (!result) {
+            store_->committer().run_once();
+        }
+        return *std::move(result);
+    }
+
+    /// The answer line.
+    std::string ask(const std::string& call, const std::string& arguments = "{}") {
+        return answer_admin(host_, R"({"call":")" + call + R"(","arguments":)" + arguments + "}");
+    }
+    JsonValue result(const std::string& call, const std::string& arguments = "{}") {
+        const std::string line = ask(call, arguments);
+        const auto answer = parse_json(line);
+        EXPECT_TRUE(answer && answer->bool_or("ok", false)) << line;
+        const JsonValue* found = answer ? answer->find("result") : nullptr;
+        return found != nullptr ? *found : JsonValue{};
+    }
+    /// The code of the error that must come.
+    std::string refusal(const std::string& call, const std::string& arguments = "{}") {
+        const auto answer = parse_json(ask(call, arguments));
+        const JsonValue* error = answer ? answer->find("error") : nullptr;
+        return error != nullptr ? error->string_or("code", "") : "none";
+    }
+    std::vector<JsonValue> rows(const std::string& call, const std::string& arguments = "{}") {
+        const JsonValue page = result(call, arguments);
+        const JsonValue* found = page.find("rows");
+        return found != nullptr && found->array() != nullptr ? *found->array()
+                                                             : std::vector<JsonValue>{};
+    }
+
+    void add_domain() { result("domain.add", R"({"domain":"example.test"})"); }
+    void add_alice() {
+        add_domain();
+        result("account.add", R"({"address":"alice","password":"secret","full_name":"Alice"})");
+    }
+
+    /// Queues a message to two sites.
+    MailId queue_one() {
+        const MailId mail = store_->next_mail_id();
+        store::Plan plan;
+        auto writer = store_->blobs().writer();
+        EXPECT_TRUE(writer->append("Subject: x\r\n\r\ny\r\n"));
+        auto body = writer->finish();
+        store::AddToQueue add;
+        add.message.mail = mail;
+        add.message.sender = "alice@example.test";
+        add.message.blob = body->id;
+        add.message.blob_size = body->size;
+        add.message.accepted_at = system_clock().wall();
+        add.message.expires_at = add.message.accepted_at + std::chrono::days(5);
+        add.deliveries.push_back({.number = 1, .site = "one.test"});
+        add.deliveries.back().recipients.push_back({.address = "a@one.test"});
+        add.deliveries.push_back({.number = 2, .site = "two.test"});
+        add.deliveries.back().recipients.push_back({.address = "b@two.test"});
+        plan.bodies.push_back(*std::move(body));
+        plan.steps.emplace_back(std::move(add));
+        plan.steps.emplace_back(store::TraceEvent{
+            .mail = mail, .at = system_clock().wall(), .kind = "accepted", .detail = R"({"x":1})"});
+        const auto done = commit(std::move(plan));
+        EXPECT_TRUE(done) << done.error().error.text;
+        return mail;
+    }
+
+    SeededRandom random_{7};
+    std::unique_ptr<store::Store> store_;
+    AdminHost host_;
+};
+
+TEST_F(Admin, malformed_requests_are_answered) {
+    EXPECT_NE(answer_admin(host_, "nonsense").find(R"("ok":false)"), std::string::npos);
+    EXPECT_NE(answer_admin(host_, R"({"call":"x.y"})").find("unsupported"), std::string::npos);
+    EXPECT_NE(answer_admin(host_, R"({"call":"domain.add","arguments":[]})").find("invalid"),
+              std::string::npos);
+    EXPECT_NE(answer_admin(host_, std::string(100'000, ' ')).find("limit_exceeded"),
+              std::string::npos);
+    EXPECT_EQ(refusal("domain.add", R"({"domain":5})"), "invalid");
+}
+
+TEST_F(Admin, domains_come_and_go) {
+    EXPECT_EQ(rows("domain.list").size(), 0U);
+    add_domain();
+    EXPECT_EQ(refusal("domain.add", R"({"domain":"Example.TEST"})"), "already_exists");
+    ASSERT_EQ(rows("domain.list").size(), 1U);
+    EXPECT_EQ(rows("domain.list")[0].string_or("domain", ""), "example.test");
+    result("domain.remove", R"({"domain":"example.test"})");
+    EXPECT_EQ(rows("domain.list").size(), 0U);
+    EXPECT_EQ(refusal("domain.remove", R"({"domain":"example.test"})"), "not_found");
+}
+
+TEST_F(Admin, accounts_come_and_go) {
+    EXPECT_EQ(refusal("account.add", R"({"address":"alice","password":"x"})"), "not_found");
+    add_alice();
+    const auto list = rows("account.list");
+    ASSERT_EQ(list.size(), 1U);
+    EXPECT_EQ(list[0].string_or("address", ""), "alice@example.test");
+    EXPECT_EQ(list[0].string_or("full_name", ""), "Alice");
+    EXPECT_EQ(refusal("account.add", R"({"address":"alice@example.test","password":"x"})"),
+              "already_exists");
+    EXPECT_EQ(refusal("account.add", R"({"address":"bob"})"), "invalid");
+    EXPECT_EQ(refusal("account.add", R"({"address":"bob","password":"x","quota":"lots"})"), "invalid");
+    result("account.remove", R"({"address":"alice"})");
+    EXPECT_EQ(rows("account.list").size(), 0U);
+}
+
+TEST_F(Admin, passwords_are_generated_and_never_listed) {
+    add_alice();
+    const JsonValue made = result("account.passwd", R"({"address":"alice","generate":true})");
+    EXPECT_EQ(made.string_or("password", "").size(), 23U);
+    const std::string app = ask("account.app_password.add", R"({"address":"alice","name":"phone"})");
+    EXPECT_NE(app.find("password"), std::string::npos);
+    EXPECT_EQ(refusal("account.app_password.add", R"({"address":"alice","name":"phone"})"),
+              "already_exists");
+    const std::string list = ask("account.app_password.list", R"({"address":"alice"})");
+    EXPECT_NE(list.find("phone"), std::string::npos);
+    EXPECT_EQ(list.find("argon2"), std::string::npos);
+    EXPECT_EQ(ask("account.list").find("argon2"), std::string::npos);
+    result("account.app_password.remove", R"({"address":"alice","name":"phone"})");
+    EXPECT_EQ(refusal("account.app_password.remove", R"({"address":"alice","name":"phone"})"),
+              "not_found");
+}
+
+TEST_F(Admin, aliases_come_and_go) {
+    add_alice();
+    result("alias.add", R"({"address":"sales","target":["alice","out@else.test"]})");
+    const auto list = rows("alias.list");
+    ASSERT_EQ(list.size(), 1U);
+    EXPECT_EQ(list[0].string_or("address", ""), "sales@example.test");
+    EXPECT_EQ(refusal("alias.add", R"({"address":"empty","target":[]})"), "invalid");
+    EXPECT_EQ(refusal("domain.remove", R"({"domain":"example.test"})"), "denied");
+    result("alias.remove", R"({"address":"sales"})");
+    EXPECT_EQ(rows("alias.list").size(), 0U);
+}
+
+TEST_F(Admin, queue_is_listed_and_shown) {
+    const std::string id = to_string(queue_one());
+    const auto list = rows("queue.list");
+    ASSERT_EQ(list.size(), 2U);
+    EXPECT_EQ(list[0].string_or("id", ""), id);
+    EXPECT_EQ(list[0].string_or("state", ""), "waiting");
+    EXPECT_EQ(rows("queue.list", R"({"site":"two.test"})").size(), 1U);
+    const JsonValue shown = result("queue.show", R"({"id":")" + id + "\"}");
+    EXPECT_EQ(shown.string_or("sender", ""), "alice@example.test");
+    EXPECT_EQ(shown.find("deliveries")->array()->size(), 2U);
+    EXPECT_EQ(refusal("queue.show", R"({"id":"0000000000"})"), "not_found");
+    EXPECT_EQ(refusal("queue.show", R"({"id":"x"})"), "invalid");
+}
+
+TEST_F(Admin, queue_is_held_released_and_retried) {
+    const std::string id = to_string(queue_one());
+    const JsonValue held = result("queue.hold", R"({"site":"one.test"})");
+    EXPECT_EQ(held.int_or("deliveries", 0), 1);
+    EXPECT_EQ(rows("queue.list", R"({"held":true})").size(), 1U);
+    EXPECT_EQ(result("queue.hold", R"({"site":"one.test"})").int_or("deliveries", -1), 0);
+    EXPECT_EQ(result("queue.retry", R"({"all":true})").int_or("deliveries", 0), 1);
+    EXPECT_EQ(result("queue.release", R"({"id":[")" + id + "\"]}").int_or("deliveries", 0), 1);
+    EXPECT_EQ(rows("queue.list", R"({"held":true})").size(), 0U);
+    EXPECT_EQ(refusal("queue.hold"), "invalid");
+    EXPECT_EQ(refusal("queue.hold", R"({"id":["0000000000"]})"), "not_found");
+}
+
+TEST_F(Admin, queue_is_deleted_by_site_and_whole) {
+    const std::string id = to_string(queue_one());
+    EXPECT_EQ(result("queue.delete", R"({"site":"one.test"})").int_or("deliveries", 0), 1);
+    EXPECT_EQ(rows("queue.list").size(), 1U);
+    EXPECT_EQ(result("queue.delete", R"({"id":[")" + id + "\"]}").int_or("messages", 0), 1);
+    EXPECT_EQ(rows("queue.list").size(), 0U);
+    const JsonValue life = result("message.show", R"({"id":")" + id + "\"}");
+    EXPECT_EQ(life.find("events")->array()->size(), 3U);
+    EXPECT_FALSE(life.bool_or("in_queue", true));
+}
+
+TEST_F(Admin, message_life_is_told_in_order) {
+    const std::string id = to_string(queue_one());
+    const JsonValue life = result("message.show", R"({"id":")" + id + "\"}");
+    ASSERT_EQ(life.find("events")->array()->size(), 1U);
+    const JsonValue& first = (*life.find("events")->array())[0];
+    EXPECT_EQ(first.string_or("kind", ""), "accepted");
+    EXPECT_EQ(first.find("detail")->int_or("x", 0), 1);
+    EXPECT_EQ(refusal("message.show", R"({"id":"0000000zzz"})"), "not_found");
+}
+
+TEST_F(Admin, fsck_of_a_good_store_is_good) {
+    add_alice();
+    queue_one();
+    EXPECT_TRUE(result("fsck").bool_or("good", false)) << ask("fsck");
+    EXPECT_FALSE(result("fsck", R"({"quick":true})").find("invariants")->array()->empty());
+}
+
+TEST_F(Admin, status_and_reload_without_a_server) {
+    EXPECT_FALSE(result("status").bool_or("running", true));
+    EXPECT_EQ(refusal("reload"), "closed");
+}
+
+}  // namespace
+}  // namespace godwit::serve
