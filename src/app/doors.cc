@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "serve/http/session.h"
+#include "serve/imap/session.h"
+#include "serve/pop3/session.h"
 #include "serve/smtp/session.h"
 
 namespace godwit::app {
@@ -21,6 +23,10 @@ constexpr auto kDesks = std::to_array<DeskRow>({
     {Protocol::Submission, serve::serve_smtp, ""},
     {Protocol::Submissions, serve::serve_smtp, ""},
     {Protocol::Lmtp, serve::serve_smtp, ""},
+    {Protocol::Imap, serve::serve_imap, ""},
+    {Protocol::Imaps, serve::serve_imap, "imap"},
+    {Protocol::Pop3, serve::serve_pop3, ""},
+    {Protocol::Pop3s, serve::serve_pop3, "pop3"},
     {Protocol::Http, serve::serve_http, "http/1.1"},
 });
 

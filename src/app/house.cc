@@ -131,6 +131,9 @@ Result<> House::Inner::build_services(const flow::Settings& now) {
     services.roll_call = roll_call.get();
     services.current_settings = &settings;
     services.decoy_secret = system_random().bytes(32);
+    for (unsigned i = 0; i < shards; ++i) {
+        services.shards.push_back(&pool->shard(i));
+    }
     std::vector<net::Shard*> all;
     for (unsigned i = 0; i < shards; ++i) {
         all.push_back(&pool->shard(i));

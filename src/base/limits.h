@@ -100,6 +100,7 @@ inline constexpr std::size_t imap_id_field_size_max = 30;             // RFC 297
 inline constexpr std::size_t imap_id_value_size_max = 1024;           // RFC 2971 3.3
 inline constexpr std::size_t imap_quoted_size_max = 4096;             // longer strings leave as literals
 inline constexpr std::size_t search_needle_size_max = 1024;
+inline constexpr std::size_t search_window_size = 1024 * 1024;        // octets of a part decoded at once by SEARCH BODY
 inline constexpr std::size_t mailboxes_max = 10000;                   // T86, per account
 inline constexpr std::size_t mailbox_name_size_max = 512;             // octets of UTF-8
 inline constexpr std::size_t mailbox_depth_max = 32;

@@ -188,8 +188,10 @@ Task<Result<Readiness>> ChannelStream::wait_readable() {
             is_interrupted_ = false;
             co_return Readiness::Interrupted;
         }
-        // A failed step is for read_some() to tell.
         IoStep step = peek_step();
+        if (step.outcome == IoStep::Outcome::Failed) {
+            co_return step_failed("reading", step);
+        }
         if (step.outcome != IoStep::Outcome::WouldBlock) {
             co_return Readiness::Readable;
         }

@@ -32,7 +32,7 @@ struct PeerCredentials {
 };
 
 enum class Readiness : std::uint8_t {
-    Readable,     ///< read_some() will not wait (bytes, the end, or an error).
+    Readable,     ///< read_some() will not wait (bytes, or the end).
     Interrupted,  ///< interrupt() was called; nothing is wrong with the stream.
 };
 

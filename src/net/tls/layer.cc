@@ -173,7 +173,8 @@ private:
 };
 
 IoStep OpenSslLayer::not_done(int result) {
-    switch (SSL_get_error(ssl_.get(), result)) {
+    int kind = SSL_get_error(ssl_.get(), result);
+    switch (kind) {
         case SSL_ERROR_WANT_READ:
             return IoStep::would_block(Direction::Read);
         case SSL_ERROR_WANT_WRITE:
@@ -183,7 +184,8 @@ IoStep OpenSslLayer::not_done(int result) {
         default:
             break;
     }
-    if (io_.error != 0) {
+    // A TLS reason comes first: the alert about it may have failed to leave as well.
+    if (kind != SSL_ERROR_SSL && io_.error != 0) {
         ERR_clear_error();
         return IoStep::failed(io_.error);
     }

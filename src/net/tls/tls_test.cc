@@ -233,6 +233,20 @@ TEST(Tls, every_failing_step_is_an_error) {
     FAIL() << "never passed untouched";
 }
 
+Task<Result<Readiness>> idle(Stream* stream) { co_return co_await stream->wait_readable(); }
+
+// With TLS 1.3 the server has finished when the client finds fault with its certificate.
+TEST(Tls, late_alert_is_told_as_such_to_a_waiting_reader) {
+    House house;
+    Meeting met(house, {.host = "mx.example.test"});
+    met.a.reset();
+    auto result = run(met.loop, idle(met.b.get()));
+    ASSERT_TRUE(result.has_value());
+    EXPECT_EQ(result->error().text, "reading: the peer ended TLS without close_notify");
+    Meeting denied(house, {.host = "other.example.test"});
+    EXPECT_EQ(denied.server.result.error().code, ErrorCode::Denied);
+}
+
 TEST(CertificateMaker, keeps_what_is_valid) {
     TestFolder folder;
     std::vector<std::string> names = {"mx.example.test", "localhost", "127.0.0.1", "::1"};

@@ -1,0 +1,111 @@
+// What all IMAP sessions of one account on one shard share: its open mailboxes, its keywords, and
+// the one subscription through which commits reach them.
+// ARCHITECTURE.md "home shard"; SECURITY.md T46, T88; RFC 3501 2.3.2 (keywords, \Recent).
+// Thread rule: one shard. A room lives as long as a session holds it.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "flow/services.h"
+#include "net/io/list.h"
+#include "net/io/sync.h"
+#include "net/io/task.h"
+#include "store/mailbox/change.h"
+#include "store/mailbox/view.h"
+
+namespace godwit::serve::imap_desk {
+
+/// Told of each change on the room's shard, after the open mailboxes have taken it in.
+struct Watcher : net::ListNode {
+    /// Mutable: a list hands out const nodes.
+    mutable std::move_only_function<void(const store::AccountChange&)> on_change;
+};
+
+/// One mailbox that sessions have open.
+class OpenMailbox {
+public:
+    OpenMailbox(AccountId account, MailboxId mailbox)
+        : view_(std::make_shared<store::MailboxView>(account, mailbox)) {}
+
+    [[nodiscard]] const store::MailboxView& view() const { return *view_; }
+    /// The next load: uids above are \Recent to whoever claims them first.
+    [[nodiscard]] Uid recent_after() const { return recent_after_; }
+    /// Up to here \Recent has been given to some session; `is_saved` once that is durable.
+    void claim_recent(Uid up_to);
+    [[nodiscard]] bool has_unsaved_claim() const { return saved_after_ < recent_after_; }
+    void claim_is_saved(Uid up_to) { saved_after_ = std::max(saved_after_, up_to); }
+
+private:
+    friend class AccountRoom;
+    // Two lifetimes: this, and a loading step on the offload pool whose session went away.
+    std::shared_ptr<store::MailboxView> view_;
+    bool is_loading_ = false;
+    bool is_ready_ = false;
+    net::Notify loading_ended_;
+    std::vector<std::shared_ptr<const store::AccountChange>> early_;  ///< Came while loading.
+    Uid recent_after_;
+    Uid saved_after_;
+};
+
+/// Keywords of an account by number, as text that is ready to be sent.
+class KeywordTable {
+public:
+    static constexpr std::size_t kCapacity = 256;
+    void assign(const store::KeywordNames& names);
+    /// Empty when unknown.
+    [[nodiscard]] const std::string& name(std::uint8_t id) const { return names_[id]; }
+    /// The set of the one keyword of that name in any case; empty when there is none.
+    [[nodiscard]] store::KeywordSet find(std::string_view name) const;
+    [[nodiscard]] std::vector<std::string> all() const;
+    [[nodiscard]] std::size_t count() const { return count_; }
+
+private:
+    std::array<std::string, kCapacity> names_;
+    std::size_t count_ = 0;
+};
+
+class AccountRoom : public std::enable_shared_from_this<AccountRoom> {
+public:
+    /// The account's room on the shard that runs now; subscribed before it returns.
+    static std::shared_ptr<AccountRoom> enter(flow::Services* services, AccountId account);
+    /// Use enter().
+    AccountRoom(flow::Services* services, AccountId account);
+    ~AccountRoom();
+    AccountRoom(const AccountRoom&) = delete;
+    AccountRoom& operator=(const AccountRoom&) = delete;
+
+    /// The mailbox, loaded; shared with whoever has it open. NotFound when it is not there (any more)
+    /// or cannot be selected. The caller keeps the room alive.
+    net::Task<Result<std::shared_ptr<OpenMailbox>>> open(MailboxId mailbox);
+    /// Null when no session has it open.
+    [[nodiscard]] std::shared_ptr<OpenMailbox> find_open(MailboxId mailbox) const;
+
+    /// Reads the keywords again when a commit added some. Before flags are written.
+    net::Task<Result<>> refresh_keywords();
+    [[nodiscard]] bool has_stale_keywords() const { return keywords_are_stale_; }
+    [[nodiscard]] const KeywordTable& keywords() const { return keywords_; }
+
+    void watch(Watcher& watcher) { watchers_.push_back(watcher); }
+    [[nodiscard]] AccountId account() const { return account_; }
+
+private:
+    void subscribe();
+    void take(const std::shared_ptr<const store::AccountChange>& change);
+    net::Task<Result<>> load(std::shared_ptr<OpenMailbox> mailbox);
+
+    flow::Services* services_;
+    AccountId account_;
+    unsigned shard_;
+    store::ChangeBus::Token token_ = 0;
+    std::map<MailboxId, std::weak_ptr<OpenMailbox>> mailboxes_;
+    net::List<Watcher> watchers_;
+    KeywordTable keywords_;
+    bool keywords_are_stale_ = true;
+};
+
+}  // namespace godwit::serve::imap_desk

@@ -1,0 +1,93 @@
+#include "serve/imap/changes.h"
+
+#include <algorithm>
+
+#include "flow/commit.h"
+#include "flow/read.h"
+#include "mail/text/charset.h"
+
+namespace godwit::serve::imap_desk {
+
+net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c, std::string name) {
+    const AccountId account = c->account();
+    const std::string normal = mail::to_nfc(name);
+    co_return co_await flow::read(
+        c->services(), [account, normal](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::find_mailbox(snapshot, tier, account, normal);
+        });
+}
+
+net::Task<Result<store::MailboxState>> find_selectable(Conversation* c, std::string name) {
+    std::optional<store::MailboxState> found = CO_TRY(co_await find_mailbox(c, std::move(name)));
+    if (!found || !found->is_selectable) {
+        co_return peer_error(ErrorCode::NotFound, "no such mailbox");
+    }
+    co_return *std::move(found);
+}
+
+store::FlagNames as_names(const imap::FlagSet& flags) { return {flags.system, flags.keywords}; }
+
+std::optional<Answer> forbid_read(Conversation* c) {
+    if (c->selected()->is_deleted()) {
+        return no(imap::code::kNonExistent, "The selected mailbox was deleted");
+    }
+    return std::nullopt;
+}
+
+std::optional<Answer> forbid_change(Conversation* c) {
+    if (std::optional<Answer> gone = forbid_read(c)) {
+        return gone;
+    }
+    if (c->selected()->is_read_only()) {
+        return no(imap::code::kReadOnly, "The mailbox was opened with EXAMINE");
+    }
+    return std::nullopt;
+}
+
+std::vector<Uid> slice(const std::vector<Uid>& uids, std::size_t from, std::size_t count) {
+    const std::size_t end = std::min(uids.size(), from + count);
+    return {uids.begin() + static_cast<std::ptrdiff_t>(from), uids.begin() + static_cast<std::ptrdiff_t>(end)};
+}
+
+net::Task<Result<std::vector<FlagOutcome>>> change_flags(Conversation* c, std::vector<Uid> uids,
+                                                         store::FlagChange change, store::FlagNames flags) {
+    std::vector<FlagOutcome> outcomes;
+    for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
+        store::ChangeFlags step;
+        step.account = c->account();
+        step.mailbox = c->selected()->view().mailbox();
+        step.uids = slice(uids, at, limits::plan_rows_max);
+        step.change = change;
+        step.flags = flags;
+        store::Plan plan;
+        plan.steps.emplace_back(std::move(step));
+        store::CommitResult result = co_await flow::commit(c->services()->store, std::move(plan));
+        if (!result) {
+            co_return std::unexpected(std::move(result.error().error));
+        }
+        auto& changed = std::get<store::FlagsChanged>(result->results.at(0));
+        outcomes.push_back({std::move(changed.changed), changed.mod_seq});
+    }
+    co_return outcomes;
+}
+
+net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids) {
+    std::vector<Uid> doomed;
+    for (const store::MessageRow& row : c->selected()->view().rows()) {
+        if (row.flags.has(store::SystemFlag::Deleted) && (!uids || uids->contains(row.uid.value()))) {
+            doomed.push_back(row.uid);
+        }
+    }
+    for (std::size_t at = 0; at < doomed.size(); at += limits::plan_rows_max) {
+        store::ExpungeMessages step;
+        step.account = c->account();
+        step.mailbox = c->selected()->view().mailbox();
+        step.uids = slice(doomed, at, limits::plan_rows_max);
+        store::Plan plan;
+        plan.steps.emplace_back(std::move(step));
+        CO_TRY(co_await flow::commit_all(c->services()->store, std::move(plan)));
+    }
+    co_return Result<>();
+}
+
+}  // namespace godwit::serve::imap_desk

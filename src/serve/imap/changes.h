@@ -1,0 +1,42 @@
+// What several commands do to the store: look a mailbox up, change flags, expunge; in plans of
+// bounded size. Errors are the store's; the caller's answer is refusal().
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "serve/imap/conversation.h"
+#include "store/commit/plan.h"
+#include "store/mailbox/mailbox.h"
+
+namespace godwit::serve::imap_desk {
+
+/// Any mailbox of the account by its UTF-8 name, which is brought to normal form C; nullopt when
+/// there is none.
+net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c, std::string name);
+/// One that messages can be in; NotFound otherwise.
+net::Task<Result<store::MailboxState>> find_selectable(Conversation* c, std::string name);
+
+store::FlagNames as_names(const imap::FlagSet& flags);
+
+/// Why the selected mailbox cannot be changed; nullopt when it can. Q45.
+std::optional<Answer> forbid_change(Conversation* c);
+/// Why the selected mailbox cannot be read; nullopt when it can.
+std::optional<Answer> forbid_read(Conversation* c);
+
+/// What one commit of a flag change did.
+struct FlagOutcome {
+    std::vector<Uid> changed;
+    ModSeq mod_seq;
+};
+/// Changes flags in the selected mailbox, at most limits::plan_rows_max messages a commit.
+net::Task<Result<std::vector<FlagOutcome>>> change_flags(Conversation* c, std::vector<Uid> uids,
+                                                         store::FlagChange change, store::FlagNames flags);
+/// Expunges those of `uids` (nullopt: all) in the selected mailbox that have \Deleted.
+net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids);
+
+/// The `count` uids from `from`, or fewer at the end.
+std::vector<Uid> slice(const std::vector<Uid>& uids, std::size_t from, std::size_t count);
+
+}  // namespace godwit::serve::imap_desk

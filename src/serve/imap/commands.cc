@@ -1,0 +1,122 @@
+// THE TABLE of IMAP commands. CAPABILITY, the states and the UID prefix are read from it.
+#include <algorithm>
+#include <array>
+
+#include "base/log.h"
+#include "serve/imap/command.h"
+#include "serve/imap/conversation.h"
+
+namespace godwit::serve::imap_desk {
+
+namespace {
+
+constexpr std::uint8_t kFresh = static_cast<std::uint8_t>(State::NotAuthenticated);
+constexpr std::uint8_t kIn =
+    static_cast<std::uint8_t>(State::Authenticated) | static_cast<std::uint8_t>(State::Selected);
+constexpr std::uint8_t kOpen = static_cast<std::uint8_t>(State::Selected);
+constexpr std::uint8_t kAny = kFresh | kIn;
+
+constexpr std::array kCommands = {
+    CommandRow{"APPEND", Prefix::None, kIn, Expunges::Tell, "LITERAL+", "3501 6.3.11", &run_append},
+    CommandRow{"AUTHENTICATE", Prefix::None, kFresh, Expunges::Tell, "SASL-IR", "3501 6.2.2", &run_authenticate},
+    CommandRow{"CAPABILITY", Prefix::None, kAny, Expunges::Tell, "IMAP4rev1", "3501 6.1.1", &run_capability},
+    CommandRow{"CHECK", Prefix::None, kOpen, Expunges::Tell, "", "3501 6.4.1", &run_check},
+    CommandRow{"CLOSE", Prefix::None, kOpen, Expunges::Tell, "", "3501 6.4.2", &run_close},
+    CommandRow{"COPY", Prefix::Optional, kOpen, Expunges::Tell, "", "3501 6.4.7", &run_copy},
+    CommandRow{"CREATE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.3", &run_create},
+    CommandRow{"DELETE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.4", &run_delete},
+    CommandRow{"ENABLE", Prefix::None, kIn, Expunges::Tell, "ENABLE", "5161 3.1", &run_enable},
+    CommandRow{"EXAMINE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.2", &run_examine},
+    CommandRow{"EXPUNGE", Prefix::Optional, kOpen, Expunges::Tell, "UIDPLUS", "3501 6.4.3, 4315 2.1", &run_expunge},
+    CommandRow{"FETCH", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.5", &run_fetch},
+    CommandRow{"ID", Prefix::None, kAny, Expunges::Tell, "ID", "2971 3.1", &run_id},
+    CommandRow{"IDLE", Prefix::None, kIn, Expunges::Tell, "IDLE", "2177 3", &run_idle},
+    CommandRow{"LIST", Prefix::None, kIn, Expunges::Tell, "CHILDREN SPECIAL-USE", "3501 6.3.8", &run_list},
+    CommandRow{"LOGIN", Prefix::None, kFresh, Expunges::Tell, "", "3501 6.2.3", &run_login},
+    CommandRow{"LOGOUT", Prefix::None, kAny, Expunges::Tell, "", "3501 6.1.3", &run_logout},
+    CommandRow{"LSUB", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.9", &run_lsub},
+    CommandRow{"MOVE", Prefix::Optional, kOpen, Expunges::Tell, "MOVE", "6851 3.1", &run_move},
+    CommandRow{"NAMESPACE", Prefix::None, kIn, Expunges::Tell, "NAMESPACE", "2342 5", &run_namespace},
+    CommandRow{"NOOP", Prefix::None, kAny, Expunges::Tell, "", "3501 6.1.2", &run_noop},
+    CommandRow{"RENAME", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.5", &run_rename},
+    CommandRow{"SEARCH", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.4", &run_search},
+    CommandRow{"SELECT", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.1", &run_select},
+    CommandRow{"STARTTLS", Prefix::None, kFresh, Expunges::Tell, "", "3501 6.2.1", &run_starttls},
+    CommandRow{"STATUS", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.10", &run_status},
+    CommandRow{"STORE", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.6", &run_store},
+    CommandRow{"SUBSCRIBE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.6", &run_subscribe},
+    CommandRow{"UNSELECT", Prefix::None, kOpen, Expunges::Tell, "UNSELECT", "3691 2", &run_unselect},
+    CommandRow{"UNSUBSCRIBE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.7", &run_unsubscribe},
+    CommandRow{"XLIST", Prefix::None, kIn, Expunges::Tell, "", "", &run_xlist},
+};
+static_assert(std::ranges::is_sorted(kCommands, {}, &CommandRow::name), "the table is sorted by name");
+
+void add_words(std::string& list, std::string_view words) {
+    if (!words.empty()) {
+        list.append(list.empty() ? "" : " ").append(words);
+    }
+}
+
+}  // namespace
+
+const CommandRow* find_command(std::string_view name) {
+    const auto found = std::ranges::lower_bound(kCommands, name, {}, &CommandRow::name);
+    return found != kCommands.end() && found->name == name ? &*found : nullptr;
+}
+
+std::string capability_list(const Conversation& conversation) {
+    // RFC 3501 7.2.1: IMAP4rev1 is always there; first, since old clients look for it there.
+    std::string list = "IMAP4rev1";
+    const bool is_fresh = conversation.state() == State::NotAuthenticated;
+    for (const CommandRow& row : kCommands) {
+        const bool is_for_login = row.states == kFresh;
+        if (row.capability != "IMAP4rev1" && is_for_login <= is_fresh) {
+            add_words(list, row.capability);
+        }
+    }
+    if (!is_fresh) {
+        return list;
+    }
+    if (conversation.may_start_tls()) {
+        add_words(list, "STARTTLS");
+    }
+    if (!conversation.may_send_password()) {
+        add_words(list, "LOGINDISABLED");
+    }
+    for (const sasl::MechanismRow* row : conversation.mechanisms()) {
+        add_words(list, "AUTH=" + std::string(row->name));
+    }
+    return list;
+}
+
+Answer ok(std::string text) { return {imap::Condition::Ok, "", std::move(text)}; }
+
+Answer no(std::string_view code, std::string text) {
+    return {imap::Condition::No, std::string(code), std::move(text)};
+}
+
+Answer bad(std::string text) { return {imap::Condition::Bad, "", std::move(text)}; }
+
+Answer refusal(const Error& error, std::string_view doing) {
+    if (error.kind == ErrorKind::Internal) {
+        log::error("imap.failed", {{"doing", doing}, {"error", error.text}});
+        return no(imap::code::kServerBug, "Internal error, it was logged");
+    }
+    switch (error.code) {
+        case ErrorCode::NotFound: return no(imap::code::kNonExistent, "No such mailbox");
+        case ErrorCode::AlreadyExists: return no(imap::code::kAlreadyExists, "Mailbox exists already");
+        case ErrorCode::OverQuota: return no(imap::code::kOverQuota, "Account is over its quota");
+        case ErrorCode::LimitExceeded: return no(imap::code::kLimit, error.text);
+        case ErrorCode::Denied:
+        case ErrorCode::Invalid:
+        case ErrorCode::Unsupported: return no(imap::code::kCannot, error.text);
+        case ErrorCode::Corrupt:
+            log::error("imap.corrupt", {{"doing", doing}, {"error", error.text}});
+            return no(imap::code::kServerBug, "Stored data is damaged, it was logged");
+        default:
+            log::warn("imap.unavailable", {{"doing", doing}, {"error", error.text}});
+            return no(imap::code::kUnavailable, "Not possible now, try again later");
+    }
+}
+
+}  // namespace godwit::serve::imap_desk

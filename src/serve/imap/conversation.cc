@@ -1,0 +1,240 @@
+#include "serve/imap/conversation.h"
+
+#include "base/log.h"
+#include "flow/commit.h"
+#include "flow/read.h"
+#include "store/directory/directory.h"
+
+namespace godwit::serve::imap_desk {
+
+namespace {
+// As much as one read takes at once; lives only while there is something to read.
+constexpr std::size_t kReadSize = 32 * 1024;
+}  // namespace
+
+Conversation::Conversation(Connection connection)
+    : services_(connection.services),
+      listener_(std::move(connection.listener)),
+      tls_(connection.tls),
+      permit_(std::move(connection.permit)),
+      stream_(std::move(connection.stream)),
+      attendance_(services_->roll_call, stream_.get()),
+      connected_at_(stream_->shard().now()),
+      heard_at_(connected_at_) {}
+
+State Conversation::state() const {
+    if (!login_) {
+        return State::NotAuthenticated;
+    }
+    return selected_ == nullptr ? State::Authenticated : State::Selected;
+}
+
+bool Conversation::may_start_tls() const {
+    return tls_ != nullptr && stream_->tls() == nullptr && !stream_->peer().is_unix();
+}
+
+bool Conversation::may_send_password() const {
+    return stream_->tls() != nullptr || stream_->peer().is_unix() ||
+           (services_->settings()->allow_plaintext_login && stream_->peer().is_loopback());
+}
+
+sasl::ChannelBindings Conversation::bindings() const {
+    sasl::ChannelBindings bindings;
+    if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
+        bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
+        bindings.tls_server_end_point =
+            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
+    }
+    return bindings;
+}
+
+std::vector<const sasl::MechanismRow*> Conversation::mechanisms() const {
+    return sasl::offered_mechanisms(may_send_password(), bindings());
+}
+
+net::Task<Result<>> Conversation::start_tls() {
+    stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
+    CO_TRY(co_await stream_->start_tls_server(tls_));
+    // RFC 3501 6.2.1: what was said in the clear is forgotten.
+    reader_ = imap::CommandReader();
+    co_return Result<>();
+}
+
+net::Task<Result<>> Conversation::log_in(LoggedIn who) {
+    net::Shard* home = services_->shards[who.account.value() % services_->shards.size()];
+    if (home != &stream_->shard()) {
+        alarm_.cancel();
+        attendance_.leave();
+        const Result<> moved = co_await stream_->move_to(home);
+        attendance_.arrive();
+        CO_TRY(Result<>(moved));
+    }
+    login_ = std::move(who);
+    room_ = AccountRoom::enter(services_, login_->account);
+    watcher_.on_change = [this](const store::AccountChange& change) { on_change(change); };
+    room_->watch(watcher_);
+    // It may have changed between the proof and the watch.
+    credentials_changed_ = true;
+    reader_.set_limits(imap::ReaderLimits::after_login(services_->settings()->limits.message_size));
+    heard_at_ = stream_->shard().now();
+    co_return Result<>();
+}
+
+void Conversation::on_change(const store::AccountChange& change) {
+    if (change.credentials_changed) {
+        credentials_changed_ = true;
+        stream_->interrupt();
+    }
+}
+
+net::Task<Result<>> Conversation::select(MailboxId mailbox, Access access) {
+    std::shared_ptr<OpenMailbox> opened = CO_TRY(co_await room_->open(mailbox));
+    CO_TRY(co_await room_->refresh_keywords());
+    selected_ = std::make_unique<Selected>(room_, std::move(opened), access, [this] {
+        if (wakes_on_news_) {
+            stream_->interrupt();
+        }
+    });
+    co_return Result<>();
+}
+
+net::Task<void> Conversation::leave_mailbox() {
+    if (selected_ == nullptr) {
+        co_return;
+    }
+    const std::unique_ptr<Selected> left = std::move(selected_);
+    OpenMailbox& mailbox = left->mailbox();
+    if (left->is_read_only() || !mailbox.has_unsaved_claim() || left->is_deleted()) {
+        co_return;
+    }
+    // RFC 3501 2.3.2: later sessions do not see the flag again. Lost in a crash it does no harm.
+    const Uid up_to = mailbox.recent_after();
+    mailbox.claim_is_saved(up_to);
+    store::Plan plan;
+    plan.steps.emplace_back(store::ClaimRecent{account(), left->view().mailbox()});
+    const Result<> saved = co_await flow::commit_all(services_->store, std::move(plan));
+    if (!saved) {
+        log::debug("imap.recent_not_saved", {{"error", saved.error().text}});
+    }
+}
+
+net::Task<Result<>> Conversation::flush() {
+    if (!out_.empty()) {
+        const std::string bytes = out_.take();
+        stream_->set_deadline(stream_->shard().now() + services_->settings()->limits.command_timeout);
+        CO_TRY(co_await stream_->write_all(bytes));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Conversation::drain() {
+    if (out_.should_drain()) {
+        CO_TRY(co_await flush());
+    }
+    co_return Result<>();
+}
+
+MonoTime Conversation::silence_limit() const {
+    return login_ ? heard_at_ + limits::imap_idle_timeout : connected_at_ + limits::imap_preauth_timeout;
+}
+
+net::Task<Result<bool>> Conversation::fill(MonoTime wake_at) {
+    CO_TRY(co_await flush());
+    net::Shard& shard = stream_->shard();
+    stream_->set_deadline(net::kNever);
+    alarm_ = shard.call_at(std::min(wake_at, silence_limit()),
+                           [stream = stream_.get()] { stream->interrupt(); });
+    const Result<net::Readiness> ready = co_await stream_->wait_readable();
+    alarm_.cancel();
+    CO_TRY(Result<net::Readiness>(ready));
+    if (*ready == net::Readiness::Interrupted) {
+        co_return false;
+    }
+    // Half a TLS record is no input yet: the rest must come soon.
+    const MonoTime patience = shard.now() + services_->settings()->limits.command_timeout;
+    stream_->set_deadline(login_ ? patience : std::min(patience, silence_limit()));
+    std::string buffer(kReadSize, '\0');
+    const std::size_t got = CO_TRY(co_await stream_->read_some(buffer));
+    if (got == 0) {
+        co_return peer_error(ErrorCode::Closed, "the client went away");
+    }
+    heard_at_ = shard.now();
+    reader_.feed(std::string_view(buffer).substr(0, got));
+    co_return true;
+}
+
+net::Task<Result<std::optional<std::string>>> Conversation::read_line(std::size_t size_max) {
+    reader_.expect_line(size_max);
+    for (;;) {
+        imap::ReaderEvent event = reader_.next();
+        if (auto* line = std::get_if<imap::ContinuationLine>(&event)) {
+            co_return std::optional<std::string>(std::move(line->text));
+        }
+        if (const auto* fatal = std::get_if<imap::Fatal>(&event)) {
+            say_fatal(*fatal);
+            co_return std::optional<std::string>();
+        }
+        if (CO_TRY(co_await must_end())) {
+            co_return std::optional<std::string>();
+        }
+        CO_TRY(co_await fill(silence_limit()));
+    }
+}
+
+net::Task<Result<>> Conversation::announce(Expunges expunges) {
+    if (selected_ == nullptr || !selected_->has_news()) {
+        co_return Result<>();
+    }
+    const Result<> fresh = co_await room_->refresh_keywords();
+    if (!fresh) {
+        log::warn("imap.keywords_unread", {{"error", fresh.error().text}});
+    }
+    while (selected_->announce(out_, expunges)) {
+        CO_TRY(co_await flush());
+    }
+    co_return Result<>();
+}
+
+net::Task<bool> Conversation::are_credentials_stale() {
+    credentials_changed_ = false;
+    const AccountId id = account();
+    const Result<std::optional<store::Account>> now = co_await flow::read(
+        services_, [id](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::read_account(snapshot, tier, id);
+        });
+    if (!now) {
+        credentials_changed_ = true;  // Not known: looked at again at the next boundary.
+        co_return false;
+    }
+    co_return !*now || (*now)->is_disabled || (*now)->auth_epoch != login_->auth_epoch;
+}
+
+net::Task<Result<bool>> Conversation::must_end() {
+    if (has_said_bye_) {
+        co_return true;
+    }
+    if (attendance_.is_closing()) {
+        say_bye(imap::code::kUnavailable, "Server is going down, please come back");
+    } else if (credentials_changed_ && login_ && co_await are_credentials_stale()) {
+        say_bye("", "Credentials were changed, please log in again");  // T46
+    } else if (stream_->shard().now() >= silence_limit()) {
+        say_bye("", login_ ? "Autologout, idle for too long" : "Autologout, no login for too long");
+    }
+    co_return has_said_bye_;
+}
+
+void Conversation::say_bye(std::string_view code, std::string_view text) {
+    if (!has_said_bye_) {
+        out_.untagged(imap::Condition::Bye, code, text);
+        has_said_bye_ = true;
+    }
+}
+
+void Conversation::say_fatal(const imap::Fatal& fatal) {
+    if (!fatal.tag.empty()) {
+        out_.tagged(fatal.tag, imap::Condition::Bad, fatal.code, fatal.text);
+    }
+    say_bye(fatal.code, fatal.text);
+}
+
+}  // namespace godwit::serve::imap_desk

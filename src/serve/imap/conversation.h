@@ -1,0 +1,104 @@
+// One IMAP connection as its commands see it: who is there, what is selected, what is to be sent.
+// RFC 3501 3, 5.4 (autologout); SECURITY.md T36, T46, T75; Q37. Own shard (the account's home one
+// once somebody has logged in).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "serve/connection.h"
+#include "serve/imap/account_room.h"
+#include "serve/imap/command.h"
+#include "serve/imap/selected.h"
+#include "serve/login/login.h"
+#include "wire/imap/lexer.h"
+#include "wire/imap/mailbox_name.h"
+#include "wire/imap/reader.h"
+#include "wire/imap/writer.h"
+#include "wire/sasl/mechanism.h"
+
+namespace godwit::serve::imap_desk {
+
+class Conversation {
+public:
+    explicit Conversation(Connection connection);
+
+    [[nodiscard]] flow::Services* services() const { return services_; }
+    [[nodiscard]] net::Stream& stream() { return *stream_; }
+    [[nodiscard]] imap::CommandReader& reader() { return reader_; }
+    [[nodiscard]] imap::ResponseWriter& out() { return out_; }
+    [[nodiscard]] bool has_permit() const { return static_cast<bool>(permit_); }
+
+    // Who and where.
+    [[nodiscard]] State state() const;
+    [[nodiscard]] AccountId account() const { return login_->account; }
+    [[nodiscard]] const LoggedIn& login() const { return *login_; }
+    [[nodiscard]] AccountRoom& room() { return *room_; }
+    /// Null when no mailbox is selected.
+    [[nodiscard]] Selected* selected() { return selected_.get(); }
+    [[nodiscard]] bool may_start_tls() const;
+    [[nodiscard]] bool may_send_password() const;
+    [[nodiscard]] std::vector<const sasl::MechanismRow*> mechanisms() const;
+    [[nodiscard]] sasl::ChannelBindings bindings() const;
+
+    // Moves between states.
+    /// Handshakes; what was read before is forgotten.
+    net::Task<Result<>> start_tls();
+    /// Moves to the account's home shard. The stream's error, or the store's.
+    net::Task<Result<>> log_in(LoggedIn who);
+    /// Opens the mailbox; the one selected before must have been left.
+    net::Task<Result<>> select(MailboxId mailbox, Access access);
+    /// Nothing is selected after it. Remembers \Recent.
+    net::Task<void> leave_mailbox();
+
+    // Talking. Errors mean that the connection is lost.
+    net::Task<Result<>> flush();
+    /// flush(), once enough has gathered.
+    net::Task<Result<>> drain();
+    /// Waits for input until `wake_at`, and feeds it to the reader. False when it was woken instead:
+    /// by time, by a change, or by the server's end.
+    net::Task<Result<bool>> fill(MonoTime wake_at);
+    /// The client's next line, which is no command. nullopt when the session must end.
+    net::Task<Result<std::optional<std::string>>> read_line(std::size_t size_max);
+    /// Until when the client may be silent now.
+    [[nodiscard]] MonoTime silence_limit() const;
+    /// Tells what the selected mailbox has to tell.
+    net::Task<Result<>> announce(Expunges expunges);
+    /// Says BYE if the session must end now: shutdown, credentials, silence.
+    net::Task<Result<bool>> must_end();
+    void say_bye(std::string_view code, std::string_view text);
+    [[nodiscard]] bool has_said_bye() const { return has_said_bye_; }
+    /// The reader gave up on the client.
+    void say_fatal(const imap::Fatal& fatal);
+    void wake_on_news(bool on) { wakes_on_news_ = on; }
+
+    [[nodiscard]] static constexpr imap::NameSpelling spelling() { return imap::NameSpelling::Utf7; }
+
+private:
+    void on_change(const store::AccountChange& change);
+    net::Task<bool> are_credentials_stale();
+
+    flow::Services* services_;
+    flow::ListenerSettings listener_;
+    const net::TlsServerContext* tls_;
+    flow::ConnectionPermit permit_;
+    std::unique_ptr<net::Stream> stream_;
+    flow::Attendance attendance_;
+    net::Timer alarm_;
+    MonoTime connected_at_;
+    MonoTime heard_at_;
+    imap::CommandReader reader_;
+    imap::ResponseWriter out_;
+    std::optional<LoggedIn> login_;
+    // Shared with the other sessions of the account on this shard.
+    std::shared_ptr<AccountRoom> room_;
+    Watcher watcher_;
+    std::unique_ptr<Selected> selected_;
+    bool credentials_changed_ = false;
+    bool wakes_on_news_ = false;
+    bool has_said_bye_ = false;
+};
+
+}  // namespace godwit::serve::imap_desk

@@ -1,0 +1,116 @@
+// Serves COPY, MOVE and their UID forms.
+// RFC 3501 6.4.7; RFC 6851 3; RFC 4315 3 (COPYUID); RFC 2180 4.4. All or nothing, as COPY must be.
+#include <algorithm>
+
+#include "flow/commit.h"
+#include "serve/imap/changes.h"
+#include "wire/imap/arguments.h"
+
+namespace godwit::serve::imap_desk {
+
+namespace {
+
+enum class Kind : std::uint8_t { Copy, Move };
+
+net::Task<Result<store::Copied>> copy_piece(Conversation* c, MailboxId target, std::vector<Uid> uids, Kind kind) {
+    store::CopyMessages step;
+    step.account = c->account();
+    step.source = c->selected()->view().mailbox();
+    step.target = target;
+    step.uids = std::move(uids);
+    step.move = kind == Kind::Move;
+    store::Plan plan;
+    plan.steps.emplace_back(std::move(step));
+    store::CommitResult result = co_await flow::commit(c->services()->store, std::move(plan));
+    if (!result) {
+        co_return std::unexpected(std::move(result.error().error));
+    }
+    co_return std::get<store::Copied>(std::move(result->results.at(0)));
+}
+
+// RFC 3501 6.4.7: a COPY that fails leaves the target as it was.
+net::Task<void> take_back(Conversation* c, MailboxId target, std::vector<Uid> uids) {
+    for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
+        store::ExpungeMessages step;
+        step.account = c->account();
+        step.mailbox = target;
+        step.uids = slice(uids, at, limits::plan_rows_max);
+        step.only_deleted = false;
+        store::Plan plan;
+        plan.steps.emplace_back(std::move(step));
+        static_cast<void>(co_await flow::commit_all(c->services()->store, std::move(plan)));
+    }
+}
+
+// In pieces of one plan each. What was moved before a failure stays moved and is told.
+net::Task<Result<store::Copied>> copy_all(Conversation* c, MailboxId target, std::vector<Uid> uids, Kind kind) {
+    store::Copied all;
+    for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
+        Result<store::Copied> piece = co_await copy_piece(c, target, slice(uids, at, limits::plan_rows_max), kind);
+        if (!piece) {
+            if (kind == Kind::Copy) {
+                co_await take_back(c, target, std::move(all.target));
+            } else if (!all.target.empty()) {
+                c->out().untagged(imap::Condition::Ok,
+                                  imap::code::copy_uid(all.uid_validity, all.source, all.target), "Moved");
+            }
+            co_return std::unexpected(std::move(piece.error()));
+        }
+        all.uid_validity = piece->uid_validity;
+        all.source.insert(all.source.end(), piece->source.begin(), piece->source.end());
+        all.target.insert(all.target.end(), piece->target.begin(), piece->target.end());
+    }
+    co_return all;
+}
+
+AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
+    imap::Lexer lexer(command);
+    const Result<imap::CopyArguments> arguments = imap::parse_copy(lexer, Conversation::spelling());
+    if (!arguments) {
+        co_return bad(arguments.error().text);
+    }
+    if (auto forbidden = kind == Kind::Move ? forbid_change(c) : forbid_read(c)) {
+        co_return *std::move(forbidden);
+    }
+    std::optional<Targets> targets =
+        c->selected()->resolve(arguments->set, command.uid ? Numbering::Uid : Numbering::Sequence);
+    if (!targets) {
+        co_return bad("No message has such a number");
+    }
+    if (targets->has_gone) {
+        co_return no(imap::code::kExpungeIssued, "Some of the messages are gone");
+    }
+    const Result<store::MailboxState> target = co_await find_selectable(c, arguments->mailbox.name);
+    if (!target) {
+        co_return target.error().code == ErrorCode::NotFound ? no(imap::code::kTryCreate, "No such mailbox")
+                                                             : refusal(target.error(), command.name);
+    }
+    const Result<store::Copied> copied = co_await copy_all(c, target->id, std::move(targets->uids), kind);
+    if (!copied) {
+        co_return refusal(copied.error(), command.name);
+    }
+    Answer answer = ok(command.name + " completed");
+    if (copied->target.empty()) {
+        co_return answer;  // RFC 4315 3: no COPYUID where nothing was copied.
+    }
+    std::string code = imap::code::copy_uid(copied->uid_validity, copied->source, copied->target);
+    if (kind == Kind::Move) {
+        // RFC 6851 4.3: untagged, before the EXPUNGE responses.
+        c->out().untagged(imap::Condition::Ok, code, "Moved");
+    } else {
+        answer.code = std::move(code);
+    }
+    co_return answer;
+}
+
+}  // namespace
+
+AnswerTask run_copy(Conversation* c, imap::Command command) {
+    co_return co_await run(c, std::move(command), Kind::Copy);
+}
+
+AnswerTask run_move(Conversation* c, imap::Command command) {
+    co_return co_await run(c, std::move(command), Kind::Move);
+}
+
+}  // namespace godwit::serve::imap_desk

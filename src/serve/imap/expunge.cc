@@ -1,0 +1,30 @@
+// Serves EXPUNGE and UID EXPUNGE. RFC 3501 6.4.3; RFC 4315 2.1.
+// The EXPUNGE responses are told by the session like those of others, before the tagged OK.
+#include "serve/imap/changes.h"
+#include "wire/imap/arguments.h"
+
+namespace godwit::serve::imap_desk {
+
+AnswerTask run_expunge(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    std::optional<imap::NumberSet> uids;
+    if (command.uid) {
+        const Result<imap::SequenceSet> set = imap::parse_sequence_set(lexer);
+        if (!set) {
+            co_return bad(set.error().text);
+        }
+        uids = set->resolve(c->selected()->last_uid().value());
+    } else if (const Result<> end = lexer.end(); !end) {
+        co_return bad(end.error().text);
+    }
+    if (auto forbidden = forbid_change(c)) {
+        co_return *std::move(forbidden);
+    }
+    const Result<> done = co_await expunge_deleted(c, std::move(uids));
+    if (!done) {
+        co_return refusal(done.error(), "EXPUNGE");
+    }
+    co_return ok("EXPUNGE completed");
+}
+
+}  // namespace godwit::serve::imap_desk

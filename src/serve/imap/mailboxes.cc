@@ -1,0 +1,215 @@
+// Serves CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS and NAMESPACE.
+// RFC 3501 6.3.3-6.3.7, 6.3.10; RFC 2342 5; RFC 5530 3. Q7, Q15, Q28, Q33; T85, T86.
+#include "flow/commit.h"
+#include "flow/read.h"
+#include "mail/text/charset.h"
+#include "serve/imap/changes.h"
+#include "wire/imap/arguments.h"
+
+namespace godwit::serve::imap_desk {
+
+namespace {
+
+// Steps that make those of the levels above `name` that are not there. RFC 3501 6.3.3.
+net::Task<Result<std::vector<store::PlanStep>>> missing_parents(Conversation* c, std::string name) {
+    std::vector<store::PlanStep> steps;
+    for (std::size_t at = name.find(imap::kHierarchySeparator); at != std::string::npos;
+         at = name.find(imap::kHierarchySeparator, at + 1)) {
+        const std::optional<store::MailboxState> known = CO_TRY(co_await find_mailbox(c, name.substr(0, at)));
+        if (!known) {
+            store::CreateMailbox parent;
+            parent.account = c->account();
+            parent.name = name.substr(0, at);
+            steps.emplace_back(std::move(parent));
+        }
+    }
+    co_return steps;
+}
+
+net::Task<Result<>> commit_steps(Conversation* c, std::vector<store::PlanStep> steps) {
+    store::Plan plan;
+    plan.steps = std::move(steps);
+    co_return co_await flow::commit_all(c->services()->store, std::move(plan));
+}
+
+AnswerTask subscribe(Conversation* c, imap::Command command, bool subscribed) {
+    imap::Lexer lexer(command);
+    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, Conversation::spelling());
+    if (!name) {
+        co_return bad(name.error().text);
+    }
+    std::vector<store::PlanStep> steps;
+    steps.emplace_back(store::SubscribeMailbox{c->account(), mail::to_nfc(name->name), subscribed});
+    const Result<> done = co_await commit_steps(c, std::move(steps));
+    if (!done) {
+        co_return refusal(done.error(), "SUBSCRIBE");
+    }
+    co_return ok(subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed");
+}
+
+// How many messages above `from` there are; bounded steps over one mailbox.
+net::Task<Result<std::uint32_t>> count_above(Conversation* c, MailboxId mailbox, Uid from) {
+    const AccountId account = c->account();
+    std::uint32_t count = 0;
+    Uid next(from.value() + 1);
+    for (;;) {
+        const std::vector<store::MessageRow> rows = CO_TRY(co_await flow::read(
+            c->services(), [account, mailbox, next](const store::Snapshot& snapshot, store::ReadTier tier) {
+                return store::read_rows(snapshot, tier, account, mailbox, next, limits::scan_rows_max);
+            }));
+        count += static_cast<std::uint32_t>(rows.size());
+        if (rows.size() < limits::scan_rows_max) {
+            co_return count;
+        }
+        next = Uid(rows.back().uid.value() + 1);
+    }
+}
+
+net::Task<Result<std::uint32_t>> count_recent(Conversation* c, store::MailboxState state) {
+    Uid after = state.recent_after;
+    if (const std::shared_ptr<OpenMailbox> open = c->room().find_open(state.id)) {
+        after = std::max(after, open->recent_after());
+    }
+    if (after.value() + 1 >= state.uid_next.value()) {
+        co_return 0U;
+    }
+    co_return co_await count_above(c, state.id, after);
+}
+
+}  // namespace
+
+AnswerTask run_create(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    const Result<imap::MailboxName> argument = imap::parse_mailbox(lexer, Conversation::spelling());
+    if (!argument) {
+        co_return bad(argument.error().text);
+    }
+    const std::string name = mail::to_nfc(argument->name);
+    if (name == imap::kInbox) {
+        co_return no(imap::code::kAlreadyExists, "INBOX is always there");
+    }
+    Result<std::vector<store::PlanStep>> steps = co_await missing_parents(c, name);
+    if (!steps) {
+        co_return refusal(steps.error(), "CREATE");
+    }
+    store::CreateMailbox step;
+    step.account = c->account();
+    step.name = name;
+    steps->emplace_back(std::move(step));
+    const Result<> done = co_await commit_steps(c, std::move(*steps));
+    if (!done) {
+        co_return refusal(done.error(), "CREATE");
+    }
+    co_return ok("CREATE completed");
+}
+
+AnswerTask run_delete(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, Conversation::spelling());
+    if (!name) {
+        co_return bad(name.error().text);
+    }
+    const Result<std::optional<store::MailboxState>> state = co_await find_mailbox(c, name->name);
+    if (!state) {
+        co_return refusal(state.error(), "DELETE");
+    }
+    if (!*state) {
+        co_return no(imap::code::kNonExistent, "No such mailbox");
+    }
+    std::vector<store::PlanStep> steps;
+    steps.emplace_back(store::DeleteMailbox{c->account(), (*state)->id});
+    const Result<> done = co_await commit_steps(c, std::move(steps));
+    if (!done) {
+        co_return refusal(done.error(), "DELETE");
+    }
+    co_return ok("DELETE completed");
+}
+
+AnswerTask run_rename(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    const Result<imap::RenameArguments> names = imap::parse_rename(lexer, Conversation::spelling());
+    if (!names) {
+        co_return bad(names.error().text);
+    }
+    const Result<std::optional<store::MailboxState>> state = co_await find_mailbox(c, names->from.name);
+    if (!state) {
+        co_return refusal(state.error(), "RENAME");
+    }
+    if (!*state) {
+        co_return no(imap::code::kNonExistent, "No such mailbox");
+    }
+    const std::string to = mail::to_nfc(names->to.name);
+    // Checked here, or its new parents would be made first: they may be its own inferiors.
+    if ((*state)->id != store::kInbox && to.starts_with((*state)->name + imap::kHierarchySeparator)) {
+        co_return no(imap::code::kCannot, "A mailbox cannot become its own inferior");
+    }
+    Result<std::vector<store::PlanStep>> steps = co_await missing_parents(c, to);
+    if (!steps) {
+        co_return refusal(steps.error(), "RENAME");
+    }
+    steps->emplace_back(store::RenameMailbox{c->account(), (*state)->id, to});
+    const Result<> done = co_await commit_steps(c, std::move(*steps));
+    if (!done) {
+        co_return refusal(done.error(), "RENAME");
+    }
+    co_return ok("RENAME completed");
+}
+
+AnswerTask run_subscribe(Conversation* c, imap::Command command) {
+    co_return co_await subscribe(c, std::move(command), true);
+}
+
+AnswerTask run_unsubscribe(Conversation* c, imap::Command command) {
+    co_return co_await subscribe(c, std::move(command), false);
+}
+
+AnswerTask run_status(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    const Result<imap::StatusArguments> arguments = imap::parse_status(lexer, Conversation::spelling());
+    if (!arguments) {
+        co_return bad(arguments.error().text);
+    }
+    const Result<store::MailboxState> state = co_await find_selectable(c, arguments->mailbox.name);
+    if (!state) {
+        co_return refusal(state.error(), "STATUS");
+    }
+    const auto wants = [&](imap::StatusItem item) {
+        return (arguments->items & static_cast<std::uint8_t>(item)) != 0;
+    };
+    std::uint32_t recent = 0;
+    if (wants(imap::StatusItem::Recent)) {
+        const Result<std::uint32_t> counted = co_await count_recent(c, *state);
+        if (!counted) {
+            co_return refusal(counted.error(), "STATUS");
+        }
+        recent = *counted;
+    }
+    imap::ResponseWriter& out = c->out();
+    out.raw("* STATUS ").mailbox(state->name).raw(" (");
+    bool is_first = true;
+    const auto write = [&](imap::StatusItem item, std::string_view name, std::uint64_t value) {
+        if (wants(item)) {
+            out.raw(is_first ? "" : " ").raw(name).raw(" ").number(value);
+            is_first = false;
+        }
+    };
+    write(imap::StatusItem::Messages, "MESSAGES", state->messages);
+    write(imap::StatusItem::Recent, "RECENT", recent);
+    write(imap::StatusItem::UidNext, "UIDNEXT", state->uid_next.value());
+    write(imap::StatusItem::UidValidity, "UIDVALIDITY", state->uid_validity.value());
+    write(imap::StatusItem::Unseen, "UNSEEN", state->unseen);
+    out.raw(")").crlf();
+    co_return ok("STATUS completed");
+}
+
+AnswerTask run_namespace(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    if (const Result<> end = lexer.end(); !end) {
+        co_return bad(end.error().text);
+    }
+    // Q7: one personal namespace without a prefix.
+    c->out().line(R"(NAMESPACE (("" "/")) NIL NIL)");
+    co_return ok("NAMESPACE completed");
+}
+
+}  // namespace godwit::serve::imap_desk

@@ -1,0 +1,320 @@
+// Serves SEARCH and UID SEARCH. RFC 3501 6.4.4, 7.2.5. T78.
+// Three rounds, each only for what the one before could not tell: the view, the stored summary, and
+// (on the offload pool) the message itself. Every round goes in bounded steps.
+#include <algorithm>
+
+#include "base/log.h"
+#include "mail/message/summary.h"
+#include "mail/text/date.h"
+#include "serve/imap/changes.h"
+#include "serve/imap/message_source.h"
+#include "serve/imap/text_search.h"
+#include "wire/imap/search.h"
+
+namespace godwit::serve::imap_desk {
+
+namespace {
+
+using imap::SearchNode;
+using imap::SearchOp;
+using imap::Truth;
+
+// Rows looked at before others get the shard.
+constexpr std::size_t kRowsInTurn = 8192;
+// Messages that one job of the pool reads.
+constexpr std::size_t kMessagesInJob = 8;
+
+Truth truth(bool value) { return value ? Truth::Yes : Truth::No; }
+
+std::chrono::sys_days day_of(std::int64_t unix_seconds) {
+    return std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
+}
+
+// The program with what of it depends on the session resolved. Shared with jobs of the pool, which
+// may outlive the session; immutable.
+struct Question {
+    imap::SearchProgram program;
+    std::vector<imap::NumberSet> sets;             ///< By SearchNode::set.
+    std::vector<store::KeywordSet> keywords;       ///< By node.
+    std::vector<std::string> needles;              ///< By node, folded.
+};
+
+Truth ask_row(const Question& question, const SearchNode& node, const store::MessageRow& row,
+              std::uint32_t number, bool is_recent) {
+    const auto index = static_cast<std::size_t>(&node - question.program.nodes.data());
+    switch (node.op) {
+        case SearchOp::All: return Truth::Yes;
+        case SearchOp::SequenceNumbers: return truth(question.sets[node.set].contains(number));
+        case SearchOp::Uids: return truth(question.sets[node.set].contains(row.uid.value()));
+        case SearchOp::Flag:
+            return truth(((row.flags.system & static_cast<std::uint8_t>(node.flag)) != 0) == node.wanted);
+        case SearchOp::Keyword: {
+            bool is_set = false;
+            for (std::size_t i = 0; i < 4; ++i) {
+                is_set = is_set || (row.flags.keywords.words()[i] & question.keywords[index].words()[i]) != 0;
+            }
+            return truth(is_set == node.wanted);
+        }
+        case SearchOp::Recent: return truth(is_recent == node.wanted);
+        case SearchOp::Before: return truth(day_of(row.internal_date) < node.day);
+        case SearchOp::On: return truth(day_of(row.internal_date) == node.day);
+        case SearchOp::Since: return truth(day_of(row.internal_date) >= node.day);
+        case SearchOp::Larger: return truth(row.size > node.number);
+        case SearchOp::Smaller: return truth(row.size < node.number);
+        default: return Truth::Unknown;
+    }
+}
+
+// RFC 3501 6.4.4: by the Date field as its writer saw it, whatever the zone.
+Truth ask_sent(const SearchNode& node, const mail::MessageSummary& summary) {
+    if (!summary.sent) {
+        return Truth::No;
+    }
+    const auto day = day_of(summary.sent->unix_seconds + summary.sent->offset_minutes * std::int64_t{60});
+    switch (node.op) {
+        case SearchOp::SentBefore: return truth(day < node.day);
+        case SearchOp::SentOn: return truth(day == node.day);
+        default: return truth(day >= node.day);
+    }
+}
+
+Truth ask_summary(const SearchNode& node, std::string_view needle, const store::MessageRecord& record,
+                  const mail::MessageSummary& summary) {
+    switch (node.op) {
+        case SearchOp::SentBefore:
+        case SearchOp::SentOn:
+        case SearchOp::SentSince: return ask_sent(node, summary);
+        case SearchOp::Header:
+            if (summary.headers_truncated || !mail::is_hot_header(node.name)) {
+                return Truth::Unknown;
+            }
+            return truth(has_header_text(record.prefix + summary.headers, node.name, needle));
+        default: return Truth::Unknown;
+    }
+}
+
+// A message that needs more than its row.
+struct Candidate {
+    store::MessageRow row;
+    std::uint32_t number = 0;
+    bool is_recent = false;
+};
+struct OpenCase {
+    Candidate candidate;
+    store::MessageRecord record;
+    mail::MessageSummary summary;
+};
+
+// Pool: the third round for one message.
+Result<bool> ask_message(const Question& question, store::Store* store, const OpenCase& open) {
+    MessageSearch message(store, &open.record, &open.summary);
+    std::optional<Error> failure;
+    const Truth found = imap::evaluate(question.program, [&](const SearchNode& node) {
+        const Candidate& candidate = open.candidate;
+        const Truth by_row = ask_row(question, node, candidate.row, candidate.number, candidate.is_recent);
+        if (by_row != Truth::Unknown || failure) {
+            return by_row;
+        }
+        const std::string& needle = question.needles[static_cast<std::size_t>(&node - question.program.nodes.data())];
+        const Truth by_summary = ask_summary(node, needle, open.record, open.summary);
+        if (by_summary != Truth::Unknown) {
+            return by_summary;
+        }
+        const auto read = [&]() -> Result<bool> {
+            if (node.op == SearchOp::Header) {
+                return has_header_text(TRY(message.header()), node.name, needle);
+            }
+            if (node.op == SearchOp::Text && has_any_header_text(TRY(message.header()), needle)) {
+                return true;
+            }
+            return message.has_body_text(needle);
+        };
+        const Result<bool> answer = read();
+        if (!answer) {
+            failure = answer.error();
+            return Truth::No;
+        }
+        return truth(*answer);
+    });
+    if (failure) {
+        return std::unexpected(*std::move(failure));
+    }
+    return found == Truth::Yes;
+}
+
+class Searching {
+public:
+    Searching(Conversation* conversation, imap::SearchProgram program);
+    AnswerTask run(Numbering numbering);
+
+private:
+    net::Task<void> ask_rows();
+    net::Task<Result<>> ask_records();
+    net::Task<Result<>> ask_messages(std::vector<OpenCase> open);
+    net::Task<Result<>> write_found(Numbering numbering);
+
+    Conversation* c_;
+    std::shared_ptr<const Question> question_;
+    std::vector<Uid> found_;
+    std::vector<Uid> unknown_;
+};
+
+Searching::Searching(Conversation* conversation, imap::SearchProgram program) : c_(conversation) {
+    auto question = std::make_shared<Question>();
+    question->program = std::move(program);
+    Selected& selected = *c_->selected();
+    question->sets.resize(question->program.sets.size());
+    question->keywords.resize(question->program.nodes.size());
+    for (std::size_t i = 0; i < question->program.nodes.size(); ++i) {
+        const SearchNode& node = question->program.nodes[i];
+        question->needles.push_back(fold_needle(node.text));
+        if (node.op == SearchOp::SequenceNumbers) {
+            question->sets[node.set] = question->program.sets[node.set].resolve(selected.exists());
+        } else if (node.op == SearchOp::Uids) {
+            question->sets[node.set] = question->program.sets[node.set].resolve(selected.last_uid().value());
+        } else if (node.op == SearchOp::Keyword) {
+            question->keywords[i] = c_->room().keywords().find(node.text);
+        }
+    }
+    question_ = std::move(question);
+}
+
+net::Task<void> Searching::ask_rows() {
+    Uid next(1);
+    for (;;) {
+        const Selected& selected = *c_->selected();
+        const auto rows = selected.view().rows();
+        const std::size_t begin = selected.view().lower_bound(next);
+        const std::size_t end = std::min(selected.known_rows(), begin + kRowsInTurn);
+        for (std::size_t at = begin; at < end; ++at) {
+            const store::MessageRow& row = rows[at];
+            const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
+                return ask_row(*question_, node, row, selected.number_at(at, row.uid), selected.is_recent(row.uid));
+            });
+            if (value == Truth::Yes) {
+                found_.push_back(row.uid);
+            } else if (value == Truth::Unknown) {
+                unknown_.push_back(row.uid);
+            }
+        }
+        if (end >= selected.known_rows()) {
+            co_return;
+        }
+        next = Uid(rows[end - 1].uid.value() + 1);
+        co_await net::yield_now();
+    }
+}
+
+net::Task<Result<>> Searching::ask_records() {
+    for (std::size_t at = 0; at < unknown_.size(); at += kRecordBatch) {
+        std::vector<Candidate> candidates;
+        std::vector<EmailId> emails;
+        for (const Uid uid : slice(unknown_, at, kRecordBatch)) {
+            const Selected& selected = *c_->selected();
+            const std::size_t index = selected.view().lower_bound(uid);
+            if (const store::MessageRow* row = selected.view().find(uid)) {
+                candidates.push_back({*row, selected.number_at(index, uid), selected.is_recent(uid)});
+                emails.push_back(row->email);
+            }
+        }
+        auto records = CO_TRY(co_await read_records(c_->services(), c_->account(), std::move(emails)));
+        std::vector<OpenCase> open;
+        for (std::size_t i = 0; i < candidates.size(); ++i) {
+            if (!records[i]) {
+                continue;  // Gone meanwhile.
+            }
+            const Candidate& candidate = candidates[i];
+            mail::MessageSummary summary = CO_TRY(mail::MessageSummary::decode(records[i]->summary));
+            const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
+                const Truth by_row =
+                    ask_row(*question_, node, candidate.row, candidate.number, candidate.is_recent);
+                const auto index = static_cast<std::size_t>(&node - question_->program.nodes.data());
+                return by_row != Truth::Unknown
+                           ? by_row
+                           : ask_summary(node, question_->needles[index], *records[i], summary);
+            });
+            if (value == Truth::Yes) {
+                found_.push_back(candidate.row.uid);
+            } else if (value == Truth::Unknown) {
+                open.push_back({candidate, *std::move(records[i]), std::move(summary)});
+            }
+        }
+        CO_TRY(co_await ask_messages(std::move(open)));
+        co_await net::yield_now();
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
+    for (std::size_t at = 0; at < open.size(); at += kMessagesInJob) {
+        std::vector<OpenCase> cases;
+        for (std::size_t i = at; i < std::min(open.size(), at + kMessagesInJob); ++i) {
+            cases.push_back(std::move(open[i]));
+        }
+        store::Store* store = c_->services()->store;
+        const std::vector<Uid> hits = CO_TRY(co_await net::offload(
+            c_->services()->offload,
+            [store, question = question_, cases = std::move(cases)]() -> Result<std::vector<Uid>> {
+                std::vector<Uid> hits;
+                for (const OpenCase& one : cases) {
+                    if (TRY(ask_message(*question, store, one))) {
+                        hits.push_back(one.candidate.row.uid);
+                    }
+                }
+                return hits;
+            }));
+        found_.insert(found_.end(), hits.begin(), hits.end());
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Searching::write_found(Numbering numbering) {
+    std::ranges::sort(found_);
+    imap::ResponseWriter& out = c_->out();
+    out.raw("* SEARCH");
+    for (const Uid uid : found_) {
+        out.raw(" ");
+        if (numbering == Numbering::Uid) {
+            out.number(uid.value());
+        } else {
+            // Right for one that is expunged meanwhile too: its number holds until EXPUNGE.
+            out.number(c_->selected()->number_at(c_->selected()->view().lower_bound(uid), uid));
+        }
+        CO_TRY(co_await c_->drain());
+    }
+    out.crlf();
+    co_return Result<>();
+}
+
+AnswerTask Searching::run(Numbering numbering) {
+    co_await ask_rows();
+    const Result<> read = co_await ask_records();
+    if (!read) {
+        co_return refusal(read.error(), "SEARCH");
+    }
+    CO_TRY(co_await write_found(numbering));
+    co_return ok(numbering == Numbering::Uid ? "UID SEARCH completed" : "SEARCH completed");
+}
+
+}  // namespace
+
+AnswerTask run_search(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    Result<imap::SearchProgram> program = imap::parse_search(lexer);
+    if (!program) {
+        co_return program.error().code == ErrorCode::Unsupported
+            ? no(imap::code::kBadCharset, "The charset is not known")
+            : bad(program.error().text);
+    }
+    if (auto forbidden = forbid_read(c)) {
+        co_return *std::move(forbidden);
+    }
+    const Result<> fresh = co_await c->room().refresh_keywords();
+    if (!fresh) {
+        co_return refusal(fresh.error(), "SEARCH");
+    }
+    Searching searching(c, std::move(*program));
+    co_return co_await searching.run(command.uid ? Numbering::Uid : Numbering::Sequence);
+}
+
+}  // namespace godwit::serve::imap_desk

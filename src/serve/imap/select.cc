@@ -1,0 +1,82 @@
+// Serves SELECT, EXAMINE, CLOSE and UNSELECT.
+// RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 2; RFC 5530 3. Q13, Q15, Q42, Q45.
+#include "flow/read.h"
+#include "serve/imap/changes.h"
+#include "serve/imap/conversation.h"
+#include "wire/imap/arguments.h"
+
+namespace godwit::serve::imap_desk {
+
+namespace {
+
+void describe(Conversation* c) {
+    Selected& selected = *c->selected();
+    imap::ResponseWriter& out = c->out();
+    selected.write_flag_lists(out);
+    out.numbered(selected.exists(), "EXISTS");
+    out.numbered(selected.recent_count(), "RECENT");
+    if (const std::optional<std::uint32_t> first = selected.first_unseen()) {
+        out.untagged(imap::Condition::Ok, imap::code::unseen(*first), "First unseen message");
+    }
+    out.untagged(imap::Condition::Ok, imap::code::uid_validity(selected.view().uid_validity()), "UIDs are valid");
+    out.untagged(imap::Condition::Ok, imap::code::uid_next(selected.view().uid_next()), "Next UID at least");
+}
+
+AnswerTask open(Conversation* c, imap::Command command, Access access) {
+    // RFC 3501 6.3.1: the mailbox selected before is left, whatever comes now.
+    co_await c->leave_mailbox();
+    imap::Lexer lexer(command);
+    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, Conversation::spelling());
+    if (!name) {
+        co_return bad(name.error().text);
+    }
+    const Result<store::MailboxState> state = co_await find_selectable(c, name->name);
+    if (!state) {
+        co_return refusal(state.error(), "SELECT");
+    }
+    const Result<> opened = co_await c->select(state->id, access);
+    if (!opened) {
+        co_return refusal(opened.error(), "SELECT");
+    }
+    describe(c);
+    Answer answer = ok(access == Access::ReadOnly ? "EXAMINE completed" : "SELECT completed");
+    answer.code = access == Access::ReadOnly ? imap::code::kReadOnly : imap::code::kReadWrite;
+    co_return answer;
+}
+
+}  // namespace
+
+AnswerTask run_select(Conversation* c, imap::Command command) {
+    co_return co_await open(c, std::move(command), Access::ReadWrite);
+}
+
+AnswerTask run_examine(Conversation* c, imap::Command command) {
+    co_return co_await open(c, std::move(command), Access::ReadOnly);
+}
+
+AnswerTask run_close(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    if (const Result<> end = lexer.end(); !end) {
+        co_return bad(end.error().text);
+    }
+    Selected& selected = *c->selected();
+    if (!selected.is_read_only() && !selected.is_deleted()) {
+        const Result<> removed = co_await expunge_deleted(c, std::nullopt);
+        if (!removed) {
+            co_return refusal(removed.error(), "CLOSE");
+        }
+    }
+    co_await c->leave_mailbox();
+    co_return ok("CLOSE completed");
+}
+
+AnswerTask run_unselect(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    if (const Result<> end = lexer.end(); !end) {
+        co_return bad(end.error().text);
+    }
+    co_await c->leave_mailbox();
+    co_return ok("UNSELECT completed");
+}
+
+}  // namespace godwit::serve::imap_desk

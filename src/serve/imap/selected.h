@@ -1,0 +1,106 @@
+// The selected mailbox of one session: the only place that knows sequence numbers, and which of
+// them the client has been told. RFC 3501 2.3.1, 5.2, 5.5, 7.3, 7.4.1; RFC 2180; Q6.
+//
+// What the client knows is the shared view up to the last uid it was told of, plus the "ghosts":
+// messages that are expunged but whose EXPUNGE was not sent yet. So numbers cost no memory while
+// nothing is expunged behind the session's back. Own shard.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "serve/imap/account_room.h"
+#include "wire/imap/seqset.h"
+#include "wire/imap/writer.h"
+
+namespace godwit::serve::imap_desk {
+
+enum class Access : std::uint8_t { ReadWrite, ReadOnly };
+/// How a command names messages: by sequence number or by uid.
+enum class Numbering : std::uint8_t { Sequence, Uid };
+/// Whether the command under way may tell of expunged messages. RFC 3501 7.4.1.
+enum class Expunges : std::uint8_t { Hold, Tell };
+
+/// Messages that a command names, rising.
+struct Targets {
+    std::vector<Uid> uids;   ///< Those that are still there.
+    bool has_gone = false;   ///< A sequence number named one that is expunged meanwhile.
+};
+
+class Selected {
+public:
+    /// The client is told of everything that is in the view now by describe(). `wake` is called when
+    /// there is something to tell.
+    Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox, Access access,
+             std::move_only_function<void()> wake);
+
+    [[nodiscard]] const store::MailboxView& view() const { return mailbox_->view(); }
+    [[nodiscard]] OpenMailbox& mailbox() { return *mailbox_; }
+    [[nodiscard]] bool is_read_only() const { return access_ == Access::ReadOnly; }
+    [[nodiscard]] bool is_deleted() const { return view().is_deleted(); }
+    /// The number that EXISTS last said.
+    [[nodiscard]] std::uint32_t exists() const { return static_cast<std::uint32_t>(known_ + ghosts_.size()); }
+    [[nodiscard]] std::uint32_t recent_count() const;
+    /// Sequence number of the first message without \Seen.
+    [[nodiscard]] std::optional<std::uint32_t> first_unseen() const;
+    [[nodiscard]] Uid last_uid() const { return last_uid_; }
+
+    /// nullopt: a sequence number beyond EXISTS, which is BAD (RFC 3501 9, seq-number).
+    [[nodiscard]] std::optional<Targets> resolve(const imap::SequenceSet& set, Numbering numbering) const;
+    /// Of a message that is in the view and known to the client; `index` is its row's.
+    [[nodiscard]] std::uint32_t number_at(std::size_t index, Uid uid) const;
+    /// Rows of the view that the client knows: indices below.
+    [[nodiscard]] std::size_t known_rows() const { return known_; }
+    [[nodiscard]] bool is_recent(Uid uid) const { return !recent_.empty() && recent_.contains(uid.value()); }
+
+    /// "FLAGS (...)" of a row.
+    void write_flags(imap::ResponseWriter& out, const store::MessageRow& row) const;
+    /// FLAGS and PERMANENTFLAGS lines.
+    void write_flag_lists(imap::ResponseWriter& out);
+    /// The same, when there are keywords that the client was not told of.
+    void tell_keywords(imap::ResponseWriter& out) {
+        if (room_->keywords().count() != told_keywords_) {
+            write_flag_lists(out);
+        }
+    }
+
+    /// The client learns (or must not learn) of a flag change by the command's own answer.
+    void forget_change(const std::vector<Uid>& uids, ModSeq mod_seq);
+    /// Writes what the client does not know yet and may now; true when the writer is full and more
+    /// is to be told. Keywords are fresh.
+    bool announce(imap::ResponseWriter& out, Expunges expunges);
+    /// Something is to be told that announce() would write.
+    [[nodiscard]] bool has_news() const;
+
+private:
+    struct FlagChange {
+        Uid uid;
+        ModSeq mod_seq;
+    };
+    void on_change(const store::AccountChange& change);
+    void note_flags(const store::MessageFlagsChanged& changed);
+    void note_expunged(const store::MessagesExpunged& expunged);
+    bool tell_expunges(imap::ResponseWriter& out);
+    void tell_arrivals(imap::ResponseWriter& out);
+    bool tell_flags(imap::ResponseWriter& out);
+    void take_recent();
+
+    std::shared_ptr<AccountRoom> room_;
+    std::shared_ptr<OpenMailbox> mailbox_;
+    Access access_;
+    std::move_only_function<void()> wake_;
+    Watcher watcher_;
+    Uid last_uid_;                      ///< Last uid the client was told of.
+    std::size_t known_ = 0;             ///< Rows of the view up to it.
+    std::vector<Uid> ghosts_;           ///< Rising.
+    imap::NumberSet recent_;            ///< Uids that are \Recent to this session.
+    std::vector<FlagChange> changes_;   ///< Flags to tell, at most kChangesMax.
+    std::optional<ModSeq> resync_from_; ///< Too many: all rows that changed after this (T88).
+    Uid resync_at_{1};
+    std::size_t told_keywords_ = 0;
+};
+
+}  // namespace godwit::serve::imap_desk
