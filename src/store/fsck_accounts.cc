@@ -60,7 +60,8 @@ struct AccountRecount {
 };
 
 Result<AccountRecount> begin_account(const FsckWalk& walk, AccountId account) {
-    AccountRecount recount{.account = account};
+    AccountRecount recount;
+    recount.account = account;
     if (const auto row = TRY(walk.get(account_prefix(Family::AccountHead, account)))) {
         recount.head = decode_head(*row).value_or(AccountHead{});
     }

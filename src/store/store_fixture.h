@@ -41,7 +41,9 @@ inline AccountId add_account(Store& store, int number, CommitDrive drive) {
     const auto has = find_domain(*store.snapshot(), ReadTier::Disk, "example.test");
     check(has.has_value(), "directory cannot be read");
     if (!*has) {
-        auto domain = plan_add_domain(*store.snapshot(), {.name = "example.test"});
+        Domain example;
+        example.name = "example.test";
+        auto domain = plan_add_domain(*store.snapshot(), example);
         check(domain && commit(store, *std::move(domain), drive), "domain is refused");
     }
     Account account;

@@ -42,6 +42,9 @@ public:
                                            std::uint64_t length, ReadTier tier) const override {
         BlobLocation location = TRY(locate(id, tier));
         std::string& bytes = std::get<std::string>(location.place);
+        if (offset == 0 && length >= bytes.size() && sha256(bytes) != id.hash) {
+            return internal_error(ErrorCode::Corrupt, "body does not have the hash " + id.to_hex());
+        }
         if (offset >= bytes.size()) {
             return std::string();
         }
