@@ -194,6 +194,9 @@ constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({
      .field = [](RouteSettings& r) -> FieldRef { return enum_field(kRouteTls, r.tls); },
      .help = "opportunistic: when offered; required: with a valid certificate or not at all; implicit: "
              "TLS from the first octet; never."},
+    {.path = "accepts_from_outside",
+     .field = [](RouteSettings& r) -> FieldRef { return &r.accepts_from_outside; },
+     .help = "Take mail for this domain on port 25 from anybody, as its relay or backup MX."},
     {.path = "username",
      .field = [](RouteSettings& r) -> FieldRef { return &r.username; },
      .help = "Login at the next host; empty means none. Needs tls required or implicit."},

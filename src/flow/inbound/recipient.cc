@@ -51,6 +51,12 @@ struct Looked {
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
                                            bool may_relay) {
     const std::string domain = services->settings()->default_domain;
+    // <postmaster> alone, and the postmaster of this very host, are the default domain's (RFC 5321 4.5.1).
+    const bool is_hosts_postmaster = equals_ignore_case(recipient.address.local, "postmaster") &&
+                                     equals_ignore_case(recipient.address.domain, services->settings()->hostname);
+    if (recipient.is_bare_postmaster || is_hosts_postmaster) {
+        recipient.address.domain = domain;
+    }
     const mail::Address address = recipient.address;
     Result<Looked> found = co_await read(
         services,

@@ -184,7 +184,7 @@ net::Task<void> RemoteSession::secure() {
     stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
     net::TlsClientOptions options;
     options.host = hop_.host;
-    options.verify = hop_.tls == RouteSettings::Tls::Required && !hop_.username.empty()
+    options.verify = hop_.tls == RouteSettings::Tls::Required
                          ? net::TlsVerify::Name
                          : net::TlsVerify::Opportunistic;
     Result<> secured = written;

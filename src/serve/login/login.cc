@@ -26,8 +26,10 @@ bool may_try(const flow::Services* services, std::string_view name, const net::E
                                           services->clock->mono());
 }
 
-bool acts_as_itself(const store::Account& account, std::string_view authzid) {
-    return authzid.empty() || equals_ignore_case(authzid, account.name);
+// Clients send their login name as authzid too, complete or bare (mbsync, neomutt).
+bool acts_as_itself(const store::Account& account, std::string_view authzid, std::string_view authcid) {
+    return authzid.empty() || equals_ignore_case(authzid, account.name) ||
+           equals_ignore_case(authzid, authcid);
 }
 
 LoginOutcome grant(const flow::Services* services, const store::Account& account,
@@ -90,7 +92,7 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
     }
     const std::optional<store::Account> account = std::move(*found);
     const bool is_usable =
-        account && !account->is_disabled && acts_as_itself(*account, authzid);
+        account && !account->is_disabled && acts_as_itself(*account, authzid, authcid);
     if (is_usable && services->login_guard->remembers(account->id, account->auth_epoch, *prepared,
                                                       services->clock->mono())) {
         co_return grant(services, *account, peer);
@@ -132,7 +134,7 @@ net::Task<LoginOutcome> admit_proved(const flow::Services* services, std::string
         co_return put_off(false);
     }
     const std::optional<store::Account> account = std::move(*found);
-    if (!account || account->is_disabled || !acts_as_itself(*account, authzid)) {
+    if (!account || account->is_disabled || !acts_as_itself(*account, authzid, authcid)) {
         co_return deny(services, authcid, peer);
     }
     co_return grant(services, *account, peer);

@@ -36,6 +36,7 @@ def every_command(world):
     box, other, word = f"Box-{token()}", f"Other {token()}", token()
     client = imaplib.IMAP4("127.0.0.1", world.port("imap"), timeout=20)
     expect("IMAP4REV1" in client.capabilities, "CAPABILITY", client.capabilities)
+    expect("SASL-IR" in client.capabilities, "CAPABILITY before login lacks SASL-IR", client.capabilities)
 
     def ok(answer):
         expect(answer[0] == "OK", "not OK", answer)
@@ -43,7 +44,7 @@ def every_command(world):
     ok(client.noop())
     ok(client.login("basic", "basic"))
     ok(client.capability())
-    for name in ("IDLE", "NAMESPACE", "UIDPLUS", "LITERAL+", "SASL-IR", "UNSELECT", "ID", "ENABLE", "CHILDREN", "MOVE", "SPECIAL-USE"):
+    for name in ("IDLE", "NAMESPACE", "UIDPLUS", "LITERAL+", "UNSELECT", "ID", "ENABLE", "CHILDREN", "MOVE", "SPECIAL-USE"):
         expect(name.encode() in ok(client.capability())[0].upper().split(), f"CAPABILITY lacks {name}")
     expect(b"((" in ok(client.namespace())[0], "NAMESPACE")
     ok(client.create(box))
