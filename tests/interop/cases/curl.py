@@ -33,14 +33,6 @@ def smtp_starttls_with_auth(world):
 
 
 @case
-def smtps_scram(world):
-    word = token()
-    curl(world, "--cacert", world.ca, "--url", f"smtps://localhost:{world.port('submissions')}/client.test", "--user", "alice:alice", "--login-options", "AUTH=SCRAM-SHA-256",
-         "--mail-from", world.address("alice"), "--mail-rcpt", world.address("bob"), "--upload-file", upload(world, message(word)))
-    world.wait_mail("bob", word)
-
-
-@case
 def imap_append_search_fetch(world):
     word = token()
     data = message(word, to=world.address("carol"))
