@@ -16,7 +16,7 @@ set imap_user = "mutt"
 set imap_pass = "mutt"
 set smtp_pass = "mutt"
 # neomutt 2022 with GNU SASL takes -PLUS over TLS 1.3 and then has no tls-exporter binding to give.
-set smtp_authenticators = "scram-sha-256:plain"
+set smtp_authenticators = "plain"
 set smtp_url = "smtps://mutt@localhost:{world.port('submissions')}"
 set from = "{world.address('mutt')}"
 set realname = "Mutt"
