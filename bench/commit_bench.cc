@@ -14,7 +14,7 @@
 
 #include "base/metrics.h"
 #include "base/random.h"
-#include "store/store_fixture.h"
+#include "store/store_testing.h"
 
 namespace godwit::store {
 namespace {

@@ -8,7 +8,7 @@
 #include "store/kv/key.h"
 #include "store/mailbox/schema.h"
 #include "store/queue/queue.h"
-#include "store/store_fixture.h"
+#include "store/store_testing.h"
 
 namespace godwit::store {
 namespace {

@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "store/fsck.h"
 #include "store/kv/meta.h"
-#include "store/store_fixture.h"
+#include "store/store_testing.h"
 
 extern char** environ;
 
@@ -116,10 +116,12 @@ constexpr const char* kChildFolder = "GODWIT_STORE_TEST_FOLDER";
 constexpr int kLedger = 100;  // A descriptor above those that the test program has open.
 
 // The process that is killed: delivers from four threads and writes to its ledger the seed of each
-// body whose receipt came.
-TEST(StoreKilled, DISABLED_child) {
+// body whose receipt came. Nothing but for the parent below.
+TEST(StoreKilled, Delivers_until_it_is_killed) {
     const char* folder = std::getenv(kChildFolder);
-    ASSERT_NE(folder, nullptr);
+    if (folder == nullptr) {
+        return;
+    }
     auto store = open(folder);
     ASSERT_TRUE(store) << store.error().text;
     const auto has = find_account(*(*store)->snapshot(), ReadTier::Disk, "user1@example.test", "");
@@ -151,14 +153,14 @@ std::set<std::uint64_t> run_and_kill(const std::string& folder, int acknowledged
     posix_spawn_file_actions_addclose(&actions, ends[0]);
     posix_spawn_file_actions_adddup2(&actions, ends[1], kLedger);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    std::string arguments[] = {"test_store", "--gtest_filter=StoreKilled.DISABLED_child",
-                               "--gtest_also_run_disabled_tests", "--gtest_brief=1"};
-    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(),
-                    arguments[3].data(), nullptr};
+    std::string arguments[] = {"test_store",
+                               "--gtest_filter=StoreKilled.Delivers_until_it_is_killed"};
+    char* argv[] = {arguments[0].data(), arguments[1].data(), nullptr};
     ::setenv(kChildFolder, folder.c_str(), 1);
     pid_t child = 0;
     check(::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv, environ) == 0, "no child");
     posix_spawn_file_actions_destroy(&actions);
+    ::unsetenv(kChildFolder);
     ::close(ends[1]);
     std::string ledger;
     char octets[4096];

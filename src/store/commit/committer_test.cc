@@ -5,7 +5,7 @@
 
 #include "base/metrics.h"
 #include "store/kv/meta.h"
-#include "store/store_fixture.h"
+#include "store/store_testing.h"
 
 namespace godwit::store {
 namespace {
