@@ -1,6 +1,8 @@
 // The two ways to an administrator's call: over the socket, or in this process.
 #include "app/admin_client.h"
 
+#include <algorithm>
+
 #include <sys/stat.h>
 
 #include <cstdlib>
@@ -39,13 +41,10 @@ ErrorCode code_of(std::string_view name) {
 std::string oldest_domain(const store::Store& store) {
     const auto snapshot = store.snapshot();
     const auto domains = store::list_domains(*snapshot, store::ReadTier::Disk);
-    const store::Domain* oldest = nullptr;
-    for (const store::Domain& domain : domains ? *domains : std::vector<store::Domain>{}) {
-        if (oldest == nullptr || domain.created_at < oldest->created_at) {
-            oldest = &domain;
-        }
+    if (!domains || domains->empty()) {
+        return "";
     }
-    return oldest != nullptr ? oldest->name : "";
+    return std::ranges::min_element(*domains, {}, &store::Domain::created_at)->name;
 }
 
 }  // namespace
