@@ -1,4 +1,4 @@
-// The families of rows and the keys of an account's rows. Law: docs/storage.md "Rows"; the store's
+// The families of rows and the keys of an account's rows. Law: docs/storage.md; the store's
 // own families (X, R, Z) and the tools are in kv/key.h. Every key of an account begins with its
 // family and the account's number (RELIABILITY.md I28).
 #pragma once

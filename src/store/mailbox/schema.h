@@ -1,4 +1,4 @@
-// The values of an account's rows, and their codecs. Law: docs/storage.md "Rows".
+// The values of an account's rows, and their codecs. Law: docs/storage.md.
 // Every value is sealed (kv/record.h). Decoders are total: any octets give a value or an Error
 // (Corrupt, Unsupported), never a read past the end or an unbounded allocation.
 #pragma once
