@@ -32,13 +32,19 @@ void run(std::uint8_t kind, const std::string& value) {
         case 0: return round_trip(value, decode_head, kEncode);
         case 1: return round_trip(value, decode_fixed, kEncode);
         case 2: return round_trip(value, decode_counters, kEncode);
-        case 3: return round_trip(value, [](std::string_view v) { return decode_row(Uid(1), v); }, kEncode);
+        case 3:
+            return round_trip(
+                value, [](std::string_view v) { return decode_row(Uid(1), v); }, kEncode);
         case 4: return round_trip(value, decode_email, kEncode);
         case 5: return round_trip(value, decode_places, kEncode);
-        case 6: return round_trip(value, [](std::string_view v) { return decode_log(ModSeq(1), v); }, kEncode);
+        case 6:
+            return round_trip(
+                value, [](std::string_view v) { return decode_log(ModSeq(1), v); }, kEncode);
         case 7: return round_trip(value, decode_thread_reference, kEncode);
         case 8: return round_trip(value, decode_keywords, encode_keywords);
-        case 9: return round_trip(value, [](std::string_view v) { return decode_trace(MailId(1), v); }, kEncode);
+        case 9:
+            return round_trip(
+                value, [](std::string_view v) { return decode_trace(MailId(1), v); }, kEncode);
         case 10: return round_trip(value, decode_once, kEncode);
         case 11: return round_trip(value, decode_domain, kEncode);
         case 12: return round_trip(value, decode_account, kEncode);

@@ -151,7 +151,9 @@ std::expected<std::vector<StepResult>, PlanFailure> Stamper::stamp(const Plan& p
     return results;
 }
 
-std::size_t Stamper::group_size() const { return inner_->context.rows.size(); }
+std::size_t Stamper::group_size() const {
+    return inner_->context.rows.size();
+}
 
 GroupOutcome Stamper::finish_group(Batch& batch) {
     StampContext& context = inner_->context;

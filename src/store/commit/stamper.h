@@ -18,8 +18,8 @@ namespace godwit::store {
 
 /// What a group became, beside its rows.
 struct GroupOutcome {
-    /// Bodies that gained a link and have one at the end of the group: stage each that a stamped plan
-    /// carried (BlobStore::stage does nothing for one that is stored already). No doubles.
+    /// Bodies that gained a link and have one at the end of the group: stage each that a stamped
+    /// plan carried (BlobStore::stage does nothing for one that is stored already). No doubles.
     std::vector<BlobId> linked;
     /// Bodies stored before the group whose last link went away in it: stage_removal(). No doubles.
     std::vector<BlobId> unlinked;
@@ -30,8 +30,8 @@ struct GroupOutcome {
 };
 
 /// Turns plans into rows, one group at a time. Keeps account heads and mailbox counters in memory
-/// (bounded by limits::stamper_accounts_max) and the rows of the open group, so that a plan sees what
-/// the plans before it did. Commit thread only; the kv must outlive it.
+/// (bounded by limits::stamper_accounts_max) and the rows of the open group, so that a plan sees
+/// what the plans before it did. Commit thread only; the kv must outlive it.
 ///
 /// The order of calls: begin_group, stamp for each plan, then either finish_group and a successful
 /// Kv::commit, or abandon_group.
@@ -44,8 +44,8 @@ public:
 
     /// Opens a group that will be commit number `seq`. `now` is the time all its rows carry.
     void begin_group(CommitSeq seq, WallTime now);
-    /// All of the plan, or nothing of it. Reads rows with ReadTier::Disk (planners have warmed them).
-    /// An error of the kv itself (Io, Corrupt) comes as a failure like any other.
+    /// All of the plan, or nothing of it. Reads rows with ReadTier::Disk (planners have warmed
+    /// them). An error of the kv itself (Io, Corrupt) comes as a failure like any other.
     [[nodiscard]] std::expected<std::vector<StepResult>, PlanFailure> stamp(const Plan& plan);
     /// Octets of the rows changed so far in the open group; for commit_group_bytes_max.
     [[nodiscard]] std::size_t group_size() const;

@@ -94,7 +94,8 @@ void AccountStates::save(StampedAccount& account) {
     moved_.push_back(&account);
 }
 
-Result<StampedMailbox> AccountStates::load_mailbox(const StampedAccount& account, MailboxId id) const {
+Result<StampedMailbox> AccountStates::load_mailbox(const StampedAccount& account,
+                                                   MailboxId id) const {
     StampedMailbox mailbox;
     const std::optional<std::string> fixed =
         TRY(rows_->get(mailbox_key(Family::Mailbox, account.id, id)));
@@ -136,7 +137,8 @@ Result<StampedMailbox*> AccountStates::selectable(StampedAccount& account, Mailb
     return found;
 }
 
-StampedMailbox& AccountStates::add_mailbox(StampedAccount& account, MailboxId id, MailboxFixed fixed) {
+StampedMailbox& AccountStates::add_mailbox(StampedAccount& account, MailboxId id,
+                                           MailboxFixed fixed) {
     mailbox_undo_.push_back({.account = &account, .mailbox = id, .before = std::nullopt});
     StampedMailbox mailbox;
     mailbox.fixed = std::move(fixed);
@@ -170,8 +172,8 @@ Result<UidValidity> AccountStates::draw_uid_validity(StampedAccount& account, Wa
     if (head.last_uid_validity == UINT32_MAX) {
         return spent("UIDVALIDITY");
     }
-    const auto seconds = static_cast<std::uint64_t>(std::clamp<std::int64_t>(
-        unix_seconds(now), 1, std::int64_t{UINT32_MAX}));
+    const auto seconds = static_cast<std::uint64_t>(
+        std::clamp<std::int64_t>(unix_seconds(now), 1, std::int64_t{UINT32_MAX}));
     head.last_uid_validity =
         std::max(head.last_uid_validity + 1, static_cast<std::uint32_t>(seconds));
     account.numbers.head_moved = true;
@@ -202,7 +204,8 @@ Result<> AccountStates::load_keywords(StampedAccount& account) {
     if (account.keywords) {
         return {};
     }
-    const std::optional<std::string> row = TRY(rows_->get(account_prefix(Family::Keywords, account.id)));
+    const std::optional<std::string> row =
+        TRY(rows_->get(account_prefix(Family::Keywords, account.id)));
     account.keywords = row ? TRY(decode_keywords(*row)) : std::vector<std::string>{};
     return {};
 }
@@ -261,12 +264,14 @@ void AccountStates::finish() {
     moved_.erase(std::ranges::unique(moved_).begin(), moved_.end());
     for (StampedAccount* account : moved_) {
         if (account->numbers.head_moved) {
-            rows_->put(account_prefix(Family::AccountHead, account->id), encode(account->numbers.head));
+            rows_->put(account_prefix(Family::AccountHead, account->id),
+                       encode(account->numbers.head));
             account->numbers.head_moved = false;
         }
         for (auto& [id, mailbox] : account->mailboxes) {
             if (mailbox.counters_moved) {
-                rows_->put(mailbox_key(Family::Counters, account->id, id), encode(mailbox.counters));
+                rows_->put(mailbox_key(Family::Counters, account->id, id),
+                           encode(mailbox.counters));
                 mailbox.counters_moved = false;
             }
         }

@@ -39,8 +39,8 @@ struct StampedAccount {
     std::unordered_map<MailboxId, StampedMailbox> mailboxes;
     std::optional<std::vector<std::string>> keywords;  ///< By number, once loaded.
 
-    std::uint64_t saved_in = 0;    ///< Number of the last plan that saved `numbers`.
-    std::uint64_t used_in = 0;     ///< Number of the last plan that asked for it.
+    std::uint64_t saved_in = 0;  ///< Number of the last plan that saved `numbers`.
+    std::uint64_t used_in = 0;   ///< Number of the last plan that asked for it.
 
     AccountHead& head() { return numbers.head; }
 };
@@ -57,7 +57,8 @@ public:
     [[nodiscard]] Result<StampedAccount*> account(AccountId id);
     /// The same, also when the directory does not have it (any more).
     [[nodiscard]] Result<StampedAccount*> account_or_remains(AccountId id);
-    /// A mailbox to be changed by the open plan; NotFound when there is none. Valid until the plan ends.
+    /// A mailbox to be changed by the open plan; NotFound when there is none. Valid until the plan
+    /// ends.
     [[nodiscard]] Result<StampedMailbox*> mailbox(StampedAccount& account, MailboxId id);
     /// The same, and NotFound for \Noselect names.
     [[nodiscard]] Result<StampedMailbox*> selectable(StampedAccount& account, MailboxId id);
@@ -74,7 +75,8 @@ public:
     [[nodiscard]] Result<EmailId> draw_email(StampedAccount& account);
 
     /// Number of a keyword (ASCII case ignored); nullopt when the dictionary lacks it.
-    [[nodiscard]] Result<std::optional<std::uint8_t>> find_keyword(StampedAccount& account, std::string_view name);
+    [[nodiscard]] Result<std::optional<std::uint8_t>> find_keyword(StampedAccount& account,
+                                                                   std::string_view name);
     /// The same, and adds it. LimitExceeded when the dictionary is full or the name too long.
     [[nodiscard]] Result<std::uint8_t> add_keyword(StampedAccount& account, std::string_view name);
 
@@ -104,7 +106,8 @@ private:
         std::size_t count;
     };
     Result<> load_numbers(StampedAccount& account);
-    [[nodiscard]] Result<StampedMailbox> load_mailbox(const StampedAccount& account, MailboxId id) const;
+    [[nodiscard]] Result<StampedMailbox> load_mailbox(const StampedAccount& account,
+                                                      MailboxId id) const;
     Result<> load_keywords(StampedAccount& account);
     void save(StampedAccount& account);
 

@@ -77,7 +77,8 @@ Result<ThreadId> join_thread(StampContext& context, AccountId account, EmailId e
     return joined;
 }
 
-Result<> leave_thread(StampContext& context, AccountId account, EmailId email, const EmailHead& head) {
+Result<> leave_thread(StampContext& context, AccountId account, EmailId email,
+                      const EmailHead& head) {
     for (const std::uint64_t hash : head.reference_hashes) {
         const std::string key = thread_reference_key(account, hash);
         const std::optional<std::string> row = TRY(context.rows.get(key));

@@ -50,7 +50,8 @@ Result<> check_parent(const StampContext& context, AccountId account, std::strin
     return {};
 }
 
-void write_mailbox(StampContext& context, AccountId account, MailboxId id, const MailboxFixed& fixed) {
+void write_mailbox(StampContext& context, AccountId account, MailboxId id,
+                   const MailboxFixed& fixed) {
     context.rows.put(mailbox_key(Family::Mailbox, account, id), encode(fixed));
     context.rows.put(name_key(Family::MailboxName, account, fixed.name), encode_number(id.value()));
 }
@@ -68,12 +69,13 @@ void tell_list(StampContext& context, AccountId account, const ListEvent& event)
 }
 
 /// Makes a mailbox that has no row yet. The name was checked.
-Result<MailboxCreated> make_mailbox(StampContext& context, StampedAccount& account, MailboxFixed fixed) {
+Result<MailboxCreated> make_mailbox(StampContext& context, StampedAccount& account,
+                                    MailboxFixed fixed) {
     AccountHead& head = account.head();
     if (head.mailboxes >= limits::mailboxes_max) {
-        return peer_error(ErrorCode::LimitExceeded,
-                          "an account has at most " + std::to_string(limits::mailboxes_max) +
-                              " mailboxes (limits.h: mailboxes_max)");
+        return peer_error(ErrorCode::LimitExceeded, "an account has at most " +
+                                                        std::to_string(limits::mailboxes_max) +
+                                                        " mailboxes (limits.h: mailboxes_max)");
     }
     const MailboxId id(head.next_mailbox);
     if (id == kInbox && fixed.name != "INBOX") {
@@ -110,7 +112,8 @@ Result<> set_subscription(StampContext& context, StampedAccount& account, std::s
         return {};
     }
     if (head.subscriptions >= limits::mailboxes_max) {
-        return peer_error(ErrorCode::LimitExceeded, "too many subscriptions (limits.h: mailboxes_max)");
+        return peer_error(ErrorCode::LimitExceeded,
+                          "too many subscriptions (limits.h: mailboxes_max)");
     }
     ++head.subscriptions;
     context.rows.put(std::move(key), encode_nothing());
@@ -142,8 +145,9 @@ Result<StepResult> stamp_step(StampContext& context, const CreateMailbox& step) 
     TRY(check_parent(context, step.account, name));
     const std::optional<MailboxId> known = TRY(find_name(context, step.account, name));
     const MailboxCreated created =
-        known ? TRY(revive(context, account, *known, step))
-              : TRY(make_mailbox(context, account, {.name = name, .special_use = step.special_use}));
+        known
+            ? TRY(revive(context, account, *known, step))
+            : TRY(make_mailbox(context, account, {.name = name, .special_use = step.special_use}));
     if (step.subscribed) {
         TRY(set_subscription(context, account, name, true));
     }
@@ -153,17 +157,23 @@ Result<StepResult> stamp_step(StampContext& context, const CreateMailbox& step) 
 namespace {
 /// RFC 3501 6.3.5: renaming INBOX moves its messages to a new mailbox and leaves INBOX empty; its
 /// inferiors stay.
-Result<StepResult> rename_inbox(StampContext& context, StampedAccount& account, const std::string& name) {
+Result<StepResult> rename_inbox(StampContext& context, StampedAccount& account,
+                                const std::string& name) {
     const MailboxCreated created = TRY(make_mailbox(context, account, {.name = name}));
-    CopyMessages moved{
-        .account = account.id, .source = kInbox, .target = created.mailbox, .uids = {}, .move = true};
-    // One more than allowed: then the copy says that it is too large, and the caller moves in pieces.
+    CopyMessages moved{.account = account.id,
+                       .source = kInbox,
+                       .target = created.mailbox,
+                       .uids = {},
+                       .move = true};
+    // One more than allowed: then the copy says that it is too large, and the caller moves in
+    // pieces.
     moved.uids = TRY(read_uids(context, account.id, kInbox, limits::plan_rows_max + 1));
     TRY(stamp_step(context, moved));
     return created;
 }
 
-Result<> rename_one(StampContext& context, StampedAccount& account, MailboxId id, std::string name) {
+Result<> rename_one(StampContext& context, StampedAccount& account, MailboxId id,
+                    std::string name) {
     StampedMailbox& mailbox = *TRY(context.accounts.mailbox(account, id));
     context.rows.erase(name_key(Family::MailboxName, account.id, mailbox.fixed.name));
     mailbox.fixed.name = std::move(name);
@@ -195,7 +205,8 @@ Result<StepResult> stamp_step(StampContext& context, const RenameMailbox& step) 
     const auto below = TRY(inferiors(context, step.account, before, limits::mailboxes_max));
     TRY(rename_one(context, account, step.mailbox, name));
     for (const auto& [inferior, id] : below) {
-        TRY(rename_one(context, account, id, TRY(mailbox_name(name + inferior.substr(before.size())))));
+        TRY(rename_one(context, account, id,
+                       TRY(mailbox_name(name + inferior.substr(before.size())))));
     }
     return Done{};
 }
@@ -227,14 +238,14 @@ Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) 
                .change = {.was_deleted = true},
                .mod_seq = context.accounts.draw_mod_seq(account)});
     if (has_inferiors) {
-        // RFC 3501 6.3.4: the messages go, the name stays as \Noselect. A new id, since the old one's
-        // uids must never be seen again.
+        // RFC 3501 6.3.4: the messages go, the name stays as \Noselect. A new id, since the old
+        // one's uids must never be seen again.
         TRY(make_mailbox(context, account, {.name = name, .is_selectable = false}));
     }
     if (counters.messages > 0) {
         const std::string remains = mailbox_key(Family::Remains, step.account, step.mailbox);
-        const std::size_t removed = TRY(purge_mailbox(context, account, step.mailbox,
-                                                      limits::delete_inline_messages_max));
+        const std::size_t removed =
+            TRY(purge_mailbox(context, account, step.mailbox, limits::delete_inline_messages_max));
         if (removed < counters.messages) {
             context.rows.put(remains, encode_nothing());
         }

@@ -1,6 +1,6 @@
 // Stamps what happens to messages: append, flags, expunge, copy and move.
-// RFC 9051 6.3.12 (APPEND), 6.4.3 (EXPUNGE), 6.4.6 (STORE), 6.4.7 (COPY), 6.4.8 (MOVE); RFC 7162 3.1.3.
-// RELIABILITY.md I15, I17, I21, I25.
+// RFC 9051 6.3.12 (APPEND), 6.4.3 (EXPUNGE), 6.4.6 (STORE), 6.4.7 (COPY), 6.4.8 (MOVE); RFC
+// 7162 3.1.3. RELIABILITY.md I15, I17, I21, I25.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -41,7 +41,8 @@ Result<MessageFlags> intern_flags(StampContext& context, StampedAccount& account
     return flags;
 }
 
-MessageFlags changed_flags(const MessageFlags& before, FlagChange change, const MessageFlags& given) {
+MessageFlags changed_flags(const MessageFlags& before, FlagChange change,
+                           const MessageFlags& given) {
     MessageFlags after = before;
     auto& words = after.keywords.words();
     for (std::size_t i = 0; i < words.size(); ++i) {
@@ -89,15 +90,16 @@ void count_flags(StampedMailbox& mailbox, const MessageFlags& before, const Mess
 
 Result<std::optional<MessageRow>> read_message(const StampContext& context, AccountId account,
                                                MailboxId mailbox, Uid uid) {
-    const std::optional<std::string> row = TRY(context.rows.get(message_key(account, mailbox, uid)));
+    const std::optional<std::string> row =
+        TRY(context.rows.get(message_key(account, mailbox, uid)));
     if (!row) {
         return std::nullopt;
     }
     return TRY(decode_row(uid, *row));
 }
 
-Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId account, MailboxId mailbox,
-                                   std::size_t count) {
+Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId account,
+                                   MailboxId mailbox, std::size_t count) {
     std::vector<Uid> uids;
     if (count == 0) {
         return uids;
@@ -139,7 +141,8 @@ Result<> check_quota(const StampedAccount& account, std::uint64_t size) {
     const std::uint64_t quota = account.numbers.quota_bytes;
     const std::uint64_t used = account.numbers.head.bytes_used;
     if (quota != 0 && (used > quota || size > quota - used)) {
-        return temporary_error(ErrorCode::OverQuota, "account " + std::to_string(account.id.value()) +
+        return temporary_error(ErrorCode::OverQuota, "account " +
+                                                         std::to_string(account.id.value()) +
                                                          " uses " + std::to_string(used) + " of " +
                                                          std::to_string(quota) + " octets");
     }
@@ -148,8 +151,9 @@ Result<> check_quota(const StampedAccount& account, std::uint64_t size) {
 
 Result<> check_uids(const std::vector<Uid>& uids) {
     if (uids.size() > limits::plan_rows_max) {
-        return internal_error(ErrorCode::LimitExceeded,
-                              std::to_string(uids.size()) + " messages in one step (plan_rows_max)");
+        return internal_error(
+            ErrorCode::LimitExceeded,
+            std::to_string(uids.size()) + " messages in one step (plan_rows_max)");
     }
     const bool is_rising = std::ranges::adjacent_find(uids, std::greater_equal<>()) == uids.end();
     if (!is_rising || (!uids.empty() && uids.front().value() == 0)) {
@@ -186,9 +190,9 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
     }
     MessageRow row;
     // Delivered mail must not bounce because a client filled the dictionary.
-    row.flags = TRY(intern_flags(context, account, step.mailbox, step.flags,
-                                 step.mail.value() != 0 ? FullDictionary::LeaveOut
-                                                        : FullDictionary::Refuse));
+    row.flags = TRY(
+        intern_flags(context, account, step.mailbox, step.flags,
+                     step.mail.value() != 0 ? FullDictionary::LeaveOut : FullDictionary::Refuse));
     row.uid = TRY(accounts.draw_uid(mailbox));
     row.email = TRY(accounts.draw_email(account));
     row.mod_seq = accounts.draw_mod_seq(account, mailbox);
@@ -368,7 +372,8 @@ Result<StepResult> stamp_step(StampContext& context, const CopyMessages& step) {
         MessageRow copy = *found;
         copy.uid = TRY(accounts.draw_uid(target));
         copy.mod_seq = came.mod_seq;
-        copy.saved_at = unix_seconds(context.now);  // RFC 8514 section 3: COPY and MOVE set it anew.
+        copy.saved_at =
+            unix_seconds(context.now);  // RFC 8514 section 3: COPY and MOVE set it anew.
         TRY(place_copy(context, account, step, uid, copy));
         context.rows.put(message_key(step.account, step.target, copy.uid), encode(copy));
         count_in(account, target, copy);

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "store/commit/stamping_desk.h"
+#include "store/commit/stamper_testing.h"
 #include "store/kv/key.h"
 #include "store/mailbox/removal.h"
 #include "store/mailbox/view.h"
@@ -30,7 +30,9 @@ using Model = std::map<MailboxId, ModelMailbox>;
 
 class ModelTest : public testing::TestWithParam<int> {
 protected:
-    ModelTest() : random_(static_cast<std::uint64_t>(GetParam()) + 1), account_(desk_.add_account("a@example.test")) {
+    ModelTest()
+        : random_(static_cast<std::uint64_t>(GetParam()) + 1),
+          account_(desk_.add_account("a@example.test")) {
         for (const MailboxState& state : list()) {
             model_[state.id] = {.name = state.name, .uid_next = 1, .messages = {}};
         }
@@ -79,7 +81,11 @@ protected:
         plan.steps.emplace_back(std::move(message.step));
     }
     void add_change(Plan& plan) {
-        ChangeFlags step{.account = account_, .mailbox = any_mailbox(), .uids = {}, .flags = some_flags(), .unchanged_since = std::nullopt};
+        ChangeFlags step{.account = account_,
+                         .mailbox = any_mailbox(),
+                         .uids = {},
+                         .flags = some_flags(),
+                         .unchanged_since = std::nullopt};
         step.uids = some_uids(step.mailbox);
         step.change = static_cast<FlagChange>(random_.below(3));
         for (const Uid uid : step.uids) {
@@ -121,7 +127,8 @@ protected:
         plan.steps.emplace_back(std::move(step));
     }
     void add_copy(Plan& plan) {
-        CopyMessages step{.account = account_, .source = any_mailbox(), .target = any_mailbox(), .uids = {}};
+        CopyMessages step{
+            .account = account_, .source = any_mailbox(), .target = any_mailbox(), .uids = {}};
         step.uids = some_uids(step.source);
         step.move = random_.below(2) == 0;
         for (const Uid uid : step.uids) {
@@ -178,10 +185,15 @@ protected:
         Plan plan;
         for (std::uint64_t steps = 1 + random_.below(4); steps > 0; --steps) {
             switch (random_.below(12)) {
-                case 0: case 1: case 2: case 3: add_append(plan); break;
-                case 4: case 5: add_change(plan); break;
+                case 0:
+                case 1:
+                case 2:
+                case 3: add_append(plan); break;
+                case 4:
+                case 5: add_change(plan); break;
                 case 6: add_expunge(plan); break;
-                case 7: case 8: add_copy(plan); break;
+                case 7:
+                case 8: add_copy(plan); break;
                 case 9: add_queue(plan); break;
                 case 10: finish_queued(plan); break;
                 default:
@@ -244,7 +256,8 @@ protected:
                 EXPECT_EQ(keywords, message.keywords);
                 EXPECT_TRUE(emails.insert(row.email).second) << "an email twice in one mailbox";
                 EXPECT_LE(row.mod_seq, state.highest_mod_seq);
-                const auto record = *read_record(*desk_.snapshot(), ReadTier::Disk, account_, row.email);
+                const auto record =
+                    *read_record(*desk_.snapshot(), ReadTier::Disk, account_, row.email);
                 ASSERT_TRUE(record);
                 EXPECT_EQ(record->blob, blob_named(message.body));
             }

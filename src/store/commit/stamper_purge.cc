@@ -1,5 +1,5 @@
-// Stamps clean-up in bounded steps: what deleted mailboxes and accounts left, old log and trace rows.
-// RELIABILITY.md I19: a body goes with its last link and not before.
+// Stamps clean-up in bounded steps: what deleted mailboxes and accounts left, old log and trace
+// rows. RELIABILITY.md I19: a body goes with its last link and not before.
 #include <algorithm>
 
 #include "base/limits.h"
@@ -22,7 +22,8 @@ Result<std::vector<Row>> first_rows(const StampContext& context, const std::stri
     }
     TRY(context.rows.scan(prefix, prefix_end(prefix),
                           [&](std::string_view key, std::string_view value) -> Result<bool> {
-                              rows.push_back({.key = std::string(key), .value = std::string(value)});
+                              rows.push_back(
+                                  {.key = std::string(key), .value = std::string(value)});
                               return rows.size() < count;
                           }));
     return rows;
@@ -41,10 +42,10 @@ Result<bool> purge_account(StampContext& context, StampedAccount& account, Purge
         ++purged.messages;
     }
     // The head goes last: while it is there, something may be.
-    constexpr Family kRest[] = {Family::Message,     Family::Membership,      Family::ChangeLog,
+    constexpr Family kRest[] = {Family::Message,      Family::Membership,      Family::ChangeLog,
                                 Family::ThreadMember, Family::ThreadReference, Family::Counters,
-                                Family::MailboxName, Family::Mailbox,         Family::Subscription,
-                                Family::Keywords,    Family::AccountHead,     Family::Remains};
+                                Family::MailboxName,  Family::Mailbox,         Family::Subscription,
+                                Family::Keywords,     Family::AccountHead,     Family::Remains};
     // A message has about this many rows beside its email.
     constexpr std::size_t kRowsPerMessage = 6;
     std::size_t left = (messages_max - purged.messages) * kRowsPerMessage;
@@ -90,7 +91,8 @@ Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account
 
 Result<StepResult> stamp_step(StampContext& context, const PurgeRemains& step) {
     StampedAccount& account = *TRY(context.accounts.account_or_remains(step.account));
-    const std::size_t messages_max = std::clamp<std::size_t>(step.messages_max, 1, limits::plan_rows_max);
+    const std::size_t messages_max =
+        std::clamp<std::size_t>(step.messages_max, 1, limits::plan_rows_max);
     Purged purged;
     if (!account.numbers.is_there) {
         purged.is_done = TRY(purge_account(context, account, purged, messages_max));
@@ -146,23 +148,23 @@ Result<StepResult> stamp_step(StampContext& context, const TrimTrace& step) {
     bool met_newer = false;
     // Ids rise with time, so the first message that is young enough ends the walk. Its first event
     // tells a message's age.
-    TRY(context.rows.scan(
-        prefix, prefix_end(prefix),
-        [&](std::string_view key, std::string_view value) -> Result<bool> {
-            const MailId mail(key_tail_u64(key.substr(0, kMailAt + sizeof(std::uint64_t))));
-            if (mail != last) {
-                if (keys.size() >= rows_max) {
-                    return false;
-                }
-                met_newer = TRY(decode_trace(mail, value)).at >= step.before;
-                if (met_newer) {
-                    return false;
-                }
-                last = mail;
-            }
-            keys.emplace_back(key);
-            return true;
-        }));
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&](std::string_view key, std::string_view value) -> Result<bool> {
+                              const MailId mail(
+                                  key_tail_u64(key.substr(0, kMailAt + sizeof(std::uint64_t))));
+                              if (mail != last) {
+                                  if (keys.size() >= rows_max) {
+                                      return false;
+                                  }
+                                  met_newer = TRY(decode_trace(mail, value)).at >= step.before;
+                                  if (met_newer) {
+                                      return false;
+                                  }
+                                  last = mail;
+                              }
+                              keys.emplace_back(key);
+                              return true;
+                          }));
     for (std::string& key : keys) {
         context.rows.erase(std::move(key));
     }

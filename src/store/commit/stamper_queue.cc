@@ -89,7 +89,8 @@ Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
         TRY(check_delivery(delivery));
         const std::string key = queue_delivery_key(message.mail, delivery.number);
         if (delivery.is_done || TRY(context.rows.get(key))) {
-            return internal_error(ErrorCode::Invalid, "deliveries have their own numbers and are open");
+            return internal_error(ErrorCode::Invalid,
+                                  "deliveries have their own numbers and are open");
         }
         put_delivery(context, message.mail, delivery);
     }
@@ -99,7 +100,8 @@ Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
 Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
     const std::optional<QueueMessage> message = TRY(read_message(context, step.mail));
     if (!message) {
-        return temporary_error(ErrorCode::Stale, "message " + to_string(step.mail) + " left the queue");
+        return temporary_error(ErrorCode::Stale,
+                               "message " + to_string(step.mail) + " left the queue");
     }
     bool has_done = false;
     for (const QueueDelivery& delivery : step.deliveries) {
@@ -107,8 +109,9 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
         const std::string key = queue_delivery_key(step.mail, delivery.number);
         const std::optional<std::string> row = TRY(context.rows.get(key));
         if (!row) {
-            return temporary_error(ErrorCode::Stale, "a delivery of message " + to_string(step.mail) +
-                                                         " is no longer there");
+            return temporary_error(
+                ErrorCode::Stale,
+                "a delivery of message " + to_string(step.mail) + " is no longer there");
         }
         erase_due(context, step.mail, TRY(decode_queue_delivery(*row)));
         if (!delivery.is_done) {
@@ -128,7 +131,8 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
 Result<StepResult> stamp_step(StampContext& context, const RemoveFromQueue& step) {
     const std::optional<QueueMessage> message = TRY(read_message(context, step.mail));
     if (!message) {
-        return peer_error(ErrorCode::NotFound, "message " + to_string(step.mail) + " is not queued");
+        return peer_error(ErrorCode::NotFound,
+                          "message " + to_string(step.mail) + " is not queued");
     }
     std::vector<QueueDelivery> deliveries;
     const std::string prefix = queue_delivery_prefix(step.mail);
@@ -176,13 +180,14 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeRows& step) {
 Result<StepResult> stamp_step(StampContext& context, const TraceEvent& step) {
     TraceEvent event = step;
     constexpr std::size_t kKindSizeMax = 64;
-    if (event.kind.size() > kKindSizeMax || event.detail.size() > limits::queue_error_text_size_max * 2) {
+    if (event.kind.size() > kKindSizeMax ||
+        event.detail.size() > limits::queue_error_text_size_max * 2) {
         // What happened counts more than its detail; half a JSON object would help nobody.
         event.kind.resize(std::min(event.kind.size(), kKindSizeMax));
         event.detail = "{}";
     }
-    const auto fresh = std::ranges::lower_bound(context.fresh, step.mail, {},
-                                                &StampContext::FreshMail::mail);
+    const auto fresh =
+        std::ranges::lower_bound(context.fresh, step.mail, {}, &StampContext::FreshMail::mail);
     if (fresh != context.fresh.end() && fresh->mail == step.mail) {
         // The message comes in with this plan: nothing to look up.
         if (++fresh->events > limits::trace_events_max) {

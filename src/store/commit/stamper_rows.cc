@@ -44,7 +44,8 @@ const Snapshot& StampedRows::snapshot() const {
     return *snapshot_;
 }
 
-Result<> StampedRows::scan(std::string_view from, std::string_view upper, const Visitor& visit) const {
+Result<> StampedRows::scan(std::string_view from, std::string_view upper,
+                           const Visitor& visit) const {
     const std::unique_ptr<Cursor> stored = snapshot().cursor(ReadTier::Disk, upper);
     stored->seek(from);
     auto changed = rows_.lower_bound(from);
@@ -79,10 +80,11 @@ Result<> StampedRows::scan(std::string_view from, std::string_view upper, const 
 
 Result<bool> StampedRows::has_any(std::string_view prefix) const {
     bool found = false;
-    TRY(scan(prefix, prefix_end(prefix), [&found](std::string_view, std::string_view) -> Result<bool> {
-        found = true;
-        return false;
-    }));
+    TRY(scan(prefix, prefix_end(prefix),
+             [&found](std::string_view, std::string_view) -> Result<bool> {
+                 found = true;
+                 return false;
+             }));
     return found;
 }
 

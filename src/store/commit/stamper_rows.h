@@ -30,10 +30,11 @@ public:
     void put(std::string key, std::string value) { set(std::move(key), std::move(value)); }
     void erase(std::string key) { set(std::move(key), std::nullopt); }
 
-    /// Calls `visit` with each row in [from, upper) in key order until it returns false. It must not
-    /// change rows; collect first. `upper` must not be empty.
+    /// Calls `visit` with each row in [from, upper) in key order until it returns false. It must
+    /// not change rows; collect first. `upper` must not be empty.
     using Visitor = std::function<Result<bool>(std::string_view key, std::string_view value)>;
-    [[nodiscard]] Result<> scan(std::string_view from, std::string_view upper, const Visitor& visit) const;
+    [[nodiscard]] Result<> scan(std::string_view from, std::string_view upper,
+                                const Visitor& visit) const;
     /// True when any row begins with `prefix`.
     [[nodiscard]] Result<bool> has_any(std::string_view prefix) const;
     /// The same for what is committed, without the open group.

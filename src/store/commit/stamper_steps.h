@@ -70,18 +70,20 @@ void unlink_body(StampContext& context, const BlobId& blob, std::string key);
 
 // Emails (stamper_emails.cc).
 
-/// The hashes that a message is threaded by: without doubles, at most thread_references_max: its own
-/// and its parents' first, then the nearest ancestors.
+/// The hashes that a message is threaded by: without doubles, at most thread_references_max: its
+/// own and its parents' first, then the nearest ancestors.
 std::vector<std::uint64_t> thread_hashes(const std::vector<std::uint64_t>& hashes);
 /// Writes a new email with its link and its place in a thread: the given one, or the one its
 /// references lead to, or its own. Gives the thread.
 Result<ThreadId> add_email(StampContext& context, AccountId account, EmailId email, EmailRow row,
                            std::optional<ThreadId> thread);
 /// Where an email is. Corrupt when there is no such email.
-Result<std::vector<EmailPlace>> read_places(const StampContext& context, AccountId account, EmailId email);
+Result<std::vector<EmailPlace>> read_places(const StampContext& context, AccountId account,
+                                            EmailId email);
 void write_places(StampContext& context, AccountId account, EmailId email,
                   const std::vector<EmailPlace>& places);
-/// Takes an email out of one place; out of the last one, the email goes with its link and references.
+/// Takes an email out of one place; out of the last one, the email goes with its link and
+/// references.
 Result<> remove_place(StampContext& context, AccountId account, EmailId email, EmailPlace place);
 
 // Rows of messages (stamper_messages.cc).
@@ -89,8 +91,8 @@ Result<> remove_place(StampContext& context, AccountId account, EmailId email, E
 Result<std::optional<MessageRow>> read_message(const StampContext& context, AccountId account,
                                                MailboxId mailbox, Uid uid);
 /// Uids of a mailbox, rising; at most `count`.
-Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId account, MailboxId mailbox,
-                                   std::size_t count);
+Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId account,
+                                   MailboxId mailbox, std::size_t count);
 void count_in(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
 void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
 /// OverQuota when `size` more octets would pass the account's quota.

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
-#include "store/commit/stamping_desk.h"
+#include "store/commit/stamper_testing.h"
 #include "store/mailbox/removal.h"
 #include "store/mailbox/view.h"
 
@@ -134,8 +134,8 @@ TEST_F(StamperTest, Once_key_appends_once_and_gives_the_first_result_again) {
 
 TEST_F(StamperTest, Flags_change_counters_and_a_change_of_nothing_draws_no_mod_seq) {
     const Appended appended = append(kInbox, "one");
-    const FlagsChanged seen =
-        change(kInbox, {appended.uid, Uid(9)}, FlagChange::Add, {.system = kSeen, .keywords = {"$Work"}});
+    const FlagsChanged seen = change(kInbox, {appended.uid, Uid(9)}, FlagChange::Add,
+                                     {.system = kSeen, .keywords = {"$Work"}});
     EXPECT_EQ(seen.changed, std::vector<Uid>{appended.uid});
     EXPECT_GT(seen.mod_seq, appended.mod_seq);
     EXPECT_EQ(desk_.mailbox(alice_, kInbox).unseen, 0U);
@@ -198,7 +198,8 @@ TEST_F(StamperTest, Expunge_takes_deleted_ones_only_and_lets_the_last_link_go) {
     EXPECT_EQ(desk_.mailbox(alice_, kInbox).messages, 1U);
     EXPECT_FALSE(*read_record(*desk_.snapshot(), ReadTier::Disk, alice_, two.email));
     EXPECT_EQ(append(kInbox, "three").uid, Uid(3));
-    const auto expunged = *read_expunged(*desk_.snapshot(), ReadTier::Disk, alice_, kInbox, one.mod_seq);
+    const auto expunged =
+        *read_expunged(*desk_.snapshot(), ReadTier::Disk, alice_, kInbox, one.mod_seq);
     EXPECT_EQ(expunged, std::vector<Uid>{two.uid});
 }
 
@@ -289,9 +290,11 @@ TEST_F(StamperTest, Create_wants_a_free_valid_name_with_a_parent) {
     EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "inbox", ""}), ErrorCode::AlreadyExists);
     EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "No/Child", ""}), ErrorCode::NotFound);
     EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "a//b", ""}), ErrorCode::Invalid);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, std::string("a\x01") + "b", ""}), ErrorCode::Invalid);
+    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, std::string("a\x01") + "b", ""}),
+              ErrorCode::Invalid);
     EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "\xff", ""}), ErrorCode::Invalid);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, std::string(600, 'x'), ""}), ErrorCode::LimitExceeded);
+    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, std::string(600, 'x'), ""}),
+              ErrorCode::LimitExceeded);
     create("Inbox/sub");
     EXPECT_NE(desk_.named(alice_, "INBOX/sub"), MailboxId(0));
 }
@@ -443,12 +446,11 @@ TEST_F(StamperTest, Plans_of_one_group_see_each_other) {
 TEST_F(StamperTest, Body_that_loses_and_gains_a_link_in_one_group_stays) {
     const Appended one = append(kInbox, "one");
     desk_.begin();
-    ASSERT_TRUE(desk_
-                    .stamp(ExpungeMessages{.account = alice_,
-                                           .mailbox = kInbox,
-                                           .uids = {one.uid},
-                                           .only_deleted = false})
-                    .has_value());
+    ASSERT_TRUE(
+        desk_
+            .stamp(ExpungeMessages{
+                .account = alice_, .mailbox = kInbox, .uids = {one.uid}, .only_deleted = false})
+            .has_value());
     // Its last link is gone in this group: without the body the plan must not fit.
     EXPECT_FALSE(desk_.stamp(message_for(alice_, kInbox, "one").step).has_value());
     TestMessage message = message_for(alice_, kInbox, "one");
@@ -506,11 +508,13 @@ TEST_F(StamperTest, Trace_keeps_the_first_event_and_the_last_ones) {
 
 TEST_F(StamperTest, Trims_drop_what_is_old_and_say_how_far_the_log_reaches) {
     const Appended one = append(kInbox, "one");
-    desk_.must<Done>(TraceEvent{.mail = MailId(5), .at = desk_.now(), .kind = "accepted", .detail = "{}"});
+    desk_.must<Done>(
+        TraceEvent{.mail = MailId(5), .at = desk_.now(), .kind = "accepted", .detail = "{}"});
     desk_.advance(std::chrono::hours(24));
     const WallTime before = desk_.now();
     const Appended two = append(kInbox, "two");
-    desk_.must<Done>(TraceEvent{.mail = MailId(6), .at = desk_.now(), .kind = "accepted", .detail = "{}"});
+    desk_.must<Done>(
+        TraceEvent{.mail = MailId(6), .at = desk_.now(), .kind = "accepted", .detail = "{}"});
     const auto log = *plan_log_trim(*desk_.snapshot(), ReadTier::Disk, alice_, before);
     ASSERT_TRUE(log);
     EXPECT_TRUE(std::get<Trimmed>(desk_.commit(*log)->at(0)).is_done);

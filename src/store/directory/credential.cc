@@ -6,15 +6,15 @@ namespace godwit::store {
 
 namespace {
 constexpr std::size_t kSaltSize = 16;
-// RFC 7677 section 4 asks for at least 4096. A leaked SCRAM key must not be much cheaper to try than
-// the Argon2id hash beside it; more rounds than this make phones wait.
+// RFC 7677 section 4 asks for at least 4096. A leaked SCRAM key must not be much cheaper to try
+// than the Argon2id hash beside it; more rounds than this make phones wait.
 constexpr std::uint32_t kScramIterations = 15000;
 
 Result<> check_password(std::string_view password) {
     if (password.empty() || password.size() > limits::password_size_max) {
-        return peer_error(ErrorCode::LimitExceeded,
-                          "a password has 1 to " + std::to_string(limits::password_size_max) +
-                              " octets (limits.h: password_size_max)");
+        return peer_error(ErrorCode::LimitExceeded, "a password has 1 to " +
+                                                        std::to_string(limits::password_size_max) +
+                                                        " octets (limits.h: password_size_max)");
     }
     return {};
 }
@@ -34,8 +34,8 @@ Result<Credentials> make_credentials(std::string_view password, Random& random, 
     return credentials;
 }
 
-Result<AppPassword> make_app_password(std::string_view name, std::string_view password, Random& random,
-                                      Argon2Cost cost, std::int64_t now) {
+Result<AppPassword> make_app_password(std::string_view name, std::string_view password,
+                                      Random& random, Argon2Cost cost, std::int64_t now) {
     TRY(check_password(password));
     AppPassword made{.name = std::string(name), .argon2id = {}, .created_at = now};
     made.argon2id = TRY(argon2id_hash(password, random.bytes(kSaltSize), cost));

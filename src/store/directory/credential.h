@@ -21,13 +21,13 @@ struct ScramKeys {
     bool operator==(const ScramKeys&) const = default;
 };
 struct AppPassword {
-    std::string name;          ///< "phone".
-    std::string argon2id;      ///< PHC string.
+    std::string name;      ///< "phone".
+    std::string argon2id;  ///< PHC string.
     std::int64_t created_at = 0;
     bool operator==(const AppPassword&) const = default;
 };
 struct Credentials {
-    std::string argon2id;      ///< PHC string; empty = no password login.
+    std::string argon2id;  ///< PHC string; empty = no password login.
     ScramKeys scram;
     std::vector<AppPassword> app_passwords;
     bool operator==(const Credentials&) const = default;
@@ -35,9 +35,10 @@ struct Credentials {
 
 /// From a password (already prepared by SASLprep). Blocks tens of ms.
 Result<Credentials> make_credentials(std::string_view password, Random& random, Argon2Cost cost);
-Result<AppPassword> make_app_password(std::string_view name, std::string_view password, Random& random,
-                                      Argon2Cost cost, std::int64_t now);
-/// Tries the password and each app password. Blocks. With no usable hash it burns the same time (T38).
+Result<AppPassword> make_app_password(std::string_view name, std::string_view password,
+                                      Random& random, Argon2Cost cost, std::int64_t now);
+/// Tries the password and each app password. Blocks. With no usable hash it burns the same time
+/// (T38).
 bool verify_password(const Credentials& credentials, std::string_view password, Argon2Cost cost);
 
 }  // namespace godwit::store

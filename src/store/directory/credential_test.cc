@@ -29,13 +29,16 @@ TEST(Credential, Sizes_are_bounded) {
 
 // The exchange of RFC 7677 section 3: user "user", password "pencil", 4096 rounds.
 TEST(Credential, Scram_keys_are_those_of_rfc_7677) {
-    const std::string salted = pbkdf2_sha256("pencil", *base64_decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096);
+    const std::string salted =
+        pbkdf2_sha256("pencil", *base64_decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096);
     const std::string stored = sha256_bytes(hmac_sha256(salted, "Client Key"));
     const std::string server_key = hmac_sha256(salted, "Server Key");
     const std::string auth =
         "n=user,r=rOprNGfwEbeRWgbNEkqO,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-        "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
-    EXPECT_EQ(base64_encode(hmac_sha256(server_key, auth)), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)"
+        "hNlF$k0";
+    EXPECT_EQ(base64_encode(hmac_sha256(server_key, auth)),
+              "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     SeededRandom random(7);
     const Credentials made = *make_credentials("pencil", random, kCheap);
     const std::string again = pbkdf2_sha256("pencil", made.scram.salt, made.scram.iterations);

@@ -15,7 +15,8 @@ namespace {
 /// What a recipient that nobody has may still lead to.
 enum class Fallbacks : std::uint8_t { Take, Leave };
 
-Result<std::optional<Alias>> find_alias(const Snapshot& snapshot, ReadTier tier, std::string_view key) {
+Result<std::optional<Alias>> find_alias(const Snapshot& snapshot, ReadTier tier,
+                                        std::string_view key) {
     const std::optional<std::string> row = TRY(snapshot.get(alias_row_key(key), tier));
     if (!row) {
         return std::nullopt;
@@ -58,13 +59,16 @@ Result<std::optional<Account>> oldest_account(const Snapshot& snapshot, ReadTier
     return oldest;
 }
 
-/// Follows one address through aliases to accounts and remote addresses. Breadth first, each address
-/// once, bounded in depth and in width.
+/// Follows one address through aliases to accounts and remote addresses. Breadth first, each
+/// address once, bounded in depth and in width.
 class Expansion {
 public:
     Expansion(const Snapshot& snapshot, ReadTier tier, std::string_view default_domain,
               Fallbacks fallbacks)
-        : snapshot_(snapshot), tier_(tier), default_domain_(default_domain), fallbacks_(fallbacks) {}
+        : snapshot_(snapshot),
+          tier_(tier),
+          default_domain_(default_domain),
+          fallbacks_(fallbacks) {}
 
     Result<Recipient> run(mail::Address address) {
         if (address.domain.empty()) {
@@ -102,7 +106,8 @@ private:
     }
 
     Result<> follow(const Step& step) {
-        const std::optional<Domain> domain = TRY(find_domain(snapshot_, tier_, step.address.domain));
+        const std::optional<Domain> domain =
+            TRY(find_domain(snapshot_, tier_, step.address.domain));
         if (!domain) {
             targets_.emplace_back(RemoteTarget{.address = step.address});
             return {};
@@ -169,7 +174,8 @@ private:
         return {};
     }
 
-    void take_account(const Account& account, const mail::Address& address, const std::string& detail) {
+    void take_account(const Account& account, const mail::Address& address,
+                      const std::string& detail) {
         if (account.is_disabled) {
             met_disabled_ = true;
             return;
@@ -254,7 +260,8 @@ Result<std::vector<Alias>> list_aliases(const Snapshot& snapshot, ReadTier tier)
 }
 
 Result<std::optional<Account>> find_account(const Snapshot& snapshot, ReadTier tier,
-                                            std::string_view login, std::string_view default_domain) {
+                                            std::string_view login,
+                                            std::string_view default_domain) {
     const Result<mail::Address> address = login.find('@') != std::string_view::npos
                                               ? mail::parse_address(login)
                                               : mail::make_address(login, default_domain);

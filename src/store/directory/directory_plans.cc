@@ -1,4 +1,5 @@
-// Plans that change the directory. Each reads what it builds on and expects it unchanged at the stamp.
+// Plans that change the directory. Each reads what it builds on and expects it unchanged at the
+// stamp.
 #include <array>
 
 #include "base/limits.h"
@@ -78,9 +79,9 @@ void add_usual_folders(Plan& plan, AccountId account) {
         const char* special_use;
     };
     // INBOX first: it must be mailbox 1. RFC 6154 section 2 has the uses.
-    constexpr std::array kFolders = {Folder{"INBOX", ""},          Folder{"Drafts", "\\Drafts"},
-                                     Folder{"Sent", "\\Sent"},     Folder{"Trash", "\\Trash"},
-                                     Folder{"Junk", "\\Junk"},     Folder{"Archive", "\\Archive"}};
+    constexpr std::array kFolders = {Folder{"INBOX", ""},      Folder{"Drafts", "\\Drafts"},
+                                     Folder{"Sent", "\\Sent"}, Folder{"Trash", "\\Trash"},
+                                     Folder{"Junk", "\\Junk"}, Folder{"Archive", "\\Archive"}};
     for (const Folder& folder : kFolders) {
         plan.steps.emplace_back(CreateMailbox{.account = account,
                                               .name = folder.name,
@@ -195,9 +196,9 @@ Result<Plan> plan_remove_account(const Snapshot& snapshot, std::string_view logi
 Result<Plan> plan_add_alias(const Snapshot& snapshot, const Alias& alias) {
     const mail::Address address = TRY(mail::parse_address(alias.address));
     if (alias.targets.empty() || alias.targets.size() > limits::alias_expansion_max) {
-        return peer_error(ErrorCode::Invalid,
-                          "an alias has 1 to " + std::to_string(limits::alias_expansion_max) +
-                              " targets (limits.h: alias_expansion_max)");
+        return peer_error(ErrorCode::Invalid, "an alias has 1 to " +
+                                                  std::to_string(limits::alias_expansion_max) +
+                                                  " targets (limits.h: alias_expansion_max)");
     }
     Alias added{.address = address.to_string(), .targets = {}};
     for (const std::string& target : alias.targets) {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/commit/stamping_desk.h"
+#include "store/commit/stamper_testing.h"
 #include "store/directory/schema.h"
 
 namespace godwit::store {
@@ -10,11 +10,14 @@ namespace {
 
 class DirectoryTest : public testing::Test {
 protected:
-    DirectoryTest() : alice_(desk_.add_account("alice@example.test")), bob_(desk_.add_account("bob@example.test")) {}
+    DirectoryTest()
+        : alice_(desk_.add_account("alice@example.test")),
+          bob_(desk_.add_account("bob@example.test")) {}
 
     Recipient resolve(std::string_view address) {
         return *resolve_recipient(*desk_.snapshot(), ReadTier::Disk,
-                                  *mail::parse_address(address, mail::Domainless::Allow), "example.test");
+                                  *mail::parse_address(address, mail::Domainless::Allow),
+                                  "example.test");
     }
     std::string names(std::string_view address) {
         std::string out;
@@ -26,12 +29,14 @@ protected:
         return out;
     }
     void alias(std::string address, std::vector<std::string> targets) {
-        const Result<Plan> plan = plan_add_alias(*desk_.snapshot(), {std::move(address), std::move(targets)});
+        const Result<Plan> plan =
+            plan_add_alias(*desk_.snapshot(), {std::move(address), std::move(targets)});
         ASSERT_TRUE(plan.has_value()) << plan.error().text;
         ASSERT_TRUE(desk_.commit(*plan).has_value());
     }
     bool owns(AccountId account, std::string_view address) {
-        return *owns_address(*desk_.snapshot(), ReadTier::Disk, account, *mail::parse_address(address));
+        return *owns_address(*desk_.snapshot(), ReadTier::Disk, account,
+                             *mail::parse_address(address));
     }
 
     StampingDesk desk_;
@@ -46,7 +51,8 @@ TEST_F(DirectoryTest, Account_is_found_by_full_and_bare_login_in_any_case) {
         EXPECT_EQ(found->id, alice_);
     }
     EXPECT_FALSE(*find_account(*desk_.snapshot(), ReadTier::Disk, "al ice", "example.test"));
-    EXPECT_FALSE(*find_account(*desk_.snapshot(), ReadTier::Disk, "alice@other.test", "example.test"));
+    EXPECT_FALSE(
+        *find_account(*desk_.snapshot(), ReadTier::Disk, "alice@other.test", "example.test"));
 }
 
 TEST_F(DirectoryTest, Recipient_with_and_without_subaddress) {
@@ -71,7 +77,8 @@ TEST_F(DirectoryTest, Circles_end_as_loops_unless_they_reach_somebody) {
     alias("c@example.test", {"c@example.test", "bob@example.test"});
     EXPECT_EQ(names("c@example.test"), "bob@example.test,;");
     for (int i = 0; i < 15; ++i) {
-        alias("deep" + std::to_string(i) + "@example.test", {"deep" + std::to_string(i + 1) + "@example.test"});
+        alias("deep" + std::to_string(i) + "@example.test",
+              {"deep" + std::to_string(i + 1) + "@example.test"});
     }
     EXPECT_EQ(resolve("deep0@example.test").verdict, RecipientVerdict::Loop);
 }
@@ -85,8 +92,9 @@ TEST_F(DirectoryTest, Postmaster_and_abuse_lead_somewhere_always) {
 }
 
 TEST_F(DirectoryTest, Catch_all_takes_mail_but_gives_no_right_to_write) {
-    ASSERT_TRUE(desk_.commit(*plan_add_domain(*desk_.snapshot(),
-                                              {.name = "all.test", .catch_all = "bob@example.test"}))
+    ASSERT_TRUE(desk_
+                    .commit(*plan_add_domain(*desk_.snapshot(),
+                                             {.name = "all.test", .catch_all = "bob@example.test"}))
                     .has_value());
     EXPECT_EQ(names("anybody@all.test"), "bob@example.test,;");
     EXPECT_FALSE(owns(bob_, "anybody@all.test"));
@@ -138,7 +146,8 @@ TEST_F(DirectoryTest, Names_are_given_once_and_rivals_are_stale) {
 }
 
 TEST_F(DirectoryTest, Domain_goes_only_when_empty) {
-    EXPECT_EQ(plan_remove_domain(*desk_.snapshot(), "example.test").error().code, ErrorCode::Denied);
+    EXPECT_EQ(plan_remove_domain(*desk_.snapshot(), "example.test").error().code,
+              ErrorCode::Denied);
     for (const char* login : {"alice@example.test", "bob@example.test"}) {
         ASSERT_TRUE(desk_.commit(*plan_remove_account(*desk_.snapshot(), login)).has_value());
     }

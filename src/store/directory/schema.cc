@@ -28,18 +28,34 @@ std::string key(char kind, std::string_view text) {
 }
 }  // namespace
 
-std::string domain_row_key(std::string_view name) { return key('d', name); }
-std::string domain_members_key(std::string_view name) { return key('m', name); }
+std::string domain_row_key(std::string_view name) {
+    return key('d', name);
+}
+std::string domain_members_key(std::string_view name) {
+    return key('m', name);
+}
 std::string account_row_key(AccountId id) {
     return make_key(kFamily, std::string_view("a"), id);
 }
-std::string login_row_key(std::string_view name) { return key('n', name); }
-std::string alias_row_key(std::string_view name) { return key('l', name); }
-std::string next_account_key() { return key('c', {}); }
+std::string login_row_key(std::string_view name) {
+    return key('n', name);
+}
+std::string alias_row_key(std::string_view name) {
+    return key('l', name);
+}
+std::string next_account_key() {
+    return key('c', {});
+}
 
-std::string domain_rows_prefix() { return key('d', {}); }
-std::string account_rows_prefix() { return key('a', {}); }
-std::string alias_rows_prefix() { return key('l', {}); }
+std::string domain_rows_prefix() {
+    return key('d', {});
+}
+std::string account_rows_prefix() {
+    return key('a', {});
+}
+std::string alias_rows_prefix() {
+    return key('l', {});
+}
 
 std::string encode(const Domain& domain) {
     ByteWriter out = begin_record(kVersion);

@@ -1,4 +1,4 @@
-// The rows of the directory (family P) and their codecs. Law: docs/storage.md "Rows".
+// The rows of the directory (family P) and their codecs. Law: docs/storage.md.
 #pragma once
 
 #include <cstdint>

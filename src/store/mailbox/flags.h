@@ -34,7 +34,9 @@ struct FlagNames {
 class KeywordSet {
 public:
     static constexpr std::size_t kCapacity = 256;
-    [[nodiscard]] bool has(std::uint8_t id) const { return (words_[id >> 6U] >> (id & 63U) & 1U) != 0; }
+    [[nodiscard]] bool has(std::uint8_t id) const {
+        return (words_[id >> 6U] >> (id & 63U) & 1U) != 0;
+    }
     void add(std::uint8_t id) { words_[id >> 6U] |= std::uint64_t{1} << (id & 63U); }
     void remove(std::uint8_t id) { words_[id >> 6U] &= ~(std::uint64_t{1} << (id & 63U)); }
     [[nodiscard]] bool is_empty() const { return words_ == std::array<std::uint64_t, 4>{}; }

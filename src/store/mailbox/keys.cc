@@ -5,7 +5,9 @@
 namespace godwit::store {
 
 namespace {
-constexpr char letter(Family family) { return static_cast<char>(family); }
+constexpr char letter(Family family) {
+    return static_cast<char>(family);
+}
 }  // namespace
 
 std::string account_prefix(Family family, AccountId account) {
@@ -55,11 +57,15 @@ std::optional<BlobLink> parse_link_key(std::string_view key) {
     return link;
 }
 
-std::string once_prefix(MailId mail) { return make_key(letter(Family::Once), mail); }
+std::string once_prefix(MailId mail) {
+    return make_key(letter(Family::Once), mail);
+}
 std::string once_key(MailId mail, std::uint64_t once, AccountId account) {
     return make_key(letter(Family::Once), mail, once, account);
 }
-std::string trace_prefix(MailId mail) { return make_key(letter(Family::Trace), mail); }
+std::string trace_prefix(MailId mail) {
+    return make_key(letter(Family::Trace), mail);
+}
 std::string trace_key(MailId mail, CommitSeq seq, std::uint32_t ordinal) {
     return make_key(letter(Family::Trace), mail, seq, ordinal);
 }

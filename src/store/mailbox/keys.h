@@ -1,6 +1,6 @@
-// The families of rows and the keys of an account's rows. Law: docs/storage.md "Rows"; the store's own
-// families (X, R, Z) and the tools are in kv/key.h.
-// Every key of an account begins with its family and the account's number (RELIABILITY.md I28).
+// The families of rows and the keys of an account's rows. Law: docs/storage.md; the store's
+// own families (X, R, Z) and the tools are in kv/key.h. Every key of an account begins with its
+// family and the account's number (RELIABILITY.md I28).
 #pragma once
 
 #include <cstdint>
@@ -15,22 +15,22 @@ namespace godwit::store {
 
 /// The first byte of a key. Fields after it are big-endian; text that others follow ends in a NUL.
 enum class Family : char {
-    AccountHead = 'A',      ///< account -> AccountHead
-    Mailbox = 'B',          ///< account mailbox -> MailboxFixed
-    QueueDelivery = 'D',    ///< mail number -> QueueDelivery
-    Membership = 'E',       ///< account email -> places, when they differ from the email's first
-    Open = 'G',             ///< text -> rows of upper floors, changed by ChangeRows
-    ThreadMember = 'H',     ///< account thread email -> (nothing); not for the email that began it
-    MailboxName = 'I',      ///< account name -> mailbox
-    Remains = 'J',          ///< account mailbox -> (nothing): rows still to be removed; mailbox 0: all
-    Keywords = 'K',         ///< account -> the keyword dictionary
-    ChangeLog = 'L',        ///< account mod_seq -> LogRow
-    Email = 'M',            ///< account email -> EmailRow
-    Counters = 'N',         ///< account mailbox -> MailboxCounters
-    Once = 'O',             ///< mail once_key account -> what the append became
-    Directory = 'P',        ///< kind ... -> domains, accounts, aliases (directory/schema.h)
-    QueueMessage = 'Q',     ///< mail -> QueueMessage
-    Due = 'S',              ///< site NUL due mail number -> (nothing)
+    AccountHead = 'A',    ///< account -> AccountHead
+    Mailbox = 'B',        ///< account mailbox -> MailboxFixed
+    QueueDelivery = 'D',  ///< mail number -> QueueDelivery
+    Membership = 'E',     ///< account email -> places, when they differ from the email's first
+    Open = 'G',           ///< text -> rows of upper floors, changed by ChangeRows
+    ThreadMember = 'H',   ///< account thread email -> (nothing); not for the email that began it
+    MailboxName = 'I',    ///< account name -> mailbox
+    Remains = 'J',       ///< account mailbox -> (nothing): rows still to be removed; mailbox 0: all
+    Keywords = 'K',      ///< account -> the keyword dictionary
+    ChangeLog = 'L',     ///< account mod_seq -> LogRow
+    Email = 'M',         ///< account email -> EmailRow
+    Counters = 'N',      ///< account mailbox -> MailboxCounters
+    Once = 'O',          ///< mail once_key account -> what the append became
+    Directory = 'P',     ///< kind ... -> domains, accounts, aliases (directory/schema.h)
+    QueueMessage = 'Q',  ///< mail -> QueueMessage
+    Due = 'S',           ///< site NUL due mail number -> (nothing)
     ThreadReference = 'T',  ///< account hash -> thread, emails that carry the reference
     Message = 'U',          ///< account mailbox uid -> MessageRow
     Trace = 'V',            ///< mail commit ordinal -> TraceEvent

@@ -27,7 +27,8 @@ MailboxState state_of(MailboxId id, MailboxFixed fixed, const MailboxCounters& c
 }
 
 std::unexpected<Error> missing(std::string_view row) {
-    return internal_error(ErrorCode::Corrupt, "no row where there must be one: " + std::string(row));
+    return internal_error(ErrorCode::Corrupt,
+                          "no row where there must be one: " + std::string(row));
 }
 }  // namespace
 
@@ -50,7 +51,8 @@ Result<std::vector<MailboxState>> list_mailboxes(const Snapshot& snapshot, ReadT
     const std::string counters_upper = prefix_end(counters_prefix);
     const std::unique_ptr<Cursor> fixed = snapshot.cursor(tier, fixed_upper);
     const std::unique_ptr<Cursor> counters = snapshot.cursor(tier, counters_upper);
-    // Both families have the same mailboxes in the same order; a stamp writes and erases them together.
+    // Both families have the same mailboxes in the same order; a stamp writes and erases them
+    // together.
     counters->seek(counters_prefix);
     for (fixed->seek(fixed_prefix); fixed->is_valid() && mailboxes.size() < limits::mailboxes_max;
          fixed->next()) {
@@ -128,22 +130,23 @@ Result<KeywordNames> read_keywords(const Snapshot& snapshot, ReadTier tier, Acco
     return names;
 }
 
-Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                          MailboxId mailbox, Uid from, std::size_t count) {
+Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier,
+                                          AccountId account, MailboxId mailbox, Uid from,
+                                          std::size_t count) {
     count = std::min(count, limits::scan_rows_max);
     std::vector<MessageRow> rows;
     const std::string upper = prefix_end(mailbox_key(Family::Message, account, mailbox));
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
-    for (cursor->seek(message_key(account, mailbox, from)); cursor->is_valid() && rows.size() < count;
-         cursor->next()) {
+    for (cursor->seek(message_key(account, mailbox, from));
+         cursor->is_valid() && rows.size() < count; cursor->next()) {
         rows.push_back(TRY(decode_row(Uid(key_tail_u32(cursor->key())), cursor->value())));
     }
     TRY(cursor->status());
     return rows;
 }
 
-Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                           MailboxId mailbox, Uid uid) {
+Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier tier,
+                                           AccountId account, MailboxId mailbox, Uid uid) {
     const std::optional<std::string> row =
         TRY(snapshot.get(message_key(account, mailbox, uid), tier));
     if (!row) {
@@ -168,8 +171,8 @@ Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadT
                          .sent_at = decoded.sent_at};
 }
 
-Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                            EmailId email) {
+Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier tier,
+                                            AccountId account, EmailId email) {
     std::vector<EmailPlace> places;
     const std::optional<std::string> moved =
         TRY(snapshot.get(email_key(Family::Membership, account, email), tier));

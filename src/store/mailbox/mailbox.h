@@ -24,20 +24,20 @@ inline constexpr MailboxId kInbox{1};
 struct AccountHead {
     std::uint32_t next_email = 1;
     std::uint32_t next_mailbox = 1;
-    std::uint64_t mod_seq = 1;       ///< Last one drawn.
+    std::uint64_t mod_seq = 1;  ///< Last one drawn.
     std::uint64_t bytes_used = 0;
     std::uint64_t messages_used = 0;
     std::uint32_t mailboxes = 0;
     std::uint32_t subscriptions = 0;
     std::uint32_t last_uid_validity = 0;
-    std::uint64_t oldest_log = 0;    ///< Change log rows below are trimmed.
+    std::uint64_t oldest_log = 0;  ///< Change log rows below are trimmed.
 };
 
 /// Rows B and N: a mailbox and its counters.
 struct MailboxState {
     MailboxId id;
-    std::string name;              ///< Full UTF-8 path, '/' separated; "INBOX" for the inbox.
-    std::string special_use;       ///< "\\Sent" or empty.
+    std::string name;         ///< Full UTF-8 path, '/' separated; "INBOX" for the inbox.
+    std::string special_use;  ///< "\\Sent" or empty.
     UidValidity uid_validity;
     Uid uid_next;
     ModSeq highest_mod_seq;
@@ -45,7 +45,7 @@ struct MailboxState {
     std::uint32_t unseen = 0;
     std::uint32_t deleted = 0;
     std::uint64_t bytes = 0;
-    Uid recent_after;              ///< Messages above are \Recent to the next SELECT (RFC 3501 2.3.2).
+    Uid recent_after;  ///< Messages above are \Recent to the next SELECT (RFC 3501 2.3.2).
     ModSeq created;
     /// False for a name kept only for its inferiors: \Noselect (RFC 3501 6.3.4, RFC 9051 6.3.5).
     bool is_selectable = true;
@@ -54,26 +54,31 @@ struct MailboxState {
 /// Names of the account's keywords by number.
 using KeywordNames = std::map<std::uint8_t, std::string>;
 
-Result<std::optional<AccountHead>> read_head(const Snapshot& snapshot, ReadTier tier, AccountId account);
+Result<std::optional<AccountHead>> read_head(const Snapshot& snapshot, ReadTier tier,
+                                             AccountId account);
 /// All mailboxes, by name in byte order with INBOX first.
-Result<std::vector<MailboxState>> list_mailboxes(const Snapshot& snapshot, ReadTier tier, AccountId account);
-Result<std::optional<MailboxState>> find_mailbox(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                                 std::string_view name);
-Result<std::optional<MailboxState>> read_mailbox(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                                 MailboxId mailbox);
-Result<std::vector<std::string>> list_subscriptions(const Snapshot& snapshot, ReadTier tier, AccountId account);
+Result<std::vector<MailboxState>> list_mailboxes(const Snapshot& snapshot, ReadTier tier,
+                                                 AccountId account);
+Result<std::optional<MailboxState>> find_mailbox(const Snapshot& snapshot, ReadTier tier,
+                                                 AccountId account, std::string_view name);
+Result<std::optional<MailboxState>> read_mailbox(const Snapshot& snapshot, ReadTier tier,
+                                                 AccountId account, MailboxId mailbox);
+Result<std::vector<std::string>> list_subscriptions(const Snapshot& snapshot, ReadTier tier,
+                                                    AccountId account);
 Result<KeywordNames> read_keywords(const Snapshot& snapshot, ReadTier tier, AccountId account);
 /// Rows with uid >= `from`, at most `count` (limits::scan_rows_max), rising.
-Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                          MailboxId mailbox, Uid from, std::size_t count);
-Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                           MailboxId mailbox, Uid uid);
-Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                                 EmailId email);
-/// Uids expunged from the mailbox since `since`, rising; nullopt when the change log no longer reaches
-/// back that far, or holds more than limits::change_log_scan_max rows since then.
+Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier,
+                                          AccountId account, MailboxId mailbox, Uid from,
+                                          std::size_t count);
+Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier tier,
+                                           AccountId account, MailboxId mailbox, Uid uid);
+Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadTier tier,
+                                                 AccountId account, EmailId email);
+/// Uids expunged from the mailbox since `since`, rising; nullopt when the change log no longer
+/// reaches back that far, or holds more than limits::change_log_scan_max rows since then.
 Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, ReadTier tier,
-                                                      AccountId account, MailboxId mailbox, ModSeq since);
+                                                      AccountId account, MailboxId mailbox,
+                                                      ModSeq since);
 /// The last commit whose rows this snapshot sees.
 Result<CommitSeq> read_commit_seq(const Snapshot& snapshot, ReadTier tier);
 /// The life of a message, oldest first.

@@ -43,18 +43,19 @@ Result<std::optional<Plan>> plan_removal(const Snapshot& snapshot, ReadTier tier
     return one_step(PurgeRemains{.account = account, .messages_max = kRemovalMessagesMax});
 }
 
-Result<std::optional<Plan>> plan_log_trim(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                          WallTime before) {
+Result<std::optional<Plan>> plan_log_trim(const Snapshot& snapshot, ReadTier tier,
+                                          AccountId account, WallTime before) {
     const std::optional<FirstRow> row =
         TRY(first_row(snapshot, tier, account_prefix(Family::ChangeLog, account)));
-    if (!row || TRY(decode_log(ModSeq(key_tail_u64(row->key)), row->value)).at >=
-                    unix_seconds(before)) {
+    if (!row ||
+        TRY(decode_log(ModSeq(key_tail_u64(row->key)), row->value)).at >= unix_seconds(before)) {
         return std::nullopt;
     }
     return one_step(TrimChangeLog{.account = account, .before = before, .rows_max = kTrimRowsMax});
 }
 
-Result<std::optional<Plan>> plan_trace_trim(const Snapshot& snapshot, ReadTier tier, WallTime before) {
+Result<std::optional<Plan>> plan_trace_trim(const Snapshot& snapshot, ReadTier tier,
+                                            WallTime before) {
     const std::string prefix(1, static_cast<char>(Family::Trace));
     const std::optional<FirstRow> row = TRY(first_row(snapshot, tier, prefix));
     if (!row || TRY(decode_trace(MailId(0), row->value)).at >= before) {

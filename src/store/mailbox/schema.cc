@@ -12,7 +12,9 @@ constexpr std::uint8_t kVersion = 1;
 // A row of one step: no step names more messages than a plan may (limits.h), so neither does a row.
 constexpr std::size_t kUidsMax = limits::plan_rows_max;
 
-ByteWriter begin() { return begin_record(kVersion); }
+ByteWriter begin() {
+    return begin_record(kVersion);
+}
 
 /// A reader over the payload of a sealed value.
 Result<ByteReader> open(std::string_view value, std::string_view name) {
@@ -67,7 +69,10 @@ std::vector<Uid> read_uids(ByteReader& reader) {
 std::string encode(const AccountHead& head) {
     ByteWriter out = begin();
     out.varint(head.next_email).varint(head.next_mailbox).varint(head.mod_seq);
-    out.varint(head.bytes_used).varint(head.messages_used).varint(head.mailboxes).varint(head.subscriptions);
+    out.varint(head.bytes_used)
+        .varint(head.messages_used)
+        .varint(head.mailboxes)
+        .varint(head.subscriptions);
     out.varint(head.last_uid_validity).varint(head.oldest_log);
     return seal(std::move(out));
 }
@@ -141,8 +146,8 @@ std::string encode(const MessageRow& row) {
     }
     // Most messages are saved when they arrive: the second date is a small number then. The
     // difference wraps, as any two dates a client sends must come back.
-    const auto saved_later = static_cast<std::int64_t>(static_cast<std::uint64_t>(row.saved_at) -
-                                                       static_cast<std::uint64_t>(row.internal_date));
+    const auto saved_later = static_cast<std::int64_t>(
+        static_cast<std::uint64_t>(row.saved_at) - static_cast<std::uint64_t>(row.internal_date));
     out.svarint(row.internal_date).svarint(saved_later).varint(row.size);
     return seal(std::move(out));
 }
@@ -352,9 +357,13 @@ Result<std::uint64_t> decode_number(std::string_view value, std::string_view nam
     TRY(in.finish(name));
     return number;
 }
-std::string encode_nothing() { return seal(kVersion, {}); }
+std::string encode_nothing() {
+    return seal(kVersion, {});
+}
 
-bool is_open_family(Family family) { return family == Family::Directory || family == Family::Open; }
+bool is_open_family(Family family) {
+    return family == Family::Directory || family == Family::Open;
+}
 
 Result<std::string> mailbox_name(std::string_view name) {
     if (name.size() > limits::mailbox_name_size_max) {

@@ -1,4 +1,4 @@
-// The values of an account's rows, and their codecs. Law: docs/storage.md "Rows".
+// The values of an account's rows, and their codecs. Law: docs/storage.md.
 // Every value is sealed (kv/record.h). Decoders are total: any octets give a value or an Error
 // (Corrupt, Unsupported), never a read past the end or an unbounded allocation.
 #pragma once
@@ -75,7 +75,7 @@ struct LogRow {
     ModSeq mod_seq{};
     LogKind kind = LogKind::Appended;
     MailboxId mailbox{};
-    std::int64_t at = 0;           ///< Unix seconds.
+    std::int64_t at = 0;            ///< Unix seconds.
     std::vector<Uid> uids{};        ///< Rising.
     std::vector<EmailId> emails{};  ///< Of those uids, in their order.
 };
@@ -117,9 +117,10 @@ Result<std::uint64_t> decode_number(std::string_view value, std::string_view nam
 std::string encode_nothing();
 
 /// The mailboxes an email is in, deleted ones left out; empty when there is no such email.
-Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier tier, AccountId account,
-                                            EmailId email);
-/// Change log rows with a mod-sequence greater than `since`, rising, at most `count` (scan_rows_max).
+Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier tier,
+                                            AccountId account, EmailId email);
+/// Change log rows with a mod-sequence greater than `since`, rising, at most `count`
+/// (scan_rows_max).
 Result<std::vector<LogRow>> read_log(const Snapshot& snapshot, ReadTier tier, AccountId account,
                                      ModSeq since, std::size_t count);
 
@@ -127,8 +128,8 @@ Result<std::vector<LogRow>> read_log(const Snapshot& snapshot, ReadTier tier, Ac
 bool is_open_family(Family family);
 
 /// A mailbox name as it is kept: its first level in capitals when it is "inbox" in any case
-/// (RFC 9051 5.1). Invalid when it is empty, too long, too deep, not UTF-8, has controls or an empty
-/// level. Does not normalise (NFC is the caller's).
+/// (RFC 9051 5.1). Invalid when it is empty, too long, too deep, not UTF-8, has controls or an
+/// empty level. Does not normalise (NFC is the caller's).
 Result<std::string> mailbox_name(std::string_view name);
 /// The part before the last '/', or nullopt at the top.
 std::optional<std::string_view> parent_name(std::string_view name);

@@ -96,8 +96,10 @@ TEST(Schema, Newer_version_is_unsupported) {
 
 TEST(Schema, Keys_sort_as_numbers_and_end_in_them) {
     const AccountId account(3);
-    EXPECT_LT(message_key(account, MailboxId(1), Uid(255)), message_key(account, MailboxId(1), Uid(256)));
-    EXPECT_LT(message_key(account, MailboxId(1), Uid(UINT32_MAX)), message_key(account, MailboxId(2), Uid(1)));
+    EXPECT_LT(message_key(account, MailboxId(1), Uid(255)),
+              message_key(account, MailboxId(1), Uid(256)));
+    EXPECT_LT(message_key(account, MailboxId(1), Uid(UINT32_MAX)),
+              message_key(account, MailboxId(2), Uid(1)));
     EXPECT_EQ(key_tail_u32(message_key(account, MailboxId(1), Uid(77))), 77U);
     EXPECT_EQ(key_tail_u64(log_key(account, ModSeq(78))), 78U);
     EXPECT_EQ(key_tail_u64("x"), 0U);
@@ -111,7 +113,10 @@ TEST(Schema, Mailbox_names_are_checked_and_inbox_is_one) {
     EXPECT_EQ(*mailbox_name("iNbOx"), "INBOX");
     EXPECT_EQ(*mailbox_name("inbox/Sub"), "INBOX/Sub");
     EXPECT_EQ(*mailbox_name("Work/inbox"), "Work/inbox");
-    EXPECT_EQ(*mailbox_name("Gr\xc3\xbc\xc3\x9f" "e"), "Gr\xc3\xbc\xc3\x9f" "e");
+    EXPECT_EQ(*mailbox_name("Gr\xc3\xbc\xc3\x9f"
+                            "e"),
+              "Gr\xc3\xbc\xc3\x9f"
+              "e");
     for (const char* bad : {"", "/", "a/", "/a", "a//b", "a\nb", "\xc3"}) {
         EXPECT_EQ(mailbox_name(bad).error().code, ErrorCode::Invalid) << bad;
     }

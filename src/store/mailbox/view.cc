@@ -83,7 +83,8 @@ void MailboxView::apply(const AccountChange& change) {
                 return std::ranges::binary_search(expunged->uids, row.uid);
             };
             // Nothing below the first expunged uid moves.
-            const std::size_t first = expunged->uids.empty() ? rows_.size() : lower_bound(expunged->uids[0]);
+            const std::size_t first =
+                expunged->uids.empty() ? rows_.size() : lower_bound(expunged->uids[0]);
             const auto from = rows_.begin() + static_cast<std::ptrdiff_t>(first);
             rows_.erase(std::remove_if(from, rows_.end(), is_gone), rows_.end());
             highest_mod_seq_ = std::max(highest_mod_seq_, expunged->mod_seq);

@@ -17,8 +17,9 @@ class MailboxView {
 public:
     MailboxView(AccountId account, MailboxId mailbox) : account_(account), mailbox_(mailbox) {}
 
-    /// One bounded step of loading from `snapshot` (always the same one until done); true when done.
-    /// Not to be used before. Changes with seq at most the snapshot's are passed over by apply().
+    /// One bounded step of loading from `snapshot` (always the same one until done); true when
+    /// done. Not to be used before. Changes with seq at most the snapshot's are passed over by
+    /// apply().
     Result<bool> load_step(const Snapshot& snapshot, ReadTier tier);
     [[nodiscard]] bool is_loaded() const { return is_loaded_; }
 

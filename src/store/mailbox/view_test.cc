@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
-#include "store/commit/stamping_desk.h"
+#include "store/commit/stamper_testing.h"
 
 namespace godwit::store {
 namespace {
@@ -70,8 +70,9 @@ TEST_F(ViewTest, Expunge_and_deletion_are_seen) {
     work.apply(*desk_.outcome().accounts.at(0));
     EXPECT_TRUE(work.is_deleted());
     EXPECT_FALSE(inbox.is_deleted());
-    EXPECT_EQ(MailboxView(alice_, made.mailbox).load_step(*desk_.snapshot(), ReadTier::Disk).error().code,
-              ErrorCode::NotFound);
+    EXPECT_EQ(
+        MailboxView(alice_, made.mailbox).load_step(*desk_.snapshot(), ReadTier::Disk).error().code,
+        ErrorCode::NotFound);
 }
 
 }  // namespace

@@ -16,16 +16,20 @@ constexpr std::uint8_t kVersion = 1;
 enum MessageBits : std::uint8_t { kIs8bit = 1, kNeedsSmtputf8 = 2, kReturnHeadersOnly = 4 };
 enum DeliveryBits : std::uint8_t { kIsHeld = 1, kWasTried = 2 };
 
-void write_time(ByteWriter& out, WallTime time) { out.svarint(time.time_since_epoch().count()); }
-WallTime read_time(ByteReader& in) { return WallTime(std::chrono::microseconds(in.svarint())); }
+void write_time(ByteWriter& out, WallTime time) {
+    out.svarint(time.time_since_epoch().count());
+}
+WallTime read_time(ByteReader& in) {
+    return WallTime(std::chrono::microseconds(in.svarint()));
+}
 
 /// Times as keys: the sign bit turned, so that they sort as numbers.
 std::uint64_t sortable(WallTime time) {
     return static_cast<std::uint64_t>(time.time_since_epoch().count()) ^ (std::uint64_t{1} << 63U);
 }
 WallTime from_sortable(std::uint64_t number) {
-    return WallTime(std::chrono::microseconds(
-        static_cast<std::int64_t>(number ^ (std::uint64_t{1} << 63U))));
+    return WallTime(
+        std::chrono::microseconds(static_cast<std::int64_t>(number ^ (std::uint64_t{1} << 63U))));
 }
 
 Result<ByteReader> open(std::string_view value, std::string_view name) {
@@ -39,7 +43,9 @@ Result<ByteReader> open(std::string_view value, std::string_view name) {
     return ByteReader(record->payload);
 }
 
-char letter(Family family) { return static_cast<char>(family); }
+char letter(Family family) {
+    return static_cast<char>(family);
+}
 
 void write_recipient(ByteWriter& out, const QueueRecipient& recipient) {
     const auto bounded = [](std::string_view text) {
@@ -140,7 +146,9 @@ Result<QueueDelivery> decode_queue_delivery(std::string_view value) {
     return delivery;
 }
 
-std::string queue_message_key(MailId mail) { return make_key(letter(Family::QueueMessage), mail); }
+std::string queue_message_key(MailId mail) {
+    return make_key(letter(Family::QueueMessage), mail);
+}
 std::string queue_delivery_prefix(MailId mail) {
     return make_key(letter(Family::QueueDelivery), mail);
 }
@@ -148,7 +156,8 @@ std::string queue_delivery_key(MailId mail, std::uint32_t number) {
     return make_key(letter(Family::QueueDelivery), mail, number);
 }
 std::string due_key(std::string_view site, WallTime due, MailId mail, std::uint32_t number) {
-    return make_key(letter(Family::Due), site, std::string_view("\0", 1), sortable(due), mail, number);
+    return make_key(letter(Family::Due), site, std::string_view("\0", 1), sortable(due), mail,
+                    number);
 }
 
 std::optional<DueDelivery> parse_due_key(std::string_view key) {
@@ -175,8 +184,8 @@ Result<std::optional<QueueMessage>> read_queue_message(const Snapshot& snapshot,
     return TRY(decode_queue_message(*value));
 }
 
-Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, ReadTier tier, MailId mail,
-                                                   std::uint32_t number) {
+Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, ReadTier tier,
+                                                   MailId mail, std::uint32_t number) {
     const std::optional<std::string> value =
         TRY(snapshot.get(queue_delivery_key(mail, number), tier));
     if (!value) {
@@ -207,8 +216,8 @@ Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier 
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
     std::vector<QueueMessage> messages;
     // One octet more than the key of `after`: the first place behind it.
-    for (cursor->seek(queue_message_key(after) + '\0'); cursor->is_valid() && messages.size() < count;
-         cursor->next()) {
+    for (cursor->seek(queue_message_key(after) + '\0');
+         cursor->is_valid() && messages.size() < count; cursor->next()) {
         messages.push_back(TRY(decode_queue_message(cursor->value())));
     }
     TRY(cursor->status());

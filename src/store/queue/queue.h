@@ -22,47 +22,47 @@ enum class RecipientState : std::uint8_t {
     Delivered,  ///< A next hop said 2xx.
     Failed,     ///< For good; its failure report rides in the same commit.
     Expired,
-    Dropped,    ///< By a logged policy (discard route, operator).
+    Dropped,  ///< By a logged policy (discard route, operator).
 };
 
 struct QueueRecipient {
-    std::string address;           ///< As accepted, after alias expansion; UTF-8.
-    std::string original;          ///< ORCPT (typed "rfc822;..."), or empty.
-    std::uint8_t notify = 0;       ///< Notify bits; 0 = not given.
+    std::string address;      ///< As accepted, after alias expansion; UTF-8.
+    std::string original;     ///< ORCPT (typed "rfc822;..."), or empty.
+    std::uint8_t notify = 0;  ///< Notify bits; 0 = not given.
     RecipientState state = RecipientState::Waiting;
-    std::string last_reply;        ///< "550 5.1.1 no such user"; bounded by limits.
-    std::string last_status;       ///< RFC 3463 code for reports: "5.1.1".
-    std::string last_remote;       ///< Host that said it.
+    std::string last_reply;   ///< "550 5.1.1 no such user"; bounded by limits.
+    std::string last_status;  ///< RFC 3463 code for reports: "5.1.1".
+    std::string last_remote;  ///< Host that said it.
     bool delay_reported = false;
 };
 
 /// Recipients with one next hop domain, tried together. `number` is unique in the message.
 struct QueueDelivery {
     std::uint32_t number = 0;
-    std::string site;              ///< Key of its ready queue: the recipients' domain, or the route's name.
+    std::string site;  ///< Key of its ready queue: the recipients' domain, or the route's name.
     std::vector<QueueRecipient> recipients;
     std::uint32_t attempts = 0;
     WallTime due{};
     std::optional<WallTime> last_attempt;
     bool is_held = false;
-    std::string held_reason;       ///< "no route for example.com", "by operator".
-    bool is_done = false;          ///< In an UpdateQueue: nothing is left to do.
+    std::string held_reason;  ///< "no route for example.com", "by operator".
+    bool is_done = false;     ///< In an UpdateQueue: nothing is left to do.
 };
 
 struct QueueMessage {
     MailId mail;
-    std::string sender;            ///< Reverse-path without brackets; empty is the null sender.
+    std::string sender;  ///< Reverse-path without brackets; empty is the null sender.
     BlobId blob;
     std::uint64_t blob_size = 0;
-    std::string prefix;            ///< Our Received line(s), put before the body on sending.
+    std::string prefix;  ///< Our Received line(s), put before the body on sending.
     WallTime accepted_at{};
     WallTime expires_at{};
-    bool is_8bit = false;          ///< BODY=8BITMIME or 8-bit octets seen.
+    bool is_8bit = false;  ///< BODY=8BITMIME or 8-bit octets seen.
     bool needs_smtputf8 = false;
-    std::string envelope_id;       ///< ENVID, decoded.
+    std::string envelope_id;           ///< ENVID, decoded.
     bool return_headers_only = false;  ///< RET=HDRS.
-    AccountId submitter;           ///< 0 when it came from outside.
-    std::string peer;              ///< Who handed it in, for `queue show`.
+    AccountId submitter;               ///< 0 when it came from outside.
+    std::string peer;                  ///< Who handed it in, for `queue show`.
 };
 
 std::string encode(const QueueMessage& message);
@@ -88,18 +88,20 @@ struct DueDelivery {
 /// nullopt when the key is none of due_key().
 std::optional<DueDelivery> parse_due_key(std::string_view key);
 
-Result<std::optional<QueueMessage>> read_queue_message(const Snapshot& snapshot, ReadTier tier, MailId mail);
+Result<std::optional<QueueMessage>> read_queue_message(const Snapshot& snapshot, ReadTier tier,
+                                                       MailId mail);
 /// All that is left of a message, by number; at most limits::smtp_recipients_authenticated_max.
-Result<std::vector<QueueDelivery>> read_deliveries(const Snapshot& snapshot, ReadTier tier, MailId mail);
-Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, ReadTier tier, MailId mail,
-                                                   std::uint32_t number);
+Result<std::vector<QueueDelivery>> read_deliveries(const Snapshot& snapshot, ReadTier tier,
+                                                   MailId mail);
+Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, ReadTier tier,
+                                                   MailId mail, std::uint32_t number);
 /// Messages with an id greater than `after`, rising, at most `count` (limits::scan_rows_max).
 Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
                                              std::size_t count);
-/// Sites whose names sort after `after`, each with its earliest delivery; at most `count`. One seek a
-/// site, however many deliveries it has.
-Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier tier, std::string_view after,
-                                           std::size_t count);
+/// Sites whose names sort after `after`, each with its earliest delivery; at most `count`. One seek
+/// a site, however many deliveries it has.
+Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier tier,
+                                           std::string_view after, std::size_t count);
 /// Deliveries of `site` due in [from, until), earliest first, at most `count`.
 struct DueRange {
     std::string site;
@@ -107,6 +109,7 @@ struct DueRange {
     WallTime until{};
     std::size_t count = 0;
 };
-Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTier tier, const DueRange& range);
+Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTier tier,
+                                                const DueRange& range);
 
 }  // namespace godwit::store

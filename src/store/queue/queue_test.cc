@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "store/commit/stamping_desk.h"
+#include "store/commit/stamper_testing.h"
 #include "store/kv/key.h"
 #include "store/queue/schedule.h"
 
@@ -13,7 +13,9 @@ namespace {
 
 using std::chrono::minutes;
 
-WallTime at(std::int64_t seconds) { return from_unix_seconds(seconds); }
+WallTime at(std::int64_t seconds) {
+    return from_unix_seconds(seconds);
+}
 
 QueueDelivery delivery_to(std::uint32_t number, std::string site, WallTime due) {
     QueueDelivery delivery;
@@ -50,7 +52,9 @@ protected:
     void update(std::uint64_t mail, std::vector<QueueDelivery> deliveries) {
         desk_.must<Done>(UpdateQueue{.mail = MailId(mail), .deliveries = std::move(deliveries)});
     }
-    std::vector<DueDelivery> sites() { return *due_sites(*desk_.snapshot(), ReadTier::Disk, "", 100); }
+    std::vector<DueDelivery> sites() {
+        return *due_sites(*desk_.snapshot(), ReadTier::Disk, "", 100);
+    }
 
     StampingDesk desk_;
 };
@@ -91,7 +95,8 @@ TEST_F(QueueTest, Due_keys_sort_by_site_and_time_and_parse) {
     EXPECT_LT(due_key("a.test", at(9), MailId(1), 1), due_key("a.test.b", at(1), MailId(1), 1));
     const auto row = parse_due_key(due_key("a.test", at(9), MailId(256), 2));
     ASSERT_TRUE(row);
-    EXPECT_EQ(*row, (DueDelivery{.site = "a.test", .due = at(9), .mail = MailId(256), .number = 2}));
+    EXPECT_EQ(*row,
+              (DueDelivery{.site = "a.test", .due = at(9), .mail = MailId(256), .number = 2}));
     EXPECT_FALSE(parse_due_key("S"));
     EXPECT_FALSE(parse_due_key(queue_message_key(MailId(1))));
 }
@@ -104,8 +109,9 @@ TEST_F(QueueTest, Sites_are_listed_with_their_earliest_delivery) {
     EXPECT_EQ(found[0].site, "a.test");
     EXPECT_EQ(found[1].mail, MailId(2));
     EXPECT_EQ(due_sites(*desk_.snapshot(), ReadTier::Disk, "a.test", 10)->size(), 1U);
-    const auto due = *due_deliveries(*desk_.snapshot(), ReadTier::Disk,
-                                     {.site = "b.test", .from = at(0), .until = at(30), .count = 9});
+    const auto due =
+        *due_deliveries(*desk_.snapshot(), ReadTier::Disk,
+                        {.site = "b.test", .from = at(0), .until = at(30), .count = 9});
     ASSERT_EQ(due.size(), 1U);
     EXPECT_EQ(due[0].mail, MailId(2));
 }
@@ -132,13 +138,15 @@ TEST_F(QueueTest, Last_done_delivery_takes_message_link_and_once_keys_along) {
     update(1, {first});
     EXPECT_TRUE(*read_queue_message(*desk_.snapshot(), ReadTier::Disk, MailId(1)));
     EXPECT_EQ(read_deliveries(*desk_.snapshot(), ReadTier::Disk, MailId(1))->size(), 1U);
-    EXPECT_EQ(desk_.refusal(UpdateQueue{.mail = MailId(1), .deliveries = {first}}), ErrorCode::Stale);
+    EXPECT_EQ(desk_.refusal(UpdateQueue{.mail = MailId(1), .deliveries = {first}}),
+              ErrorCode::Stale);
     QueueDelivery second = delivery_to(2, "b.test", at(1));
     second.is_done = true;
     update(1, {second});
     EXPECT_EQ(desk_.outcome().unlinked, std::vector<BlobId>{blob_named("m1")});
     EXPECT_TRUE(desk_.all_rows().empty());
-    EXPECT_EQ(desk_.refusal(UpdateQueue{.mail = MailId(1), .deliveries = {second}}), ErrorCode::Stale);
+    EXPECT_EQ(desk_.refusal(UpdateQueue{.mail = MailId(1), .deliveries = {second}}),
+              ErrorCode::Stale);
 }
 
 TEST_F(QueueTest, Removal_by_an_operator_leaves_nothing) {
@@ -182,8 +190,8 @@ TEST(Schedule, Whole_life_has_an_attempt_at_the_end_and_then_none) {
     const WallTime expires = expiry(now, RetryPolicy{});
     std::uint32_t attempts = 1;
     for (; attempts < 1000; ++attempts) {
-        const auto next =
-            next_attempt({.attempts = attempts, .now = now, .expires_at = expires, .chance = attempts});
+        const auto next = next_attempt(
+            {.attempts = attempts, .now = now, .expires_at = expires, .chance = attempts});
         if (!next.due) {
             break;
         }

@@ -20,7 +20,8 @@ NextAttempt next_attempt(const FailedAttempt& failed) {
     // From nine tenths to eleven tenths, both included.
     const auto fifth = static_cast<std::uint64_t>(pause.count()) / 5;
     const Duration spread(static_cast<Duration::rep>(failed.chance % (fifth + 1)));
-    const WallTime due = failed.now + pause - Duration(static_cast<Duration::rep>(fifth / 2)) + spread;
+    const WallTime due =
+        failed.now + pause - Duration(static_cast<Duration::rep>(fifth / 2)) + spread;
     if (due < failed.expires_at || failed.attempts < attempts_min) {
         return {.due = due};
     }

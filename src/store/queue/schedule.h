@@ -17,8 +17,8 @@ struct RetryPolicy {
     std::chrono::hours delay_notice_after = std::chrono::hours(4);
 };
 
-/// The pause after attempt number `attempts` (1 is the first) without chance in it: 1, 5, 10, 20, 40,
-/// 80, 160 minutes, then 240 each time. At most 240 minutes.
+/// The pause after attempt number `attempts` (1 is the first) without chance in it: 1, 5, 10, 20,
+/// 40, 80, 160 minutes, then 240 each time. At most 240 minutes.
 std::chrono::minutes retry_pause(std::uint32_t attempts);
 
 /// What follows a failed attempt.
@@ -30,10 +30,12 @@ struct FailedAttempt {
     std::uint32_t attempts = 1;  ///< With the one that just failed.
     WallTime now{};
     WallTime expires_at{};
-    std::uint64_t chance = 0;    ///< Any random number: spreads the pause by at most a tenth each way.
+    std::uint64_t chance =
+        0;  ///< Any random number: spreads the pause by at most a tenth each way.
 };
-/// The last attempt is put at the expiry itself, not after it; and a message is never given up before
-/// `attempts_min` attempts, so that a server that slept through a message's whole life still tries.
+/// The last attempt is put at the expiry itself, not after it; and a message is never given up
+/// before `attempts_min` attempts, so that a server that slept through a message's whole life still
+/// tries.
 NextAttempt next_attempt(const FailedAttempt& failed);
 
 /// Attempts a delivery gets at the least, however old it is.
@@ -42,7 +44,8 @@ inline constexpr std::uint32_t attempts_min = 2;
 inline WallTime expiry(WallTime accepted_at, const RetryPolicy& policy) {
     return accepted_at + policy.lifetime;
 }
-/// True from the time on at which a sender who asked for it is told once of the delay (RFC 3461 4.1).
+/// True from the time on at which a sender who asked for it is told once of the delay (RFC
+/// 3461 4.1).
 inline bool is_delay_notice_due(WallTime accepted_at, WallTime now, const RetryPolicy& policy) {
     return now - accepted_at >= policy.delay_notice_after;
 }

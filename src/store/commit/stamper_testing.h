@@ -1,4 +1,5 @@
-// For tests: a stamper over a memory engine, one plan or one group at a time, and an account to work on.
+// For tests: a stamper over a memory engine, one plan or one group at a time, and an account to
+// work on.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,7 +19,9 @@
 
 namespace godwit::store {
 
-inline BlobId blob_named(std::string_view name) { return BlobId{.hash = sha256(name)}; }
+inline BlobId blob_named(std::string_view name) {
+    return BlobId{.hash = sha256(name)};
+}
 
 class StampingDesk {
 public:
