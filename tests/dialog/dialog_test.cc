@@ -44,8 +44,8 @@ TEST_P(Dialog, Plays_byte_by_byte) {
 // A step that fails may spoil the dialog, never the house: it goes on serving others.
 TEST_P(Dialog, Survives_every_failing_step) {
     const PlayResult whole = play(GetParam(), {});
-    // Long dialogs are sampled: at most about sixty plays each.
-    const std::uint64_t stride = std::max<std::uint64_t>(1, whole.steps / 60);
+    // Long dialogs are sampled: at most about a dozen plays each.
+    const std::uint64_t stride = std::max<std::uint64_t>(1, whole.steps / 12);
     for (std::uint64_t k = 1; k <= whole.steps; k += stride) {
         const PlayResult result = play(GetParam(), {.folder = "", .chunk_max = SIZE_MAX, .fail_step = k, .fail_lookup = 0});
         ASSERT_TRUE(result.is_alive) << "after failing step " << k << ": " << result.failure;

@@ -256,6 +256,7 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
 net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due) {
     const WallTime now = services->clock->wall();
     store::Plan plan;
+    plan.may_wait = true;
     for (const store::DueDelivery& delivery : due) {
         store::QueueDelivery done;
         done.number = delivery.number;

@@ -42,7 +42,8 @@ struct DescriptorWatch::Attachment {
     };
     void drop() {
         if (--references == 0) {
-            delete this;
+            // Its last holder is gone: what attach() released is owned, and freed, here.
+            std::unique_ptr<Attachment> owned(this);
         }
     }
     void arm(Direction direction) {
@@ -72,7 +73,7 @@ Result<> DescriptorWatch::attach(Shard& shard) {
     check(attachment_ == nullptr && descriptor_, "attached once");
     asio::io_context* context = shard.io_context();
     check(context != nullptr, "sockets live on the shards of a ShardPool");
-    attachment_ = new Attachment(*context, shard);
+    attachment_ = std::make_unique<Attachment>(*context, shard).release();
     boost::system::error_code error;
     attachment_->stream.assign(descriptor_.number(), error);
     if (error) {

@@ -73,7 +73,8 @@ struct Committer::Inner {
 
     void push(Item item);
     void loop();
-    bool pull();
+    enum class Patience : std::uint8_t { Keep, Spent };
+    bool pull(Patience patience);
     void run_group();
     void take(Item item);
     void take_work(Item item);
@@ -90,6 +91,7 @@ struct Committer::Inner {
     std::mutex mutex;  // Of what follows.
     std::condition_variable wake;
     std::vector<Item> pending;
+    std::vector<Item> patient;  // Plans that may wait; they go with the next pending ones.
     bool is_sleeping = false;
     bool is_stopping = false;
     bool is_closed = false;
@@ -134,7 +136,7 @@ CommitSeq Committer::last_durable() const { return CommitSeq(inner_->durable.loa
 
 bool Committer::run_once() {
     check(!inner_->thread.joinable(), "run_once() beside the commit thread");
-    if (!inner_->pull()) {
+    if (!inner_->pull(Inner::Patience::Spent)) {
         return false;
     }
     while (!inner_->taken.empty()) {
@@ -162,8 +164,11 @@ void Committer::Inner::push(Item item) {
     {
         const std::scoped_lock lock(mutex);
         if (!is_closed) {
-            pending.push_back(std::move(item));
-            if (is_sleeping) {
+            const bool may_wait = item.plan != nullptr && item.plan->may_wait;
+            const bool is_first_patient = may_wait && patient.empty();
+            (may_wait ? patient : pending).push_back(std::move(item));
+            // The first patient one is told of too, so that the thread sleeps only so long.
+            if (is_sleeping && (!may_wait || is_first_patient)) {
                 is_sleeping = false;
                 wake.notify_one();
             }
@@ -173,36 +178,52 @@ void Committer::Inner::push(Item item) {
     item.completion(closed());
 }
 
-// STORE.md: the group is everything pending when the previous sync returned; no window.
+// STORE.md: the group is everything pending when the previous sync returned; no window but for
+// plans that may wait.
 void Committer::Inner::loop() {
     for (;;) {
+        Patience patience = Patience::Keep;
         {
             std::unique_lock lock(mutex);
             while (pending.empty() && !is_stopping) {
                 is_sleeping = true;
-                wake.wait(lock);
+                if (patient.empty()) {
+                    wake.wait(lock);
+                } else if (wake.wait_for(lock, kCommitPatience) == std::cv_status::timeout) {
+                    patience = Patience::Spent;
+                    break;
+                }
             }
             is_sleeping = false;
-            if (pending.empty()) {
+            if (pending.empty() && patient.empty()) {
                 return;
             }
+            if (is_stopping) {
+                patience = Patience::Spent;
+            }
         }
-        pull();
+        pull(patience);
         while (!taken.empty()) {
             run_group();
-            pull();
+            pull(Patience::Keep);
         }
     }
 }
 
-bool Committer::Inner::pull() {
+// Takes what is pending, and with it (or alone, once their patience is spent) what may wait.
+bool Committer::Inner::pull(Patience patience) {
     std::vector<Item> more;
+    std::vector<Item> riders;
     {
         const std::scoped_lock lock(mutex);
         more.swap(pending);
+        if (!more.empty() || patience == Patience::Spent) {
+            riders.swap(patient);
+        }
     }
     std::ranges::move(more, std::back_inserter(taken));
-    return !more.empty();
+    std::ranges::move(riders, std::back_inserter(taken));
+    return !more.empty() || !riders.empty();
 }
 
 void Committer::Inner::run_group() {
@@ -350,7 +371,7 @@ void Committer::Inner::close_pending() {
         const std::scoped_lock lock(mutex);
         is_closed = true;
     }
-    pull();
+    pull(Patience::Spent);
     while (!taken.empty()) {
         Item item = std::move(taken.front());
         taken.pop_front();

@@ -25,6 +25,9 @@ enum class DiskRoom : std::uint8_t { Ample, Low, Critical };
 
 class Stamper;
 
+/// How long a plan that may wait (Plan::may_wait) waits for a group to ride in.
+inline constexpr std::chrono::milliseconds kCommitPatience{50};
+
 /// How the loop is driven: its own thread in production, by hand in tests and the simulator.
 enum class CommitDrive : std::uint8_t { Thread, Manual };
 

@@ -161,6 +161,9 @@ struct Plan {
     std::vector<PlanStep> steps;
     /// Bodies that the steps refer to by BlobId and that may not be stored yet.
     std::vector<NewBody> bodies;
+    /// Nobody waits for it: it rides in the next group instead of causing one, at the latest after
+    /// kCommitPatience. For the queue's own book-keeping (STORE.md: deletes ride the next batch).
+    bool may_wait = false;
 };
 
 struct Appended {
