@@ -1,5 +1,7 @@
 #include "flow/outbound/notice.h"
 
+#include <algorithm>
+
 #include "base/encoding.h"
 #include "base/log.h"
 #include "flow/inbound/placement.h"
@@ -59,7 +61,10 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
     report.boundary_seed = hex_encode(services->random->bytes(12));
     report.recipients = std::move(notice.recipients);
     report.original = std::move(notice.original);
-    report.return_full = !notice.message.return_headers_only;
+    // RET asks for the whole message only where it failed (RFC 3461 4.3); other reports carry its header.
+    const bool is_failure = std::any_of(report.recipients.begin(), report.recipients.end(),
+                                        [](const mail::DsnRecipient& r) { return r.action == mail::DsnAction::Failed; });
+    report.return_full = is_failure && !notice.message.return_headers_only;
     std::string bytes = CO_TRY(mail::build_dsn(report));
 
     Arrival arrival;

@@ -15,7 +15,7 @@ namespace godwit::flow {
 
 namespace {
 
-// Long enough for a burst, short enough not to hold other people's connections (E18).
+// After a read of the due index failed.
 constexpr std::chrono::seconds kRefillRetry(5);
 
 using Entry = std::pair<MailId, std::uint32_t>;
