@@ -47,6 +47,43 @@ AnswerTask subscribe(Conversation* c, imap::Command command, bool subscribed) {
     co_return ok(subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed");
 }
 
+// RFC 3501 6.3.5 for an INBOX that is too large for one plan: a new mailbox, then moves in pieces. A
+// failure on the way leaves each message in one of the two.
+net::Task<Result<>> empty_inbox_into(Conversation* c, std::vector<store::PlanStep> parents, std::string name) {
+    store::CreateMailbox create;
+    create.account = c->account();
+    create.name = std::move(name);
+    store::Plan plan;
+    plan.steps = std::move(parents);
+    plan.steps.emplace_back(std::move(create));
+    store::CommitResult created = co_await flow::commit(c->services()->store, std::move(plan));
+    if (!created) {
+        co_return std::unexpected(std::move(created.error().error));
+    }
+    const MailboxId target = std::get<store::MailboxCreated>(created->results.back()).mailbox;
+    const AccountId account = c->account();
+    for (;;) {
+        const std::vector<store::MessageRow> rows = CO_TRY(co_await flow::read(
+            c->services(), [account](const store::Snapshot& snapshot, store::ReadTier tier) {
+                return store::read_rows(snapshot, tier, account, store::kInbox, Uid(1), limits::scan_rows_max);
+            }));
+        if (rows.empty()) {
+            co_return Result<>();
+        }
+        store::CopyMessages step;
+        step.account = account;
+        step.source = store::kInbox;
+        step.target = target;
+        step.move = true;
+        for (const store::MessageRow& row : rows) {
+            step.uids.push_back(row.uid);
+        }
+        std::vector<store::PlanStep> steps;
+        steps.emplace_back(std::move(step));
+        CO_TRY(co_await commit_steps(c, std::move(steps)));
+    }
+}
+
 // How many messages above `from` there are; bounded steps over one mailbox.
 net::Task<Result<std::uint32_t>> count_above(Conversation* c, MailboxId mailbox, Uid from) {
     const AccountId account = c->account();
@@ -147,12 +184,14 @@ AnswerTask run_rename(Conversation* c, imap::Command command) {
     if (!steps) {
         co_return refusal(steps.error(), "RENAME");
     }
-    steps->emplace_back(store::RenameMailbox{c->account(), (*state)->id, to});
-    const Result<> done = co_await commit_steps(c, std::move(*steps));
-    if (!done) {
-        co_return refusal(done.error(), "RENAME");
+    Result<> done;
+    if ((*state)->id == store::kInbox && (*state)->messages > limits::plan_rows_max) {
+        done = co_await empty_inbox_into(c, std::move(*steps), to);
+    } else {
+        steps->emplace_back(store::RenameMailbox{c->account(), (*state)->id, to});
+        done = co_await commit_steps(c, std::move(*steps));
     }
-    co_return ok("RENAME completed");
+    co_return done ? ok("RENAME completed") : refusal(done.error(), "RENAME");
 }
 
 AnswerTask run_subscribe(Conversation* c, imap::Command command) {
