@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "app/file.h"
+
 namespace godwit::app {
 namespace {
 
@@ -102,6 +104,13 @@ TEST(Cli, help_is_for_all_a_noun_or_a_command) {
         "usage: godwit account add ADDRESS [--json] [--attach FILE]... [--quota SIZE]\n"));
     EXPECT_EQ(run({"account"}).code, kExitUsage);
     EXPECT_EQ(run({"account", "--help"}).code, kExitDone);
+}
+
+TEST(Cli, documentation_is_the_table) {
+    const auto page = read_file(GODWIT_SOURCE_DIR "/docs/operating/cli.md", 1 << 20);
+    ASSERT_TRUE(page);
+    EXPECT_TRUE(page->ends_with("## Commands\n\n" + command_reference(command_table())))
+        << "put the output of `godwit help reference` behind \"## Commands\"";
 }
 
 TEST(Cli, exit_codes_follow_the_error) {

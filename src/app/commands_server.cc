@@ -194,7 +194,8 @@ Result<> run_init_steps(const Invocation& call) {
         }
     }
     // Last, so that a half-made folder is not taken for a whole one.
-    TRY(write_file(places.config, text, 0644));
+    // Not for everybody: routes may hold passwords.
+    TRY(write_file(places.config, text, 0640));
     const auto& out = call.console().out;
     out("configuration  " + places.config + "\ndata           " + places.data +
         "\ncertificate    " + settings.certificates[0].certificate_file + " (self-signed)\n");

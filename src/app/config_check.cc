@@ -136,6 +136,10 @@ private:
             } else if (!route.host.empty()) {
                 problem(path + ".host", "has no meaning for this kind of route");
             }
+            if (route.domain == "*" && route.accepts_from_outside && !settings_.is_development) {
+                problem(path + ".accepts_from_outside",
+                        "must not be set for \"*\": that would be an open relay");
+            }
             if (route.username.empty() != route.password.empty()) {
                 problem(path + ".username", "username and password belong together");
             }

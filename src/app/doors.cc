@@ -30,10 +30,10 @@ constexpr auto kDesks = std::to_array<DeskRow>({
     {Protocol::Http, serve::serve_http, "http/1.1"},
 });
 
-/// Null for a protocol that nobody serves.
-const DeskRow* desk_of(Protocol protocol) {
+const DeskRow& desk_of(Protocol protocol) {
     const auto found = std::ranges::find(kDesks, protocol, &DeskRow::protocol);
-    return found != kDesks.end() ? &*found : nullptr;
+    check(found != kDesks.end(), "every protocol has a desk");
+    return *found;
 }
 
 /// Sockets with equal names are one door; another name is another door.
@@ -89,11 +89,6 @@ Result<> Doors::prepare() {
 Result<std::unique_ptr<net::Listener>> Doors::listen(const flow::ListenerSettings& settings,
                                                      std::uint32_t unix_mode) {
     const net::Endpoint at = TRY(net::Endpoint::parse(settings.address));
-    const DeskRow* const row = desk_of(settings.protocol);
-    if (row == nullptr) {
-        return peer_error(ErrorCode::Unsupported,
-                          door_name(settings) + ": this build does not serve that protocol");
-    }
     net::ListenOptions options;
     options.name = std::string(to_string(settings.protocol));
     options.unix_mode = unix_mode;
@@ -101,7 +96,7 @@ Result<std::unique_ptr<net::Listener>> Doors::listen(const flow::ListenerSetting
         certificates_->is_empty() ? nullptr : tls_.at(settings.protocol).get();
     auto listener = services_->network->listen(
         at, std::move(options),
-        Welcome{.services = services_, .listener = settings, .tls = tls, .desk = row->desk});
+        Welcome{.services = services_, .listener = settings, .tls = tls, .desk = desk_of(settings.protocol).desk});
     if (!listener) {
         return std::unexpected(std::move(listener.error()).within(door_name(settings)));
     }

@@ -75,7 +75,7 @@ TEST(Sendmail, a_dot_alone_ends_the_text_unless_told_not_to) {
     EXPECT_EQ(cut_at_dot("a\r\n.\r\nb\r\n", {}), "a\r\n");
     EXPECT_EQ(cut_at_dot("a\n..\n.b\n", {}), "a\n..\n.b\n");
     EXPECT_EQ(cut_at_dot("a\n.", {}), "a\n");
-    EXPECT_EQ(cut_at_dot("a\n.\nb\n", {.dot_is_text = true}), "a\n.\nb\n");
+    EXPECT_EQ(cut_at_dot("a\n.\nb\n", read({"-i"})), "a\n.\nb\n");
 }
 
 }  // namespace

@@ -81,10 +81,12 @@ protected:
         add.message.blob_size = body->size;
         add.message.accepted_at = system_clock().wall();
         add.message.expires_at = add.message.accepted_at + std::chrono::days(5);
-        add.deliveries.push_back({.number = 1, .site = "one.test"});
-        add.deliveries.back().recipients.push_back({.address = "a@one.test"});
-        add.deliveries.push_back({.number = 2, .site = "two.test"});
-        add.deliveries.back().recipients.push_back({.address = "b@two.test"});
+        for (const std::string site : {"one.test", "two.test"}) {
+            store::QueueDelivery& delivery = add.deliveries.emplace_back();
+            delivery.number = static_cast<std::uint32_t>(add.deliveries.size());
+            delivery.site = site;
+            delivery.recipients.emplace_back().address = "a@" + site;
+        }
         plan.bodies.push_back(*std::move(body));
         plan.steps.emplace_back(std::move(add));
         plan.steps.emplace_back(store::TraceEvent{

@@ -1,0 +1,112 @@
+// The whole check of a configuration.
+#include "app/config_check.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "app/file.h"
+#include "net/tls/certificate_maker.h"
+
+namespace godwit::app {
+namespace {
+
+constexpr std::string_view kNames =
+    "hostname = \"mx.example.org\"\ndefault_domain = \"example.org\"\n";
+constexpr std::string_view kListener =
+    "[[listener]]\nprotocol = \"smtp\"\naddress = \"[::]:25\"\n";
+
+std::string problems(std::string text) {
+    Config config = parse_config(text, "c.toml");
+    check_config(config);
+    return show_problems(config);
+}
+std::string with(std::string_view more) {
+    return problems(std::string(kNames) + std::string(kListener) + std::string(more));
+}
+
+TEST(ConfigCheck, smallest_configuration_is_good) { EXPECT_EQ(with(""), ""); }
+
+TEST(ConfigCheck, names_must_be_full_domains) {
+    EXPECT_EQ(problems("hostname = \"mx\"\n" + std::string(kListener)),
+              "c.toml: 'default_domain': is missing\n"
+              "c.toml:1: 'hostname': expected a full domain name such as \"mx.example.org\", found "
+              "\"mx\"\n");
+}
+
+TEST(ConfigCheck, there_must_be_a_listener_that_parses_once) {
+    EXPECT_EQ(problems(std::string(kNames)),
+              "c.toml: there is no [[listener]]: nothing would be listened on\n");
+    EXPECT_NE(with("[[listener]]\nprotocol = \"lmtp\"\naddress = \"[::]:25\"\n")
+                  .find("c.toml:8: 'address': is listened on twice: [::]:25"),
+              std::string::npos);
+    EXPECT_NE(with("[[listener]]\nprotocol = \"lmtp\"\naddress = \"somewhere\"\n")
+                  .find("c.toml:8: 'address': "),
+              std::string::npos);
+    EXPECT_EQ(with("[[listener]]\naddress = \"[::]:24\"\n"), "c.toml:6: 'protocol': is missing\n");
+}
+
+TEST(ConfigCheck, logins_need_a_certificate) {
+    EXPECT_EQ(with("[[listener]]\nprotocol = \"imap\"\naddress = \"[::]:143\"\n"),
+              "c.toml: there is no [[certificate]], and logins are only taken over TLS\n");
+}
+
+TEST(ConfigCheck, routes_must_make_sense) {
+    EXPECT_EQ(with("[[route]]\ndomain = \"a.test\"\n"), "c.toml:6: 'host': is missing\n");
+    EXPECT_EQ(with("[[route]]\ndomain = \"a.test\"\nkind = \"discard\"\nhost = \"h.test\"\n"),
+              "c.toml:9: 'host': has no meaning for this kind of route\n");
+    EXPECT_EQ(with("[[route]]\ndomain = \"*\"\nhost = \"h.test\"\nusername = \"u\"\npassword = \"p\"\n"),
+              "c.toml:6: 'tls': must be \"required\" or \"implicit\" where a password is sent\n");
+    EXPECT_EQ(with("[[route]]\ndomain = \"*\"\nhost = \"h.test\"\naccepts_from_outside = true\n"),
+              "c.toml:9: 'accepts_from_outside': must not be set for \"*\": that would be an open "
+              "relay\n");
+    EXPECT_EQ(with("[[route]]\ndomain = \"a.test\"\nkind = \"hold\"\n"
+                   "[[route]]\ndomain = \"a.test\"\nkind = \"hold\"\n"),
+              "c.toml:10: 'domain': has two routes: \"a.test\"\n");
+}
+
+TEST(ConfigCheck, sizes_and_times_must_fit_each_other) {
+    EXPECT_EQ(with("[storage]\ndisk_critical = \"500 MiB\"\n"),
+              "c.toml:7: 'storage.disk_critical': must not be more than storage.disk_low\n");
+    EXPECT_EQ(with("[retry]\nlifetime = \"2 hours\"\n"),
+              "c.toml: 'retry.delay_notice_after': must not be more than retry.lifetime\n");
+}
+
+class Certificates : public ::testing::Test {
+protected:
+    Certificates()
+        : folder_(std::filesystem::temp_directory_path() /
+                  ("godwit-config-" + std::to_string(::getpid()))) {
+        std::filesystem::create_directories(folder_);
+        write("a");
+        write("b");
+    }
+    ~Certificates() override { std::filesystem::remove_all(folder_); }
+    void write(const std::string& name) {
+        const auto made = net::make_self_signed({"mx.example.org"}, system_clock().wall(),
+                                                std::chrono::days(2));
+        ASSERT_TRUE(made);
+        ASSERT_TRUE(write_file(path(name + ".pem"), made->chain_pem, 0600));
+        ASSERT_TRUE(write_file(path(name + ".key"), made->key_pem, 0600));
+    }
+    std::string path(const std::string& name) const { return (folder_ / name).string(); }
+    std::string check(const std::string& certificate, const std::string& key) {
+        return with("[[certificate]]\ncertificate_file = \"" + path(certificate) +
+                    "\"\nkey_file = \"" + path(key) + "\"\n");
+    }
+
+private:
+    std::filesystem::path folder_;
+};
+
+TEST_F(Certificates, must_be_there_and_match_their_key) {
+    EXPECT_EQ(check("a.pem", "a.key"), "");
+    EXPECT_TRUE(check("a.pem", "b.key").starts_with("c.toml:7: 'certificate_file': "));
+    EXPECT_TRUE(check("none.pem", "a.key").starts_with("c.toml:7: 'certificate_file': "));
+    EXPECT_EQ(with("[[certificate]]\ncertificate_file = \"x\"\n"),
+              "c.toml:6: 'key_file': is missing\n");
+}
+
+}  // namespace
+}  // namespace godwit::app
