@@ -1,0 +1,109 @@
+#include "flow/outbound/settle.h"
+
+#include <gtest/gtest.h>
+
+namespace godwit::flow {
+namespace {
+
+using store::Notify;
+
+std::uint8_t bits(Notify a) { return static_cast<std::uint8_t>(a); }
+
+SettleInput input(std::vector<store::QueueRecipient> recipients) {
+    SettleInput in;
+    in.message.sender = "alice@example.test";
+    in.message.accepted_at = from_unix_seconds(1000);
+    in.message.expires_at = from_unix_seconds(1000 + 5 * 86400);
+    in.delivery.site = "example.com";
+    in.delivery.recipients = std::move(recipients);
+    in.now = from_unix_seconds(1060);
+    return in;
+}
+
+store::QueueRecipient to(std::string address, std::uint8_t notify = 0) {
+    store::QueueRecipient recipient;
+    recipient.address = std::move(address);
+    recipient.notify = notify;
+    return recipient;
+}
+
+AttemptResult said(std::size_t recipient, std::uint16_t code, mail::EnhancedStatus status, std::string text) {
+    AttemptResult result;
+    result.recipient = recipient;
+    result.remote = "mx.example.com";
+    result.outcome.reply = smtp::make_reply(code, status, std::move(text));
+    result.outcome.kind = code < 300   ? smtp::OutcomeKind::Delivered
+                          : code < 500 ? smtp::OutcomeKind::Temporary
+                                       : smtp::OutcomeKind::Permanent;
+    return result;
+}
+
+TEST(Settle, E2_each_recipient_has_its_own_outcome) {
+    SettleInput in = input({to("a@example.com"), to("b@example.com"), to("c@example.com")});
+    in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 550, {5, 1, 1}, "no"), said(2, 451, {4, 7, 1}, "later")};
+    const Settlement out = settle(std::move(in));
+    EXPECT_EQ(out.delivery.recipients[0].state, store::RecipientState::Delivered);
+    EXPECT_EQ(out.delivery.recipients[1].state, store::RecipientState::Failed);
+    EXPECT_EQ(out.delivery.recipients[2].state, store::RecipientState::Waiting);
+    EXPECT_FALSE(out.delivery.is_done);
+    EXPECT_EQ(out.delivery.attempts, 1U);
+    ASSERT_EQ(out.notices.size(), 1U);
+    EXPECT_EQ(out.notices[0].final_recipient.to_string(), "b@example.com");
+    EXPECT_EQ(out.notices[0].status.to_string(), "5.1.1");
+    // H1: about a minute later, a tenth either way.
+    const auto wait = out.delivery.due - from_unix_seconds(1060);
+    EXPECT_GE(wait, std::chrono::seconds(54));
+    EXPECT_LE(wait, std::chrono::seconds(66));
+}
+
+TEST(Settle, I4_NOTIFY_NEVER_and_NOTIFY_without_FAILURE_get_no_failure_report) {
+    SettleInput in = input({to("a@example.com", bits(Notify::Never)), to("b@example.com", bits(Notify::Success))});
+    in.results = {said(0, 550, {5, 1, 1}, "no"), said(1, 550, {5, 1, 1}, "no")};
+    const Settlement out = settle(std::move(in));
+    EXPECT_TRUE(out.notices.empty());
+    EXPECT_TRUE(out.delivery.is_done);
+}
+
+TEST(Settle, NOTIFY_SUCCESS_is_reported_as_relayed_unless_the_next_hop_took_it_over) {
+    SettleInput in = input({to("a@example.com", bits(Notify::Success)), to("b@example.com", bits(Notify::Success))});
+    in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 250, {2, 0, 0}, "ok")};
+    in.results[1].remote_reports = true;
+    const Settlement out = settle(std::move(in));
+    ASSERT_EQ(out.notices.size(), 1U);
+    EXPECT_EQ(out.notices[0].action, mail::DsnAction::Relayed);
+    EXPECT_EQ(out.notices[0].final_recipient.to_string(), "a@example.com");
+}
+
+TEST(Settle, G9_a_delay_is_reported_once_after_four_hours) {
+    SettleInput in = input({to("a@example.com")});
+    in.results = {said(0, 451, {4, 3, 0}, "later")};
+    in.now = from_unix_seconds(1000 + 4 * 3600 - 1);
+    EXPECT_TRUE(settle(in).notices.empty());
+    in.now = from_unix_seconds(1000 + 4 * 3600);
+    const Settlement late = settle(in);
+    ASSERT_EQ(late.notices.size(), 1U);
+    EXPECT_EQ(late.notices[0].action, mail::DsnAction::Delayed);
+    in.delivery = late.delivery;
+    EXPECT_TRUE(settle(in).notices.empty());
+}
+
+TEST(Settle, I11_what_is_too_old_is_given_up_as_expired) {
+    SettleInput in = input({to("a@example.com")});
+    in.delivery.attempts = 30;
+    in.results = {said(0, 451, {4, 3, 0}, "later")};
+    in.now = in.message.expires_at + std::chrono::seconds(1);
+    const Settlement out = settle(std::move(in));
+    EXPECT_EQ(out.delivery.recipients[0].state, store::RecipientState::Expired);
+    ASSERT_EQ(out.notices.size(), 1U);
+    EXPECT_EQ(out.notices[0].status.to_string(), "5.4.7");
+}
+
+TEST(Settle, E12_the_basic_code_rules_where_the_enhanced_one_differs) {
+    SettleInput in = input({to("a@example.com")});
+    in.results = {said(0, 550, {4, 2, 2}, "contradiction")};
+    const Settlement out = settle(std::move(in));
+    EXPECT_EQ(out.delivery.recipients[0].last_status, "5.2.2");
+}
+
+}  // namespace
+}  // namespace godwit::flow
