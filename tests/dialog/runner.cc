@@ -136,6 +136,7 @@ private:
     bool is_started_ = false;
     std::map<std::string, std::unique_ptr<Player>> players_;
     std::map<std::string, std::unique_ptr<net::Listener>> peers_;
+    std::vector<std::unique_ptr<Player>> retired_;  ///< Replaced by a newer connection of their name.
     Player* current_ = nullptr;
     std::map<std::string, std::string> bound_;
     std::optional<std::vector<std::string>> any_order_;
@@ -321,6 +322,9 @@ std::optional<std::string> Play::connect(const std::vector<std::string_view>& wo
     ensure_started();
     auto player = std::make_unique<Player>();
     current_ = player.get();
+    if (std::unique_ptr<Player>& before = players_[std::string(words[1])]; before != nullptr) {
+        retired_.push_back(std::move(before));
+    }
     players_[std::string(words[1])] = std::move(player);
     net::spawn(stage_->loop().shard(), "dialog.connect",
                dial_door(this, &stage_->network(), Stage::door(words[2]), current_));
@@ -436,6 +440,10 @@ std::optional<std::string> Play::direct(const std::string& text) {
             auto player = std::make_unique<Player>();
             player->stream = std::move(stream);
             player->is_server = true;
+            // The script may still be on the connection before this one.
+            if (std::unique_ptr<Player>& before = players_[peer]; before != nullptr) {
+                retired_.push_back(std::move(before));
+            }
             players_[peer] = std::move(player);
         });
         if (!listener) {
@@ -589,6 +597,9 @@ PlayResult Play::run() {
     current_ = nullptr;
     // Streams die before the loop they live on.
     for (auto& [name, player] : players_) {
+        player->stream.reset();
+    }
+    for (const std::unique_ptr<Player>& player : retired_) {
         player->stream.reset();
     }
     peers_.clear();
