@@ -73,7 +73,9 @@ Result<JsonValue> read_admin_answer(std::string_view line) {
                 code_of(error->string_or("code", "")), error->string_or("text", ""));
 }
 
-bool AdminClient::is_online() const { return inner_->socket.has_value(); }
+bool AdminClient::is_online() const {
+    return inner_->socket.has_value();
+}
 
 Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings) {
     constexpr std::uint64_t kMib = 1024 * 1024;

@@ -68,7 +68,9 @@ struct Welcome {
 
 }  // namespace
 
-std::span<const DeskRow> desk_table() { return kDesks; }
+std::span<const DeskRow> desk_table() {
+    return kDesks;
+}
 
 Doors::Doors(flow::Services* services, const net::TlsCertificates* certificates)
     : services_(services), certificates_(certificates) {}
@@ -80,8 +82,7 @@ Result<> Doors::prepare() {
         if (!row.alpn.empty()) {
             options.alpn.emplace_back(row.alpn);
         }
-        tls_[row.protocol] =
-            TRY(net::TlsServerContext::create(certificates_, std::move(options)));
+        tls_[row.protocol] = TRY(net::TlsServerContext::create(certificates_, std::move(options)));
     }
     return {};
 }
@@ -94,9 +95,11 @@ Result<std::unique_ptr<net::Listener>> Doors::listen(const flow::ListenerSetting
     options.unix_mode = unix_mode;
     const net::TlsServerContext* tls =
         certificates_->is_empty() ? nullptr : tls_.at(settings.protocol).get();
-    auto listener = services_->network->listen(
-        at, std::move(options),
-        Welcome{.services = services_, .listener = settings, .tls = tls, .desk = desk_of(settings.protocol).desk});
+    auto listener = services_->network->listen(at, std::move(options),
+                                               Welcome{.services = services_,
+                                                       .listener = settings,
+                                                       .tls = tls,
+                                                       .desk = desk_of(settings.protocol).desk});
     if (!listener) {
         return std::unexpected(std::move(listener.error()).within(door_name(settings)));
     }

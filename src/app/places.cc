@@ -39,7 +39,8 @@ Result<flow::Settings> find_server(const std::string& dir, const std::string& co
     if (folder.empty() && !config_file.empty()) {
         return settings_of(config_file);
     }
-    if (const char* environment = std::getenv("GODWIT_DIR"); folder.empty() && environment != nullptr) {
+    if (const char* environment = std::getenv("GODWIT_DIR");
+        folder.empty() && environment != nullptr) {
         folder = environment;
     }
     if (!folder.empty()) {
@@ -62,9 +63,10 @@ Result<flow::Settings> find_server(const std::string& dir, const std::string& co
     if (file_exists(flow::Settings{}.data_folder)) {
         return flow::Settings{};
     }
-    return peer_error(ErrorCode::NotFound,
-                      "no server found: there is neither " + std::string(kDefaultConfig) + " nor ./" +
-                          std::string(kDefaultDevFolder) + "; say --dir DIR or --config FILE");
+    return peer_error(ErrorCode::NotFound, "no server found: there is neither " +
+                                               std::string(kDefaultConfig) + " nor ./" +
+                                               std::string(kDefaultDevFolder) +
+                                               "; say --dir DIR or --config FILE");
 }
 
 Result<flow::Settings> find_server(const Invocation& call) {
