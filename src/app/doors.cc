@@ -43,6 +43,20 @@ std::string door_name(const flow::ListenerSettings& settings) {
     return settings.reject_bare_newline ? name.append(" (rejecting bare newlines)") : name;
 }
 
+/// Counts a connection as open while it lives, however it ends.
+class OpenCount {
+public:
+    OpenCount() { count(Metric::ConnectionsOpen); }
+    ~OpenCount() { count(Metric::ConnectionsOpen, -1); }
+    OpenCount(const OpenCount&) = delete;
+    OpenCount& operator=(const OpenCount&) = delete;
+};
+
+net::Task<void> serve_counted(serve::Desk desk, serve::Connection connection) {
+    const OpenCount open;
+    co_await desk(std::move(connection));
+}
+
 /// What an accepted connection becomes.
 struct Welcome {
     flow::Services* services;
@@ -62,7 +76,7 @@ struct Welcome {
                              .per_address = settings->limits.connections_per_address});
         connection.stream = std::move(stream);
         count(connection.permit ? Metric::ConnectionsAccepted : Metric::ConnectionsRefused);
-        net::spawn(shard, to_string(listener.protocol), desk(std::move(connection)));
+        net::spawn(shard, to_string(listener.protocol), serve_counted(desk, std::move(connection)));
     }
 };
 

@@ -172,9 +172,7 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     TRY(inner->build_street(*settings));
     TRY(inner->build_services(*settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
-    if (house->inner_->options.reread) {
-        house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
-    }
+    house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
     return house;
 }
 
@@ -199,6 +197,7 @@ Result<> House::open() {
     inner->pool->start();
     inner->is_open = true;
     const auto settings = inner->settings.load();
+    TRY(write_file(mailname_file(*settings), settings->default_domain + "\n", 0644));
     TRY(inner->doors->open_own(
         "admin", admin_socket(*settings), 0660, [inner](std::unique_ptr<net::Stream> stream) {
             net::Shard& shard = stream->shard();

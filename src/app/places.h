@@ -36,4 +36,8 @@ Result<flow::Settings> find_server(const std::string& dir, const std::string& co
 std::string admin_socket(const flow::Settings& settings);
 std::string submit_socket(const flow::Settings& settings);
 
+/// <data>/mailname: the default domain, for those who may not read the configuration (sendmail by
+/// ordinary users) or are only told the data folder. Written by the server at each start.
+std::string mailname_file(const flow::Settings& settings);
+
 }  // namespace godwit::app

@@ -187,7 +187,11 @@ int speak_smtp(const flow::Settings& settings, const Console& console) {
         if (waits[0].revents != 0) {
             char block[16384];
             const ssize_t count = ::read(STDIN_FILENO, block, sizeof block);
-            if (count <= 0 || !server->write({block, static_cast<std::size_t>(count)})) {
+            if (count <= 0) {
+                // The server still has answers to give.
+                server->end_writing();
+                waits[0].fd = -1;
+            } else if (!server->write({block, static_cast<std::size_t>(count)})) {
                 return kExitDone;
             }
         }

@@ -47,6 +47,10 @@ UnixClient::~UnixClient() {
     }
 }
 
+void UnixClient::end_writing() {
+    ::shutdown(fd_, SHUT_WR);
+}
+
 Result<> UnixClient::write(std::string_view bytes) {
     while (!bytes.empty()) {
         // MSG_NOSIGNAL: a server that went away is an error, not a SIGPIPE.
