@@ -1,4 +1,5 @@
-// Administrators' request lines, against a store in memory: one line of JSON comes back whatever came.
+// Administrators' request lines, against a store in memory: one line of JSON comes back whatever
+// came.
 #include <memory>
 
 #include "base/json.h"

@@ -13,7 +13,6 @@
 #include "app/places.h"
 #include "app/unix_client.h"
 #include "base/log.h"
-#include "store/directory/directory.h"
 #include "store/store.h"
 
 namespace godwit::app {
@@ -35,16 +34,6 @@ ErrorCode code_of(std::string_view name) {
 [[noreturn]] void end_on_fatal(const Error& error) {
     log::error("store.fatal", {{"error", error.text}});
     std::_Exit(kExitTemporary);
-}
-
-/// Bare names need a domain; where no configuration says one, the oldest domain is meant.
-std::string oldest_domain(const store::Store& store) {
-    const auto snapshot = store.snapshot();
-    const auto domains = store::list_domains(*snapshot, store::ReadTier::Disk);
-    if (!domains || domains->empty()) {
-        return "";
-    }
-    return std::ranges::min_element(*domains, {}, &store::Domain::created_at)->name;
 }
 
 }  // namespace
@@ -73,7 +62,9 @@ Result<JsonValue> read_admin_answer(std::string_view line) {
                 code_of(error->string_or("code", "")), error->string_or("text", ""));
 }
 
-bool AdminClient::is_online() const { return inner_->socket.has_value(); }
+bool AdminClient::is_online() const {
+    return inner_->socket.has_value();
+}
 
 Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings) {
     constexpr std::uint64_t kMib = 1024 * 1024;
@@ -124,9 +115,6 @@ Result<AdminClient> AdminClient::open(const flow::Settings& settings) {
     }
     inner->store = TRY(open_store(settings));
     inner->host = make_admin_host(inner->store.get(), settings);
-    if (inner->host.default_domain.empty()) {
-        inner->host.default_domain = oldest_domain(*inner->store);
-    }
     return AdminClient(std::move(inner));
 }
 

@@ -39,7 +39,8 @@ net::Task<Result<>> trim_logs(const flow::Services* services, WallTime before) {
     for (const store::Account& account : accounts) {
         const AccountId id = account.id;
         CO_TRY(co_await run_steps(
-            services, [id, before](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
+            services,
+            [id, before](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
                 return store::plan_log_trim(snapshot, tier, id, before);
             }));
     }

@@ -12,8 +12,7 @@ namespace {
 std::string usage_line(const CommandRow& row) {
     std::string out = "godwit " + full_name(row);
     for (const ArgumentRow& argument : row.arguments) {
-        const bool optional =
-            argument.occurs == Occurs::Optional || argument.occurs == Occurs::Any;
+        const bool optional = argument.occurs == Occurs::Optional || argument.occurs == Occurs::Any;
         const bool many = argument.occurs == Occurs::Many || argument.occurs == Occurs::Any;
         out.append(optional ? " [" : " ").append(argument.name).append(optional ? "]" : "");
         out.append(many ? "..." : "");
@@ -50,7 +49,9 @@ std::string help_for(const CommandRow& row) {
     return out;
 }
 
-bool is_help(std::string_view word) { return word == "--help" || word == "-h"; }
+bool is_help(std::string_view word) {
+    return word == "--help" || word == "-h";
+}
 
 /// How many words of the line are the command's name, from its front.
 std::size_t words_in_common(const CommandRow& row, std::span<const std::string> words) {
@@ -63,7 +64,9 @@ std::size_t words_in_common(const CommandRow& row, std::span<const std::string> 
     return count;
 }
 
-std::size_t word_count(const CommandRow& row) { return split(full_name(row), ' ').size(); }
+std::size_t word_count(const CommandRow& row) {
+    return split(full_name(row), ' ').size();
+}
 
 /// The commands whose names begin with these words.
 std::string help_for_all(std::span<const CommandRow> commands, std::span<const std::string> words) {
@@ -182,8 +185,8 @@ struct Parser {
                               "missing " + std::string(row.arguments[given].name));
         }
         if (given > row.arguments.size() && !is_open_ended) {
-            return peer_error(ErrorCode::Invalid, "unexpected argument '" +
-                                                      out.arguments_[row.arguments.size()] + "'");
+            return peer_error(ErrorCode::Invalid,
+                              "unexpected argument '" + out.arguments_[row.arguments.size()] + "'");
         }
         for (const OptionRow& option : row.options) {
             if (option.occurs == Occurs::Once && !out.has(option.name)) {
@@ -207,7 +210,9 @@ int exit_code_of(const Error& error) {
     return error.kind == ErrorKind::Temporary ? kExitTemporary : kExitRefused;
 }
 
-bool Invocation::has(std::string_view option) const { return options_.contains(option); }
+bool Invocation::has(std::string_view option) const {
+    return options_.contains(option);
+}
 
 std::optional<std::string> Invocation::value(std::string_view option) const {
     const auto found = options_.find(option);
@@ -316,7 +321,11 @@ std::string command_reference(std::span<const CommandRow> commands) {
         out.append("### `godwit ").append(full_name(row)).append("`\n\n");
         out.append(row.help).append("\n\n```\n").append(usage_line(row)).append("\n```\n\n");
         for (const ArgumentRow& argument : row.arguments) {
-            out.append("- `").append(argument.name).append("`: ").append(argument.help).append("\n");
+            out.append("- `")
+                .append(argument.name)
+                .append("`: ")
+                .append(argument.help)
+                .append("\n");
         }
         for (const OptionRow& option : row.options) {
             out.append("- `").append(option.name).append(option.value.empty() ? "" : " ");

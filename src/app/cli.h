@@ -75,7 +75,8 @@ public:
     [[nodiscard]] const CommandRow& row() const { return *row_; }
     /// In order; the parser has checked their number.
     [[nodiscard]] const std::vector<std::string>& arguments() const { return arguments_; }
-    [[nodiscard]] const std::map<std::string, std::vector<std::string>, std::less<>>& options() const {
+    [[nodiscard]] const std::map<std::string, std::vector<std::string>, std::less<>>& options()
+        const {
         return options_;
     }
     [[nodiscard]] const Console& console() const { return *console_; }

@@ -29,8 +29,7 @@ int note(const Invocation& call) {
 }
 
 constexpr ArgumentRow kAddress[] = {{"ADDRESS", "Whose."}};
-constexpr ArgumentRow kAlias[] = {{"ADDRESS", "Which."},
-                                  {"TARGET", "Where to.", Occurs::Many}};
+constexpr ArgumentRow kAlias[] = {{"ADDRESS", "Which."}, {"TARGET", "Where to.", Occurs::Many}};
 constexpr OptionRow kOptions[] = {{"--json", "", "As JSON."},
                                   {"--attach", "FILE", "A file.", Occurs::Many},
                                   {"--quota", "SIZE", "How much."}};
@@ -54,7 +53,9 @@ Seen run(std::vector<std::string> words) {
 }
 
 TEST(Cli, options_may_stand_anywhere) {
-    EXPECT_EQ(run({"account", "add", "--json", "a@b.c", "--quota=5", "--attach", "x", "--attach=y"}).code, 0);
+    EXPECT_EQ(
+        run({"account", "add", "--json", "a@b.c", "--quota=5", "--attach", "x", "--attach=y"}).code,
+        0);
     EXPECT_EQ(last_run, "account.add a@b.c --attach=x --attach=y --json= --quota=5");
 }
 
@@ -71,7 +72,8 @@ TEST(Cli, many_arguments_are_taken_by_the_last) {
 }
 
 TEST(Cli, unknown_words_suggest_the_nearest) {
-    EXPECT_EQ(run({"acount", "add"}).err, "godwit: unknown command 'acount'; did you mean 'account'?\n");
+    EXPECT_EQ(run({"acount", "add"}).err,
+              "godwit: unknown command 'acount'; did you mean 'account'?\n");
     EXPECT_EQ(run({"account", "ad", "x"}).err,
               "godwit: unknown account command 'ad'; did you mean 'add'?\n");
     const Seen seen = run({"account", "add", "x", "--jsn"});
@@ -82,14 +84,14 @@ TEST(Cli, unknown_words_suggest_the_nearest) {
 
 TEST(Cli, wrong_use_is_said_precisely) {
     EXPECT_TRUE(run({"account", "add"}).err.starts_with("godwit: account add: missing ADDRESS\n"));
-    EXPECT_TRUE(run({"account", "add", "a", "b"}).err.starts_with(
-        "godwit: account add: unexpected argument 'b'\n"));
-    EXPECT_TRUE(run({"account", "add", "a", "--quota"}).err.starts_with(
-        "godwit: account add: --quota needs a value (SIZE)\n"));
-    EXPECT_TRUE(run({"account", "add", "a", "--json=1"}).err.starts_with(
-        "godwit: account add: --json takes no value\n"));
-    EXPECT_TRUE(run({"account", "add", "a", "--json", "--json"}).err.starts_with(
-        "godwit: account add: --json is given twice\n"));
+    EXPECT_TRUE(run({"account", "add", "a", "b"})
+                    .err.starts_with("godwit: account add: unexpected argument 'b'\n"));
+    EXPECT_TRUE(run({"account", "add", "a", "--quota"})
+                    .err.starts_with("godwit: account add: --quota needs a value (SIZE)\n"));
+    EXPECT_TRUE(run({"account", "add", "a", "--json=1"})
+                    .err.starts_with("godwit: account add: --json takes no value\n"));
+    EXPECT_TRUE(run({"account", "add", "a", "--json", "--json"})
+                    .err.starts_with("godwit: account add: --json is given twice\n"));
     EXPECT_TRUE(run({"send"}).err.starts_with("godwit: send: missing --to ADDRESS\n"));
     EXPECT_TRUE(last_run.empty());
 }

@@ -1,5 +1,5 @@
-// The table of commands. Parsing, help, suggestions and docs/operating/cli.md derive from it; for the
-// commands that are calls of serve/admin/api.h, arguments and options are the call's arguments.
+// The table of commands. Parsing, help, suggestions and docs/operating/cli.md derive from it; for
+// the commands that are calls of serve/admin/api.h, arguments and options are the call's arguments.
 #include "app/commands.h"
 
 #include "app/places.h"
@@ -22,14 +22,16 @@ constexpr OptionRow kDev[] = {
 constexpr OptionRow kInit[] = {
     {"--hostname", "NAME", "The server's full name: mx.example.org.", Occurs::Once},
     {"--domain", "DOMAIN", "The first mail domain: example.org.", Occurs::Once},
-    {"--dir", "DIR", "Keep configuration, certificate and data below DIR (default: /etc/godwit and "
-                     "/var/lib/godwit)."},
+    {"--dir", "DIR",
+     "Keep configuration, certificate and data below DIR (default: /etc/godwit and "
+     "/var/lib/godwit)."},
 };
 
 constexpr ArgumentRow kDomain[] = {{"DOMAIN", "A domain: example.org."}};
-constexpr ArgumentRow kAddress[] = {{"ADDRESS", "An account's address; without a domain, the default."}};
-constexpr ArgumentRow kAliasAdd[] = {{"ADDRESS", "The alias."},
-                                     {"TARGET", "Where its mail goes, here or elsewhere.", Occurs::Many}};
+constexpr ArgumentRow kAddress[] = {
+    {"ADDRESS", "An account's address; without a domain, the default."}};
+constexpr ArgumentRow kAliasAdd[] = {
+    {"ADDRESS", "The alias."}, {"TARGET", "Where its mail goes, here or elsewhere.", Occurs::Many}};
 constexpr ArgumentRow kAlias[] = {{"ADDRESS", "The alias."}};
 constexpr ArgumentRow kAppPassword[] = {{"ADDRESS", "The account."},
                                         {"NAME", "What the password is for: phone."}};
@@ -39,28 +41,39 @@ constexpr ArgumentRow kIds[] = {{"ID", "Messages' ids.", Occurs::Any}};
 constexpr OptionRow kDomainAdd[] = {
     {"--catch-all", "ADDRESS", "Takes what nobody else of the domain does."},
     {"--subaddress-delimiter", "C", "Splits user+tag (default: +); empty for none."},
-    kDirOption, kConfigOption, kJsonOption};
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 constexpr OptionRow kAccountAdd[] = {
-    {"--password", "PASSWORD", "The password; asked for, or read from standard input, when absent."},
+    {"--password", "PASSWORD",
+     "The password; asked for, or read from standard input, when absent."},
     {"--generate", "", "Make a random password and print it once."},
     {"--full-name", "NAME", "The person's name."},
     {"--quota", "SIZE", "Most the mailboxes may hold: \"2 GiB\" (default: no bound)."},
-    kDirOption, kConfigOption, kJsonOption};
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 constexpr OptionRow kPasswd[] = {
-    {"--password", "PASSWORD", "The password; asked for, or read from standard input, when absent."},
+    {"--password", "PASSWORD",
+     "The password; asked for, or read from standard input, when absent."},
     {"--generate", "", "Make a random password and print it once."},
-    kDirOption, kConfigOption, kJsonOption};
-constexpr OptionRow kQueueList[] = {
-    {"--site", "DOMAIN", "Only what goes to this domain."},
-    {"--held", "", "Only what is held."},
-    kDirOption, kConfigOption, kJsonOption};
-constexpr OptionRow kQueueChange[] = {
-    {"--site", "DOMAIN", "Deliveries to this domain."},
-    {"--all", "", "The whole queue."},
-    kDirOption, kConfigOption, kJsonOption};
-constexpr OptionRow kFsck[] = {
-    {"--quick", "", "Do not read every body to compare its hash."},
-    kDirOption, kConfigOption, kJsonOption};
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr OptionRow kQueueList[] = {{"--site", "DOMAIN", "Only what goes to this domain."},
+                                    {"--held", "", "Only what is held."},
+                                    kDirOption,
+                                    kConfigOption,
+                                    kJsonOption};
+constexpr OptionRow kQueueChange[] = {{"--site", "DOMAIN", "Deliveries to this domain."},
+                                      {"--all", "", "The whole queue."},
+                                      kDirOption,
+                                      kConfigOption,
+                                      kJsonOption};
+constexpr OptionRow kFsck[] = {{"--quick", "", "Do not read every body to compare its hash."},
+                               kDirOption,
+                               kConfigOption,
+                               kJsonOption};
 
 constexpr OptionRow kSend[] = {
     {"--to", "ADDRESS", "A recipient.", Occurs::Many},
@@ -73,7 +86,8 @@ constexpr OptionRow kSend[] = {
     {"--server", "HOST:PORT", "The submission server (default: 127.0.0.1:20587)."},
     {"--user", "NAME", "Log in as."},
     {"--password", "PASSWORD", "With this password; asked for when absent."},
-    {"--tls", "HOW", "none, starttls or implicit (default: starttls; implicit on ports ending in 465)."},
+    {"--tls", "HOW",
+     "none, starttls or implicit (default: starttls; implicit on ports ending in 465)."},
     {"--ca", "FILE", "PEM file of authorities to trust (default: the system's)."},
     kJsonOption};
 
@@ -84,26 +98,54 @@ int run_sendmail_alone(const Invocation& call) {
 }
 
 constexpr CommandRow kCommands[] = {
-    {"dev", "", "Starts a whole mail system on loopback, for trying and developing.", {}, kDev, run_dev},
-    {"init", "", "Makes configuration, certificate, data folder, domain and a first account.", {}, kInit,
+    {"dev",
+     "",
+     "Starts a whole mail system on loopback, for trying and developing.",
+     {},
+     kDev,
+     run_dev},
+    {"init",
+     "",
+     "Makes configuration, certificate, data folder, domain and a first account.",
+     {},
+     kInit,
      run_init},
     {"serve", "", "Runs the server.", {}, kServe, run_serve},
-    {"config", "check", "Looks the configuration over and names what is wrong, with lines.", {},
-     kCheck, run_config_check},
-    {"config", "effective", "Prints every setting with where it comes from.", {}, kCheck,
+    {"config",
+     "check",
+     "Looks the configuration over and names what is wrong, with lines.",
+     {},
+     kCheck,
+     run_config_check},
+    {"config",
+     "effective",
+     "Prints every setting with where it comes from.",
+     {},
+     kCheck,
      run_config_effective},
     {"config", "sample", "Prints a configuration to start from.", {}, {}, run_config_sample},
-    {"config", "reference", "Prints the reference of all keys (docs/operating/config.md).", {}, {},
+    {"config",
+     "reference",
+     "Prints the reference of all keys (docs/operating/config.md).",
+     {},
+     {},
      run_config_reference},
-    {"reload", "", "Has the running server read its configuration again.", {}, kHere, run_admin_view},
+    {"reload",
+     "",
+     "Has the running server read its configuration again.",
+     {},
+     kHere,
+     run_admin_view},
     {"status", "", "Says how the server is.", {}, kHere, run_admin_view},
     {"domain", "add", "Adds a local domain.", kDomain, kDomainAdd, run_admin_change},
     {"domain", "list", "Lists the local domains.", {}, kHere, run_admin_view},
     {"domain", "remove", "Removes a domain without accounts and aliases.", kDomain, kHere,
      run_admin_change},
-    {"account", "add", "Adds an account with its mailboxes.", kAddress, kAccountAdd, run_admin_change},
+    {"account", "add", "Adds an account with its mailboxes.", kAddress, kAccountAdd,
+     run_admin_change},
     {"account", "list", "Lists the accounts.", {}, kHere, run_admin_view},
-    {"account", "remove", "Removes an account with all its mail.", kAddress, kHere, run_admin_change},
+    {"account", "remove", "Removes an account with all its mail.", kAddress, kHere,
+     run_admin_change},
     {"account", "passwd", "Changes an account's password.", kAddress, kPasswd, run_admin_change},
     {"account", "app-password add", "Makes a password for one program and prints it once.",
      kAppPassword, kHere, run_admin_change},
@@ -111,7 +153,8 @@ constexpr CommandRow kCommands[] = {
      run_admin_view},
     {"account", "app-password remove", "Takes an app password back.", kAppPassword, kHere,
      run_admin_change},
-    {"alias", "add", "Adds an address whose mail goes to others.", kAliasAdd, kHere, run_admin_change},
+    {"alias", "add", "Adds an address whose mail goes to others.", kAliasAdd, kHere,
+     run_admin_change},
     {"alias", "list", "Lists the aliases.", {}, kHere, run_admin_view},
     {"alias", "remove", "Removes an alias.", kAlias, kHere, run_admin_change},
     {"queue", "list", "Lists what waits to be sent.", {}, kQueueList, run_admin_view},
@@ -124,14 +167,20 @@ constexpr CommandRow kCommands[] = {
     {"message", "show", "Tells what happened to a message so far, in order.", kId, kHere,
      run_admin_view},
     {"send", "", "Writes a message and submits it to a server.", {}, kSend, run_send},
-    {"sendmail", "", "Submits a message as sendmail(8) does; `godwit sendmail --help` says more.", {},
-     {}, run_sendmail_alone},
+    {"sendmail",
+     "",
+     "Submits a message as sendmail(8) does; `godwit sendmail --help` says more.",
+     {},
+     {},
+     run_sendmail_alone},
     {"fsck", "", "Walks the store and states every invariant it checked.", {}, kFsck, run_fsck},
     {"version", "", "Prints the version.", {}, {}, run_version},
 };
 
 }  // namespace
 
-std::span<const CommandRow> command_table() { return kCommands; }
+std::span<const CommandRow> command_table() {
+    return kCommands;
+}
 
 }  // namespace godwit::app

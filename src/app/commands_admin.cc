@@ -1,5 +1,5 @@
-// The commands that are one call to the server: domain, account, alias, queue, message, status, fsck,
-// reload. A row's words are the call's name, its arguments and options the call's arguments.
+// The commands that are one call to the server: domain, account, alias, queue, message, status,
+// fsck, reload. A row's words are the call's name, its arguments and options the call's arguments.
 #include <algorithm>
 
 #include "app/admin_client.h"
@@ -11,19 +11,19 @@
 namespace godwit::app {
 namespace {
 
-constexpr Column kDomainColumns[] = {{"domain", "DOMAIN"}, {"catch_all", "CATCH-ALL"},
-                                     {"subaddress_delimiter", "SUB"}, {"created_at", "CREATED"}};
-constexpr Column kAccountColumns[] = {{"address", "ADDRESS"},   {"full_name", "NAME"},
-                                      {"messages", "MESSAGES"}, {"bytes", "BYTES"},
-                                      {"quota", "QUOTA"},       {"disabled", "DISABLED"},
-                                      {"created_at", "CREATED"}};
+constexpr Column kDomainColumns[] = {{"domain", "DOMAIN"},
+                                     {"catch_all", "CATCH-ALL"},
+                                     {"subaddress_delimiter", "SUB"},
+                                     {"created_at", "CREATED"}};
+constexpr Column kAccountColumns[] = {
+    {"address", "ADDRESS"}, {"full_name", "NAME"},    {"messages", "MESSAGES"}, {"bytes", "BYTES"},
+    {"quota", "QUOTA"},     {"disabled", "DISABLED"}, {"created_at", "CREATED"}};
 constexpr Column kAppPasswordColumns[] = {{"name", "NAME"}, {"created_at", "CREATED"}};
 constexpr Column kAliasColumns[] = {{"address", "ADDRESS"}, {"targets", "TARGETS"}};
-constexpr Column kQueueColumns[] = {{"id", "ID"},           {"state", "STATE"},
-                                    {"attempts", "TRIES"},  {"due", "DUE"},
-                                    {"size", "SIZE"},       {"sender", "FROM"},
-                                    {"recipients", "TO"},   {"held_reason", "HELD"},
-                                    {"last_reply", "LAST REPLY"}};
+constexpr Column kQueueColumns[] = {
+    {"id", "ID"},         {"state", "STATE"},      {"attempts", "TRIES"},
+    {"due", "DUE"},       {"size", "SIZE"},        {"sender", "FROM"},
+    {"recipients", "TO"}, {"held_reason", "HELD"}, {"last_reply", "LAST REPLY"}};
 
 struct ListView {
     std::string_view call;
@@ -144,7 +144,8 @@ std::string past_of(std::string_view verb) {
 std::string show_change(const Invocation& call, const JsonValue& result) {
     if (result.find("deliveries") != nullptr && result.find("messages") != nullptr) {
         return show_plain(result.find("messages")) + " messages, " +
-               show_plain(result.find("deliveries")) + " deliveries " + past_of(call.row().verb) + "\n";
+               show_plain(result.find("deliveries")) + " deliveries " + past_of(call.row().verb) +
+               "\n";
     }
     std::string out = call.arguments().empty() ? "" : call.arguments().front() + ": ";
     out.append(past_of(call.row().verb)).append("\n");
@@ -196,8 +197,12 @@ int run(const Invocation& call, bool is_change) {
 
 }  // namespace
 
-int run_admin_change(const Invocation& call) { return run(call, true); }
-int run_admin_view(const Invocation& call) { return run(call, false); }
+int run_admin_change(const Invocation& call) {
+    return run(call, true);
+}
+int run_admin_view(const Invocation& call) {
+    return run(call, false);
+}
 
 int run_fsck(const Invocation& call) {
     const auto settings = find_server(call);

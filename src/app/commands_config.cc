@@ -17,7 +17,10 @@ int run_config_check(const Invocation& call) {
         json.begin_object().field("file", config.file).field("valid", config.problems.empty());
         json.key("problems").begin_array();
         for (const ConfigProblem& problem : config.problems) {
-            json.begin_object().field("line", problem.line).field("text", problem.text).end_object();
+            json.begin_object()
+                .field("line", problem.line)
+                .field("text", problem.text)
+                .end_object();
         }
         json.end_array().end_object();
         call.console().out(std::move(json).take() + "\n");

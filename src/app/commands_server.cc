@@ -73,8 +73,8 @@ Result<int> run_dev_house(const Invocation& call) {
         system_clock().wall()));
     settings.certificates.push_back({certificate.cert_file, certificate.key_file});
     settings.ca_file = certificate.ca_file;
-    auto house = TRY(House::build({.settings = std::make_shared<const flow::Settings>(settings),
-                                   .reread = {}}));
+    auto house = TRY(
+        House::build({.settings = std::make_shared<const flow::Settings>(settings), .reread = {}}));
     TRY(furnish(*house, plan));
     return run_house(*house, [&] {
         call.console().out(describe_dev(plan, certificate.ca_file));
@@ -124,7 +124,8 @@ std::string first_config(const flow::Settings& settings) {
     out.append("hostname = " + toml_text(settings.hostname) + "\n");
     out.append("default_domain = " + toml_text(settings.default_domain) + "\n");
     out.append("data_folder = " + toml_text(settings.data_folder) + "\n");
-    out.append("\n# Self-signed to begin with: put a real one in its place, then `godwit reload`.\n");
+    out.append(
+        "\n# Self-signed to begin with: put a real one in its place, then `godwit reload`.\n");
     out.append("[[certificate]]\ncertificate_file = " +
                toml_text(settings.certificates[0].certificate_file) +
                "\nkey_file = " + toml_text(settings.certificates[0].key_file) + "\n");
@@ -141,7 +142,8 @@ Result<flow::Settings> first_settings(const Invocation& call, const InitPlaces& 
     settings.hostname = call.value_or("--hostname", "");
     settings.default_domain = call.value_or("--domain", "");
     settings.data_folder = places.data;
-    settings.certificates.push_back({join_path(places.tls, "cert.pem"), join_path(places.tls, "key.pem")});
+    settings.certificates.push_back(
+        {join_path(places.tls, "cert.pem"), join_path(places.tls, "key.pem")});
     for (const auto& [protocol, port] :
          std::vector<std::pair<Protocol, int>>{{Protocol::Smtp, 25},
                                                {Protocol::Submission, 587},
@@ -157,8 +159,8 @@ Result<flow::Settings> first_settings(const Invocation& call, const InitPlaces& 
 }
 
 Result<> write_certificate(const flow::Settings& settings) {
-    const auto certificate = TRY(net::make_self_signed(
-        {settings.hostname}, system_clock().wall(), std::chrono::days(365)));
+    const auto certificate = TRY(
+        net::make_self_signed({settings.hostname}, system_clock().wall(), std::chrono::days(365)));
     TRY(write_file(settings.certificates[0].certificate_file, certificate.chain_pem, 0644));
     return write_file(settings.certificates[0].key_file, certificate.key_pem, 0600);
 }
@@ -200,8 +202,8 @@ Result<> run_init_steps(const Invocation& call) {
     out("configuration  " + places.config + "\ndata           " + places.data +
         "\ncertificate    " + settings.certificates[0].certificate_file + " (self-signed)\n");
     if (!password.empty()) {
-        out("account        postmaster@" + settings.default_domain + "\npassword       " + password +
-            "   (shown only now)\n");
+        out("account        postmaster@" + settings.default_domain + "\npassword       " +
+            password + "   (shown only now)\n");
     }
     out("\nnext:  godwit serve --config " + places.config + "\n");
     return {};
@@ -218,8 +220,9 @@ int run_serve(const Invocation& call) {
     block_signals();
     raise_descriptor_limit();
     // `call` lives as long as the house: both end with this function.
-    auto house = House::build({.settings = std::make_shared<const flow::Settings>(*std::move(settings)),
-                               .reread = [&call] { return read_settings(call); }});
+    auto house =
+        House::build({.settings = std::make_shared<const flow::Settings>(*std::move(settings)),
+                      .reread = [&call] { return read_settings(call); }});
     if (!house) {
         return call.fail(house.error());
     }

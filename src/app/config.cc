@@ -83,11 +83,13 @@ private:
         const auto* key = find_key(settings_keys(), entry.path);
         if (key == nullptr) {
             // "[listener]" with single brackets gives "listener.address": say what is meant.
-            const std::string_view head = std::string_view(entry.path).substr(0, entry.path.find('.'));
+            const std::string_view head =
+                std::string_view(entry.path).substr(0, entry.path.find('.'));
             for (const std::string_view name : table_names()) {
                 if (head == name) {
-                    problem(entry.line, "'" + std::string(name) + "' stands in double brackets: [[" +
-                                            std::string(name) + "]]");
+                    problem(entry.line, "'" + std::string(name) +
+                                            "' stands in double brackets: [[" + std::string(name) +
+                                            "]]");
                     return;
                 }
             }

@@ -42,7 +42,8 @@ struct Config {
 Config parse_config(std::string_view text, std::string_view file);
 /// Reads the file, then as above; a file that cannot be read is a problem.
 Config load_config(const std::string& path);
-/// "limits.recipients=200" from the command line, into `config`. Adds a problem when it does not fit.
+/// "limits.recipients=200" from the command line, into `config`. Adds a problem when it does not
+/// fit.
 void override_config(Config& config, std::string_view assignment);
 
 /// "godwit.toml:12: unknown key ..." one a line.

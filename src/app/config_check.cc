@@ -30,7 +30,8 @@ public:
             problem("retry.delay_notice_after", "must not be more than retry.lifetime");
         }
         if (!settings_.data_folder.starts_with('/') && !settings_.is_development) {
-            problem("data_folder", "must be an absolute path, found \"" + settings_.data_folder + "\"");
+            problem("data_folder",
+                    "must be an absolute path, found \"" + settings_.data_folder + "\"");
         }
     }
 
@@ -38,8 +39,8 @@ private:
     void problem(const std::string& path, std::string_view text) {
         const std::string_view key = std::string_view(path).substr(path.find('.') + 1);
         const bool in_row = path.find('[') != std::string::npos;
-        config_.problems.push_back({line_of(path), "'" + (in_row ? std::string(key) : path) +
-                                                       "': " + std::string(text)});
+        config_.problems.push_back(
+            {line_of(path), "'" + (in_row ? std::string(key) : path) + "': " + std::string(text)});
     }
 
     /// Of the key, or else of the [[table]] it is missing from.
@@ -79,20 +80,20 @@ private:
                 problem(path + ".protocol", "is missing");
             }
             if (auto endpoint = net::Endpoint::parse(listener.address); !endpoint) {
-                problem(path + ".address", listener.address.empty() ? "is missing"
-                                                                    : endpoint.error().text);
+                problem(path + ".address",
+                        listener.address.empty() ? "is missing" : endpoint.error().text);
             } else if (!seen.insert(endpoint->to_string()).second) {
                 problem(path + ".address", "is listened on twice: " + endpoint->to_string());
             }
-            needs_certificate = needs_certificate || listener.protocol == Protocol::Submission ||
-                                listener.protocol == Protocol::Submissions ||
-                                listener.protocol == Protocol::Imap ||
-                                listener.protocol == Protocol::Imaps ||
-                                listener.protocol == Protocol::Pop3 ||
-                                listener.protocol == Protocol::Pop3s;
+            needs_certificate =
+                needs_certificate || listener.protocol == Protocol::Submission ||
+                listener.protocol == Protocol::Submissions || listener.protocol == Protocol::Imap ||
+                listener.protocol == Protocol::Imaps || listener.protocol == Protocol::Pop3 ||
+                listener.protocol == Protocol::Pop3s;
         }
         if (settings_.listeners.empty()) {
-            config_.problems.push_back({0, "there is no [[listener]]: nothing would be listened on"});
+            config_.problems.push_back(
+                {0, "there is no [[listener]]: nothing would be listened on"});
         }
         if (needs_certificate && settings_.certificates.empty()) {
             config_.problems.push_back(
@@ -105,7 +106,8 @@ private:
             const flow::CertificateSettings& row = settings_.certificates[i];
             const std::string path = "certificate[" + std::to_string(i) + "]";
             if (row.certificate_file.empty() || row.key_file.empty()) {
-                problem(path + (row.key_file.empty() ? ".key_file" : ".certificate_file"), "is missing");
+                problem(path + (row.key_file.empty() ? ".key_file" : ".certificate_file"),
+                        "is missing");
                 continue;
             }
             auto certificate = net::read_tls_certificate(row.certificate_file, row.key_file);
@@ -146,7 +148,8 @@ private:
             const bool is_private = route.tls == RouteSettings::Tls::Required ||
                                     route.tls == RouteSettings::Tls::Implicit;
             if (!route.username.empty() && !is_private) {
-                problem(path + ".tls", "must be \"required\" or \"implicit\" where a password is sent");
+                problem(path + ".tls",
+                        "must be \"required\" or \"implicit\" where a password is sent");
             }
         }
     }
@@ -184,6 +187,8 @@ private:
 
 }  // namespace
 
-void check_config(Config& config) { Check(config).run(); }
+void check_config(Config& config) {
+    Check(config).run();
+}
 
 }  // namespace godwit::app

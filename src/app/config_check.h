@@ -5,9 +5,9 @@
 
 namespace godwit::app {
 
-/// Adds what is wrong to config.problems: hostname and domain are domain names, listeners parse and do
-/// not clash, certificates exist, match their keys and are there for listeners that need one, routes
-/// are valid. Reads the certificate files; binds and connects nothing.
+/// Adds what is wrong to config.problems: hostname and domain are domain names, listeners parse and
+/// do not clash, certificates exist, match their keys and are there for listeners that need one,
+/// routes are valid. Reads the certificate files; binds and connects nothing.
 void check_config(Config& config);
 
 }  // namespace godwit::app

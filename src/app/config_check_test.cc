@@ -14,8 +14,7 @@ namespace {
 
 constexpr std::string_view kNames =
     "hostname = \"mx.example.org\"\ndefault_domain = \"example.org\"\n";
-constexpr std::string_view kListener =
-    "[[listener]]\nprotocol = \"smtp\"\naddress = \"[::]:25\"\n";
+constexpr std::string_view kListener = "[[listener]]\nprotocol = \"smtp\"\naddress = \"[::]:25\"\n";
 
 std::string problems(std::string text) {
     Config config = parse_config(text, "c.toml");
@@ -26,7 +25,9 @@ std::string with(std::string_view more) {
     return problems(std::string(kNames) + std::string(kListener) + std::string(more));
 }
 
-TEST(ConfigCheck, smallest_configuration_is_good) { EXPECT_EQ(with(""), ""); }
+TEST(ConfigCheck, smallest_configuration_is_good) {
+    EXPECT_EQ(with(""), "");
+}
 
 TEST(ConfigCheck, names_must_be_full_domains) {
     EXPECT_EQ(problems("hostname = \"mx\"\n" + std::string(kListener)),
@@ -56,8 +57,9 @@ TEST(ConfigCheck, routes_must_make_sense) {
     EXPECT_EQ(with("[[route]]\ndomain = \"a.test\"\n"), "c.toml:6: 'host': is missing\n");
     EXPECT_EQ(with("[[route]]\ndomain = \"a.test\"\nkind = \"discard\"\nhost = \"h.test\"\n"),
               "c.toml:9: 'host': has no meaning for this kind of route\n");
-    EXPECT_EQ(with("[[route]]\ndomain = \"*\"\nhost = \"h.test\"\nusername = \"u\"\npassword = \"p\"\n"),
-              "c.toml:6: 'tls': must be \"required\" or \"implicit\" where a password is sent\n");
+    EXPECT_EQ(
+        with("[[route]]\ndomain = \"*\"\nhost = \"h.test\"\nusername = \"u\"\npassword = \"p\"\n"),
+        "c.toml:6: 'tls': must be \"required\" or \"implicit\" where a password is sent\n");
     EXPECT_EQ(with("[[route]]\ndomain = \"*\"\nhost = \"h.test\"\naccepts_from_outside = true\n"),
               "c.toml:9: 'accepts_from_outside': must not be set for \"*\": that would be an open "
               "relay\n");
@@ -84,8 +86,8 @@ protected:
     }
     ~Certificates() override { std::filesystem::remove_all(folder_); }
     void write(const std::string& name) {
-        const auto made = net::make_self_signed({"mx.example.org"}, system_clock().wall(),
-                                                std::chrono::days(2));
+        const auto made =
+            net::make_self_signed({"mx.example.org"}, system_clock().wall(), std::chrono::days(2));
         ASSERT_TRUE(made);
         ASSERT_TRUE(write_file(path(name + ".pem"), made->chain_pem, 0600));
         ASSERT_TRUE(write_file(path(name + ".key"), made->key_pem, 0600));

@@ -11,9 +11,8 @@ using flow::ListenerSettings;
 using flow::RouteSettings;
 using flow::Settings;
 
-constexpr std::array<std::string_view, 9> kProtocols = {"smtp",  "submission", "submissions",
-                                                        "lmtp",  "imap",       "imaps",
-                                                        "pop3",  "pop3s",      "http"};
+constexpr std::array<std::string_view, 9> kProtocols = {
+    "smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "http"};
 constexpr std::array<std::string_view, 4> kRouteKinds = {"smtp", "lmtp", "discard", "hold"};
 constexpr std::array<std::string_view, 4> kRouteTls = {"opportunistic", "required", "implicit",
                                                        "never"};
@@ -164,8 +163,9 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
 constexpr auto kListener = std::to_array<ConfigKey<ListenerSettings>>({
     {.path = "protocol",
      .field = [](ListenerSettings& l) -> FieldRef { return enum_field(kProtocols, l.protocol); },
-     .help = "What is spoken: smtp (25), submission (587), submissions (465, TLS), lmtp, imap (143), "
-             "imaps (993, TLS), pop3 (110), pop3s (995, TLS), http."},
+     .help =
+         "What is spoken: smtp (25), submission (587), submissions (465, TLS), lmtp, imap (143), "
+         "imaps (993, TLS), pop3 (110), pop3s (995, TLS), http."},
     {.path = "address",
      .field = [](ListenerSettings& l) -> FieldRef { return &l.address; },
      .help = "\"192.0.2.1:25\", \"[::]:25\" (all addresses) or \"unix:/path\"."},
@@ -177,11 +177,13 @@ constexpr auto kListener = std::to_array<ConfigKey<ListenerSettings>>({
 constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({
     {.path = "domain",
      .field = [](RouteSettings& r) -> FieldRef { return &r.domain; },
-     .help = "\"example.com\", \"*.example.com\" for what is below it, or \"*\" for all that is not "
-             "local. An exact one wins over \"*.\", which wins over \"*\"."},
+     .help =
+         "\"example.com\", \"*.example.com\" for what is below it, or \"*\" for all that is not "
+         "local. An exact one wins over \"*.\", which wins over \"*\"."},
     {.path = "kind",
      .field = [](RouteSettings& r) -> FieldRef { return enum_field(kRouteKinds, r.kind); },
-     .help = "smtp or lmtp: send it to `host`; discard: accept, then drop; hold: keep in the queue."},
+     .help =
+         "smtp or lmtp: send it to `host`; discard: accept, then drop; hold: keep in the queue."},
     {.path = "host",
      .field = [](RouteSettings& r) -> FieldRef { return &r.host; },
      .help = "Name or address of the next host. Its MX records are not looked at."},
@@ -192,8 +194,9 @@ constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({
      .max = 65535},
     {.path = "tls",
      .field = [](RouteSettings& r) -> FieldRef { return enum_field(kRouteTls, r.tls); },
-     .help = "opportunistic: when offered; required: with a valid certificate or not at all; implicit: "
-             "TLS from the first octet; never."},
+     .help =
+         "opportunistic: when offered; required: with a valid certificate or not at all; implicit: "
+         "TLS from the first octet; never."},
     {.path = "accepts_from_outside",
      .field = [](RouteSettings& r) -> FieldRef { return &r.accepts_from_outside; },
      .help = "Take mail for this domain on port 25 from anybody, as its relay or backup MX."},
@@ -224,11 +227,21 @@ constexpr auto kTables = std::to_array<ConfigTable>({
 
 }  // namespace
 
-std::span<const ConfigKey<Settings>> settings_keys() { return kSettings; }
-std::span<const ConfigKey<ListenerSettings>> listener_keys() { return kListener; }
-std::span<const ConfigKey<RouteSettings>> route_keys() { return kRoute; }
-std::span<const ConfigKey<CertificateSettings>> certificate_keys() { return kCertificate; }
-std::span<const ConfigTable> config_tables() { return kTables; }
+std::span<const ConfigKey<Settings>> settings_keys() {
+    return kSettings;
+}
+std::span<const ConfigKey<ListenerSettings>> listener_keys() {
+    return kListener;
+}
+std::span<const ConfigKey<RouteSettings>> route_keys() {
+    return kRoute;
+}
+std::span<const ConfigKey<CertificateSettings>> certificate_keys() {
+    return kCertificate;
+}
+std::span<const ConfigTable> config_tables() {
+    return kTables;
+}
 
 std::string_view to_string(flow::Protocol protocol) {
     return kProtocols[static_cast<std::size_t>(protocol)];

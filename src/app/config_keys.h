@@ -1,5 +1,5 @@
-// The keys of the configuration file, as one table: parsing, `config effective`, `config check`, the
-// reference in docs/operating/config.md and the sample file all derive from it.
+// The keys of the configuration file, as one table: parsing, `config effective`, `config check`,
+// the reference in docs/operating/config.md and the sample file all derive from it.
 #pragma once
 
 #include <chrono>
@@ -34,8 +34,9 @@ struct EnumField {
     std::uint8_t* value;
 };
 /// Where a key's value lives in the settings. Its type is the key's type.
-using FieldRef = std::variant<std::string*, std::uint16_t*, std::uint32_t*, std::uint64_t*, bool*,
-                              std::chrono::seconds*, std::vector<std::string>*, WordField, EnumField>;
+using FieldRef =
+    std::variant<std::string*, std::uint16_t*, std::uint32_t*, std::uint64_t*, bool*,
+                 std::chrono::seconds*, std::vector<std::string>*, WordField, EnumField>;
 
 /// What a number in a field counts. In the file, sizes are written "50 MiB" and times "5 days".
 enum class Unit : std::uint8_t { None, Octets, Kibibytes, Mebibytes, Days };
@@ -71,8 +72,8 @@ std::span<const ConfigTable> config_tables();
 
 /// What kind of value the key takes, for people: "text", "size", "one of smtp, lmtp ...".
 std::string type_of(const FieldRef& field, Unit unit);
-/// Stores `value`. Peer error "expected ..., found ..." for a wrong type, a wrong word or a number out
-/// of bounds; the field is unchanged then.
+/// Stores `value`. Peer error "expected ..., found ..." for a wrong type, a wrong word or a number
+/// out of bounds; the field is unchanged then.
 Result<> set_field(const FieldRef& field, Unit unit, std::uint64_t min, std::uint64_t max,
                    const ConfigValue& value);
 /// The value as TOML: `"50 MiB"`, `true`, `["127.0.0.1:53"]`.

@@ -135,8 +135,8 @@ template <class Owner>
 void note_restarts(std::vector<std::string>& out, std::span<const ConfigKey<Owner>> keys,
                    Owner before, Owner after) {
     for (const auto& key : keys) {
-        if (key.applies == Applies::Restart && show_field(key.field(before), key.unit) !=
-                                                   show_field(key.field(after), key.unit)) {
+        if (key.applies == Applies::Restart &&
+            show_field(key.field(before), key.unit) != show_field(key.field(after), key.unit)) {
             out.emplace_back(key.path);
         }
     }
@@ -207,11 +207,15 @@ std::string config_reference() {
     std::string out =
         "# The configuration file\n\n"
         "One TOML file holds all server settings; `godwit serve --config FILE` reads it, "
-        "`godwit config check`\nlooks it over, `godwit config effective` prints every value with its "
-        "origin, `godwit config sample`\nprints a file to start from. Unknown keys are errors. Domains, "
+        "`godwit config check`\nlooks it over, `godwit config effective` prints every value with "
+        "its "
+        "origin, `godwit config sample`\nprints a file to start from. Unknown keys are errors. "
+        "Domains, "
         "accounts and aliases are not in it: they\nlive in the store (see cli.md).\n\n"
-        "Sizes are written `\"50 MiB\"` (GiB, MiB, KiB, octets), times `\"5 days\"` (weeks, days, hours, "
-        "minutes, seconds).\nA changed value is taken up by `godwit reload` (or SIGHUP), or needs a "
+        "Sizes are written `\"50 MiB\"` (GiB, MiB, KiB, octets), times `\"5 days\"` (weeks, days, "
+        "hours, "
+        "minutes, seconds).\nA changed value is taken up by `godwit reload` (or SIGHUP), or needs "
+        "a "
         "restart, as the table says.\n\n## Settings\n\n";
     append_reference(out, settings_keys());
     for (const ConfigTable& table : config_tables()) {

@@ -37,7 +37,9 @@ username = "mx"
 password = "hunter2"
 )";
 
-std::string problems(std::string_view text) { return show_problems(parse_config(text, "c.toml")); }
+std::string problems(std::string_view text) {
+    return show_problems(parse_config(text, "c.toml"));
+}
 
 TEST(Config, whole_sample_is_read) {
     const Config config = parse_config(kSample, "c.toml");
@@ -79,16 +81,18 @@ TEST(Config, wrong_type_names_expected_and_found) {
               "c.toml:1: 'hostname': expected text in quotes, found number 3\n");
     EXPECT_EQ(problems("[limits]\nrecipients = \"many\"\n"),
               "c.toml:2: 'limits.recipients': expected a whole number, found text \"many\"\n");
-    EXPECT_EQ(problems("[retry]\nlifetime = 5\n"),
-              "c.toml:2: 'retry.lifetime': expected a time such as \"5 minutes\", found number 5\n");
+    EXPECT_EQ(
+        problems("[retry]\nlifetime = 5\n"),
+        "c.toml:2: 'retry.lifetime': expected a time such as \"5 minutes\", found number 5\n");
     EXPECT_EQ(problems("[resolver]\noff = 0.5\n"),
               "c.toml:2: 'resolver.off': expected true or false, found a number with a fraction\n");
     EXPECT_EQ(problems("[limits]\nrecipients = 5\n"),
               "c.toml:2: 'limits.recipients': expected a whole number from 100 to 100000, found "
               "number 5\n");
-    EXPECT_EQ(problems("[[listener]]\nprotocol = \"smpt\"\n"),
-              "c.toml:2: 'protocol': expected one of smtp, submission, submissions, lmtp, imap, imaps, "
-              "pop3, pop3s, http, found text \"smpt\"; did you mean \"smtp\"?\n");
+    EXPECT_EQ(
+        problems("[[listener]]\nprotocol = \"smpt\"\n"),
+        "c.toml:2: 'protocol': expected one of smtp, submission, submissions, lmtp, imap, imaps, "
+        "pop3, pop3s, http, found text \"smpt\"; did you mean \"smtp\"?\n");
     EXPECT_EQ(problems("[storage]\ncache = \"1500 KiB\"\n"),
               "c.toml:2: 'storage.cache': expected a multiple of \"1 MiB\", found text \"1500 "
               "KiB\"\n");
@@ -156,7 +160,8 @@ TEST(Config, sample_file_is_valid_and_changes_nothing) {
 TEST(Config, reference_page_is_the_tables) {
     const auto page = read_file(GODWIT_SOURCE_DIR "/docs/operating/config.md", 1 << 20);
     ASSERT_TRUE(page);
-    EXPECT_EQ(*page, config_reference()) << "run: godwit config reference > docs/operating/config.md";
+    EXPECT_EQ(*page, config_reference())
+        << "run: godwit config reference > docs/operating/config.md";
 }
 
 TEST(Config, restart_keys_are_found) {

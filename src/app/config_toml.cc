@@ -64,7 +64,9 @@ struct Pending {
     std::size_t index;
 };
 
-std::uint32_t line_of(const toml::key& key) { return key.source().begin.line; }
+std::uint32_t line_of(const toml::key& key) {
+    return key.source().begin.line;
+}
 
 /// Walks with a stack of its own; toml++ bounds nesting while it parses.
 class Walk {
@@ -88,7 +90,8 @@ private:
         path.append(path.empty() ? "" : ".").append(key.str());
         if (const auto* table = node.as_table()) {
             if (table->empty()) {
-                add({top.array_name, top.index, std::move(path), line_of(key), OtherValue{"a table"}});
+                add({top.array_name, top.index, std::move(path), line_of(key),
+                     OtherValue{"a table"}});
             } else {
                 stack_.push_back({table, std::move(path), top.array_name, top.index});
             }

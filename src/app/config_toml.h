@@ -11,10 +11,10 @@
 namespace godwit::app {
 
 struct TomlEntry {
-    std::string table;        ///< Name of the [[table]] it stands in, or empty.
-    std::size_t index = 0;    ///< Which [[table]] of that name, from 0.
-    std::string path;         ///< "limits.message_size"; within a [[table]] "protocol". Empty: the
-                              ///< header of the [[table]] itself.
+    std::string table;      ///< Name of the [[table]] it stands in, or empty.
+    std::size_t index = 0;  ///< Which [[table]] of that name, from 0.
+    std::string path;       ///< "limits.message_size"; within a [[table]] "protocol". Empty: the
+                            ///< header of the [[table]] itself.
     std::uint32_t line = 0;
     ConfigValue value;
 };

@@ -1,4 +1,5 @@
-// Values of configuration keys: words for sizes and times, checking types and bounds, printing TOML.
+// Values of configuration keys: words for sizes and times, checking types and bounds, printing
+// TOML.
 #include <algorithm>
 #include <array>
 #include <limits>
@@ -17,11 +18,22 @@ struct UnitWord {
 };
 // The first word of a factor is the one that is printed; a plural "s" is printed for whole words.
 constexpr auto kTimeWords = std::to_array<UnitWord>({
-    {"weeks", 604800}, {"week", 604800}, {"w", 604800},
-    {"days", 86400},   {"day", 86400},   {"d", 86400},
-    {"hours", 3600},   {"hour", 3600},   {"h", 3600},
-    {"minutes", 60},   {"minute", 60},   {"min", 60},   {"m", 60},
-    {"seconds", 1},    {"second", 1},    {"s", 1},
+    {"weeks", 604800},
+    {"week", 604800},
+    {"w", 604800},
+    {"days", 86400},
+    {"day", 86400},
+    {"d", 86400},
+    {"hours", 3600},
+    {"hour", 3600},
+    {"h", 3600},
+    {"minutes", 60},
+    {"minute", 60},
+    {"min", 60},
+    {"m", 60},
+    {"seconds", 1},
+    {"second", 1},
+    {"s", 1},
 });
 constexpr auto kSizeWords = std::to_array<UnitWord>({
     {"GiB", 1024ULL * 1024 * 1024},
@@ -121,7 +133,8 @@ std::string show_number(std::uint64_t value, Unit unit) {
 Result<std::uint64_t> read_number(const ConfigValue& value, Unit unit, std::uint64_t min,
                                   std::uint64_t max) {
     std::optional<std::uint64_t> number;
-    if (const auto* integer = std::get_if<std::int64_t>(&value); integer != nullptr && *integer >= 0) {
+    if (const auto* integer = std::get_if<std::int64_t>(&value);
+        integer != nullptr && *integer >= 0) {
         if (unit != Unit::Days) {
             number = static_cast<std::uint64_t>(*integer);
         }
@@ -132,7 +145,7 @@ Result<std::uint64_t> read_number(const ConfigValue& value, Unit unit, std::uint
             number = parse_with_unit(*text, kTimeWords, false);
         }
     }
-    const std::string_view expected = is_size(unit)          ? "a size such as \"50 MiB\""
+    const std::string_view expected = is_size(unit)        ? "a size such as \"50 MiB\""
                                       : unit == Unit::Days ? "a time in days such as \"30 days\""
                                                            : "a whole number";
     if (!number) {
@@ -296,8 +309,8 @@ struct TypeName {
     }
 };
 
-/// Edits (insert, delete, replace, swap of neighbours) that make `a` of `b`. Both are short: the cost
-/// is the product of their sizes, and callers bound them.
+/// Edits (insert, delete, replace, swap of neighbours) that make `a` of `b`. Both are short: the
+/// cost is the product of their sizes, and callers bound them.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> before(b.size() + 1);
     std::vector<std::size_t> row(b.size() + 1);
@@ -322,7 +335,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::string type_of(const FieldRef& field, Unit unit) { return std::visit(TypeName{unit}, field); }
+std::string type_of(const FieldRef& field, Unit unit) {
+    return std::visit(TypeName{unit}, field);
+}
 
 Result<> set_field(const FieldRef& field, Unit unit, std::uint64_t min, std::uint64_t max,
                    const ConfigValue& value) {

@@ -66,9 +66,8 @@ Console standard_console() {
     return {
         .out = [](std::string_view text) { write_all(STDOUT_FILENO, text); },
         .err = [](std::string_view text) { write_all(STDERR_FILENO, text); },
-        .input = [](std::size_t size_max) {
-            return read_all(STDIN_FILENO, "standard input", size_max);
-        },
+        .input =
+            [](std::size_t size_max) { return read_all(STDIN_FILENO, "standard input", size_max); },
         .password = read_password,
     };
 }

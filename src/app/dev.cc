@@ -68,7 +68,8 @@ Result<flow::RouteSettings> read_route(std::string_view text) {
         return route;
     }
     const std::size_t colon = to.rfind(':');
-    const auto port = colon == std::string_view::npos ? std::nullopt : parse_u32(to.substr(colon + 1));
+    const auto port =
+        colon == std::string_view::npos ? std::nullopt : parse_u32(to.substr(colon + 1));
     std::string_view host = to.substr(0, colon);
     if (!port || *port == 0 || *port > 65535 || host.empty()) {
         return wrong("expected HOST:PORT or discard behind '='");
@@ -147,11 +148,12 @@ std::string describe_dev(const DevPlan& plan, const std::string& ca_file) {
     const std::string address = full_address(plan, first);
     out.append("folder    " + plan.settings.data_folder + "\nCA file   " + ca_file + "\n\n");
     out.append("swaks --server 127.0.0.1:" + port(587) + " --tls --auth-user " + first.name +
-               " --auth-password " + first.password + " --from " + address + " --to " + address + "\n");
+               " --auth-password " + first.password + " --from " + address + " --to " + address +
+               "\n");
     out.append("curl --cacert " + ca_file + " --user " + first.name + ":" + first.password +
                " 'imaps://localhost:" + port(993) + "/INBOX;MAILINDEX=*'\n");
-    out.append("mutt -e 'set ssl_ca_certificates_file=" + ca_file + "' -f imaps://" + first.name + ":" +
-               first.password + "@localhost:" + port(993) + "/INBOX\n");
+    out.append("mutt -e 'set ssl_ca_certificates_file=" + ca_file + "' -f imaps://" + first.name +
+               ":" + first.password + "@localhost:" + port(993) + "/INBOX\n");
     return out;
 }
 

@@ -10,7 +10,7 @@
 namespace godwit::app {
 
 struct DevAccount {
-    std::string name;      ///< "alice" or "alice@example.test".
+    std::string name;  ///< "alice" or "alice@example.test".
     std::string password;
 };
 

@@ -46,9 +46,10 @@ TEST(Dev, defaults_are_two_accounts_and_nine_ports) {
 }
 
 TEST(Dev, options_are_read) {
-    const auto plan = read({"--base-port", "30000", "--domain", "Foo.Test", "--account", "carol:x:y",
-                            "--route", "a.test=127.0.0.1:2525", "--route", "b.test=discard", "--route",
-                            "*=localhost:25", "--resolver", "127.0.0.1:5353"});
+    const auto plan =
+        read({"--base-port", "30000", "--domain", "Foo.Test", "--account", "carol:x:y", "--route",
+              "a.test=127.0.0.1:2525", "--route", "b.test=discard", "--route", "*=localhost:25",
+              "--resolver", "127.0.0.1:5353"});
     ASSERT_TRUE(plan) << plan.error().text;
     EXPECT_EQ(plan->settings.default_domain, "foo.test");
     EXPECT_EQ(plan->accounts[0].password, "x:y");

@@ -43,6 +43,20 @@ std::string door_name(const flow::ListenerSettings& settings) {
     return settings.reject_bare_newline ? name.append(" (rejecting bare newlines)") : name;
 }
 
+/// Counts a connection as open while it lives, however it ends.
+class OpenCount {
+public:
+    OpenCount() { count(Metric::ConnectionsOpen); }
+    ~OpenCount() { count(Metric::ConnectionsOpen, -1); }
+    OpenCount(const OpenCount&) = delete;
+    OpenCount& operator=(const OpenCount&) = delete;
+};
+
+net::Task<void> serve_counted(serve::Desk desk, serve::Connection connection) {
+    const OpenCount open;
+    co_await desk(std::move(connection));
+}
+
 /// What an accepted connection becomes.
 struct Welcome {
     flow::Services* services;
@@ -62,13 +76,15 @@ struct Welcome {
                              .per_address = settings->limits.connections_per_address});
         connection.stream = std::move(stream);
         count(connection.permit ? Metric::ConnectionsAccepted : Metric::ConnectionsRefused);
-        net::spawn(shard, to_string(listener.protocol), desk(std::move(connection)));
+        net::spawn(shard, to_string(listener.protocol), serve_counted(desk, std::move(connection)));
     }
 };
 
 }  // namespace
 
-std::span<const DeskRow> desk_table() { return kDesks; }
+std::span<const DeskRow> desk_table() {
+    return kDesks;
+}
 
 Doors::Doors(flow::Services* services, const net::TlsCertificates* certificates)
     : services_(services), certificates_(certificates) {}
@@ -80,8 +96,7 @@ Result<> Doors::prepare() {
         if (!row.alpn.empty()) {
             options.alpn.emplace_back(row.alpn);
         }
-        tls_[row.protocol] =
-            TRY(net::TlsServerContext::create(certificates_, std::move(options)));
+        tls_[row.protocol] = TRY(net::TlsServerContext::create(certificates_, std::move(options)));
     }
     return {};
 }
@@ -94,9 +109,11 @@ Result<std::unique_ptr<net::Listener>> Doors::listen(const flow::ListenerSetting
     options.unix_mode = unix_mode;
     const net::TlsServerContext* tls =
         certificates_->is_empty() ? nullptr : tls_.at(settings.protocol).get();
-    auto listener = services_->network->listen(
-        at, std::move(options),
-        Welcome{.services = services_, .listener = settings, .tls = tls, .desk = desk_of(settings.protocol).desk});
+    auto listener = services_->network->listen(at, std::move(options),
+                                               Welcome{.services = services_,
+                                                       .listener = settings,
+                                                       .tls = tls,
+                                                       .desk = desk_of(settings.protocol).desk});
     if (!listener) {
         return std::unexpected(std::move(listener.error()).within(door_name(settings)));
     }

@@ -1,8 +1,8 @@
 // Small whole files, by POSIX calls.
 #include "app/file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -53,8 +53,8 @@ Result<std::string> read_all(int fd, std::string_view name, std::size_t size_max
         }
         out.append(block, static_cast<std::size_t>(count));
         if (out.size() > size_max) {
-            return peer_error(ErrorCode::LimitExceeded,
-                              std::string(name) + " is larger than " + std::to_string(size_max) + " octets");
+            return peer_error(ErrorCode::LimitExceeded, std::string(name) + " is larger than " +
+                                                            std::to_string(size_max) + " octets");
         }
     }
 }
@@ -103,8 +103,12 @@ Result<> make_folder(const std::string& path, mode_t mode) {
     return {};
 }
 
-bool file_exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-bool is_readable(const std::string& path) { return ::access(path.c_str(), R_OK) == 0; }
+bool file_exists(const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0;
+}
+bool is_readable(const std::string& path) {
+    return ::access(path.c_str(), R_OK) == 0;
+}
 
 bool write_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {

@@ -28,15 +28,17 @@
 namespace godwit::app {
 namespace {
 
-unsigned core_count() { return std::max(1U, std::thread::hardware_concurrency()); }
+unsigned core_count() {
+    return std::max(1U, std::thread::hardware_concurrency());
+}
 
 unsigned shard_count(const flow::Settings& settings) {
     return settings.shards != 0 ? settings.shards : core_count();
 }
 
 log::Level level_of(const std::string& word) {
-    return word == "debug"  ? log::Level::Debug
-           : word == "warn" ? log::Level::Warn
+    return word == "debug"   ? log::Level::Debug
+           : word == "warn"  ? log::Level::Warn
            : word == "error" ? log::Level::Error
                              : log::Level::Info;
 }
@@ -170,9 +172,7 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     TRY(inner->build_street(*settings));
     TRY(inner->build_services(*settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
-    if (house->inner_->options.reread) {
-        house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
-    }
+    house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
     return house;
 }
 
@@ -182,9 +182,13 @@ House::~House() {
     }
 }
 
-store::Store& House::store() { return *inner_->store; }
+store::Store& House::store() {
+    return *inner_->store;
+}
 
-std::vector<std::string> House::doors() { return inner_->doors->names(); }
+std::vector<std::string> House::doors() {
+    return inner_->doors->names();
+}
 
 Result<> House::open() {
     Inner* const inner = inner_.get();
@@ -193,13 +197,13 @@ Result<> House::open() {
     inner->pool->start();
     inner->is_open = true;
     const auto settings = inner->settings.load();
-    TRY(inner->doors->open_own("admin", admin_socket(*settings), 0660,
-                               [inner](std::unique_ptr<net::Stream> stream) {
-                                   net::Shard& shard = stream->shard();
-                                   net::spawn(shard, "admin",
-                                              serve::serve_admin(&inner->services, &inner->admin,
-                                                                 std::move(stream)));
-                               }));
+    TRY(write_file(mailname_file(*settings), settings->default_domain + "\n", 0644));
+    TRY(inner->doors->open_own(
+        "admin", admin_socket(*settings), 0660, [inner](std::unique_ptr<net::Stream> stream) {
+            net::Shard& shard = stream->shard();
+            net::spawn(shard, "admin",
+                       serve::serve_admin(&inner->services, &inner->admin, std::move(stream)));
+        }));
     TRY(inner->doors->open_submit(submit_socket(*settings)));
     TRY(inner->doors->open(settings->listeners));
     return {};

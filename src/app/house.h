@@ -1,5 +1,5 @@
-// Builds the house from settings: store, shards, street, guards, desks, scheduler, and takes it down
-// in order. Nothing here decides anything about mail.
+// Builds the house from settings: store, shards, street, guards, desks, scheduler, and takes it
+// down in order. Nothing here decides anything about mail.
 #pragma once
 
 #include <functional>
@@ -37,8 +37,8 @@ public:
     /// Takes up a changed configuration. JSON for people: what changed, what needs a restart. Any
     /// thread but a shard's.
     Result<std::string> reload();
-    /// Ends in order: no new connections, 421 at command boundaries, deliveries under way finish; at
-    /// most limits::shutdown_grace, or until `hurry` says true.
+    /// Ends in order: no new connections, 421 at command boundaries, deliveries under way finish;
+    /// at most limits::shutdown_grace, or until `hurry` says true.
     void close(const std::function<bool()>& hurry);
     [[nodiscard]] std::vector<std::string> doors();
 
@@ -48,8 +48,8 @@ private:
     std::unique_ptr<Inner> inner_;
 };
 
-/// Serves until SIGINT or SIGTERM; SIGHUP reloads. `on_ready` runs once the doors are open. Gives the
-/// process's exit code. Call block_signals() before any thread is started.
+/// Serves until SIGINT or SIGTERM; SIGHUP reloads. `on_ready` runs once the doors are open. Gives
+/// the process's exit code. Call block_signals() before any thread is started.
 int run_house(House& house, const std::function<void()>& on_ready);
 void block_signals();
 

@@ -73,9 +73,8 @@ std::string plain_scalar(const JsonValue& value) {
 
 bool holds_objects(const JsonValue& value) {
     return value.array() != nullptr &&
-           std::ranges::any_of(*value.array(), [](const JsonValue& item) {
-               return item.object() != nullptr;
-           });
+           std::ranges::any_of(*value.array(),
+                               [](const JsonValue& item) { return item.object() != nullptr; });
 }
 
 /// How many columns of a terminal the text takes: one a character of UTF-8.

@@ -6,7 +6,9 @@
 namespace godwit::app {
 namespace {
 
-JsonValue read(std::string_view text) { return parse_json(text).value_or(JsonValue{}); }
+JsonValue read(std::string_view text) {
+    return parse_json(text).value_or(JsonValue{});
+}
 
 TEST(JsonText, compact_text_reads_back_as_the_same) {
     for (const std::string_view text :

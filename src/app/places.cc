@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "app/file.h"
+#include "base/ascii.h"
+#include "base/limits.h"
 
 namespace godwit::app {
 namespace {
@@ -21,6 +23,9 @@ Result<flow::Settings> settings_of(const std::string& config_file) {
 flow::Settings settings_in(std::string folder) {
     flow::Settings settings;
     settings.data_folder = std::move(folder);
+    if (const auto name = read_file(mailname_file(settings), limits::domain_size_max + 1)) {
+        settings.default_domain = std::string(trim(*name));
+    }
     return settings;
 }
 
@@ -39,7 +44,8 @@ Result<flow::Settings> find_server(const std::string& dir, const std::string& co
     if (folder.empty() && !config_file.empty()) {
         return settings_of(config_file);
     }
-    if (const char* environment = std::getenv("GODWIT_DIR"); folder.empty() && environment != nullptr) {
+    if (const char* environment = std::getenv("GODWIT_DIR");
+        folder.empty() && environment != nullptr) {
         folder = environment;
     }
     if (!folder.empty()) {
@@ -60,11 +66,12 @@ Result<flow::Settings> find_server(const std::string& dir, const std::string& co
     }
     // Ordinary users may not read the configuration, but they may hand in mail.
     if (file_exists(flow::Settings{}.data_folder)) {
-        return flow::Settings{};
+        return settings_in(flow::Settings{}.data_folder);
     }
-    return peer_error(ErrorCode::NotFound,
-                      "no server found: there is neither " + std::string(kDefaultConfig) + " nor ./" +
-                          std::string(kDefaultDevFolder) + "; say --dir DIR or --config FILE");
+    return peer_error(ErrorCode::NotFound, "no server found: there is neither " +
+                                               std::string(kDefaultConfig) + " nor ./" +
+                                               std::string(kDefaultDevFolder) +
+                                               "; say --dir DIR or --config FILE");
 }
 
 Result<flow::Settings> find_server(const Invocation& call) {
@@ -73,6 +80,9 @@ Result<flow::Settings> find_server(const Invocation& call) {
 
 std::string admin_socket(const flow::Settings& settings) {
     return join_path(settings.data_folder, "admin.sock");
+}
+std::string mailname_file(const flow::Settings& settings) {
+    return join_path(settings.data_folder, "mailname");
 }
 std::string submit_socket(const flow::Settings& settings) {
     return join_path(settings.data_folder, "submit.sock");

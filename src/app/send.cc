@@ -20,10 +20,10 @@ struct TypeRow {
     std::string_view type;
 };
 constexpr TypeRow kTypes[] = {
-    {".txt", "text/plain"},       {".html", "text/html"},      {".pdf", "application/pdf"},
-    {".png", "image/png"},        {".jpg", "image/jpeg"},      {".jpeg", "image/jpeg"},
-    {".gif", "image/gif"},        {".csv", "text/csv"},        {".json", "application/json"},
-    {".zip", "application/zip"},  {".gz", "application/gzip"}, {".eml", "message/rfc822"},
+    {".txt", "text/plain"},      {".html", "text/html"},      {".pdf", "application/pdf"},
+    {".png", "image/png"},       {".jpg", "image/jpeg"},      {".jpeg", "image/jpeg"},
+    {".gif", "image/gif"},       {".csv", "text/csv"},        {".json", "application/json"},
+    {".zip", "application/zip"}, {".gz", "application/gzip"}, {".eml", "message/rfc822"},
 };
 
 std::string type_of_file(const std::string& path) {
@@ -36,7 +36,8 @@ std::string type_of_file(const std::string& path) {
     return "application/octet-stream";
 }
 
-Result<std::vector<mail::NamedAddress>> read_addresses(const Invocation& call, std::string_view option) {
+Result<std::vector<mail::NamedAddress>> read_addresses(const Invocation& call,
+                                                       std::string_view option) {
     std::vector<mail::NamedAddress> out;
     for (const std::string& text : call.values(option)) {
         out.push_back({.name = "", .address = TRY(mail::parse_address(text))});
@@ -65,9 +66,10 @@ Result<mail::Draft> read_draft(const Invocation& call) {
     const std::string body = call.value_or("--body", "-");
     draft.text = body == "-" ? TRY(call.console().input(limits::sendmail_message_size_max)) : body;
     for (const std::string& path : call.values("--attach")) {
-        draft.attachments.push_back({.file_name = std::filesystem::path(path).filename().string(),
-                                     .content_type = type_of_file(path),
-                                     .content = TRY(read_file(path, limits::sendmail_message_size_max))});
+        draft.attachments.push_back(
+            {.file_name = std::filesystem::path(path).filename().string(),
+             .content_type = type_of_file(path),
+             .content = TRY(read_file(path, limits::sendmail_message_size_max))});
     }
     return draft;
 }

@@ -1,5 +1,5 @@
-// The sendmail(8) front: reads a message and submits it through <data>/submit.sock. Queues nothing of
-// its own: with the server down it exits 75, and the caller keeps its message.
+// The sendmail(8) front: reads a message and submits it through <data>/submit.sock. Queues nothing
+// of its own: with the server down it exits 75, and the caller keeps its message.
 #include <poll.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -46,7 +46,8 @@ std::string domain_for(const flow::Settings& settings) {
 
 Result<mail::Address> complete(std::string_view text, const std::string& domain) {
     mail::Address address = TRY(mail::parse_address(text, mail::Domainless::Allow));
-    return address.domain.empty() ? mail::make_address(address.local, domain) : Result<mail::Address>(address);
+    return address.domain.empty() ? mail::make_address(address.local, domain)
+                                  : Result<mail::Address>(address);
 }
 
 /// Addresses of To, Cc and Bcc (and of their Resent- forms when it is a resent message).
@@ -66,7 +67,8 @@ Result<> add_header_recipients(std::string_view message, const std::string& doma
             !equals_ignore_case(name, "Bcc")) {
             continue;
         }
-        for (const mail::ListedAddress& item : mail::parse_address_list(field.body(message)).items) {
+        for (const mail::ListedAddress& item :
+             mail::parse_address_list(field.body(message)).items) {
             if (item.kind == mail::ListedAddress::Kind::Mailbox) {
                 const std::string text =
                     item.host.empty() ? item.mailbox
@@ -79,7 +81,8 @@ Result<> add_header_recipients(std::string_view message, const std::string& doma
 }
 
 /// A message needs an author: the sender, where the text names none.
-Result<> add_author(std::string& message, const mail::Address& sender, const std::string& full_name) {
+Result<> add_author(std::string& message, const mail::Address& sender,
+                    const std::string& full_name) {
     if (mail::split_header(message).find(message, "From") != nullptr) {
         return {};
     }
@@ -149,7 +152,8 @@ int complain(const Console& console, const Error& error) {
     return error.kind == ErrorKind::Temporary ? kExitTemporary : kExitRefused;
 }
 
-int deliver(const SendmailOptions& options, const flow::Settings& settings, const Console& console) {
+int deliver(const SendmailOptions& options, const flow::Settings& settings,
+            const Console& console) {
     auto request = read_request(options, settings, console);
     if (!request) {
         console.err("sendmail: " + request.error().text + "\n");
@@ -183,7 +187,11 @@ int speak_smtp(const flow::Settings& settings, const Console& console) {
         if (waits[0].revents != 0) {
             char block[16384];
             const ssize_t count = ::read(STDIN_FILENO, block, sizeof block);
-            if (count <= 0 || !server->write({block, static_cast<std::size_t>(count)})) {
+            if (count <= 0) {
+                // The server still has answers to give.
+                server->end_writing();
+                waits[0].fd = -1;
+            } else if (!server->write({block, static_cast<std::size_t>(count)})) {
                 return kExitDone;
             }
         }

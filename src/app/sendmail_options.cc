@@ -70,7 +70,8 @@ private:
                 return attached(letter, value);
             }
             if (kWithValue.find(letter) == std::string_view::npos) {
-                return peer_error(ErrorCode::Invalid, std::string("unknown option '-") + letter + "'");
+                return peer_error(ErrorCode::Invalid,
+                                  std::string("unknown option '-") + letter + "'");
             }
             if (value.empty()) {
                 value = TRY(next_word(std::string("-") + letter));
@@ -141,8 +142,10 @@ private:
             } else if (equals_ignore_case(word, "delay")) {
                 out_.notify.delay = true;
             } else if (!equals_ignore_case(word, "never")) {
-                return peer_error(ErrorCode::Invalid, "-N: expected never, or some of success, failure "
-                                                      "and delay, found '" + std::string(word) + "'");
+                return peer_error(ErrorCode::Invalid,
+                                  "-N: expected never, or some of success, failure "
+                                  "and delay, found '" +
+                                      std::string(word) + "'");
             }
         }
         return {};

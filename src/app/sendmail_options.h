@@ -27,10 +27,10 @@ struct SendmailOptions {
     std::string full_name;                ///< -F
     smtp::Notify notify;                  ///< -N
     smtp::DsnReturn ret = smtp::DsnReturn::Unstated;  ///< -R
-    std::optional<std::string> envid;     ///< -V
+    std::optional<std::string> envid;                 ///< -V
     std::vector<std::string> recipients;
-    std::string dir;                      ///< --dir: whose submit.sock.
-    std::string config;                   ///< --config
+    std::string dir;     ///< --dir: whose submit.sock.
+    std::string config;  ///< --config
 };
 
 /// `name` is what the program was called by: "sendmail", "mailq", "newaliases". Options without a

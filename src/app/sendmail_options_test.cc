@@ -58,7 +58,8 @@ TEST(Sendmail, dsn_options) {
 }
 
 TEST(Sendmail, place_options_may_stand_anywhere) {
-    const SendmailOptions options = read({"-t", "--dir", "/tmp/x", "a@b.c", "--config=/etc/g.toml"});
+    const SendmailOptions options =
+        read({"-t", "--dir", "/tmp/x", "a@b.c", "--config=/etc/g.toml"});
     EXPECT_EQ(options.dir, "/tmp/x");
     EXPECT_EQ(options.config, "/etc/g.toml");
     EXPECT_EQ(options.recipients, std::vector<std::string>{"a@b.c"});

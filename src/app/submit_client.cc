@@ -51,8 +51,8 @@ public:
         CO_TRY(co_await connect());
         smtp::ClientOptions options;
         options.hello_name = request_->hello_name;
-        options.tls = request_->tls == SubmitTls::StartTls ? smtp::TlsUse::Required
-                                                           : smtp::TlsUse::Never;
+        options.tls =
+            request_->tls == SubmitTls::StartTls ? smtp::TlsUse::Required : smtp::TlsUse::Never;
         options.tls_active = request_->tls == SubmitTls::Implicit;
         options.credentials = request_->credentials;
         options.allow_plaintext_auth = stream_->peer().is_loopback();
@@ -79,8 +79,8 @@ private:
         auto dialed =
             co_await net::dial(&street_->network, street_->resolver.get(), std::move(dial));
         if (!dialed) {
-            co_return temporary_error(ErrorCode::Closed, "cannot reach the server: " +
-                                                             std::move(dialed.error().text));
+            co_return temporary_error(ErrorCode::Closed,
+                                      "cannot reach the server: " + std::move(dialed.error().text));
         }
         stream_ = std::move(dialed->stream);
         if (request_->tls == SubmitTls::Implicit) {
@@ -90,7 +90,8 @@ private:
     }
 
     net::Task<Result<>> handshake() {
-        net::TlsClientOptions options{.host = request_->host, .verify = net::TlsVerify::Name, .alpn = {}};
+        net::TlsClientOptions options{
+            .host = request_->host, .verify = net::TlsVerify::Name, .alpn = {}};
         stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
         co_return co_await stream_->start_tls_client(street_->tls.get(), std::move(options));
     }
@@ -226,8 +227,8 @@ Result<std::vector<smtp::Outcome>> submit(SubmitRequest request) {
     const bool is_name = !request.host.starts_with("unix:") && request.host != "localhost" &&
                          !net::IpAddress::parse(request.host);
     if (is_name) {
-        street.resolver = TRY(net::UnboundResolver::create(
-            &street.pool.shard(0), {.use_resolv_conf = true}));
+        street.resolver =
+            TRY(net::UnboundResolver::create(&street.pool.shard(0), {.use_resolv_conf = true}));
     }
     std::promise<Result<Outcomes>> promise;
     auto future = promise.get_future();

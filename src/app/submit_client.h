@@ -17,10 +17,10 @@ enum class SubmitTls : std::uint8_t {
 };
 
 struct SubmitRequest {
-    std::string host;         ///< A name or address; or "unix:/path".
+    std::string host;  ///< A name or address; or "unix:/path".
     std::uint16_t port = 0;
     SubmitTls tls = SubmitTls::None;
-    std::string ca_file;      ///< PEM; empty: the system's authorities.
+    std::string ca_file;  ///< PEM; empty: the system's authorities.
     std::string hello_name = "localhost";
     std::optional<sasl::Credentials> credentials;
     smtp::OutgoingMail mail;  ///< `size` is filled in.

@@ -1,9 +1,9 @@
 // A blocking UNIX socket client, by POSIX calls.
 #include "app/unix_client.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -23,7 +23,8 @@ Result<UnixClient> UnixClient::connect(const std::string& path) {
     std::memcpy(address.sun_path, path.data(), path.size());
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return temporary_error(ErrorCode::Io, std::string("cannot make a socket: ") + std::strerror(errno));
+        return temporary_error(ErrorCode::Io,
+                               std::string("cannot make a socket: ") + std::strerror(errno));
     }
     UnixClient client(fd);
     if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
@@ -44,6 +45,10 @@ UnixClient::~UnixClient() {
     if (fd_ >= 0) {
         ::close(fd_);
     }
+}
+
+void UnixClient::end_writing() {
+    ::shutdown(fd_, SHUT_WR);
 }
 
 Result<> UnixClient::write(std::string_view bytes) {

@@ -24,6 +24,8 @@ public:
     Result<std::string> read_some(std::chrono::seconds patience);
     /// Up to and without the next LF. Closed when the server ends before it.
     Result<std::string> read_line(std::size_t size_max, std::chrono::seconds patience);
+    /// No more will be written; reading goes on.
+    void end_writing();
     /// For poll(2); still owned.
     [[nodiscard]] int descriptor() const { return fd_; }
 

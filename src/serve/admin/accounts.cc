@@ -18,7 +18,8 @@ using store::Account;
 using store::ReadTier;
 
 /// The account that "alice" or "alice@example.org" names.
-Result<Account> find(const AdminHost& host, const store::Snapshot& snapshot, std::string_view login) {
+Result<Account> find(const AdminHost& host, const store::Snapshot& snapshot,
+                     std::string_view login) {
     auto account = TRY(store::find_account(snapshot, ReadTier::Disk, login, host.default_domain));
     if (!account) {
         return peer_error(ErrorCode::NotFound, "there is no account '" + std::string(login) + "'");
@@ -60,9 +61,9 @@ Result<Chosen> choose_password(const AdminHost& host, const AdminArguments& argu
     }
     Chosen chosen{.password = TRY(arguments.text("password"))};
     if (chosen.password.size() > limits::password_size_max) {
-        return peer_error(ErrorCode::LimitExceeded, "password is longer than " +
-                                                        std::to_string(limits::password_size_max) +
-                                                        " octets");
+        return peer_error(
+            ErrorCode::LimitExceeded,
+            "password is longer than " + std::to_string(limits::password_size_max) + " octets");
     }
     return chosen;
 }
@@ -178,16 +179,15 @@ Result<std::string> add_app_password(const AdminHost& host, const AdminArguments
     TRY(find(host, *host.store->snapshot(), login));
     // Always made here: an app password is for a program to keep, not for a person to remember.
     const std::string password = random_password(*host.random);
-    const store::AppPassword fresh =
-        TRY(store::make_app_password(name, password, *host.random, host.argon2,
-                                     unix_seconds(host.clock->wall())));
+    const store::AppPassword fresh = TRY(store::make_app_password(
+        name, password, *host.random, host.argon2, unix_seconds(host.clock->wall())));
     Account account;
     TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
         account = TRY(find(host, snapshot, login));
         auto& list = account.credentials.app_passwords;
         if (std::ranges::find(list, name, &store::AppPassword::name) != list.end()) {
-            return peer_error(ErrorCode::AlreadyExists, "'" + account.name +
-                                                            "' has an app password '" + name + "'");
+            return peer_error(ErrorCode::AlreadyExists,
+                              "'" + account.name + "' has an app password '" + name + "'");
         }
         if (list.size() >= kAppPasswordsMax) {
             return peer_error(ErrorCode::LimitExceeded,

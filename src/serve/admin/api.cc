@@ -45,7 +45,8 @@ Result<std::string> run_call(const AdminHost& host, std::string_view request) {
     }
     const JsonValue value = TRY(parse_json(request));
     const std::string name = value.string_or("call", "");
-    const auto found = std::ranges::lower_bound(kCalls, std::string_view(name), {}, &AdminCall::name);
+    const auto found =
+        std::ranges::lower_bound(kCalls, std::string_view(name), {}, &AdminCall::name);
     if (found == kCalls.end() || found->name != name) {
         return peer_error(ErrorCode::Unsupported, "there is no call '" + name + "'");
     }
@@ -62,7 +63,9 @@ Result<std::string> run_call(const AdminHost& host, std::string_view request) {
 
 }  // namespace
 
-std::span<const AdminCall> admin_calls() { return kCalls; }
+std::span<const AdminCall> admin_calls() {
+    return kCalls;
+}
 
 Result<std::string> AdminArguments::text(std::string_view name) const {
     const JsonValue* member = value_.find(name);
@@ -77,7 +80,9 @@ std::string AdminArguments::text_or(std::string_view name, std::string_view fall
     return value_.string_or(name, fallback);
 }
 
-bool AdminArguments::flag(std::string_view name) const { return value_.bool_or(name, false); }
+bool AdminArguments::flag(std::string_view name) const {
+    return value_.bool_or(name, false);
+}
 
 Result<std::vector<std::string>> AdminArguments::texts(std::string_view name) const {
     std::vector<std::string> out;
@@ -90,7 +95,8 @@ Result<std::vector<std::string>> AdminArguments::texts(std::string_view name) co
         return out;
     }
     if (member->array() == nullptr) {
-        return peer_error(ErrorCode::Invalid, "'" + std::string(name) + "' must be a list of texts");
+        return peer_error(ErrorCode::Invalid,
+                          "'" + std::string(name) + "' must be a list of texts");
     }
     for (const JsonValue& item : *member->array()) {
         if (item.string() == nullptr) {

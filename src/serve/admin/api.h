@@ -57,7 +57,8 @@ private:
 };
 
 /// The result as JSON text.
-using AdminFunction = Result<std::string> (*)(const AdminHost& host, const AdminArguments& arguments);
+using AdminFunction = Result<std::string> (*)(const AdminHost& host,
+                                              const AdminArguments& arguments);
 struct AdminCall {
     std::string_view name;  ///< "queue.list".
     AdminFunction run;

@@ -132,7 +132,8 @@ TEST_F(Admin, accounts_come_and_go) {
     EXPECT_EQ(refusal("account.add", R"({"address":"alice@example.test","password":"x"})"),
               "already_exists");
     EXPECT_EQ(refusal("account.add", R"({"address":"bob"})"), "invalid");
-    EXPECT_EQ(refusal("account.add", R"({"address":"bob","password":"x","quota":"lots"})"), "invalid");
+    EXPECT_EQ(refusal("account.add", R"({"address":"bob","password":"x","quota":"lots"})"),
+              "invalid");
     result("account.remove", R"({"address":"alice"})");
     EXPECT_EQ(rows("account.list").size(), 0U);
 }
@@ -141,7 +142,8 @@ TEST_F(Admin, passwords_are_generated_and_never_listed) {
     add_alice();
     const JsonValue made = result("account.passwd", R"({"address":"alice","generate":true})");
     EXPECT_EQ(made.string_or("password", "").size(), 23U);
-    const std::string app = ask("account.app_password.add", R"({"address":"alice","name":"phone"})");
+    const std::string app =
+        ask("account.app_password.add", R"({"address":"alice","name":"phone"})");
     EXPECT_NE(app.find("password"), std::string::npos);
     EXPECT_EQ(refusal("account.app_password.add", R"({"address":"alice","name":"phone"})"),
               "already_exists");

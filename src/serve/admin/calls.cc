@@ -35,7 +35,9 @@ std::string show_time(std::int64_t unix_seconds) {
     return {text, static_cast<std::size_t>(size)};
 }
 
-std::string show_time(WallTime time) { return show_time(unix_seconds(time)); }
+std::string show_time(WallTime time) {
+    return show_time(unix_seconds(time));
+}
 
 std::string one_field(std::string_view name, std::string_view value) {
     JsonWriter json;

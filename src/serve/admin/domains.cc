@@ -73,9 +73,9 @@ Result<std::string> add_alias(const AdminHost& host, const AdminArguments& argum
         alias.targets.push_back(TRY(full_address(host, target)));
     }
     if (alias.targets.empty() || alias.targets.size() > limits::alias_expansion_max) {
-        return peer_error(ErrorCode::Invalid,
-                          "an alias has from 1 to " +
-                              std::to_string(limits::alias_expansion_max) + " targets");
+        return peer_error(
+            ErrorCode::Invalid,
+            "an alias has from 1 to " + std::to_string(limits::alias_expansion_max) + " targets");
     }
     TRY(change_store(host, [&](const store::Snapshot& snapshot) {
         return store::plan_add_alias(snapshot, alias);

@@ -6,8 +6,7 @@
 namespace godwit::serve {
 
 Result<std::string> check_store(const AdminHost& host, const AdminArguments& arguments) {
-    const auto findings =
-        TRY(store::fsck(*host.store, {.read_bodies = !arguments.flag("quick")}));
+    const auto findings = TRY(store::fsck(*host.store, {.read_bodies = !arguments.flag("quick")}));
     std::uint64_t violations = 0;
     JsonWriter json;
     json.begin_object().key("invariants").begin_array();

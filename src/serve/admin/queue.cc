@@ -74,8 +74,8 @@ struct Selection {
 };
 
 Result<Selection> read_selection(const AdminArguments& arguments) {
-    Selection selection{.ids = {}, .is_all = arguments.flag("all"),
-                        .site = arguments.text_or("site", "")};
+    Selection selection{
+        .ids = {}, .is_all = arguments.flag("all"), .site = arguments.text_or("site", "")};
     for (const std::string& id : TRY(arguments.texts("id"))) {
         selection.ids.push_back(TRY(parse_mail_id(id)));
     }
@@ -89,8 +89,8 @@ Result<Selection> read_selection(const AdminArguments& arguments) {
 using DeliveryChange = bool (*)(QueueDelivery& delivery, WallTime now);
 
 struct Operation {
-    std::string_view name;   ///< In the trace: "queue.retried".
-    DeliveryChange change;   ///< Null: remove the message.
+    std::string_view name;  ///< In the trace: "queue.retried".
+    DeliveryChange change;  ///< Null: remove the message.
 };
 
 store::TraceEvent trace(MailId mail, WallTime now, std::string_view kind) {
@@ -98,8 +98,9 @@ store::TraceEvent trace(MailId mail, WallTime now, std::string_view kind) {
 }
 
 /// The plan for one message; `touched` counts what it changes.
-Result<store::Plan> plan_for(const store::Snapshot& snapshot, MailId mail, const Selection& selection,
-                             const Operation& operation, WallTime now, std::size_t& touched) {
+Result<store::Plan> plan_for(const store::Snapshot& snapshot, MailId mail,
+                             const Selection& selection, const Operation& operation, WallTime now,
+                             std::size_t& touched) {
     touched = 0;
     store::Plan plan;
     store::ChangeRows basis;

@@ -53,10 +53,9 @@ std::string answer_http(std::string_view head, std::string_view hostname) {
         return render({.status = "200 OK", .body = "ok\n"}, !is_head);
     }
     if (path == "/") {
-        return render({.status = "200 OK",
-                       .type = "text/html; charset=utf-8",
-                       .body = start_page(hostname)},
-                      !is_head);
+        return render(
+            {.status = "200 OK", .type = "text/html; charset=utf-8", .body = start_page(hostname)},
+            !is_head);
     }
     return render({.status = "404 Not Found", .body = "There is nothing here.\n"}, !is_head);
 }

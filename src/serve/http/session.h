@@ -1,4 +1,5 @@
-// Serves HTTP: a start page and /health, until the web page exists. RFC 9112, one request a connection.
+// Serves HTTP: a start page and /health, until the web page exists. RFC 9112, one request a
+// connection.
 #pragma once
 
 #include "serve/connection.h"
@@ -8,7 +9,8 @@ namespace godwit::serve {
 /// From connect to close. Spawn on the stream's shard.
 net::Task<void> serve_http(Connection connection);
 
-/// The whole answer to a request's head (from the request line up to and with the blank line). Pure.
+/// The whole answer to a request's head (from the request line up to and with the blank line).
+/// Pure.
 std::string answer_http(std::string_view head, std::string_view hostname);
 
 }  // namespace godwit::serve
