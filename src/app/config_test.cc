@@ -57,6 +57,19 @@ TEST(Config, whole_sample_is_read) {
     EXPECT_EQ(config.origin("listener[1].address").line, 18U);
 }
 
+TEST(Config, letters_outside_quotes_are_named_by_line) {
+    constexpr std::string_view kSaid = "a letter that is not ASCII stands outside quotation marks";
+    EXPECT_NE(problems("hostname = \"a\"\n\xC3\xA9 = 1\n").find("c.toml:2"), std::string::npos);
+    EXPECT_NE(problems("hostname =\xC2\xA1\n").find(kSaid), std::string::npos);
+    EXPECT_NE(problems("hostname = \"\"\"a\"\"\"\"\" \xD2\x9F\n").find(kSaid), std::string::npos);
+    for (const std::string_view inside :
+         {"# \xC3\xA9\n", "hostname = \"\\\"\xC3\xA9\"\n", "hostname = '\xC3\xA9\\'\n",
+          "hostname = \"\"\"\n\"\xC3\xA9\\\"\"\"\"\n", "hostname = \'\'\'\xC3\xA9'\'\'\'\n"}) {
+        EXPECT_EQ(problems(inside).find(kSaid), std::string::npos) << inside;
+    }
+    EXPECT_NE(problems("[[~route]]\n"), "");
+}
+
 TEST(Config, misspelt_key_names_line_and_nearest) {
     EXPECT_EQ(problems("hostname = \"a.b\"\nhostnme = \"c\"\n"),
               "c.toml:2: unknown key 'hostnme'; did you mean 'hostname'?\n");

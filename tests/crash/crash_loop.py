@@ -375,9 +375,12 @@ class Test:
             client = imaplib.IMAP4("127.0.0.1", self.port(143), timeout=60)
             client.login(account, account)
             if int(client.select(name)[1][0]) > 300:
-                client.store("1:200", "+FLAGS.SILENT", "(\\Deleted)")
-                rows = client.fetch("1:200", "(BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
-                client.expunge()
+                rows = client.fetch("1:200", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
+                uids = ",".join(re.search(rb"UID (\d+)", item[0]).group(1).decode() for item in rows if isinstance(item, tuple))
+                client.uid("STORE", uids, "+FLAGS.SILENT", "(\\Deleted)")
+                # Not EXPUNGE: a kill between a client's STORE and its EXPUNGE leaves \Deleted on others, and those are in the ledger.
+                if client.uid("EXPUNGE", uids)[0] != "OK":
+                    raise RuntimeError("trim: UID EXPUNGE refused")
                 for item in rows:
                     if isinstance(item, tuple):
                         self.remove(key_of(box, item[1].split(b":", 1)[1].strip().decode()))
