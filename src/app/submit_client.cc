@@ -10,6 +10,7 @@
 #include "base/encoding.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "flow/channel_bindings.h"
 #include "mail/message/header.h"
 #include "net/dial/dial.h"
 #include "net/io/asio_network.h"
@@ -24,16 +25,6 @@ namespace ev = smtp::client_event;
 using Outcomes = std::vector<smtp::Outcome>;
 
 constexpr std::size_t kBodyStep = 64 * 1024;
-
-sasl::ChannelBindings bindings_of(const net::Stream& stream) {
-    sasl::ChannelBindings bindings;
-    if (const net::TlsSession* tls = stream.tls()) {
-        bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
-        bindings.tls_server_end_point =
-            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
-    }
-    return bindings;
-}
 
 /// What the session runs over; outlives it.
 struct Street {
@@ -56,7 +47,7 @@ public:
         options.tls_active = request_->tls == SubmitTls::Implicit;
         options.credentials = request_->credentials;
         options.allow_plaintext_auth = stream_->peer().is_loopback();
-        options.bindings = bindings_of(*stream_);
+        options.bindings = flow::channel_bindings(stream_->tls());
         options.auth_nonce = hex_encode(system_random().bytes(16));
         engine_.emplace(std::move(options));
         co_return co_await converse();
@@ -134,7 +125,7 @@ private:
             done = co_await handshake();
         }
         if (done) {
-            engine_->tls_started(bindings_of(*stream_));
+            engine_->tls_started(flow::channel_bindings(stream_->tls()));
         } else {
             engine_->tls_failed(done.error().text);
         }

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "flow/channel_bindings.h"
 #include "flow/read.h"
 #include "mail/address/domain.h"
 #include "net/dial/dial.h"
@@ -108,10 +109,7 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
         if (!secured) {
             co_return host_failure(smtp::Stage::Tls, {4, 7, 5}, peer_name_ + ": " + secured.error().text);
         }
-        options.bindings.tls_exporter =
-            stream_->tls()->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
-        options.bindings.tls_server_end_point =
-            stream_->tls()->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
+        options.bindings = channel_bindings(stream_->tls());
     }
     options.hello_name = settings->hostname;
     options.is_lmtp = hop_.is_lmtp;
@@ -195,12 +193,7 @@ net::Task<void> RemoteSession::secure() {
         engine_->tls_failed(secured.error().text);
         co_return;
     }
-    sasl::ChannelBindings bindings;
-    bindings.tls_exporter =
-        stream_->tls()->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
-    bindings.tls_server_end_point =
-        stream_->tls()->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
-    engine_->tls_started(std::move(bindings));
+    engine_->tls_started(channel_bindings(stream_->tls()));
 }
 
 net::Task<ev::Event> RemoteSession::next_event() {

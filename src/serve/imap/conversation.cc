@@ -1,6 +1,7 @@
 #include "serve/imap/conversation.h"
 
 #include "base/log.h"
+#include "flow/channel_bindings.h"
 #include "flow/commit.h"
 #include "flow/read.h"
 #include "store/directory/directory.h"
@@ -38,15 +39,7 @@ bool Conversation::may_send_password() const {
            (services_->settings()->allow_plaintext_login && stream_->peer().is_loopback());
 }
 
-sasl::ChannelBindings Conversation::bindings() const {
-    sasl::ChannelBindings bindings;
-    if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
-        bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
-        bindings.tls_server_end_point =
-            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
-    }
-    return bindings;
-}
+sasl::ChannelBindings Conversation::bindings() const { return flow::channel_bindings(stream_->tls()); }
 
 std::vector<const sasl::MechanismRow*> Conversation::mechanisms() const {
     return sasl::offered_mechanisms(may_send_password(), bindings());

@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "flow/channel_bindings.h"
 #include "flow/read.h"
 #include "flow/roll_call.h"
 #include "mail/message/summary.h"
@@ -33,7 +34,6 @@ public:
 
 private:
     pop3::ServerOptions options() const;
-    sasl::ChannelBindings bindings() const;
     bool passwords_allowed() const;
     net::Task<Result<>> converse();
     net::Task<Result<>> read_more();
@@ -66,21 +66,12 @@ bool Session::passwords_allowed() const {
            (services_->settings()->allow_plaintext_login && stream_->peer().is_loopback());
 }
 
-sasl::ChannelBindings Session::bindings() const {
-    sasl::ChannelBindings bindings;
-    if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
-        bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
-        bindings.tls_server_end_point =
-            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
-    }
-    return bindings;
-}
-
 pop3::ServerOptions Session::options() const {
     pop3::ServerOptions options;
     options.stls_offered = tls_ != nullptr && stream_->tls() == nullptr;
     options.passwords_allowed = passwords_allowed();
-    for (const sasl::MechanismRow* row : sasl::offered_mechanisms(options.passwords_allowed, bindings())) {
+    const sasl::ChannelBindings bindings = flow::channel_bindings(stream_->tls());
+    for (const sasl::MechanismRow* row : sasl::offered_mechanisms(options.passwords_allowed, bindings)) {
         options.sasl_mechanisms += options.sasl_mechanisms.empty() ? "" : " ";
         options.sasl_mechanisms += row->name;
     }
@@ -220,14 +211,15 @@ net::Task<void> Session::log_in(LoginOutcome outcome) {
 
 net::Task<void> Session::start_auth(pop3::AuthStart start) {
     const sasl::MechanismRow* row = sasl::find_mechanism(start.mechanism);
+    sasl::ChannelBindings bindings = flow::channel_bindings(stream_->tls());
     const bool is_offered = row != nullptr && (passwords_allowed() || !row->reveals_password) &&
-                            (!row->needs_channel_binding || !bindings().is_empty());
+                            (!row->needs_channel_binding || !bindings.is_empty());
     if (!is_offered) {
         engine_->denied(pop3::LoginFailure::Permanent);
         co_return;
     }
     sasl::ExchangeOptions options;
-    options.bindings = bindings();
+    options.bindings = std::move(bindings);
     options.plus_announced = !options.bindings.is_empty();
     options.nonce = hex_encode(services_->random->bytes(18));
     options.decoy_secret = services_->decoy_secret;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "flow/channel_bindings.h"
 #include "flow/inbound/intake.h"
 #include "flow/inbound/receive.h"
 #include "flow/inbound/recipient.h"
@@ -68,7 +69,6 @@ private:
     net::Task<Result<>> on(smtp::event::Close event);
     net::Task<std::vector<smtp::Reply>> take_mail(smtp::event::EndOfMail* event);
     void settle_login(const LoginOutcome& outcome);
-    sasl::ChannelBindings bindings() const;
     flow::Origin origin(const smtp::Transaction& transaction) const;
     void set_deadline();
     void forget_mail();
@@ -112,23 +112,12 @@ smtp::ServerOptions Session::options() const {
             settings->allow_plaintext_login && stream_->peer().is_loopback();
         options.tls_required = tls_ != nullptr && !options.allow_plaintext_auth;
     }
-    options.bindings = bindings();
+    options.bindings = flow::channel_bindings(stream_->tls());
     options.nonce_seed = services_->random->bytes(32);
     options.scram_decoy_secret = services_->decoy_secret;
     options.bare_newlines = listener_.reject_bare_newline ? smtp::BareNewlines::Reject
                                                           : smtp::BareNewlines::Repair;
     return options;
-}
-
-sasl::ChannelBindings Session::bindings() const {
-    sasl::ChannelBindings bindings;
-    if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
-        bindings.tls_exporter =
-            tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
-        bindings.tls_server_end_point =
-            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
-    }
-    return bindings;
 }
 
 void Session::set_deadline() {
@@ -407,7 +396,7 @@ net::Task<Result<>> Session::on(smtp::event::StartTls) {
     stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
     CO_TRY(co_await stream_->start_tls_server(tls_));
     login_.reset();
-    engine_->tls_started(bindings());
+    engine_->tls_started(flow::channel_bindings(stream_->tls()));
     co_return Result<>();
 }
 

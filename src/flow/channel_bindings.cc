@@ -1,0 +1,15 @@
+#include "flow/channel_bindings.h"
+
+namespace godwit::flow {
+
+sasl::ChannelBindings channel_bindings(const net::TlsSession* tls) {
+    sasl::ChannelBindings bindings;
+    if (tls != nullptr) {
+        bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
+        bindings.tls_server_end_point =
+            tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
+    }
+    return bindings;
+}
+
+}  // namespace godwit::flow
