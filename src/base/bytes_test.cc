@@ -40,7 +40,7 @@ TEST(Bytes, Varint_of_eleven_bytes_is_an_error) {
 }
 
 TEST(Bytes, Crc32c_matches_the_published_vector) {
-    // RFC 3720 B.4: 32 bytes of zeroes, and the usual check string.
+    // RFC 3720: 32 bytes of zeroes, and the usual check string.
     EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);
     EXPECT_EQ(crc32c("123456789"), 0xE3069283U);
     EXPECT_EQ(crc32c("6789", crc32c("12345")), 0xE3069283U);

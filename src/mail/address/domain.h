@@ -22,7 +22,7 @@ bool is_address_literal(std::string_view domain);
 std::string domain_to_unicode(std::string_view domain);
 /// Dotted IPv4 in strict decimal form, four parts, none over 255.
 bool is_ipv4(std::string_view text);
-/// RFC 4291 2.2 text form, with or without an IPv4 tail; no zone.
+/// RFC 4291 text form, with or without an IPv4 tail; no zone.
 bool is_ipv6(std::string_view text);
 
 }  // namespace godwit::mail

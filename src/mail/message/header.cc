@@ -9,7 +9,7 @@
 namespace godwit::mail {
 namespace {
 
-// The name at the front of a field line, without blanks before the colon (RFC 5322 4.5.1); 0 if the
+// The name at the front of a field line, without blanks before the colon (RFC 5322 4.5); 0 if the
 // line is no field. RFC 5322 3.6.8: printable ASCII but the colon.
 struct FieldName {
     std::size_t size = 0;

@@ -85,7 +85,7 @@ BIO_METHOD* channel_method() {
 }
 
 bool is_certificate_alert(int reason) {
-    // RFC 8446 6.2: bad_certificate 42 .. certificate_unknown 46, unknown_ca 48; OpenSSL adds 1000.
+    // RFC 8446 6: bad_certificate 42 .. certificate_unknown 46, unknown_ca 48; OpenSSL adds 1000.
     int alert = reason - SSL_AD_REASON_OFFSET;
     return (alert >= 42 && alert <= 46) || alert == 48;
 }

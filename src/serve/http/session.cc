@@ -1,5 +1,5 @@
 // A start page and /health.
-// RFC 9112 3 (request line), 9.6 (close); RFC 9110 15.
+// RFC 9112 (request line, close); RFC 9110 (status codes).
 #include "serve/http/session.h"
 
 #include <array>

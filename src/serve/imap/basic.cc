@@ -52,7 +52,8 @@ AnswerTask run_id(Conversation* c, imap::Command command) {
     if (!fields) {
         co_return bad(fields.error().text);
     }
-    // RFC 2971 5: no version before login.
+    // RFC 2971 7: what a server tells of itself may help to find its holes. So no version at all,
+    // and before login no vendor.
     c->out().line(c->state() == State::NotAuthenticated
                       ? R"(ID ("name" "Godwit"))"
                       : R"(ID ("name" "Godwit" "vendor" "The Godwit project"))");

@@ -1,5 +1,5 @@
 // Serves LIST, LSUB and XLIST.
-// RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 3348 3 (children); RFC 6154 2 (special use). Q3, Q15, Q17.
+// RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 3348 (children); RFC 6154 2 (special use). Q3, Q15, Q17.
 #include <algorithm>
 #include <map>
 #include <set>

@@ -1,6 +1,6 @@
 // The arguments of the commands whose grammar is short. Each function reads from the SP after the
 // command's name to the end of the command.
-// RFC 3501 9; RFC 4466 6 (append); RFC 4959 (initial response); RFC 2971; RFC 5161; RFC 6154; RFC
+// RFC 3501 9; RFC 4466 3 (append); RFC 4959 (initial response); RFC 2971; RFC 5161; RFC 6154; RFC
 // 5819.
 #pragma once
 

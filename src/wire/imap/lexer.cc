@@ -226,7 +226,7 @@ Result<std::string> Lexer::literal() {
     }
     const std::size_t size = static_cast<std::size_t>(token.size);
     const std::string_view bytes = text_.substr(pos_ - size, size);
-    // RFC 3501 9, CHAR8: no NUL. RFC 4466 6, literal8: any octet, but no string of ours has one.
+    // RFC 3501 9, CHAR8: no NUL. RFC 4466 3, literal8: any octet, but no string of ours has one.
     if (bytes.find('\0') != std::string_view::npos) {
         return bad("no NUL in a string");
     }

@@ -1,5 +1,5 @@
 // The words of IMAP's argument grammar, read one after the other from a command's text.
-// RFC 3501 9: atom, astring, string, nstring, number, list-mailbox. RFC 4466 6: literal8.
+// RFC 3501 9: atom, astring, string, nstring, number, list-mailbox. RFC 4466 3: literal8.
 // Every step moves forward; nothing here recurses. Errors are of kind Peer and name the offset.
 #pragma once
 

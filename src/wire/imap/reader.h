@@ -1,5 +1,5 @@
 // Cuts the octets of an IMAP connection into whole commands.
-// RFC 3501 2.2.1, 4.3, 7.5; RFC 7888 3-5 (LITERAL+); RFC 4466 6 (literal8); T75-T77, Q43, Q44.
+// RFC 3501 2.2.1, 4.3, 7.5; RFC 7888 3-5 (LITERAL+); RFC 4466 3 (literal8); T75-T77, Q43, Q44.
 // Input may be split anywhere: the events are the same. Memory is bounded by ReaderLimits; the
 // message of an APPEND is never held, it passes through in chunks.
 #pragma once

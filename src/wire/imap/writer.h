@@ -21,7 +21,7 @@ namespace godwit::imap {
 
 enum class Condition : std::uint8_t { Ok, No, Bad, Bye, Preauth };
 
-/// Response codes without arguments. RFC 3501 7.1, RFC 5530 3, RFC 4469 4 (TOOBIG).
+/// Response codes without arguments. RFC 3501 7.1, RFC 5530 3, RFC 4469 4.2 (TOOBIG).
 namespace code {
 inline constexpr std::string_view kAlert = "ALERT";
 inline constexpr std::string_view kParse = "PARSE";

@@ -26,7 +26,7 @@ ScramKeys scram_keys(std::string_view password, std::string_view salt, std::uint
 bool scram_matches(const ScramKeys& keys, std::string_view password);
 
 /// The keys shown for a name nobody has: the same for the same name, so that asking twice tells
-/// nothing (RFC 5802 9). `secret` is the server's own and constant. No proof fits them.
+/// nothing. `secret` is the server's own and constant. No proof fits them.
 ScramKeys scram_decoy(std::string_view secret, std::string_view name, std::uint32_t iterations);
 
 /// client-first-message, RFC 5802 7.

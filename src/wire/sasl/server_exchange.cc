@@ -29,7 +29,7 @@ Step ServerExchange::start(std::optional<std::string_view> initial) {
     if (initial) {
         return respond(*initial);
     }
-    // Client-first mechanisms: an empty challenge asks for the first message (RFC 4422 3.3).
+    // Client-first mechanisms: an empty challenge asks for the first message (RFC 4422).
     return Challenge{mechanism_ == Mechanism::Login ? "Username:" : ""};
 }
 
@@ -41,7 +41,7 @@ Step ServerExchange::respond(std::string_view bytes) {
         case State::ScramFirst: return on_scram_first(bytes);
         case State::ScramFinal: return on_scram_final(bytes);
         case State::ScramLast:
-            // The client only acknowledges the server's signature (RFC 4422 5, 2b).
+            // The client only acknowledges the server's signature (RFC 4422).
             if (!bytes.empty()) {
                 return fail(Failure::Malformed, "bytes behind the end of SCRAM");
             }
