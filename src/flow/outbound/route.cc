@@ -1,6 +1,7 @@
 #include "flow/outbound/route.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "mail/address/domain.h"
 
@@ -81,12 +82,8 @@ std::expected<std::vector<std::string>, MxFailure> order_mx(const net::MxAnswer&
         return std::vector<std::string>{name};
     }
     std::vector<net::MxHost> hosts = answer.hosts;
-    std::stable_sort(hosts.begin(), hosts.end(), [chance](const net::MxHost& a, const net::MxHost& b) {
-        if (a.preference != b.preference) {
-            return a.preference < b.preference;
-        }
-        const std::hash<std::string> hash;
-        return (hash(a.host) ^ chance) < (hash(b.host) ^ chance);
+    std::ranges::sort(hosts, {}, [chance](const net::MxHost& host) {
+        return std::pair(host.preference, std::hash<std::string>()(host.host) ^ chance);
     });
     std::vector<std::string> names;
     bool is_ours_seen = false;

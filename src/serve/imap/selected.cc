@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "base/limits.h"
 
@@ -222,13 +223,11 @@ void Selected::note_flags(const store::MessageFlagsChanged& changed) {
 }
 
 void Selected::note_expunged(const store::MessagesExpunged& expunged) {
-    const std::size_t before = ghosts_.size();
-    for (const Uid uid : expunged.uids) {
-        if (uid <= last_uid_) {
-            ghosts_.push_back(uid);
-        }
-    }
-    std::inplace_merge(ghosts_.begin(), ghosts_.begin() + static_cast<std::ptrdiff_t>(before), ghosts_.end());
+    std::vector<Uid> merged;
+    merged.reserve(ghosts_.size() + expunged.uids.size());
+    const auto known_end = std::ranges::upper_bound(expunged.uids, last_uid_);
+    std::merge(ghosts_.begin(), ghosts_.end(), expunged.uids.begin(), known_end, std::back_inserter(merged));
+    ghosts_ = std::move(merged);
 }
 
 bool Selected::has_news() const {
