@@ -36,6 +36,27 @@ store::NewBody as_body(std::string bytes) {
     return body;
 }
 
+// What the report of `own_id` says, but for the original. Takes the recipients.
+mail::DsnReport report_of(const Services& services, Notice& notice, const mail::Address& sender,
+                          MailId own_id) {
+    const std::string hostname = services.settings()->hostname;
+    const std::int64_t now = unix_seconds(services.clock->wall());
+    mail::DsnReport report;
+    report.reporting_host = hostname;
+    report.envelope_id = notice.message.envelope_id;
+    report.arrived = unix_seconds(notice.message.accepted_at);
+    report.now = now;
+    report.sender = sender;
+    report.message_id = "<" + to_string(own_id) + "." + std::to_string(now) + ".dsn@" + hostname + ">";
+    report.boundary_seed = hex_encode(services.random->bytes(12));
+    report.recipients = std::move(notice.recipients);
+    // RET asks for the whole message only where it failed (RFC 3461 4.3); other reports carry its header.
+    const bool is_failure = std::any_of(report.recipients.begin(), report.recipients.end(),
+                                        [](const mail::DsnRecipient& r) { return r.action == mail::DsnAction::Failed; });
+    report.return_full = is_failure && !notice.message.return_headers_only;
+    return report;
+}
+
 }  // namespace
 
 net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Notice notice) {
@@ -48,23 +69,8 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
         notice.original = CO_TRY(co_await read_original(services, &notice.message));
     }
     const MailId own_id = services->store->next_mail_id();
-    const WallTime now = services->clock->wall();
-
-    mail::DsnReport report;
-    report.reporting_host = settings->hostname;
-    report.envelope_id = notice.message.envelope_id;
-    report.arrived = unix_seconds(notice.message.accepted_at);
-    report.now = unix_seconds(now);
-    report.sender = sender;
-    report.message_id = "<" + to_string(own_id) + "." + std::to_string(unix_seconds(now)) +
-                        ".dsn@" + settings->hostname + ">";
-    report.boundary_seed = hex_encode(services->random->bytes(12));
-    report.recipients = std::move(notice.recipients);
+    mail::DsnReport report = report_of(*services, notice, sender, own_id);
     report.original = std::move(notice.original);
-    // RET asks for the whole message only where it failed (RFC 3461 4.3); other reports carry its header.
-    const bool is_failure = std::any_of(report.recipients.begin(), report.recipients.end(),
-                                        [](const mail::DsnRecipient& r) { return r.action == mail::DsnAction::Failed; });
-    report.return_full = is_failure && !notice.message.return_headers_only;
     std::string bytes = CO_TRY(mail::build_dsn(report));
 
     Arrival arrival;
@@ -98,7 +104,7 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
         co_return Result<>();
     }
     arrival.recipients.push_back(std::move(recipient));
-    Placement placement = place(*settings, arrival, now, {false});
+    Placement placement = place(*settings, arrival, services->clock->wall(), {false});
     for (store::PlanStep& step : placement.plan.steps) {
         plan->steps.push_back(std::move(step));
     }
