@@ -4,13 +4,12 @@
 usage: ./dev bench imap [--runs 5] [--messages 10000] [--idle 500]
 SELECT, FETCH FLAGS, FETCH ENVELOPE, FETCH BODY of a thousand; APPEND (durable, 1 and 10 connections); logins; memory per idle connection.
 """
-import argparse
-import os
 import threading
 import time
 
 from mailload import Imap, letter
-from measure import Dovecot, Godwit, Group, Meter, Results, free_ports, root_needed, settle, workplace
+from measure import Meter, settle
+from opening import Stage, parser_of
 
 USERS, SECRET = 10, "pass"
 OPERATIONS = [("SELECT", None, "SELECT INBOX"), ("FETCH FLAGS", "SELECT INBOX", "FETCH 1:* (UID FLAGS)"), ("FETCH ENVELOPE", "SELECT INBOX", "FETCH 1:* (ENVELOPE)"),
@@ -39,104 +38,92 @@ def together(jobs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--program", required=True)
-    parser.add_argument("--runs", type=int, default=5)
+    parser = parser_of(__doc__)
     parser.add_argument("--messages", type=int, default=10000)
     parser.add_argument("--idle", type=int, default=500)
     options = parser.parse_args()
     if options.messages < BODIES:
         parser.error(f"--messages is at least {BODIES}")
-    root_needed()
-    with workplace() as folder:
-        group = Group(f"dovecot-bench-{os.getpid()}")
-        imap, lmtp, auth = free_ports(3)
-        dovecot = Dovecot(f"{folder}/dovecot", dict(imap=imap, lmtp=lmtp, auth=auth), "sdbox", SECRET, wrap=group.wrap())
-        godwit = Godwit(options.program, f"{folder}/godwit", accounts=[("reader", SECRET)] + [(f"u{i}", SECRET) for i in range(USERS)])
-        results = Results("imap", folder, godwit.group)
-        try:
-            dovecot.start()
-            group.root_pid = dovecot.master_pid()
-            godwit.start()
-            servers = [("dovecot", imap, group), ("godwit", godwit.port(143), godwit.group)]
-            for name, port, _ in servers:
-                began = time.monotonic()
-                client = Imap(port)
-                client.login("reader", SECRET)
-                client.fill("INBOX", (letter(i) for i in range(options.messages)))
-                client.close()
-                print(f"  {name}: filled {options.messages} messages in {time.monotonic() - began:.1f} s", flush=True)
-            for label, first, command in OPERATIONS:
-                for _ in range(options.runs):
-                    for name, port, account in servers:
-                        client = Imap(port)
-                        client.login("reader", SECRET)
-                        if first:
-                            client.command(first)
-                        settle(account)
-                        with Meter(account) as meter:
-                            seconds, data = client.command(command)
-                        client.close()
-                        results.add(name, f"{label}, {options.messages} messages", ms=seconds * 1000, cpu_ms=meter.cpu * 1000, kib=len(data) // 1024)
-            results.table("godwit", "dovecot", [("ms", "ms", "less"), ("cpu_ms", "CPU ms", "less")])
-            results.save(kind="operations")
-
-            results.rows = []
-            data = letter(7, 4096)
-            for connections in (1, 10):
-                for _ in range(options.runs):
-                    for name, port, account in servers:
-                        clients = [Imap(port) for _ in range(connections)]
-                        for i, client in enumerate(clients):
-                            client.login(f"u{i % USERS}", SECRET)
-                        each = (300 if connections == 1 else 1000) // connections
-
-                        def work(client):
-                            for _ in range(each):
-                                client.append("INBOX", data)
-                        settle(account)
-                        with Meter(account) as meter:
-                            seconds = together([lambda c=c: work(c) for c in clients])
-                        for client in clients:
-                            client.close()
-                        results.add(name, f"APPEND 4 KiB x {connections} connections", per_s=each * connections / seconds, cpu_ms=meter.cpu / each / connections * 1000)
+    with Stage("imap", options.program) as stage:
+        dovecot = stage.dovecot(SECRET)
+        godwit = stage.godwit(accounts=[("reader", SECRET)] + [(f"u{i}", SECRET) for i in range(USERS)])
+        results = stage.start()
+        servers = [("dovecot", dovecot.ports["imap"], dovecot.group), ("godwit", godwit.port(143), godwit.group)]
+        for name, port, _ in servers:
+            began = time.monotonic()
+            client = Imap(port)
+            client.login("reader", SECRET)
+            client.fill("INBOX", (letter(i) for i in range(options.messages)))
+            client.close()
+            print(f"  {name}: filled {options.messages} messages in {time.monotonic() - began:.1f} s", flush=True)
+        for label, first, command in OPERATIONS:
             for _ in range(options.runs):
                 for name, port, account in servers:
-                    def logins(number):
-                        for i in range(30):
-                            client = Imap(port)
-                            client.login(f"u{(number + i) % USERS}", SECRET)
-                            client.command("LOGOUT")
-                            client.close()
+                    client = Imap(port)
+                    client.login("reader", SECRET)
+                    if first:
+                        client.command(first)
                     settle(account)
                     with Meter(account) as meter:
-                        seconds = together([lambda n=n: logins(n) for n in range(10)])
-                    results.add(name, "connect, LOGIN, LOGOUT x 10", per_s=300 / seconds, cpu_ms=meter.cpu / 300 * 1000)
-            results.table("godwit", "dovecot", [("per_s", "per s", "more"), ("cpu_ms", "CPU ms each", "less")])
-            results.save(kind="rates")
-
-            results.rows = []
-            for name, port, account in servers:
-                settle(account)
-                before = account.memory()
-                clients = []
-                for i in range(options.idle):
-                    client = Imap(port)
-                    client.login(f"u{i % USERS}", SECRET)
-                    client.command("SELECT INBOX")
-                    client.socket.sendall(b"I IDLE\r\n")
-                    while not client.line().startswith(b"+"):
-                        pass
-                    clients.append(client)
-                time.sleep(2)
-                results.add(name, f"{options.idle} connections in IDLE", kib=(account.memory() - before) / 1024 / options.idle, processes=len(account.pids()))
-                for client in clients:
+                        seconds, data = client.command(command)
                     client.close()
-            results.table("godwit", "dovecot", [("kib", "KiB each", "less"), ("processes", "processes", "less")])
-            results.save(kind="idle")
-        finally:
-            godwit.stop()
-            dovecot.stop()
+                    results.add(name, f"{label}, {options.messages} messages", ms=seconds * 1000, cpu_ms=meter.cpu * 1000, kib=len(data) // 1024)
+        results.table("godwit", "dovecot", [("ms", "ms", "less"), ("cpu_ms", "CPU ms", "less")])
+        results.save(kind="operations")
+
+        results.rows = []
+        data = letter(7, 4096)
+        for connections in (1, 10):
+            for _ in range(options.runs):
+                for name, port, account in servers:
+                    clients = [Imap(port) for _ in range(connections)]
+                    for i, client in enumerate(clients):
+                        client.login(f"u{i % USERS}", SECRET)
+                    each = (300 if connections == 1 else 1000) // connections
+
+                    def work(client):
+                        for _ in range(each):
+                            client.append("INBOX", data)
+                    settle(account)
+                    with Meter(account) as meter:
+                        seconds = together([lambda c=c: work(c) for c in clients])
+                    for client in clients:
+                        client.close()
+                    results.add(name, f"APPEND 4 KiB x {connections} connections", per_s=each * connections / seconds, cpu_ms=meter.cpu / each / connections * 1000)
+        for _ in range(options.runs):
+            for name, port, account in servers:
+                def logins(number):
+                    for i in range(30):
+                        client = Imap(port)
+                        client.login(f"u{(number + i) % USERS}", SECRET)
+                        client.command("LOGOUT")
+                        client.close()
+                settle(account)
+                with Meter(account) as meter:
+                    seconds = together([lambda n=n: logins(n) for n in range(10)])
+                results.add(name, "connect, LOGIN, LOGOUT x 10", per_s=300 / seconds, cpu_ms=meter.cpu / 300 * 1000)
+        results.table("godwit", "dovecot", [("per_s", "per s", "more"), ("cpu_ms", "CPU ms each", "less")])
+        results.save(kind="rates")
+
+        results.rows = []
+        for name, port, account in servers:
+            settle(account)
+            before = account.memory()
+            clients = []
+            for i in range(options.idle):
+                client = Imap(port)
+                client.login(f"u{i % USERS}", SECRET)
+                client.command("SELECT INBOX")
+                client.socket.sendall(b"I IDLE\r\n")
+                while not client.line().startswith(b"+"):
+                    pass
+                clients.append(client)
+            time.sleep(2)
+            results.add(name, f"{options.idle} connections in IDLE", kib=(account.memory() - before) / 1024 / options.idle, processes=len(account.pids()))
+            for client in clients:
+                client.close()
+        results.table("godwit", "dovecot", [("kib", "KiB each", "less"), ("processes", "processes", "less")])
+        results.save(kind="idle")
 
 
 if __name__ == "__main__":
