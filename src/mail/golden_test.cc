@@ -162,7 +162,7 @@ std::string show_message(std::string_view text, ParsedMessage message) {
     }
     out += message.index.separator_missing ? "no blank line\n" : "";
     out += message.truncated ? "truncated\n" : "";
-    const MessageSummary summary = summarize(std::move(message));
+    const MessageSummary summary = summarize(message);
     out += summary.preview.empty() ? "" : "preview: " + summary.preview + "\n";
     out += summary.has_attachment ? "has attachment\n" : "";
     return out;

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
-#include "base/crypto.h"
 #include "base/json.h"
-#include "mail/message/summary.h"
+#include "flow/message_record.h"
 #include "store/mailbox/mailbox.h"
 
 namespace godwit::flow {
@@ -36,23 +36,6 @@ std::uint8_t notify_bits(const smtp::Notify& notify) {
     bits |= notify.failure ? static_cast<std::uint8_t>(store::Notify::Failure) : 0;
     bits |= notify.delay ? static_cast<std::uint8_t>(store::Notify::Delay) : 0;
     return bits == 0 ? static_cast<std::uint8_t>(store::Notify::Never) : bits;
-}
-
-store::MessageRecord make_record(const Arrival& arrival, const mail::MessageSummary& summary,
-                                 const std::string& encoded, std::string prefix) {
-    store::MessageRecord record;
-    record.blob = arrival.body.id;
-    record.blob_size = arrival.body.size;
-    record.prefix = std::move(prefix);
-    record.summary = encoded;
-    record.sent_at = summary.sent ? summary.sent->unix_seconds : 0;
-    if (const std::string own = summary.message_id(); !own.empty()) {
-        record.reference_hashes.push_back(reference_hash(own));
-    }
-    for (const std::string& reference : summary.references()) {
-        record.reference_hashes.push_back(reference_hash(reference));
-    }
-    return record;
 }
 
 store::QueueMessage make_queue_message(const Settings& settings, const Arrival& arrival,
@@ -103,18 +86,10 @@ std::string accepted_detail(const Arrival& arrival) {
 
 }  // namespace
 
-std::uint64_t reference_hash(std::string_view message_id) {
-    const Sha256Digest digest = sha256(message_id);
-    std::uint64_t hash = 0;
-    __builtin_memcpy(&hash, digest.data(), sizeof hash);
-    return hash;
-}
-
 Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 const std::vector<bool>& is_left_out) {
     Placement placement;
-    const mail::MessageSummary summary = mail::summarize(arrival.parsed);
-    const std::string encoded = summary.encode();
+    std::optional<store::MessageRecord> record;  // Made when the first mailbox needs it.
     const bool is_single = arrival.recipients.size() == 1;
     const std::string received = received_line(
         settings, arrival, now, is_single ? &arrival.recipients.front().envelope.address : nullptr);
@@ -142,9 +117,12 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 store::AppendMessage append;
                 append.account = local->account;
                 append.mailbox = store::kInbox;
-                append.record = make_record(
-                    arrival, summary, encoded,
-                    return_path + mail::write_delivered_to(local->address) + received);
+                if (!record) {
+                    record = make_record(arrival.parsed, arrival.body);
+                }
+                append.record = *record;
+                append.record.prefix =
+                    return_path + mail::write_delivered_to(local->address) + received;
                 append.internal_date = unix_seconds(now);
                 append.mail = arrival.mail;
                 add(std::move(append), i);

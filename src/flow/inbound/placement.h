@@ -26,7 +26,4 @@ struct Placement {
 Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 const std::vector<bool>& is_left_out);
 
-/// 64 bits of a Message-ID's hash, for threading.
-std::uint64_t reference_hash(std::string_view message_id);
-
 }  // namespace godwit::flow

@@ -17,6 +17,8 @@ namespace {
 
 // After a read of the due index failed.
 constexpr std::chrono::seconds kRefillRetry(5);
+// Dropping is nobody's hurry: what comes meanwhile is dropped in the same commit.
+constexpr std::chrono::milliseconds kDiscardPatience(100);
 
 using Entry = std::pair<MailId, std::uint32_t>;
 struct EntryHash {
@@ -177,10 +179,13 @@ std::optional<store::DueDelivery> OutboundScheduler::Part::take(Site& at) {
 
 net::Task<void> OutboundScheduler::Part::work(Site* at) {
     KeptSession kept;
+    const bool is_discard = std::holds_alternative<DiscardHop>(
+        decide_next_hop(*services_->settings(), at->name));
+    if (is_discard && at->waiting.size() < limits::outbound_batch_max) {
+        co_await net::sleep_for(kDiscardPatience);
+    }
     while (std::optional<store::DueDelivery> due = take(*at)) {
         std::vector<store::DueDelivery> batch = {*due};
-        const bool is_discard = std::holds_alternative<DiscardHop>(
-            decide_next_hop(*services_->settings(), at->name));
         while (is_discard && batch.size() < limits::outbound_batch_max) {
             std::optional<store::DueDelivery> more = take(*at);
             if (!more) {

@@ -62,6 +62,7 @@ constexpr std::array<std::string_view, 45> kHotHeaders = {"from",
 
 // Enough octets for limits::preview_size_max characters of any script in any encoding.
 constexpr std::size_t kPlainSourceMax = 4096;
+constexpr std::size_t kUtf8SizeMax = 4;  // Octets of one character.
 
 std::string sample_text(const Part& part, std::string_view sample, bool cut) {
     std::string octets = decode_transfer(sample, part.encoding);
@@ -78,7 +79,8 @@ std::string make_preview(const ParsedMessage& message) {
         const std::string_view sample =
             std::string_view(message.plain_sample).substr(0, kPlainSourceMax);
         const Part& part = message.parts[message.plain_part];
-        text = collapse_white_space(sample_text(part, sample, sample.size() < part.body_size));
+        text = collapse_white_space(sample_text(part, sample, sample.size() < part.body_size),
+                                    limits::preview_size_max * kUtf8SizeMax);
     }
     if (text.empty() && message.html_part != kNoParent) {
         const Part& part = message.parts[message.html_part];
@@ -121,7 +123,7 @@ bool is_hot_header(std::string_view name) {
     });
 }
 
-MessageSummary summarize(ParsedMessage&& message) {
+MessageSummary summarize(const ParsedMessage& message) {
     MessageSummary summary;
     summary.size = message.size;
     summary.header_size = message.header_size;
@@ -150,13 +152,8 @@ MessageSummary summarize(ParsedMessage&& message) {
     summary.preview = make_preview(message);
     summary.has_attachment = std::ranges::any_of(
         message.parts, [&](const Part& part) { return is_attachment(message.parts, part); });
-    summary.parts = std::move(message.parts);
+    summary.parts = message.parts;
     return summary;
-}
-
-MessageSummary summarize(const ParsedMessage& message) {
-    ParsedMessage copy = message;
-    return summarize(std::move(copy));
 }
 
 std::string MessageSummary::message_id() const {

@@ -49,7 +49,5 @@ struct MessageSummary {
 
 /// From a parse. Linear in the header and the samples.
 MessageSummary summarize(const ParsedMessage& message);
-/// The same, taking the part tree out of the parse instead of copying it.
-MessageSummary summarize(ParsedMessage&& message);
 
 }  // namespace godwit::mail

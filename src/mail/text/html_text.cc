@@ -208,11 +208,11 @@ std::string html_to_text(std::string_view html, std::size_t size_max) {
     return HtmlReaderView(html, size_max).run();
 }
 
-std::string collapse_white_space(std::string_view text) {
+std::string collapse_white_space(std::string_view text, std::size_t size_max) {
     std::string out;
-    out.reserve(text.size());
+    out.reserve(std::min(text.size(), size_max + 1));
     bool space = false;
-    for (std::size_t at = 0; at < text.size(); ++at) {
+    for (std::size_t at = 0; at < text.size() && out.size() < size_max; ++at) {
         const char c = text[at];
         const bool no_break = c == '\xC2' && at + 1 < text.size() && text[at + 1] == '\xA0';
         if (c == ' ' || is_ctl(c) || no_break) {

@@ -10,7 +10,8 @@ namespace godwit::mail {
 /// Reads UTF-8 `html` until `size_max` octets of text are out (never splitting a character).
 /// Linear.
 std::string html_to_text(std::string_view html, std::size_t size_max);
-/// Runs of white space and controls to one space, none at the ends.
-std::string collapse_white_space(std::string_view text);
+/// Runs of white space and controls to one space, none at the ends. Stops after `size_max` octets,
+/// perhaps inside a character.
+std::string collapse_white_space(std::string_view text, std::size_t size_max);
 
 }  // namespace godwit::mail

@@ -180,8 +180,10 @@ TEST(HtmlText, Words) {
     EXPECT_EQ(html_to_text("<!-- open", 10), "");
     EXPECT_EQ(html_to_text("a<br", 10), "a");
     EXPECT_EQ(collapse_white_space(" a \r\n\tb\xC2\xA0"
-                                   "c "),
+                                   "c ",
+                                   100),
               "a b c");
+    EXPECT_EQ(collapse_white_space("  ab  cd", 4), "ab c");
 }
 
 }  // namespace

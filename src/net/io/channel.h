@@ -44,7 +44,8 @@ public:
     /// Done(1): bytes wait; Done(0): the end.
     virtual IoStep peek() = 0;
     virtual IoStep write(std::string_view bytes) = 0;
-    /// Resumes `waiter` from the loop when `direction` may be ready, or on wake(). Spurious
+    /// Resumes `waiter` from the loop when `direction` may be ready (at once when reading is ready
+    /// already: nobody need have met an empty channel before), or on wake(). Spurious
     /// resumption is allowed.
     virtual void wait(Direction direction, Waiter& waiter) = 0;
     /// Resumes all who wait.

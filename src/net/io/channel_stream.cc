@@ -100,6 +100,7 @@ private:
     std::unique_ptr<Error> dead_;
     unsigned waits_ = 0;
     unsigned reads_without_wait_ = 0;
+    bool is_drained_ = false;  ///< The last read took all that was there.
     bool is_interrupted_ = false;
     bool is_secured_ = false;
     bool is_write_shut_ = false;
@@ -169,6 +170,7 @@ Task<Result<std::size_t>> ChannelStream::read_some(std::span<char> buffer) {
             co_return step_failed("reading", step);
         }
         if (step.outcome == IoStep::Outcome::Done) {
+            is_drained_ = tls_ == nullptr && step.count < buffer.size();
             // A peer that always has more must not keep the shard to itself.
             if (++reads_without_wait_ >= limits::stream_reads_in_turn_max) {
                 reads_without_wait_ = 0;
@@ -182,13 +184,18 @@ Task<Result<std::size_t>> ChannelStream::read_some(std::span<char> buffer) {
 }
 
 Task<Result<Readiness>> ChannelStream::wait_readable() {
-    for (;;) {
+    for (bool has_waited = false;;) {
         CO_TRY(usable());
         if (is_interrupted_) {
             is_interrupted_ = false;
             co_return Readiness::Interrupted;
         }
-        IoStep step = peek_step();
+        if (has_waited && tls_ == nullptr) {
+            co_return Readiness::Readable;  // What else wakes it was looked at above.
+        }
+        // After a short read there is most likely nothing: the wait itself looks.
+        const IoStep step = is_drained_ ? IoStep::would_block(Direction::Read) : peek_step();
+        is_drained_ = false;
         if (step.outcome == IoStep::Outcome::Failed) {
             co_return step_failed("reading", step);
         }
@@ -197,6 +204,7 @@ Task<Result<Readiness>> ChannelStream::wait_readable() {
         }
         reads_without_wait_ = 0;
         co_await Wait(this, step.wait);
+        has_waited = true;
     }
 }
 
@@ -237,6 +245,7 @@ Task<Result<>> ChannelStream::start_tls_server(const TlsServerContext* context) 
     CO_TRY(usable());
     check(tls_ == nullptr, "TLS starts once");
     tls_ = TlsLayer::server(*context, channel_.get());
+    is_drained_ = false;
     co_return co_await handshake();
 }
 
@@ -249,6 +258,7 @@ Task<Result<>> ChannelStream::start_tls_client(const TlsClientContext* context,
         co_return die(std::move(layer).error());
     }
     tls_ = std::move(*layer);
+    is_drained_ = false;
     co_return co_await handshake();
 }
 

@@ -102,6 +102,10 @@ public:
         return IoStep::done(count);
     }
     void wait(Direction direction, Waiter& waiter) override {
+        if (direction == Direction::Read && peek().outcome != IoStep::Outcome::WouldBlock) {
+            link_->shards[end_]->ready(waiter);
+            return;
+        }
         (direction == Direction::Read ? inward().readers : outward().writers).push_back(waiter);
     }
     void wake() override { link_->wake_end(end_); }

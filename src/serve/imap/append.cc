@@ -2,7 +2,7 @@
 // RFC 3501 6.3.11; RFC 4315 3 (APPENDUID); RFC 7888; RFC 5530 3. Q14, Q27, Q35, Q44; T76, T77.
 #include "base/log.h"
 #include "flow/commit.h"
-#include "flow/inbound/placement.h"
+#include "flow/message_record.h"
 #include "flow/read.h"
 #include "mail/message/parser.h"
 #include "mail/message/summary.h"
@@ -98,20 +98,10 @@ net::Task<Result<std::optional<Answer>>> Appending::receive() {
 }
 
 store::Plan Appending::make_plan(store::NewBody body) {
-    const mail::MessageSummary summary = mail::summarize(parser_.finish());
     store::AppendMessage step;
     step.account = c_->account();
     step.mailbox = mailbox_;
-    step.record.blob = body.id;
-    step.record.blob_size = body.size;
-    step.record.summary = summary.encode();
-    step.record.sent_at = summary.sent ? summary.sent->unix_seconds : 0;
-    if (const std::string own = summary.message_id(); !own.empty()) {
-        step.record.reference_hashes.push_back(flow::reference_hash(own));
-    }
-    for (const std::string& reference : summary.references()) {
-        step.record.reference_hashes.push_back(flow::reference_hash(reference));
-    }
+    step.record = flow::make_record(parser_.finish(), body);
     step.flags = as_names(message_.flags);
     step.internal_date = unix_seconds(message_.internal_date.value_or(c_->services()->clock->wall()));
     store::Plan plan;

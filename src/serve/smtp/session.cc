@@ -207,15 +207,15 @@ net::Task<Result<>> Session::read_more() {
     if (*ready == net::Readiness::Interrupted) {
         co_return Result<>();
     }
-    std::string buffer(kReadSize, '\0');
-    const Result<std::size_t> got = co_await stream_->read_some(buffer);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kReadSize);
+    const Result<std::size_t> got = co_await stream_->read_some({buffer.get(), kReadSize});
     if (!got || *got == 0) {
         engine_->on_disconnect();
         CO_TRY(co_await handle_events());
         co_return got ? Result<>(peer_error(ErrorCode::Closed, "the client went away"))
                       : Result<>(std::unexpected(got.error()));
     }
-    engine_->feed(std::string_view(buffer).substr(0, *got));
+    engine_->feed(std::string_view(buffer.get(), *got));
     co_return Result<>();
 }
 

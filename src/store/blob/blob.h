@@ -74,7 +74,9 @@ public:
 
     /// Commit thread: makes `body` part of the group: nothing when it is stored already, its bytes in
     /// the X row when small, else appended to the open segment by the next sync().
-    [[nodiscard]] virtual Result<> stage(NewBody body, Batch& batch) = 0;
+    /// Tells whether it was new.
+    enum class Staged : std::uint8_t { New, Known };
+    [[nodiscard]] virtual Result<Staged> stage(NewBody body, Batch& batch) = 0;
     /// Commit thread: the last link to `id` goes away in this group: erase its row, count its bytes
     /// dead. Nothing when it is not stored.
     [[nodiscard]] virtual Result<> stage_removal(const BlobId& id, Batch& batch) = 0;

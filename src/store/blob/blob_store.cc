@@ -2,6 +2,7 @@
 // Law: STORE.md "Decided" 2-3 and "The commit path"; docs/storage.md.
 // Only the commit thread decides whether a body is written or is there already.
 #include "base/limits.h"
+#include "base/recent.h"
 #include "store/blob/segment_log.h"
 #include "store/blob/spool.h"
 #include "store/kv/key.h"
@@ -46,7 +47,7 @@ public:
         return TRY(locate(id, tier)).size;
     }
 
-    [[nodiscard]] Result<> stage(NewBody body, Batch& batch) override;
+    [[nodiscard]] Result<Staged> stage(NewBody body, Batch& batch) override;
     [[nodiscard]] Result<> stage_removal(const BlobId& id, Batch& batch) override;
     [[nodiscard]] Result<bool> sync(Batch& batch) override { return log_.sync(batch); }
     void committed(CommitSeq seq) override {
@@ -81,6 +82,8 @@ private:
     Kv* kv_;
     std::atomic<std::uint64_t> durable_ = 0;
     std::unordered_map<BlobId, std::optional<BlobLocation>> group_;
+    // Locations, without inline bytes, that the last groups wrote.
+    mutable Recent<BlobId, BlobLocation> recent_{kRecentBound};
 
     // Housekeeping: how far the segment at hand was copied out, and those that are through: copied
     // whole, or damaged and left for fsck.
@@ -143,6 +146,9 @@ Result<std::optional<BlobLocation>> FileBlobStore::current(const BlobId& id) con
     if (staged != group_.end()) {
         return staged->second;
     }
+    if (const BlobLocation* known = recent_.find(id)) {
+        return *known;
+    }
     const auto value = TRY(kv_->get(blob_location_key(id), ReadTier::Disk));
     if (!value) {
         return std::optional<BlobLocation>();
@@ -156,12 +162,13 @@ void FileBlobStore::put(const BlobId& id, BlobLocation location, Batch& batch) {
         // The group only needs to know that it is there.
         location.place = std::string();
     }
+    recent_.set(id, location);
     group_[id] = std::move(location);
 }
 
-Result<> FileBlobStore::stage(NewBody body, Batch& batch) {
+Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
     if (TRY(current(body.id))) {
-        return {};
+        return Staged::Known;
     }
     BlobLocation location{.size = body.size, .place = {}};
     std::string bytes;
@@ -171,7 +178,7 @@ Result<> FileBlobStore::stage(NewBody body, Batch& batch) {
             location.place = (*spool)->place();
             log_.adopt((*spool)->place(), body.size);
             put(body.id, std::move(location), batch);
-            return {};
+            return Staged::New;
         }
         bytes = TRY((*spool)->read_all(body.id));
     } else {
@@ -183,7 +190,7 @@ Result<> FileBlobStore::stage(NewBody body, Batch& batch) {
         location.place = TRY(log_.append(body.id, std::move(bytes), CommitSeq(durable_.load())));
     }
     put(body.id, std::move(location), batch);
-    return {};
+    return Staged::New;
 }
 
 Result<> FileBlobStore::stage_removal(const BlobId& id, Batch& batch) {
@@ -195,6 +202,7 @@ Result<> FileBlobStore::stage_removal(const BlobId& id, Batch& batch) {
         log_.release(*place, location->size);
     }
     batch.erase(blob_location_key(id));
+    recent_.erase(id);
     group_[id] = std::nullopt;
     return {};
 }

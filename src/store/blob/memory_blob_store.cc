@@ -53,12 +53,13 @@ public:
     [[nodiscard]] Result<std::uint64_t> size(const BlobId& id, ReadTier tier) const override {
         return TRY(locate(id, tier)).size;
     }
-    [[nodiscard]] Result<> stage(NewBody body, Batch& batch) override {
+    [[nodiscard]] Result<Staged> stage(NewBody body, Batch& batch) override {
         auto* bytes = std::get_if<std::string>(&body.content);
         check(bytes != nullptr, "a spooled body in a store in memory");
+        const bool is_known = TRY(kv_->get(blob_location_key(body.id), ReadTier::Disk)).has_value();
         batch.put(blob_location_key(body.id),
                   encode(BlobLocation{.size = body.size, .place = std::move(*bytes)}));
-        return {};
+        return is_known ? Staged::Known : Staged::New;
     }
     [[nodiscard]] Result<> stage_removal(const BlobId& id, Batch& batch) override {
         batch.erase(blob_location_key(id));

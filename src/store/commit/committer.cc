@@ -319,7 +319,10 @@ Result<> Committer::Inner::stage_bodies(const GroupOutcome& linked_by) {
             for (NewBody& body : stamped.plan->bodies) {
                 // Once a group: the second of two equal bodies is not looked up again.
                 if (linked.erase(body.id) != 0) {
-                    TRY(parts.blobs->stage(std::move(body), batch));
+                    const BlobId id = body.id;
+                    if (TRY(parts.blobs->stage(std::move(body), batch)) == BlobStore::Staged::New) {
+                        parts.stamper->body_is_new(id);
+                    }
                 }
             }
         }

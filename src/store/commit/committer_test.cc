@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/metrics.h"
 #include "store/kv/meta.h"
 #include "store/store_testing.h"
@@ -13,12 +15,26 @@ namespace {
 class Commits : public testing::Test {
 protected:
     Commits() {
+        reopen();
+        account_ = fixture::add_account(*store_, 1, CommitDrive::Manual);
+    }
+    void reopen() {
+        store_.reset();
         StoreOptions options;
         options.drive = CommitDrive::Manual;
         options.memory_disk = disk_;
         options.on_fatal = [this](const Error& error) { fatal_.push_back(error); };
         store_ = Store::open(std::move(options), &system_clock(), &random_).value();
-        account_ = fixture::add_account(*store_, 1, CommitDrive::Manual);
+    }
+    Plan expunge(Uid which) {
+        Plan plan;
+        ExpungeMessages step;
+        step.account = account_;
+        step.mailbox = kInbox;
+        step.uids = {which};
+        step.only_deleted = false;
+        plan.steps.emplace_back(std::move(step));
+        return plan;
     }
     Plan delivery(std::string_view body) { return fixture::delivery(*store_, account_, body); }
     void submit(Plan plan) {
@@ -97,20 +113,53 @@ TEST_F(Commits, Plan_that_does_not_fit_leaves_no_trace) {
     EXPECT_TRUE(store_->blobs().read(id_of("good"), 0, 9, ReadTier::Disk));
 }
 
+TEST_F(Commits, Bodies_live_as_long_as_their_links_whatever_the_order) {
+    const std::vector<std::string> bodies = {"alpha", "beta", "gamma"};
+    std::vector<std::pair<Uid, std::size_t>> there;
+    for (int group = 0; group < 400; ++group) {
+        if (random_.below(20) == 0) {
+            reopen();  // What the commit thread remembered is gone.
+        }
+        std::vector<std::size_t> coming;
+        for (std::uint64_t more = random_.below(4); more != 0; --more) {
+            const std::size_t body = random_.below(bodies.size());
+            Plan plan = delivery(bodies[body]);
+            if (random_.below(4) == 0) {
+                std::get<AppendMessage>(plan.steps[0]).mailbox = MailboxId{999};
+                submit(std::move(plan));
+                continue;
+            }
+            coming.push_back(body);
+            submit(std::move(plan));
+        }
+        while (!there.empty() && random_.below(3) == 0) {
+            const auto which = there.begin() + static_cast<std::ptrdiff_t>(random_.below(there.size()));
+            submit(expunge(which->first));
+            there.erase(which);
+        }
+        results_.clear();
+        store_->committer().run_once();
+        std::size_t next = 0;
+        for (const CommitResult& result : results_) {
+            if (result && std::holds_alternative<Appended>(result->results.at(0))) {
+                there.emplace_back(std::get<Appended>(result->results.at(0)).uid, coming.at(next++));
+            }
+        }
+        ASSERT_EQ(next, coming.size());
+        for (std::size_t body = 0; body < bodies.size(); ++body) {
+            const bool is_linked = std::ranges::any_of(
+                there, [body](const auto& message) { return message.second == body; });
+            ASSERT_EQ(store_->blobs().read(id_of(bodies[body]), 0, 9, ReadTier::Disk).has_value(),
+                      is_linked)
+                << bodies[body] << " after group " << group;
+        }
+    }
+}
+
 TEST_F(Commits, Last_link_takes_the_body_along) {
     submit(delivery("twice"));
     submit(delivery("twice"));
     store_->committer().run_once();
-    const auto expunge = [&](Uid which) {
-        Plan plan;
-        ExpungeMessages step;
-        step.account = account_;
-        step.mailbox = kInbox;
-        step.uids = {which};
-        step.only_deleted = false;
-        plan.steps.emplace_back(std::move(step));
-        return plan;
-    };
     submit(expunge(Uid{1}));
     store_->committer().run_once();
     EXPECT_TRUE(store_->blobs().read(id_of("twice"), 0, 9, ReadTier::Disk));

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
+#include <utility>
 
 #include "base/limits.h"
 #include "store/commit/stamper_steps.h"
@@ -38,13 +38,13 @@ void begin_plan(StampContext& context, const Plan& plan) {
     context.fresh.clear();
     for (const PlanStep& step : plan.steps) {
         if (const auto* append = std::get_if<AppendMessage>(&step)) {
-            context.fresh.push_back({.mail = append->mail});
+            context.fresh.push_back(append->mail);
         } else if (const auto* add = std::get_if<AddToQueue>(&step)) {
-            context.fresh.push_back({.mail = add->message.mail});
+            context.fresh.push_back(add->message.mail);
         }
     }
-    std::ranges::sort(context.fresh, {}, &StampContext::FreshMail::mail);
-    const auto doubles = std::ranges::unique(context.fresh, {}, &StampContext::FreshMail::mail);
+    std::ranges::sort(context.fresh);
+    const auto doubles = std::ranges::unique(context.fresh);
     context.fresh.erase(doubles.begin(), doubles.end());
 }
 
@@ -60,11 +60,15 @@ void roll_back(StampContext& context, const Mark& mark) {
     context.trace_ordinal = mark.trace_ordinal;
 }
 
-std::vector<BlobId> without_doubles(std::vector<BlobId> ids) {
-    std::unordered_set<BlobId> seen;
-    std::erase_if(ids, [&seen](const BlobId& id) { return !seen.insert(id).second; });
-    return ids;
-}
+/// What a group does to the links of one body.
+struct LinkChange {
+    std::size_t made = 0;
+    std::size_t dropped = 0;
+    bool is_judged = false;
+    bool is_listed = false;
+    bool is_gone = false;  ///< No link is left.
+};
+using LinkChanges = std::unordered_map<BlobId, LinkChange>;
 
 /// Appends to one mailbox that follow each other are told as one.
 void add_change(AccountChange& account, MailboxChange change) {
@@ -116,8 +120,57 @@ struct Stamper::Inner {
         context.plan = nullptr;
     }
 
+    bool judge_dropped(const BlobId& id, LinkChange& change);
+    void settle_links(GroupOutcome& outcome);
+
     StampContext context;
+    LinkChanges links;  // Of the last finished group.
 };
+
+/// Finds out whether a body that lost a link has one left; true when it was stored before the group
+/// and has none.
+bool Stamper::Inner::judge_dropped(const BlobId& id, LinkChange& change) {
+    if (const std::size_t* known = context.body_links.find(id)) {
+        change.is_gone = *known + change.made == change.dropped;
+        return change.is_gone && *known != 0;
+    }
+    const std::string prefix = link_prefix(id);
+    const Result<bool> has = context.rows.has_any(prefix);
+    const Result<bool> had = context.rows.had_any(prefix);
+    // When the links cannot be read the body stays: fsck finds it, a lost one nobody does.
+    change.is_gone = has && !*has;
+    return change.is_gone && had && *had;
+}
+
+void Stamper::Inner::settle_links(GroupOutcome& outcome) {
+    links.clear();
+    for (const BlobId& id : context.linked) {
+        ++links[id].made;
+    }
+    for (const BlobId& id : context.unlinked) {
+        ++links[id].dropped;
+    }
+    for (const BlobId& id : context.unlinked) {
+        LinkChange& change = links[id];
+        if (!std::exchange(change.is_judged, true) && judge_dropped(id, change)) {
+            outcome.unlinked.push_back(id);
+        }
+    }
+    for (const BlobId& id : context.linked) {
+        LinkChange& change = links[id];
+        if (!change.is_gone && !std::exchange(change.is_listed, true)) {
+            outcome.linked.push_back(id);
+        }
+    }
+    for (const auto& [id, change] : links) {
+        if (std::size_t* known = context.body_links.find(id)) {
+            *known += change.made - change.dropped;
+            if (*known == 0) {
+                context.body_links.erase(id);
+            }
+        }
+    }
+}
 
 Stamper::Stamper(const Kv* kv) : inner_(std::make_unique<Inner>(kv)) {}
 Stamper::~Stamper() = default;
@@ -159,21 +212,7 @@ GroupOutcome Stamper::finish_group(Batch& batch) {
     StampContext& context = inner_->context;
     context.accounts.finish();
     GroupOutcome outcome;
-    std::unordered_set<BlobId> gone;
-    for (const BlobId& id : without_doubles(std::move(context.unlinked))) {
-        const std::string prefix = link_prefix(id);
-        const Result<bool> has = context.rows.has_any(prefix);
-        const Result<bool> had = context.rows.had_any(prefix);
-        // When the links cannot be read the body stays: fsck finds it, a lost one nobody does.
-        if (has && !*has) {
-            gone.insert(id);
-            if (had && *had) {
-                outcome.unlinked.push_back(id);
-            }
-        }
-    }
-    outcome.linked = without_doubles(std::move(context.linked));
-    std::erase_if(outcome.linked, [&gone](const BlobId& id) { return gone.contains(id); });
+    inner_->settle_links(outcome);
     outcome.accounts = account_changes(context);
     if (!context.queue.empty()) {
         auto queue = std::make_shared<QueueChange>();
@@ -187,8 +226,17 @@ GroupOutcome Stamper::finish_group(Batch& batch) {
     return outcome;
 }
 
+void Stamper::body_is_new(const BlobId& body) {
+    const auto change = inner_->links.find(body);
+    check(change != inner_->links.end(), "a new body is one of the finished group");
+    inner_->context.body_links.set(body, change->second.made - change->second.dropped);
+}
+
 void Stamper::abandon_group() {
     inner_->clear_lists();
+    inner_->links.clear();
+    inner_->context.body_links.clear();
+    inner_->context.trails.clear();
     inner_->context.rows.clear();
     inner_->context.accounts.clear();
 }

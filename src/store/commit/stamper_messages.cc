@@ -222,6 +222,7 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
                             .email = row.email,
                             .mod_seq = row.mod_seq};
     if (!once.empty()) {
+        context.has_once_keys = true;
         context.rows.put(std::move(once), encode(appended));
     }
     publish(context, step.account, {.mailbox = step.mailbox, .what = MessagesAppended{{row}}});

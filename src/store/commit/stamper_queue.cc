@@ -53,12 +53,15 @@ Result<std::optional<QueueMessage>> read_message(const StampContext& context, Ma
     return TRY(decode_queue_message(*row));
 }
 
-/// The message with its link and its once-keys: nothing will deliver it again.
-Result<> erase_message(StampContext& context, const QueueMessage& message) {
-    context.rows.erase(queue_message_key(message.mail));
-    unlink_body(context, message.blob, link_key(message.blob, message.mail));
+Result<> erase_once_keys(StampContext& context, MailId mail) {
+    if (!context.has_once_keys) {
+        context.has_once_keys = TRY(context.rows.has_any(once_family_prefix()));
+    }
+    if (!*context.has_once_keys) {
+        return {};
+    }
     std::vector<std::string> spent;
-    const std::string prefix = once_prefix(message.mail);
+    const std::string prefix = once_prefix(mail);
     TRY(context.rows.scan(prefix, prefix_end(prefix),
                           [&spent](std::string_view key, std::string_view) -> Result<bool> {
                               spent.emplace_back(key);
@@ -69,10 +72,35 @@ Result<> erase_message(StampContext& context, const QueueMessage& message) {
     }
     return {};
 }
+
+/// The message with its link and its once-keys: nothing will deliver it again.
+Result<> erase_message(StampContext& context, const QueueMessage& message) {
+    context.rows.erase(queue_message_key(message.mail));
+    unlink_body(context, message.blob, link_key(message.blob, message.mail));
+    return erase_once_keys(context, message.mail);
+}
+
+/// Each has a number of its own, and all are open.
+Result<> check_new_deliveries(const std::vector<QueueDelivery>& deliveries) {
+    std::vector<std::uint32_t> numbers;
+    for (const QueueDelivery& delivery : deliveries) {
+        TRY(check_delivery(delivery));
+        if (delivery.is_done) {
+            return internal_error(ErrorCode::Invalid, "a new delivery is open");
+        }
+        numbers.push_back(delivery.number);
+    }
+    std::ranges::sort(numbers);
+    if (std::ranges::adjacent_find(numbers) != numbers.end()) {
+        return internal_error(ErrorCode::Invalid, "deliveries have their own numbers");
+    }
+    return {};
+}
 }  // namespace
 
 Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
-    const QueueMessage& message = step.message;
+    QueueMessage message = step.message;
+    message.deliveries = static_cast<std::uint32_t>(step.deliveries.size());
     if (message.mail.value() == 0 || step.deliveries.empty()) {
         return internal_error(ErrorCode::Invalid, "a queued message has an id and a delivery");
     }
@@ -85,13 +113,8 @@ Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
     }
     context.rows.put(queue_message_key(message.mail), encode(message));
     link_body(context, message.blob, link_key(message.blob, message.mail));
+    TRY(check_new_deliveries(step.deliveries));
     for (const QueueDelivery& delivery : step.deliveries) {
-        TRY(check_delivery(delivery));
-        const std::string key = queue_delivery_key(message.mail, delivery.number);
-        if (delivery.is_done || TRY(context.rows.get(key))) {
-            return internal_error(ErrorCode::Invalid,
-                                  "deliveries have their own numbers and are open");
-        }
         put_delivery(context, message.mail, delivery);
     }
     return Done{};
@@ -103,7 +126,7 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
         return temporary_error(ErrorCode::Stale,
                                "message " + to_string(step.mail) + " left the queue");
     }
-    bool has_done = false;
+    std::size_t done = 0;
     for (const QueueDelivery& delivery : step.deliveries) {
         TRY(check_delivery(delivery));
         const std::string key = queue_delivery_key(step.mail, delivery.number);
@@ -118,11 +141,14 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
             put_delivery(context, step.mail, delivery);
             continue;
         }
-        has_done = true;
+        ++done;
         context.rows.erase(key);
         context.queue.push_back(item_of(step.mail, delivery));
     }
-    if (has_done && !TRY(context.rows.has_any(queue_delivery_prefix(step.mail)))) {
+    // The one scan that most messages, which have one delivery, do without.
+    const bool is_last = done == message->deliveries ||
+                         (done > 0 && !TRY(context.rows.has_any(queue_delivery_prefix(step.mail))));
+    if (is_last) {
         TRY(erase_message(context, *message));
     }
     return Done{};
@@ -177,6 +203,25 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeRows& step) {
     return Done{};
 }
 
+namespace {
+/// Makes room for one more event: how the message came in stays, and what happened last. Gives how
+/// many there are then.
+Result<std::size_t> trim_trail(StampContext& context, MailId mail) {
+    const std::string prefix = trace_prefix(mail);
+    std::vector<std::string> keys;
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&keys](std::string_view key, std::string_view) -> Result<bool> {
+                              keys.emplace_back(key);
+                              return true;
+                          }));
+    std::size_t count = keys.size();
+    for (std::size_t i = 1; count >= limits::trace_events_max; ++i, --count) {
+        context.rows.erase(std::move(keys[i]));
+    }
+    return count;
+}
+}  // namespace
+
 Result<StepResult> stamp_step(StampContext& context, const TraceEvent& step) {
     TraceEvent event = step;
     constexpr std::size_t kKindSizeMax = 64;
@@ -186,25 +231,19 @@ Result<StepResult> stamp_step(StampContext& context, const TraceEvent& step) {
         event.kind.resize(std::min(event.kind.size(), kKindSizeMax));
         event.detail = "{}";
     }
-    const auto fresh =
-        std::ranges::lower_bound(context.fresh, step.mail, {}, &StampContext::FreshMail::mail);
-    if (fresh != context.fresh.end() && fresh->mail == step.mail) {
+    const bool is_fresh = std::ranges::binary_search(context.fresh, step.mail);
+    std::size_t* known = context.trails.find(step.mail);
+    if (known == nullptr && is_fresh) {
         // The message comes in with this plan: nothing to look up.
-        if (++fresh->events > limits::trace_events_max) {
-            return Done{};
-        }
+        context.trails.set(step.mail, 0);
+        known = context.trails.find(step.mail);
+    }
+    if (known != nullptr && *known < limits::trace_events_max) {
+        ++*known;
+    } else if (is_fresh) {
+        return Done{};
     } else {
-        const std::string prefix = trace_prefix(step.mail);
-        std::vector<std::string> keys;
-        TRY(context.rows.scan(prefix, prefix_end(prefix),
-                              [&keys](std::string_view key, std::string_view) -> Result<bool> {
-                                  keys.emplace_back(key);
-                                  return true;
-                              }));
-        // How it came in stays, and what happened last.
-        for (std::size_t i = 1; keys.size() - (i - 1) >= limits::trace_events_max; ++i) {
-            context.rows.erase(keys[i]);
-        }
+        context.trails.set(step.mail, TRY(trim_trail(context, step.mail)) + 1);
     }
     context.rows.put(trace_key(step.mail, context.seq, context.trace_ordinal++), encode(event));
     return Done{};

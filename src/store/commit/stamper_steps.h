@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/limits.h"
+#include "base/recent.h"
 #include "base/result.h"
 #include "store/commit/plan.h"
 #include "store/commit/stamper_accounts.h"
@@ -20,6 +23,13 @@ namespace godwit::store {
 /// The open group, and in it the open plan.
 struct StampContext {
     explicit StampContext(const Kv* kv) : rows(kv), accounts(&rows) {}
+
+    /// Trace events of a message, at most: what is taken back with a plan stays counted.
+    Recent<MailId, std::size_t> trails{kRecentBound};
+    /// Links of bodies whose every link was made since they were new.
+    Recent<BlobId, std::size_t> body_links{kRecentBound};
+    /// Whether any once-key may be stored; not known before the first look.
+    std::optional<bool> has_once_keys;
 
     StampedRows rows;
     AccountStates accounts;
@@ -34,12 +44,7 @@ struct StampContext {
     std::vector<BlobId> unlinked;
 
     std::uint32_t trace_ordinal = 0;  ///< Of the next trace event of the group.
-    /// Messages that the open plan brings in, rising, with the events it gave them so far.
-    struct FreshMail {
-        MailId mail;
-        std::size_t events = 0;
-    };
-    std::vector<FreshMail> fresh;
+    std::vector<MailId> fresh;  ///< Messages that the open plan brings in, rising.
     const Plan* plan = nullptr;
 };
 

@@ -57,6 +57,9 @@ std::optional<BlobLink> parse_link_key(std::string_view key) {
     return link;
 }
 
+std::string once_family_prefix() {
+    return make_key(letter(Family::Once));
+}
 std::string once_prefix(MailId mail) {
     return make_key(letter(Family::Once), mail);
 }

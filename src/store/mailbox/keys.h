@@ -60,6 +60,7 @@ struct BlobLink {
 /// nullopt when the key is no link.
 std::optional<BlobLink> parse_link_key(std::string_view key);
 
+std::string once_family_prefix();
 std::string once_prefix(MailId mail);
 std::string once_key(MailId mail, std::uint64_t once, AccountId account);
 std::string trace_prefix(MailId mail);

@@ -84,6 +84,7 @@ std::string encode(const QueueMessage& message) {
                                      (message.needs_smtputf8 ? kNeedsSmtputf8 : 0) |
                                      (message.return_headers_only ? kReturnHeadersOnly : 0)));
     out.bytes(message.envelope_id).varint(message.submitter.value()).bytes(message.peer);
+    out.varint(message.deliveries);
     return seal(std::move(out));
 }
 
@@ -104,6 +105,7 @@ Result<QueueMessage> decode_queue_message(std::string_view value) {
     message.envelope_id = in.bytes();
     message.submitter = AccountId(static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX)));
     message.peer = in.bytes();
+    message.deliveries = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
     TRY(in.finish("queue message"));
     message.blob = BlobId::from_bytes(hash);
     return message;

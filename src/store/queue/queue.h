@@ -57,6 +57,7 @@ struct QueueMessage {
     std::string prefix;  ///< Our Received line(s), put before the body on sending.
     WallTime accepted_at{};
     WallTime expires_at{};
+    std::uint32_t deliveries = 0;  ///< How many it came with; the stamper counts them.
     bool is_8bit = false;  ///< BODY=8BITMIME or 8-bit octets seen.
     bool needs_smtputf8 = false;
     std::string envelope_id;           ///< ENVID, decoded.
