@@ -16,48 +16,6 @@ namespace {
 constexpr auto kSeen = static_cast<std::uint8_t>(SystemFlag::Seen);
 constexpr auto kDeleted = static_cast<std::uint8_t>(SystemFlag::Deleted);
 
-class StamperTest : public testing::Test {
-protected:
-    StamperTest() : alice_(desk_.add_account("alice@example.test")) {}
-
-    Appended append(MailboxId mailbox, std::string_view body,
-                    std::vector<std::uint64_t> references = {}) {
-        TestMessage message = message_for(alice_, mailbox, body, std::move(references));
-        return desk_.must<Appended>(message.step, message.bodies);
-    }
-    FlagsChanged change(MailboxId mailbox, std::vector<Uid> uids, FlagChange how, FlagNames flags) {
-        return desk_.must<FlagsChanged>(ChangeFlags{.account = alice_,
-                                                    .mailbox = mailbox,
-                                                    .uids = std::move(uids),
-                                                    .change = how,
-                                                    .flags = std::move(flags),
-                                                    .unchanged_since = std::nullopt});
-    }
-    Expunged expunge(MailboxId mailbox, std::vector<Uid> uids, bool only_deleted = false) {
-        return desk_.must<Expunged>(ExpungeMessages{.account = alice_,
-                                                    .mailbox = mailbox,
-                                                    .uids = std::move(uids),
-                                                    .only_deleted = only_deleted});
-    }
-    Copied copy(MailboxId source, MailboxId target, std::vector<Uid> uids, bool move = false) {
-        return desk_.must<Copied>(CopyMessages{.account = alice_,
-                                               .source = source,
-                                               .target = target,
-                                               .uids = std::move(uids),
-                                               .move = move});
-    }
-    MailboxCreated create(std::string name) {
-        return desk_.must<MailboxCreated>(
-            CreateMailbox{.account = alice_, .name = std::move(name), .special_use = {}});
-    }
-    void remove(MailboxId mailbox) {
-        desk_.must<Done>(DeleteMailbox{.account = alice_, .mailbox = mailbox});
-    }
-
-    StampingDesk desk_;
-    AccountId alice_;
-};
-
 TEST_F(StamperTest, New_account_has_inbox_as_mailbox_1_and_the_usual_folders) {
     const auto mailboxes = *list_mailboxes(*desk_.snapshot(), ReadTier::Disk, alice_);
     ASSERT_EQ(mailboxes.size(), 6U);
@@ -283,116 +241,6 @@ TEST_F(StamperTest, Recent_is_claimed_by_one_session) {
     EXPECT_EQ(desk_.mailbox(alice_, kInbox).recent_after, one.uid);
 }
 
-TEST_F(StamperTest, Create_wants_a_free_valid_name_with_a_parent) {
-    create("Work");
-    create("Work/2024");
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "Work", ""}), ErrorCode::AlreadyExists);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "inbox", ""}), ErrorCode::AlreadyExists);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "No/Child", ""}), ErrorCode::NotFound);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "a//b", ""}), ErrorCode::Invalid);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, std::string("a\x01") + "b", ""}),
-              ErrorCode::Invalid);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, "\xff", ""}), ErrorCode::Invalid);
-    EXPECT_EQ(desk_.refusal(CreateMailbox{alice_, std::string(600, 'x'), ""}),
-              ErrorCode::LimitExceeded);
-    create("Inbox/sub");
-    EXPECT_NE(desk_.named(alice_, "INBOX/sub"), MailboxId(0));
-}
-
-TEST_F(StamperTest, Rename_keeps_ids_and_takes_inferiors_along) {
-    const MailboxCreated work = create("Work");
-    const MailboxCreated year = create("Work/2024");
-    append(year.mailbox, "one");
-    desk_.must<Done>(RenameMailbox{alice_, work.mailbox, "Job"});
-    EXPECT_EQ(desk_.named(alice_, "Job"), work.mailbox);
-    EXPECT_EQ(desk_.named(alice_, "Job/2024"), year.mailbox);
-    EXPECT_EQ(desk_.named(alice_, "Work/2024"), MailboxId(0));
-    EXPECT_EQ(desk_.mailbox(alice_, year.mailbox).uid_validity, year.uid_validity);
-    EXPECT_EQ(desk_.mailbox(alice_, year.mailbox).messages, 1U);
-    EXPECT_EQ(desk_.refusal(RenameMailbox{alice_, work.mailbox, "Job/deeper"}), ErrorCode::Invalid);
-    EXPECT_EQ(desk_.refusal(RenameMailbox{alice_, work.mailbox, "Sent"}), ErrorCode::AlreadyExists);
-}
-
-TEST_F(StamperTest, Rename_of_inbox_moves_its_messages_and_leaves_it_empty) {
-    append(kInbox, "one");
-    const Appended two = append(kInbox, "two");
-    const auto created = desk_.must<MailboxCreated>(RenameMailbox{alice_, kInbox, "Old"});
-    EXPECT_TRUE(desk_.rows(alice_, kInbox).empty());
-    EXPECT_EQ(desk_.rows(alice_, created.mailbox).size(), 2U);
-    EXPECT_EQ(desk_.rows(alice_, created.mailbox)[1].email, two.email);
-    EXPECT_EQ(append(kInbox, "three").uid, Uid(3));
-}
-
-TEST_F(StamperTest, Deleted_and_made_again_has_a_greater_uid_validity) {
-    const MailboxCreated first = create("Work");
-    append(first.mailbox, "one");
-    remove(first.mailbox);
-    EXPECT_EQ(desk_.outcome().unlinked.size(), 1U);
-    EXPECT_EQ(desk_.head(alice_).bytes_used, 0U);
-    EXPECT_EQ(desk_.named(alice_, "Work"), MailboxId(0));
-    const MailboxCreated second = create("Work");
-    EXPECT_GT(second.uid_validity, first.uid_validity);
-    EXPECT_NE(second.mailbox, first.mailbox);
-}
-
-TEST_F(StamperTest, Delete_with_inferiors_leaves_a_name_that_can_be_revived) {
-    const MailboxCreated work = create("Work");
-    create("Work/2024");
-    append(work.mailbox, "one");
-    remove(work.mailbox);
-    const MailboxId name = desk_.named(alice_, "Work");
-    ASSERT_NE(name, MailboxId(0));
-    EXPECT_FALSE(desk_.mailbox(alice_, name).is_selectable);
-    EXPECT_EQ(desk_.refusal(DeleteMailbox{alice_, name}), ErrorCode::Denied);
-    EXPECT_EQ(desk_.refusal(message_for(alice_, name, "x").step), ErrorCode::NotFound);
-    const MailboxCreated again = create("Work");
-    EXPECT_GT(again.uid_validity, work.uid_validity);
-    EXPECT_TRUE(desk_.mailbox(alice_, again.mailbox).is_selectable);
-    EXPECT_EQ(desk_.refusal(DeleteMailbox{alice_, kInbox}), ErrorCode::Denied);
-}
-
-TEST_F(StamperTest, Large_mailbox_goes_in_steps_and_its_quota_at_once) {
-    const MailboxCreated work = create("Work");
-    const std::size_t count = limits::delete_inline_messages_max + 10;
-    Plan plan;
-    for (std::size_t i = 0; i < count; ++i) {
-        TestMessage message = message_for(alice_, work.mailbox, "body" + std::to_string(i));
-        plan.steps.emplace_back(message.step);
-        plan.bodies.push_back(message.bodies[0]);
-    }
-    ASSERT_TRUE(desk_.commit(plan).has_value());
-    remove(work.mailbox);
-    EXPECT_EQ(desk_.head(alice_).bytes_used, 0U);
-    EXPECT_EQ(desk_.count_rows(Family::Email), 10U);
-    const auto next = *plan_removal(*desk_.snapshot(), ReadTier::Disk);
-    ASSERT_TRUE(next);
-    const auto purged = desk_.commit(*next);
-    EXPECT_TRUE(std::get<Purged>(purged->at(0)).is_done);
-    EXPECT_EQ(desk_.count_rows(Family::Message), 0U);
-    EXPECT_EQ(desk_.count_rows(Family::Email), 0U);
-    EXPECT_FALSE(*plan_removal(*desk_.snapshot(), ReadTier::Disk));
-}
-
-TEST_F(StamperTest, Removed_account_leaves_no_row_and_its_id_is_not_given_again) {
-    for (int i = 0; i < 300; ++i) {
-        append(kInbox, "body" + std::to_string(i), {static_cast<std::uint64_t>(i)});
-    }
-    Plan removal = *plan_remove_account(*desk_.snapshot(), "alice@example.test");
-    ASSERT_TRUE(desk_.commit(removal).has_value());
-    EXPECT_EQ(desk_.refusal(message_for(alice_, kInbox, "body1").step), ErrorCode::NotFound);
-    for (int steps = 0; steps < 100; ++steps) {
-        const auto next = *plan_removal(*desk_.snapshot(), ReadTier::Disk);
-        if (!next) {
-            break;
-        }
-        ASSERT_TRUE(desk_.commit(*next).has_value());
-    }
-    for (const auto& [key, value] : desk_.all_rows()) {
-        EXPECT_EQ(key.front(), 'P') << "left: " << key.front();
-    }
-    EXPECT_NE(desk_.add_account("alice@example.test"), alice_);
-}
-
 TEST_F(StamperTest, Failed_plan_leaves_no_trace_in_rows_or_memory) {
     append(kInbox, "one");
     const auto before = desk_.all_rows();
@@ -528,16 +376,6 @@ TEST_F(StamperTest, Trims_drop_what_is_old_and_say_how_far_the_log_reaches) {
     EXPECT_TRUE(desk_.commit(*trace).has_value());
     EXPECT_TRUE(read_trace(*desk_.snapshot(), ReadTier::Disk, MailId(5))->empty());
     EXPECT_EQ(read_trace(*desk_.snapshot(), ReadTier::Disk, MailId(6))->size(), 1U);
-}
-
-TEST_F(StamperTest, Subscriptions_stand_for_names_not_mailboxes) {
-    desk_.must<Done>(SubscribeMailbox{alice_, "Nowhere", true});
-    const MailboxCreated work = create("Work");
-    desk_.must<Done>(SubscribeMailbox{alice_, "Work", true});
-    remove(work.mailbox);
-    EXPECT_EQ(list_subscriptions(*desk_.snapshot(), ReadTier::Disk, alice_)->size(), 8U);
-    desk_.must<Done>(SubscribeMailbox{alice_, "Work", false});
-    EXPECT_EQ(desk_.head(alice_).subscriptions, 7U);
 }
 
 }  // namespace

@@ -166,4 +166,47 @@ inline TestMessage message_for(AccountId account, MailboxId mailbox, std::string
     return message;
 }
 
+/// A desk with one account, and its steps in few words.
+class StamperTest : public testing::Test {
+protected:
+    StamperTest() : alice_(desk_.add_account("alice@example.test")) {}
+
+    Appended append(MailboxId mailbox, std::string_view body,
+                    std::vector<std::uint64_t> references = {}) {
+        TestMessage message = message_for(alice_, mailbox, body, std::move(references));
+        return desk_.must<Appended>(message.step, message.bodies);
+    }
+    FlagsChanged change(MailboxId mailbox, std::vector<Uid> uids, FlagChange how, FlagNames flags) {
+        return desk_.must<FlagsChanged>(ChangeFlags{.account = alice_,
+                                                    .mailbox = mailbox,
+                                                    .uids = std::move(uids),
+                                                    .change = how,
+                                                    .flags = std::move(flags),
+                                                    .unchanged_since = std::nullopt});
+    }
+    Expunged expunge(MailboxId mailbox, std::vector<Uid> uids, bool only_deleted = false) {
+        return desk_.must<Expunged>(ExpungeMessages{.account = alice_,
+                                                    .mailbox = mailbox,
+                                                    .uids = std::move(uids),
+                                                    .only_deleted = only_deleted});
+    }
+    Copied copy(MailboxId source, MailboxId target, std::vector<Uid> uids, bool move = false) {
+        return desk_.must<Copied>(CopyMessages{.account = alice_,
+                                               .source = source,
+                                               .target = target,
+                                               .uids = std::move(uids),
+                                               .move = move});
+    }
+    MailboxCreated create(std::string name) {
+        return desk_.must<MailboxCreated>(
+            CreateMailbox{.account = alice_, .name = std::move(name), .special_use = {}});
+    }
+    void remove(MailboxId mailbox) {
+        desk_.must<Done>(DeleteMailbox{.account = alice_, .mailbox = mailbox});
+    }
+
+    StampingDesk desk_;
+    AccountId alice_;
+};
+
 }  // namespace godwit::store

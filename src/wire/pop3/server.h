@@ -78,6 +78,8 @@ enum class LoginFailure : std::uint8_t {
     Permanent,    ///< [SYS/PERM]: not to be had by trying again.
     InUse,        ///< [IN-USE]
 };
+/// The response code without its brackets.
+std::string_view code_of(LoginFailure failure);
 
 /// The engine of one connection.
 class Server {
