@@ -7,7 +7,6 @@
 #include "flow/channel_bindings.h"
 #include "flow/read.h"
 #include "mail/address/domain.h"
-#include "net/dial/dial.h"
 
 namespace godwit::flow {
 
@@ -75,8 +74,7 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
     co_return session;
 }
 
-net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls) {
-    const SettingsPtr settings = services_->settings();
+net::DialRequest RemoteSession::dial_request() const {
     net::DialRequest request;
     request.host = hop_.host;
     request.port = hop_.port;
@@ -87,6 +85,30 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     } else if (equals_ignore_case(hop_.host, "localhost")) {
         request.endpoints = {net::Endpoint(net::IpAddress::loopback_v4(), hop_.port)};
     }
+    return request;
+}
+
+smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
+    smtp::ClientOptions options;
+    options.hello_name = services_->settings()->hostname;
+    options.is_lmtp = hop_.is_lmtp;
+    options.tls_active = stream_->tls() != nullptr;
+    options.bindings = channel_bindings(stream_->tls());
+    options.tls = without_tls || hop_.tls == RouteSettings::Tls::Never ? smtp::TlsUse::Never
+                  : hop_.tls == RouteSettings::Tls::Required           ? smtp::TlsUse::Required
+                                                                       : smtp::TlsUse::IfOffered;
+    if (!hop_.username.empty()) {
+        options.credentials = sasl::Credentials{};
+        options.credentials->name = hop_.username;
+        options.credentials->password = hop_.password;
+        options.allow_plaintext_auth = stream_->peer().is_loopback();
+    }
+    options.auth_nonce = hex_encode(services_->random->bytes(16));
+    return options;
+}
+
+net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls) {
+    net::DialRequest request = dial_request();
     if (request.endpoints.empty() && services_->resolver == nullptr) {
         co_return host_failure(smtp::Stage::Greeting, {4, 4, 3}, "DNS look-ups are turned off");
     }
@@ -100,35 +122,19 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     }
     stream_ = std::move(dialed->stream);
     peer_name_ = hop_.host + "[" + dialed->endpoint.to_string() + "]";
-    const bool is_implicit = hop_.tls == RouteSettings::Tls::Implicit;
-    smtp::ClientOptions options;
-    if (is_implicit) {
+    if (hop_.tls == RouteSettings::Tls::Implicit) {
         stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
         net::TlsClientOptions tls{.host = hop_.host, .verify = net::TlsVerify::Name, .alpn = {}};
         const Result<> secured = co_await stream_->start_tls_client(services_->tls_client, std::move(tls));
         if (!secured) {
             co_return host_failure(smtp::Stage::Tls, {4, 7, 5}, peer_name_ + ": " + secured.error().text);
         }
-        options.bindings = channel_bindings(stream_->tls());
     }
-    options.hello_name = settings->hostname;
-    options.is_lmtp = hop_.is_lmtp;
-    options.tls_active = is_implicit;
-    options.tls = without_tls || hop_.tls == RouteSettings::Tls::Never ? smtp::TlsUse::Never
-                  : hop_.tls == RouteSettings::Tls::Required           ? smtp::TlsUse::Required
-                                                                       : smtp::TlsUse::IfOffered;
-    if (!hop_.username.empty()) {
-        options.credentials = sasl::Credentials{};
-        options.credentials->name = hop_.username;
-        options.credentials->password = hop_.password;
-        options.allow_plaintext_auth = stream_->peer().is_loopback();
-    }
-    options.auth_nonce = hex_encode(services_->random->bytes(16));
-    engine_.emplace(std::move(options));
+    engine_.emplace(client_options(without_tls));
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;
-        if (!hop_.is_configured && equals_ignore_case(engine_->peer().name, settings->hostname)) {
+        if (!hop_.is_configured && equals_ignore_case(engine_->peer().name, services_->settings()->hostname)) {
             is_ready_ = false;
             co_return host_failure(smtp::Stage::Hello, {5, 4, 6},
                                    peer_name_ + " says it is us: mail loops back to this server");

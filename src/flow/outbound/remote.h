@@ -10,6 +10,7 @@
 
 #include "flow/outbound/route.h"
 #include "flow/services.h"
+#include "net/dial/dial.h"
 #include "net/io/stream.h"
 #include "net/io/task.h"
 #include "store/queue/queue.h"
@@ -23,8 +24,8 @@ struct HopAddress {
     std::uint16_t port = 25;
     bool is_lmtp = false;
     RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
-    std::string username;
-    std::string password;
+    std::string username{};
+    std::string password{};
     bool is_configured = false;  ///< By a route: private addresses are meant; loops are the admin's.
     bool operator==(const HopAddress&) const = default;
 };
@@ -56,6 +57,8 @@ public:
 
 private:
     RemoteSession(const Services* services, HopAddress hop) : services_(services), hop_(std::move(hop)) {}
+    [[nodiscard]] net::DialRequest dial_request() const;
+    [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();

@@ -1,13 +1,11 @@
 #include "flow/outbound/scheduler.h"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <string>
-#include <unordered_map>
 
 #include "base/log.h"
 #include "flow/outbound/attempt.h"
+#include "flow/outbound/due_board.h"
 #include "flow/outbound/route.h"
 #include "flow/read.h"
 
@@ -20,43 +18,6 @@ constexpr std::chrono::seconds kRefillRetry(5);
 // Dropping is nobody's hurry: what comes meanwhile is dropped in the same commit.
 constexpr std::chrono::milliseconds kDiscardPatience(100);
 
-using Entry = std::pair<MailId, std::uint32_t>;
-struct EntryHash {
-    std::size_t operator()(const Entry& entry) const {
-        return std::hash<MailId>()(entry.first) ^ entry.second;
-    }
-};
-
-struct Site {
-    std::string name;
-    std::set<std::tuple<WallTime, MailId, std::uint32_t>> waiting;  ///< Earliest first; bounded.
-    std::unordered_map<Entry, WallTime, EntryHash> due;             ///< The same, by id.
-    std::set<Entry> in_hand;
-    std::uint32_t workers = 0;
-    bool has_more_on_disk = false;
-    bool is_refilling = false;
-    WallTime paused_until{};  ///< The store or a read failed: not at once again.
-
-    void remove(const Entry& entry) {
-        const auto found = due.find(entry);
-        if (found != due.end()) {
-            waiting.erase({found->second, entry.first, entry.second});
-            due.erase(found);
-        }
-    }
-    void add(const Entry& entry, WallTime at) {
-        remove(entry);
-        waiting.emplace(at, entry.first, entry.second);
-        due.emplace(entry, at);
-        if (waiting.size() > limits::outbound_window_max) {
-            const auto last = std::prev(waiting.end());
-            due.erase({std::get<1>(*last), std::get<2>(*last)});
-            waiting.erase(last);
-            has_more_on_disk = true;
-        }
-    }
-};
-
 }  // namespace
 
 /// The sites of one shard. Its own shard only, but for the posts that reach it.
@@ -65,207 +26,119 @@ public:
     Part(const Services* services, net::Shard* shard) : services_(services), shard_(shard) {}
     [[nodiscard]] net::Shard& shard() const { return *shard_; }
 
-    void learn(const store::QueueChange::Item& item);
-    void learn_site(const std::string& name);
+    void learn(const store::QueueChange::Item& item) { board_.learn(item); }
+    void learn_site(const std::string& name) { board_.learn_site(name); }
     void run();
     void stop() { is_stopped_ = true; }
-    [[nodiscard]] bool is_idle() const { return workers_ == 0; }
+    [[nodiscard]] bool is_idle() const { return board_.workers() == 0; }
 
 private:
-    Site& site(const std::string& name);
-    void run_site(Site& at);
-    [[nodiscard]] WallTime next_due(const Site& at) const;
-    std::optional<store::DueDelivery> take(Site& at);
-    net::Task<void> work(Site* at);
-    net::Task<void> refill(Site* at);
+    [[nodiscard]] WallTime now() const { return services_->clock->wall(); }
+    [[nodiscard]] bool is_discard(const std::string& site) const {
+        return std::holds_alternative<DiscardHop>(decide_next_hop(*services_->settings(), site));
+    }
+    net::Task<void> work(store::DueDelivery first);
+    net::Task<bool> attempt(store::DueDelivery due, KeptSession* kept);
+    net::Task<void> refill(store::DueRange range);
     void arm();
 
     const Services* services_;
     net::Shard* shard_;
-    std::unordered_map<std::string, std::unique_ptr<Site>> sites_;
-    std::uint32_t workers_ = 0;
+    DueBoard board_;
     bool is_stopped_ = false;
     net::Timer timer_;
 };
-
-Site& OutboundScheduler::Part::site(const std::string& name) {
-    std::unique_ptr<Site>& slot = sites_[name];
-    if (slot == nullptr) {
-        slot = std::make_unique<Site>();
-        slot->name = name;
-    }
-    return *slot;
-}
-
-void OutboundScheduler::Part::learn_site(const std::string& name) { site(name).has_more_on_disk = true; }
-
-void OutboundScheduler::Part::learn(const store::QueueChange::Item& item) {
-    Site& at = site(item.site);
-    const Entry entry{item.mail, item.delivery};
-    if (item.is_gone || item.is_held) {
-        at.remove(entry);
-    } else {
-        at.add(entry, item.due);
-    }
-}
 
 void OutboundScheduler::Part::run() {
     if (is_stopped_) {
         return;
     }
-    for (auto at = sites_.begin(); at != sites_.end();) {
-        run_site(*at->second);
-        const Site& looked = *at->second;
-        const bool is_empty = looked.waiting.empty() && looked.in_hand.empty() && looked.workers == 0 &&
-                              !looked.has_more_on_disk && !looked.is_refilling;
-        at = is_empty ? sites_.erase(at) : std::next(at);
-    }
-    arm();
-}
-
-// The earliest entry that nobody works on; max when there is none.
-WallTime OutboundScheduler::Part::next_due(const Site& at) const {
-    for (const auto& [due, mail, number] : at.waiting) {
-        if (!at.in_hand.contains({mail, number})) {
-            return std::max(due, at.paused_until);
-        }
-    }
-    return WallTime::max();
-}
-
-void OutboundScheduler::Part::run_site(Site& at) {
     const SettingsPtr settings = services_->settings();
-    const WallTime now = services_->clock->wall();
-    if (at.has_more_on_disk && !at.is_refilling && at.waiting.size() < limits::outbound_window_max / 2 &&
-        at.paused_until <= now) {
-        at.is_refilling = true;
-        net::spawn(*shard_, "queue.refill", refill(&at));
+    DueBoard::Bounds bounds;
+    bounds.workers_max = settings->limits.deliveries_total;
+    bounds.site_workers_max = [&](const std::string& site) {
+        return is_discard(site) ? 1 : settings->limits.deliveries_per_site;
+    };
+    DueBoard::Orders orders = board_.plan(now(), bounds);
+    // Before anything begins: what begins may end at once and come here again.
+    arm();
+    for (store::DueRange& range : orders.refills) {
+        net::spawn(*shard_, "queue.refill", refill(std::move(range)));
     }
-    // As many workers as there is work, up to the bounds; each takes what is due when it runs.
-    std::size_t ready = 0;
-    for (const auto& [due, mail, number] : at.waiting) {
-        if (due > now || ready > settings->limits.deliveries_per_site) {
-            break;
-        }
-        ready += at.in_hand.contains({mail, number}) ? 0 : 1;
-    }
-    const bool is_discard =
-        std::holds_alternative<DiscardHop>(decide_next_hop(*settings, at.name));
-    const std::uint32_t workers_max = is_discard ? 1 : settings->limits.deliveries_per_site;
-    while (at.paused_until <= now && ready > 0 && at.workers < workers_max &&
-           workers_ < settings->limits.deliveries_total) {
-        ++at.workers;
-        ++workers_;
-        --ready;
-        net::spawn(*shard_, "queue.worker", work(&at));
+    for (store::DueDelivery& first : orders.workers) {
+        net::spawn(*shard_, "queue.worker", work(std::move(first)));
     }
 }
 
-std::optional<store::DueDelivery> OutboundScheduler::Part::take(Site& at) {
-    const WallTime now = services_->clock->wall();
-    if (is_stopped_ || at.paused_until > now) {
-        return std::nullopt;
-    }
-    for (const auto& [due, mail, number] : at.waiting) {
-        if (due > now) {
-            return std::nullopt;
-        }
-        if (at.in_hand.insert({mail, number}).second) {
-            return store::DueDelivery{at.name, due, mail, number};
-        }
-    }
-    return std::nullopt;
-}
-
-net::Task<void> OutboundScheduler::Part::work(Site* at) {
+net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
+    const std::string site = first.site;
     KeptSession kept;
-    const bool is_discard = std::holds_alternative<DiscardHop>(
-        decide_next_hop(*services_->settings(), at->name));
-    if (is_discard && at->waiting.size() < limits::outbound_batch_max) {
+    std::optional<store::DueDelivery> due = std::move(first);
+    if (is_discard(site) && board_.waiting(site) < limits::outbound_batch_max) {
         co_await net::sleep_for(kDiscardPatience);
     }
-    while (std::optional<store::DueDelivery> due = take(*at)) {
-        std::vector<store::DueDelivery> batch = {*due};
-        while (is_discard && batch.size() < limits::outbound_batch_max) {
-            std::optional<store::DueDelivery> more = take(*at);
-            if (!more) {
-                break;
-            }
-            batch.push_back(*more);
-        }
-        bool is_settled = false;
-        if (is_discard) {
-            is_settled = co_await discard_deliveries(services_, batch);
-        } else {
-            is_settled = co_await attempt_delivery(services_, *due, &kept);
-        }
-        for (const store::DueDelivery& done : batch) {
-            const Entry entry{done.mail, done.number};
-            at->in_hand.erase(entry);
-            const auto found = at->due.find(entry);
-            // The commit's own word (posted before this resumes) has the new time, if there is one.
-            if (is_settled && found != at->due.end() && found->second == done.due) {
-                at->remove(entry);
-            }
-        }
+    while (due && !is_stopped_) {
+        const bool is_settled = co_await attempt(*std::move(due), &kept);
         if (!is_settled) {
-            at->paused_until = services_->clock->wall() + limits::outbound_store_pause;
+            board_.pause(site, now() + limits::outbound_store_pause);
             break;
         }
+        due = board_.take(site, now());
     }
     if (kept != nullptr) {
         co_await kept->close();
     }
-    --at->workers;
-    --workers_;
+    board_.worker_ended(site);
     run();
 }
 
-net::Task<void> OutboundScheduler::Part::refill(Site* at) {
-    store::DueRange range;
-    range.site = at->name;
-    range.until = WallTime::max();
-    range.count = std::min(limits::outbound_window_max, limits::scan_rows_max);
-    if (!at->waiting.empty()) {
-        range.from = std::get<0>(*at->waiting.rbegin());
+// One delivery, or as many as fit one commit where they are only dropped. False: the store refused.
+net::Task<bool> OutboundScheduler::Part::attempt(store::DueDelivery due, KeptSession* kept) {
+    std::vector<store::DueDelivery> batch = {std::move(due)};
+    bool is_settled = false;
+    if (is_discard(batch.front().site)) {
+        while (batch.size() < limits::outbound_batch_max) {
+            std::optional<store::DueDelivery> more = board_.take(batch.front().site, now());
+            if (!more) {
+                break;
+            }
+            batch.push_back(*std::move(more));
+        }
+        is_settled = co_await discard_deliveries(services_, batch);
+    } else {
+        is_settled = co_await attempt_delivery(services_, batch.front(), kept);
     }
-    Result<std::vector<store::DueDelivery>> found =
+    // The commit's own word (posted before this resumes) has the new time, if there is one.
+    for (const store::DueDelivery& done : batch) {
+        board_.done(done, is_settled);
+    }
+    co_return is_settled;
+}
+
+net::Task<void> OutboundScheduler::Part::refill(store::DueRange range) {
+    const Result<std::vector<store::DueDelivery>> found =
         co_await read(services_, [range](const store::Snapshot& snapshot, store::ReadTier tier) {
             return store::due_deliveries(snapshot, tier, range);
         });
-    at->is_refilling = false;
     if (!found) {
-        log::error("queue.refill_failed", {{"site", at->name}, {"error", found.error().text}});
-        at->paused_until = services_->clock->wall() + kRefillRetry;
+        log::error("queue.refill_failed", {{"site", range.site}, {"error", found.error().text}});
+        board_.refill_failed(range.site, now() + kRefillRetry);
     } else {
-        at->has_more_on_disk = found->size() >= range.count;
-        for (const store::DueDelivery& due : *found) {
-            const Entry entry{due.mail, due.number};
-            if (!at->due.contains(entry) && !at->in_hand.contains(entry)) {
-                at->add(entry, due.due);
-            }
-        }
+        board_.refilled(range, *found);
     }
     run();
 }
 
 void OutboundScheduler::Part::arm() {
-    WallTime earliest = WallTime::max();
-    for (const auto& [name, at] : sites_) {
-        WallTime due = next_due(*at);
-        if (at->has_more_on_disk && !at->is_refilling) {
-            due = std::min(due, at->paused_until);
-        }
-        earliest = std::min(earliest, due);
-    }
-    const WallTime now = services_->clock->wall();
-    if (earliest == WallTime::max() || (earliest <= now && workers_ > 0)) {
-        // A worker that ends calls run() again.
+    const WallTime next = board_.next_look();
+    const WallTime at = now();
+    if (next == WallTime::max() || next <= at) {
+        // Nothing waits; or all workers are busy, and one that ends calls run() again.
         timer_ = net::Timer();
         return;
     }
     // Wall time may jump; look again after an hour at the latest (I6).
-    const Duration wait = std::clamp<Duration>(earliest - now, std::chrono::milliseconds(1), std::chrono::hours(1));
+    const Duration wait = std::clamp<Duration>(next - at, std::chrono::milliseconds(1), std::chrono::hours(1));
     timer_ = shard_->call_after(wait, [this] { run(); });
 }
 

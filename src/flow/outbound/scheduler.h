@@ -1,5 +1,5 @@
-// Decides which delivery is tried when and on how many connections: ready queues per site, a bounded
-// window of each in memory, workers that keep their connection while there is work.
+// Runs what the due board orders: workers that keep their connection while there is work, and reads
+// of the due index.
 // SMTP-BEHAVIOUR.md M2-M5, M9; STORE.md "Queue". One part per shard; a site lives on one shard.
 #pragma once
 
