@@ -178,12 +178,13 @@ JsonValue::Array rows_of(const JsonValue& result, std::string_view name) {
     return rows != nullptr && rows->array() != nullptr ? *rows->array() : JsonValue::Array{};
 }
 
+Result<AdminClient> open_client(const Invocation& call) {
+    const flow::Settings settings = TRY(find_server(call));
+    return AdminClient::open(settings);
+}
+
 int run(const Invocation& call, bool is_change) {
-    const auto settings = find_server(call);
-    if (!settings) {
-        return call.fail(settings.error());
-    }
-    auto client = AdminClient::open(*settings);
+    auto client = open_client(call);
     if (!client) {
         return call.fail(client.error());
     }
@@ -205,11 +206,7 @@ int run_admin_view(const Invocation& call) {
 }
 
 int run_fsck(const Invocation& call) {
-    const auto settings = find_server(call);
-    if (!settings) {
-        return call.fail(settings.error());
-    }
-    auto client = AdminClient::open(*settings);
+    auto client = open_client(call);
     if (!client) {
         return call.fail(client.error());
     }

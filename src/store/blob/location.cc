@@ -24,13 +24,7 @@ std::string encode(const BlobLocation& location) {
 }
 
 Result<BlobLocation> decode_blob_location(std::string_view value) {
-    const OpenedView record = TRY(open_record(value));
-    if (record.version != kVersion) {
-        return internal_error(ErrorCode::Unsupported, "blob location of version " +
-                                                          std::to_string(record.version) +
-                                                          "; this program reads 1");
-    }
-    ByteReader in(record.payload);
+    ByteReader in = TRY(read_record(value, kVersion, "blob location"));
     const std::uint8_t kind = in.u8();
     BlobLocation location;
     location.size = in.varint_at_most(limits::blob_size_max);

@@ -13,14 +13,7 @@ constexpr std::uint8_t kVersion = 1;
 constexpr auto kFamily = static_cast<char>(Family::Directory);
 
 Result<ByteReader> open(std::string_view value, std::string_view name) {
-    Result<OpenedView> record = open_record(value);
-    if (!record) {
-        return std::unexpected(std::move(record).error().within(name));
-    }
-    if (record->version != kVersion) {
-        return internal_error(ErrorCode::Unsupported, std::string(name) + ": unknown version");
-    }
-    return ByteReader(record->payload);
+    return read_record(value, kVersion, name);
 }
 
 std::string key(char kind, std::string_view text) {

@@ -14,22 +14,12 @@ constexpr std::string_view kCommitSeq = "C";
 constexpr std::string_view kMailIds = "I";
 constexpr std::string_view kSegment = "S";
 
-Result<ByteReader> read(std::string_view value, const char* what) {
-    const OpenedView record = TRY(open_record(value));
-    if (record.version != kVersion) {
-        return internal_error(ErrorCode::Unsupported, std::string(what) + " of version " +
-                                                          std::to_string(record.version) +
-                                                          "; this program reads 1");
-    }
-    return ByteReader(record.payload);
-}
-
 std::string encode_number(std::uint64_t number) {
     return seal(std::move(begin_record(kVersion).u64(number)));
 }
 
 Result<std::uint64_t> decode_number(std::string_view value, const char* what) {
-    ByteReader in = TRY(read(value, what));
+    ByteReader in = TRY(read_record(value, kVersion, what));
     const std::uint64_t number = in.u64();
     TRY(in.finish(what));
     return number;
@@ -44,7 +34,7 @@ std::string encode(const FormatRow& row) {
 }
 
 Result<FormatRow> decode_format(std::string_view value) {
-    ByteReader in = TRY(read(value, "format row"));
+    ByteReader in = TRY(read_record(value, kVersion, "format row"));
     FormatRow row;
     row.version = in.u32();
     row.lowest_reader = in.u32();
@@ -100,7 +90,7 @@ std::string encode(const SegmentRow& row) {
 }
 
 Result<SegmentRow> decode_segment_row(std::string_view value) {
-    ByteReader in = TRY(read(value, "segment row"));
+    ByteReader in = TRY(read_record(value, kVersion, "segment row"));
     SegmentRow row;
     row.end = in.varint();
     row.live_bytes = in.varint();

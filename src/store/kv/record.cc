@@ -46,4 +46,17 @@ Result<OpenedView> open_record(std::string_view value) {
     return OpenedView{.version = static_cast<std::uint8_t>(body.front()), .payload = body.substr(1)};
 }
 
+Result<ByteReader> read_record(std::string_view value, std::uint8_t version, std::string_view what) {
+    Result<OpenedView> record = open_record(value);
+    if (!record) {
+        return std::unexpected(std::move(record).error().within(what));
+    }
+    if (record->version != version) {
+        return internal_error(ErrorCode::Unsupported,
+                              std::string(what) + " of version " + std::to_string(record->version) +
+                                  "; this program reads " + std::to_string(version));
+    }
+    return ByteReader(record->payload);
+}
+
 }  // namespace godwit::store

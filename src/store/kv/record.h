@@ -29,5 +29,8 @@ struct OpenedView {
 };
 /// Corrupt when the value is too short or its checksum does not hold.
 Result<OpenedView> open_record(std::string_view value);
+/// A reader over the payload of a value that must have this version; it views into `value`. `what`
+/// names the row in errors: Corrupt as above, Unsupported for another version.
+Result<ByteReader> read_record(std::string_view value, std::uint8_t version, std::string_view what);
 
 }  // namespace godwit::store

@@ -26,6 +26,20 @@ TEST(Record, Every_flipped_bit_is_noticed) {
     }
 }
 
+TEST(Record, Other_versions_are_unsupported_and_named) {
+    const std::string value = seal(2, "abc");
+    Result<ByteReader> reader = read_record(value, 2, "a row");
+    ASSERT_TRUE(reader);
+    EXPECT_EQ(reader->raw(3), "abc");
+    const Result<ByteReader> older = read_record(value, 1, "a row");
+    ASSERT_FALSE(older);
+    EXPECT_EQ(older.error().code, ErrorCode::Unsupported);
+    EXPECT_EQ(older.error().text, "a row of version 2; this program reads 1");
+    const Result<ByteReader> damaged = read_record(value.substr(1), 2, "a row");
+    ASSERT_FALSE(damaged);
+    EXPECT_EQ(damaged.error().code, ErrorCode::Corrupt);
+}
+
 TEST(Record, Short_values_are_corrupt) {
     const std::string value = seal(1, "abc");
     for (std::size_t size = 0; size < value.size(); ++size) {

@@ -18,16 +18,7 @@ ByteWriter begin() {
 
 /// A reader over the payload of a sealed value.
 Result<ByteReader> open(std::string_view value, std::string_view name) {
-    const Result<OpenedView> record = open_record(value);
-    if (!record) {
-        return std::unexpected(Error(record.error()).within(name));
-    }
-    if (record->version != kVersion) {
-        return internal_error(ErrorCode::Unsupported, std::string(name) + ": version " +
-                                                          std::to_string(record->version) +
-                                                          " is not known to this program");
-    }
-    return ByteReader(record->payload);
+    return read_record(value, kVersion, name);
 }
 
 /// Rising numbers as runs: gap from the last run's end, length.
