@@ -33,14 +33,7 @@ WallTime from_sortable(std::uint64_t number) {
 }
 
 Result<ByteReader> open(std::string_view value, std::string_view name) {
-    Result<OpenedView> record = open_record(value);
-    if (!record) {
-        return std::unexpected(std::move(record).error().within(name));
-    }
-    if (record->version != kVersion) {
-        return internal_error(ErrorCode::Unsupported, std::string(name) + ": unknown version");
-    }
-    return ByteReader(record->payload);
+    return read_record(value, kVersion, name);
 }
 
 char letter(Family family) {
