@@ -163,7 +163,13 @@ void remove_stale_path(const Endpoint& at, const SocketAddress& address) {
 
 Result<Descriptor> open_listener(const Endpoint& at, const ListenOptions& options) {
     SocketAddress address = TRY(SocketAddress::of(at));
+    const bool is_every_address =
+        at.address().is_v6() && at.address().is_any() && !options.is_v6_only;
     Descriptor made(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!made && errno == EAFNOSUPPORT && is_every_address) {
+        // A kernel without IPv6: all addresses are those of IPv4.
+        return open_listener(Endpoint(IpAddress(), at.port()), options);
+    }
     if (!made) {
         return listen_failed(at, "opening", errno);
     }
@@ -174,8 +180,10 @@ Result<Descriptor> open_listener(const Endpoint& at, const ListenOptions& option
         setsockopt(made.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     }
     if (address.family() == AF_INET6) {
-        // 0.0.0.0 and :: are two listeners, so that each peer has its own family's name.
-        setsockopt(made.number(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+        // [::] stands for all addresses, whatever the kernel's own default (net.ipv6.bindv6only) is.
+        // A peer of IPv4 still has an IPv4 name: IpAddress takes mapped addresses apart.
+        const int v6_only = is_every_address ? 0 : 1;
+        setsockopt(made.number(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
     }
     if (bind(made.number(), address.raw(), address.size) != 0) {
         return listen_failed(at, "binding", errno);

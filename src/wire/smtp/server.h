@@ -47,6 +47,9 @@ struct ServerOptions {
     std::string nonce_seed;             ///< >= 16 random bytes, fresh for each connection.
     std::string scram_decoy_secret;     ///< Constant for this server, secret.
     BareNewlines bare_newlines = BareNewlines::Repair;
+    /// A pipe of this machine (sendmail -bs): a script may be written in one go, DATA and all. The
+    /// rule against it (A9, T6, T11) guards against strangers in the middle, and there are none.
+    bool takes_early_input = false;
 };
 
 class ServerEngine {

@@ -83,6 +83,19 @@ TEST(Server, A9_T6_bytes_before_the_greeting_end_it) {
     EXPECT_TRUE(talk(caller, "EHLO early\r\n").starts_with("554 5.5.0"));
     EXPECT_TRUE(caller.closed);
 }
+TEST(Server, A9_a_local_pipe_may_write_its_script_in_one_go) {
+    constexpr std::string_view kScript =
+        "EHLO c\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\nx\r\n.\r\nQUIT\r\n";
+    ServerOptions stranger = options();
+    ScriptedCaller refused(stranger);
+    refused.engine.greet();
+    EXPECT_NE(talk(refused, kScript).find("554 5.5.0"), std::string::npos);
+    stranger.takes_early_input = true;
+    ScriptedCaller taken(stranger);
+    taken.engine.greet();
+    EXPECT_TRUE(talk(taken, kScript).ends_with("221 2.0.0 mx.example.org closing connection\r\n"));
+    EXPECT_EQ(taken.mails.size(), 1U);
+}
 TEST(Server, a_554_greeting_waits_for_quit) {
     ScriptedCaller caller(options());
     caller.engine.refuse({554, {}, "mx.example.org no service"});

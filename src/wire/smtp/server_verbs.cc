@@ -79,7 +79,7 @@ std::optional<Reply> ServerEngine::out_of_order_auth() const {
 
 /// A9, T6, T11: the client may not speak on before it has our reply to `after`.
 bool ServerEngine::refuses_early_input(std::string_view after) {
-    if (unread().empty()) {
+    if (unread().empty() || options_.takes_early_input) {
         return false;
     }
     close_with(
