@@ -84,7 +84,7 @@ serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& sett
     host.store = store;
     host.clock = &system_clock();
     host.random = &system_random();
-    host.argon2 = settings.argon2;
+    host.argon2 = [cost = settings.argon2] { return cost; };
     host.default_domain = settings.default_domain;
     host.commit = [store](store::Plan plan) {
         std::promise<store::CommitResult> promise;

@@ -1,4 +1,5 @@
 // godwit serve, dev, init.
+#include <algorithm>
 #include <filesystem>
 
 #include "app/admin_client.h"
@@ -165,6 +166,22 @@ Result<> write_certificate(const flow::Settings& settings) {
     return write_file(settings.certificates[0].key_file, certificate.key_pem, 0600);
 }
 
+/// Lines to paste; the last word of each comment is for whoever reads them.
+std::string next_steps(const Invocation& call, const flow::Settings& settings,
+                       const InitPlaces& places) {
+    const std::string serve = "  godwit serve --config " + places.config;
+    const std::string account = "  godwit account add NAME@" + settings.default_domain +
+                                " --generate" +
+                                (call.has("--dir") ? " --dir " + *call.value("--dir") : "");
+    const std::size_t width = std::max(serve.size(), account.size()) + 3;
+    const auto line = [&](std::string text, std::string_view comment) {
+        text.append(width - text.size(), ' ');
+        return text.append("# ").append(comment).append("\n");
+    };
+    return "\nnext:\n" + line(serve, "as a user that may bind ports below 1024; or change them") +
+           line(account, "while it runs; prints the password it made");
+}
+
 Result<> run_init_steps(const Invocation& call) {
     const InitPlaces places = init_places(call);
     if (file_exists(places.config)) {
@@ -205,7 +222,7 @@ Result<> run_init_steps(const Invocation& call) {
         out("account        postmaster@" + settings.default_domain + "\npassword       " +
             password + "   (shown only now)\n");
     }
-    out("\nnext:  godwit serve --config " + places.config + "\n");
+    out(next_steps(call, settings, places));
     return {};
 }
 

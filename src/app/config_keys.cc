@@ -168,7 +168,7 @@ constexpr auto kListener = std::to_array<ConfigKey<ListenerSettings>>({
          "imaps (993, TLS), pop3 (110), pop3s (995, TLS), http."},
     {.path = "address",
      .field = [](ListenerSettings& l) -> FieldRef { return &l.address; },
-     .help = "\"192.0.2.1:25\", \"[::]:25\" (all addresses) or \"unix:/path\"."},
+     .help = "\"192.0.2.1:25\", \"[::]:25\" (all addresses, IPv4 too) or \"unix:/path\"."},
     {.path = "reject_bare_newline",
      .field = [](ListenerSettings& l) -> FieldRef { return &l.reject_bare_newline; },
      .help = "SMTP: refuse messages with a bare LF instead of repairing them."},

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <iterator>
 
 #include "app/config_keys.h"
 #include "base/log.h"
@@ -57,28 +57,32 @@ net::Task<void> serve_counted(serve::Desk desk, serve::Connection connection) {
     co_await desk(std::move(connection));
 }
 
-/// What an accepted connection becomes.
-struct Welcome {
-    flow::Services* services;
-    flow::ListenerSettings listener;
-    const net::TlsServerContext* tls;
-    serve::Desk desk;
+/// What an accepted connection becomes, by what its listener is set to now.
+void welcome(flow::Services* services, const flow::ListenerSettings& listener,
+             const net::TlsServerContext* tls, std::unique_ptr<net::Stream> stream) {
+    const flow::SettingsPtr settings = services->settings();
+    net::Shard& shard = stream->shard();
+    serve::Connection connection;
+    connection.services = services;
+    connection.listener = listener;
+    connection.tls = tls;
+    connection.permit = services->connection_guard->admit(
+        stream->peer(), {.total = settings->limits.connections,
+                         .per_address = settings->limits.connections_per_address});
+    connection.stream = std::move(stream);
+    count(connection.permit ? Metric::ConnectionsAccepted : Metric::ConnectionsRefused);
+    net::spawn(shard, to_string(listener.protocol),
+               serve_counted(desk_of(listener.protocol).desk, std::move(connection)));
+}
 
-    void operator()(std::unique_ptr<net::Stream> stream) const {
-        const flow::SettingsPtr settings = services->settings();
-        net::Shard& shard = stream->shard();
-        serve::Connection connection;
-        connection.services = services;
-        connection.listener = listener;
-        connection.tls = tls;
-        connection.permit = services->connection_guard->admit(
-            stream->peer(), {.total = settings->limits.connections,
-                             .per_address = settings->limits.connections_per_address});
-        connection.stream = std::move(stream);
-        count(connection.permit ? Metric::ConnectionsAccepted : Metric::ConnectionsRefused);
-        net::spawn(shard, to_string(listener.protocol), serve_counted(desk, std::move(connection)));
-    }
-};
+/// [::] and 0.0.0.0 with one port are two doors; [::] alone is for both families.
+bool is_v6_only(const net::Endpoint& at, const std::vector<flow::ListenerSettings>& wanted) {
+    const net::Endpoint every_v4(net::IpAddress(), at.port());
+    return std::ranges::any_of(wanted, [&](const flow::ListenerSettings& other) {
+        const auto there = net::Endpoint::parse(other.address);
+        return there && *there == every_v4;
+    });
+}
 
 }  // namespace
 
@@ -101,51 +105,74 @@ Result<> Doors::prepare() {
     return {};
 }
 
-Result<std::unique_ptr<net::Listener>> Doors::listen(const flow::ListenerSettings& settings,
-                                                     std::uint32_t unix_mode) {
+const net::TlsServerContext* Doors::tls_for(Protocol protocol) const {
+    return certificates_->is_empty() ? nullptr : tls_.at(protocol).get();
+}
+
+Result<Doors::Row> Doors::listen(const flow::ListenerSettings& settings,
+                                 net::ListenOptions options) {
     const net::Endpoint at = TRY(net::Endpoint::parse(settings.address));
-    net::ListenOptions options;
     options.name = std::string(to_string(settings.protocol));
-    options.unix_mode = unix_mode;
-    const net::TlsServerContext* tls =
-        certificates_->is_empty() ? nullptr : tls_.at(settings.protocol).get();
-    auto listener = services_->network->listen(at, std::move(options),
-                                               Welcome{.services = services_,
-                                                       .listener = settings,
-                                                       .tls = tls,
-                                                       .desk = desk_of(settings.protocol).desk});
+    Row row;
+    row.name = door_name(settings);
+    row.settings = std::make_shared<net::SwapCell<flow::ListenerSettings>>();
+    row.settings->store(std::make_shared<const flow::ListenerSettings>(settings));
+    auto listener = services_->network->listen(
+        at, std::move(options),
+        [this, services = services_, cell = row.settings](std::unique_ptr<net::Stream> stream) {
+            const auto now = cell->load();
+            welcome(services, *now, tls_for(now->protocol), std::move(stream));
+        });
     if (!listener) {
-        return std::unexpected(std::move(listener.error()).within(door_name(settings)));
+        return std::unexpected(std::move(listener.error()).within(row.name));
     }
-    return listener;
+    row.listener = *std::move(listener);
+    return row;
 }
 
 Result<std::vector<std::string>> Doors::open(const std::vector<flow::ListenerSettings>& wanted) {
     const std::lock_guard lock(mutex_);
-    std::vector<std::string> done;
-    std::map<std::string, std::unique_ptr<net::Listener>> fresh;
-    std::set<std::string> names;
+    std::map<std::string, Row> fresh;
+    std::set<std::string> addresses;
     for (const flow::ListenerSettings& settings : wanted) {
-        std::string name = door_name(settings);
-        names.insert(name);
-        if (!listeners_.contains(name)) {
-            fresh[name] = TRY(listen(settings, 0660));
-            done.push_back("listening: " + name);
+        const net::Endpoint at = TRY(net::Endpoint::parse(settings.address));
+        addresses.insert(at.to_string());
+        if (!rows_.contains(at.to_string())) {
+            fresh[at.to_string()] = TRY(listen(settings, {.is_v6_only = is_v6_only(at, wanted)}));
         }
     }
-    for (auto it = listeners_.begin(); it != listeners_.end();) {
-        if (names.contains(it->first)) {
-            ++it;
+    std::vector<std::string> done;
+    for (const auto& [address, row] : fresh) {
+        done.push_back("listening: " + row.name);
+    }
+    for (const flow::ListenerSettings& settings : wanted) {
+        const auto found = rows_.find(TRY(net::Endpoint::parse(settings.address)).to_string());
+        if (found == rows_.end() || found->second.name == door_name(settings)) {
             continue;
         }
-        it->second->stop();
-        done.push_back("closed: " + it->first);
-        it = listeners_.erase(it);
+        // The socket stays, so that no client is refused meanwhile; open sessions end as they are.
+        found->second.settings->store(std::make_shared<const flow::ListenerSettings>(settings));
+        done.push_back("changed: " + found->second.name + " to " + door_name(settings));
+        found->second.name = door_name(settings);
     }
-    listeners_.merge(fresh);
+    std::ranges::move(close_all_but(addresses), std::back_inserter(done));
+    rows_.merge(fresh);
     for (const std::string& what : done) {
         log::info("listener.changed", {{"what", what}});
     }
+    return done;
+}
+
+std::vector<std::string> Doors::close_all_but(const std::set<std::string>& addresses) {
+    std::vector<std::string> done;
+    std::erase_if(rows_, [&](const auto& entry) {
+        if (addresses.contains(entry.first)) {
+            return false;
+        }
+        entry.second.listener->stop();
+        done.push_back("closed: " + entry.second.name);
+        return true;
+    });
     return done;
 }
 
@@ -166,16 +193,16 @@ Result<> Doors::open_submit(const std::string& path) {
     settings.protocol = Protocol::Submission;
     settings.address = "unix:" + path;
     // Any user of this machine may hand in mail: who it was goes by SO_PEERCRED.
-    auto listener = TRY(listen(settings, 0666));
+    Row row = TRY(listen(settings, {.unix_mode = 0666}));
     const std::lock_guard lock(mutex_);
-    own_.push_back(std::move(listener));
+    own_.push_back(std::move(row.listener));
     return {};
 }
 
 void Doors::close() {
     const std::lock_guard lock(mutex_);
-    for (auto& [name, listener] : listeners_) {
-        listener->stop();
+    for (auto& [address, row] : rows_) {
+        row.listener->stop();
     }
     for (auto& listener : own_) {
         listener->stop();
@@ -185,8 +212,8 @@ void Doors::close() {
 std::vector<std::string> Doors::names() {
     const std::lock_guard lock(mutex_);
     std::vector<std::string> out;
-    for (const auto& [name, listener] : listeners_) {
-        out.push_back(name);
+    for (const auto& [address, row] : rows_) {
+        out.push_back(row.name);
     }
     return out;
 }

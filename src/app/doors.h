@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "flow/services.h"
 #include "net/io/network.h"
+#include "net/io/swap_cell.h"
 #include "net/tls/context.h"
 #include "serve/connection.h"
 
@@ -32,8 +34,9 @@ public:
 
     /// One TLS context a protocol. Once, before the first open().
     Result<> prepare();
-    /// Opens what `wanted` has and is not open, then closes what it has no more. When one cannot be
-    /// opened, nothing changes and the error names it. Gives what was done, for people.
+    /// Opens what `wanted` has and is not open, closes what it has no more, and has an open door
+    /// speak another protocol where `wanted` says so. When one cannot be opened, nothing changes
+    /// and the error names it. Gives what was done, for people.
     Result<std::vector<std::string>> open(const std::vector<flow::ListenerSettings>& wanted);
     /// A further door of the server's own, served by `handler`.
     Result<> open_own(const std::string& name, const std::string& path, std::uint32_t mode,
@@ -46,13 +49,22 @@ public:
     [[nodiscard]] std::vector<std::string> names();
 
 private:
-    Result<std::unique_ptr<net::Listener>> listen(const flow::ListenerSettings& settings,
-                                                  std::uint32_t unix_mode);
+    // Two lifetimes: the door's row here, and an accepted connection on its way to a shard.
+    using Cell = std::shared_ptr<net::SwapCell<flow::ListenerSettings>>;
+    struct Row {
+        std::string name;
+        Cell settings;
+        std::unique_ptr<net::Listener> listener;
+    };
+
+    Result<Row> listen(const flow::ListenerSettings& settings, net::ListenOptions options);
+    [[nodiscard]] const net::TlsServerContext* tls_for(flow::Protocol protocol) const;
+    std::vector<std::string> close_all_but(const std::set<std::string>& addresses);
     flow::Services* services_;
     const net::TlsCertificates* certificates_;
     std::map<flow::Protocol, std::unique_ptr<net::TlsServerContext>> tls_;
     std::mutex mutex_;
-    std::map<std::string, std::unique_ptr<net::Listener>> listeners_;
+    std::map<std::string, Row> rows_;  // By address.
     std::vector<std::unique_ptr<net::Listener>> own_;
 };
 

@@ -36,6 +36,14 @@ unsigned shard_count(const flow::Settings& settings) {
     return settings.shards != 0 ? settings.shards : core_count();
 }
 
+std::string join(const std::vector<std::string>& words) {
+    std::string out;
+    for (const std::string& word : words) {
+        out.append(out.empty() ? "" : ", ").append(word);
+    }
+    return out;
+}
+
 log::Level level_of(const std::string& word) {
     return word == "debug"   ? log::Level::Debug
            : word == "warn"  ? log::Level::Warn
@@ -143,6 +151,7 @@ Result<> House::Inner::build_services(const flow::Settings& now) {
     scheduler = std::make_unique<flow::OutboundScheduler>(&services, std::move(all));
     services.scheduler = scheduler.get();
     admin = make_admin_host(store.get(), now);
+    admin.argon2 = [this] { return settings.load()->argon2; };
     admin.describe_server = [this](JsonWriter& json) { describe(json); };
     doors = std::make_unique<Doors>(&services, &certificates);
     return doors->prepare();
@@ -220,10 +229,11 @@ Result<std::string> House::reload() {
     const std::vector<std::string> waiting = keys_needing_restart(*before, fresh);
     keep_restart_keys(*before, fresh);
     const auto certificates = TRY(read_certificates(fresh));
+    // The step that can still fail comes first, so that what is refused changes nothing.
+    const auto changed = TRY(inner.doors->open(fresh.listeners));
     if (!certificates.empty()) {
         TRY(inner.certificates.replace(certificates));
     }
-    const auto changed = TRY(inner.doors->open(fresh.listeners));
     log::set_level(level_of(fresh.log_level));
     inner.settings.store(std::make_shared<const flow::Settings>(std::move(fresh)));
     JsonWriter json;
@@ -236,7 +246,7 @@ Result<std::string> House::reload() {
         json.string(key);
     }
     json.end_array().end_object();
-    log::info("config.reloaded", {{"needs_restart", std::uint64_t{waiting.size()}}});
+    log::info("config.reloaded", {{"listeners", join(changed)}, {"needs_restart", join(waiting)}});
     return std::move(json).take();
 }
 

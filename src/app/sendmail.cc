@@ -2,6 +2,7 @@
 // of its own: with the server down it exits 75, and the caller keeps its message.
 #include <poll.h>
 #include <pwd.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "app/admin_client.h"
@@ -9,6 +10,7 @@
 #include "app/file.h"
 #include "app/places.h"
 #include "app/sendmail_options.h"
+#include "app/sendmail_text.h"
 #include "app/submit_client.h"
 #include "app/unix_client.h"
 #include "base/ascii.h"
@@ -27,7 +29,9 @@ constexpr std::string_view kHelp =
     "  -t   also send to the addresses in To, Cc and Bcc    -i   a line of '.' is text\n"
     "  -bp  list the queue (mailq)    -bs  speak SMTP on standard input and output\n"
     "  -q   try what waits at once    -v   say what the server answered\n"
-    "Exit: 0 accepted, 1 refused, 2 wrong use, 75 try again later (also: the server is down).\n";
+    "Exit, as in sysexits.h: 0 accepted, 64 wrong use, 65 no message to send, 67 no such "
+    "recipient,\n"
+    "69 refused, 75 try again later (also: the server is down), 77 not allowed.\n";
 
 std::string user_name() {
     const passwd* entry = ::getpwuid(::getuid());
@@ -42,12 +46,6 @@ std::string host_name() {
 /// The domain of addresses that have none.
 std::string domain_for(const flow::Settings& settings) {
     return settings.default_domain.empty() ? host_name() : settings.default_domain;
-}
-
-Result<mail::Address> complete(std::string_view text, const std::string& domain) {
-    mail::Address address = TRY(mail::parse_address(text, mail::Domainless::Allow));
-    return address.domain.empty() ? mail::make_address(address.local, domain)
-                                  : Result<mail::Address>(address);
 }
 
 /// Addresses of To, Cc and Bcc (and of their Resent- forms when it is a resent message).
@@ -73,36 +71,11 @@ Result<> add_header_recipients(std::string_view message, const std::string& doma
                 const std::string text =
                     item.host.empty() ? item.mailbox
                                       : mail::quote_local_part(item.mailbox) + "@" + item.host;
-                out.push_back({.address = TRY(complete(text, domain)), .parameters = {}});
+                out.push_back({.address = TRY(complete_address(text, domain)), .parameters = {}});
             }
         }
     }
     return {};
-}
-
-/// A message needs an author: the sender, where the text names none.
-Result<> add_author(std::string& message, const mail::Address& sender,
-                    const std::string& full_name) {
-    if (mail::split_header(message).find(message, "From") != nullptr) {
-        return {};
-    }
-    mail::HeaderWriter header;
-    TRY(header.addresses("From", {{.name = full_name, .address = sender}}));
-    std::string front = std::move(header).take();
-    // Text that begins with no field is a body: it needs the line between.
-    if (mail::split_header(message).fields.empty() && !message.starts_with("\r\n")) {
-        front.append("\r\n");
-    }
-    message.insert(0, front);
-    return {};
-}
-
-/// A mailbox file's "From " line at the top is no part of the message.
-void drop_mbox_line(std::string& text) {
-    if (text.starts_with("From ")) {
-        const std::size_t end = text.find('\n');
-        text.erase(0, end == std::string::npos ? text.size() : end + 1);
-    }
 }
 
 Result<SubmitRequest> read_request(const SendmailOptions& options, const flow::Settings& settings,
@@ -116,17 +89,18 @@ Result<SubmitRequest> read_request(const SendmailOptions& options, const flow::S
     if (options.sender) {
         request.mail.sender.reset();
         if (!options.sender->empty()) {
-            request.mail.sender = TRY(complete(*options.sender, domain));
+            request.mail.sender = TRY(complete_address(*options.sender, domain));
         }
     }
     std::string text = TRY(console.input(limits::sendmail_message_size_max));
     drop_mbox_line(text);
     request.message = mail::with_crlf(cut_at_dot(std::move(text), options));
+    complete_header_addresses(request.message, domain);
     for (const std::string& word : options.recipients) {
         for (const std::string_view one : split(word, ',')) {
             if (!trim(one).empty()) {
                 request.mail.recipients.push_back(
-                    {.address = TRY(complete(trim(one), domain)), .parameters = {}});
+                    {.address = TRY(complete_address(trim(one), domain)), .parameters = {}});
             }
         }
     }
@@ -146,30 +120,62 @@ Result<SubmitRequest> read_request(const SendmailOptions& options, const flow::S
     return request;
 }
 
+/// Callers of sendmail know sysexits.h: with EX_TEMPFAIL they keep the message.
+/// docs/decisions/0012.
+int exit_code_for(const Error& error) {
+    if (error.kind == ErrorKind::Temporary) {
+        return EX_TEMPFAIL;
+    }
+    switch (error.code) {
+        case ErrorCode::Invalid: return EX_USAGE;
+        case ErrorCode::LimitExceeded: return EX_DATAERR;
+        case ErrorCode::Io: return EX_IOERR;
+        case ErrorCode::Denied: return EX_NOPERM;
+        default: return EX_UNAVAILABLE;
+    }
+}
+
 int complain(const Console& console, const Error& error) {
     console.err("sendmail: " + error.text + "\n");
-    // Whoever calls sendmail knows 75 (EX_TEMPFAIL), and keeps the message then.
-    return error.kind == ErrorKind::Temporary ? kExitTemporary : kExitRefused;
+    return exit_code_for(error);
+}
+
+/// The worst that was said of a recipient; nobody here by that name, where that is all.
+int exit_code_for(const std::vector<smtp::Outcome>& outcomes) {
+    bool is_refused = false;
+    bool is_unknown_only = true;
+    bool is_temporary = false;
+    for (const smtp::Outcome& outcome : outcomes) {
+        is_temporary = is_temporary || outcome.kind == smtp::OutcomeKind::Temporary;
+        if (outcome.kind == smtp::OutcomeKind::Permanent) {
+            is_refused = true;
+            // RFC 3463 3.2: X.1.1 "Bad destination mailbox address".
+            is_unknown_only = is_unknown_only && outcome.reply.enhanced &&
+                              outcome.reply.enhanced->subject == 1 &&
+                              outcome.reply.enhanced->detail == 1;
+        }
+    }
+    return is_refused ? (is_unknown_only ? EX_NOUSER : EX_UNAVAILABLE)
+                      : (is_temporary ? EX_TEMPFAIL : EX_OK);
 }
 
 int deliver(const SendmailOptions& options, const flow::Settings& settings,
             const Console& console) {
     auto request = read_request(options, settings, console);
     if (!request) {
-        console.err("sendmail: " + request.error().text + "\n");
-        return kExitUsage;
+        return complain(console, request.error());
     }
     const auto outcomes = submit(*request);
     if (!outcomes) {
         return complain(console, outcomes.error());
     }
     std::string complaints;
-    const int code = report_outcomes(*request, *outcomes, complaints);
+    static_cast<void>(report_outcomes(*request, *outcomes, complaints));
     console.err(complaints);
     if (options.is_verbose) {
         console.out(accepted_reply(*outcomes) + "\n");
     }
-    return code;
+    return exit_code_for(*outcomes);
 }
 
 /// Carries bytes between standard input and output and the server's socket until either ends.
@@ -192,13 +198,13 @@ int speak_smtp(const flow::Settings& settings, const Console& console) {
                 server->end_writing();
                 waits[0].fd = -1;
             } else if (!server->write({block, static_cast<std::size_t>(count)})) {
-                return kExitDone;
+                return EX_OK;
             }
         }
         if (waits[1].revents != 0) {
             const auto bytes = server->read_some(std::chrono::seconds(1));
             if (!bytes || bytes->empty() || !write_all(STDOUT_FILENO, *bytes)) {
-                return kExitDone;
+                return EX_OK;
             }
         }
     }
@@ -210,7 +216,7 @@ int run_queue(const flow::Settings& settings, const Console& console) {
         return complain(console, client.error());
     }
     const auto done = client->call("queue.retry", R"({"all":true})");
-    return done ? static_cast<int>(kExitDone) : complain(console, done.error());
+    return done ? EX_OK : complain(console, done.error());
 }
 
 int print_queue(const SendmailOptions& options, const Console& console) {
@@ -221,7 +227,12 @@ int print_queue(const SendmailOptions& options, const Console& console) {
     if (!options.config.empty()) {
         words.insert(words.end(), {"--config", options.config});
     }
-    return run_command_line(command_table(), words, console);
+    switch (run_command_line(command_table(), words, console)) {
+        case kExitDone: return EX_OK;
+        case kExitUsage: return EX_USAGE;
+        case kExitRefused: return EX_UNAVAILABLE;
+        default: return EX_TEMPFAIL;
+    }
 }
 
 }  // namespace
@@ -230,23 +241,24 @@ int run_sendmail(const std::string& name, const std::vector<std::string>& words,
                  const Console& console) {
     if (words.size() == 1 && (words[0] == "--help" || words[0] == "-h")) {
         console.out(kHelp);
-        return kExitDone;
+        return EX_OK;
     }
     const auto options = read_sendmail_options(name, words);
     if (!options) {
         console.err("sendmail: " + options.error().text + "\n" + std::string(kHelp));
-        return kExitUsage;
+        return EX_USAGE;
     }
     if (options->mode == SendmailMode::Nothing) {
-        return kExitDone;
+        return EX_OK;
     }
     if (options->mode == SendmailMode::PrintQueue) {
         return print_queue(*options, console);
     }
     const auto settings = find_server(options->dir, options->config);
     if (!settings) {
+        // Whatever is wrong with the server's folder: the message is not.
         console.err("sendmail: " + settings.error().text + "\n");
-        return kExitTemporary;
+        return EX_TEMPFAIL;
     }
     switch (options->mode) {
         case SendmailMode::Smtp: return speak_smtp(*settings, console);

@@ -71,7 +71,7 @@ Result<Chosen> choose_password(const AdminHost& host, const AdminArguments& argu
 Result<store::Credentials> hash(const AdminHost& host, const Chosen& chosen) {
     const std::string prepared =
         TRY(sasl::prepare_password(chosen.password, sasl::Preparation::Stored));
-    return store::make_credentials(prepared, *host.random, host.argon2);
+    return store::make_credentials(prepared, *host.random, host.argon2());
 }
 
 std::string account_answer(std::string_view address, const Chosen& chosen) {
@@ -180,7 +180,7 @@ Result<std::string> add_app_password(const AdminHost& host, const AdminArguments
     // Always made here: an app password is for a program to keep, not for a person to remember.
     const std::string password = random_password(*host.random);
     const store::AppPassword fresh = TRY(store::make_app_password(
-        name, password, *host.random, host.argon2, unix_seconds(host.clock->wall())));
+        name, password, *host.random, host.argon2(), unix_seconds(host.clock->wall())));
     Account account;
     TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
         account = TRY(find(host, snapshot, login));

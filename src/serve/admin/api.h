@@ -30,7 +30,8 @@ struct AdminHost {
     store::Store* store = nullptr;
     Clock* clock = nullptr;
     Random* random = nullptr;
-    Argon2Cost argon2;
+    /// What hashing a new password costs, as of now.
+    std::function<Argon2Cost()> argon2;
     std::string default_domain;
     /// Submits a plan and waits until it is durable or dropped.
     std::function<store::CommitResult(store::Plan)> commit;

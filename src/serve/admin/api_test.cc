@@ -21,7 +21,7 @@ protected:
         host_.store = store_.get();
         host_.clock = &system_clock();
         host_.random = &random_;
-        host_.argon2 = {.memory_kib = 8, .passes = 1};
+        host_.argon2 = [] { return Argon2Cost{.memory_kib = 8, .passes = 1}; };
         host_.default_domain = "example.test";
         host_.commit = [this](store::Plan plan) { return commit(std::move(plan)); };
     }

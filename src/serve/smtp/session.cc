@@ -105,6 +105,7 @@ smtp::ServerOptions Session::options() const {
     options.recipients_authenticated_max = settings->limits.recipients_authenticated;
     options.tls_active = stream_->tls() != nullptr;
     options.tls_available = tls_ != nullptr && !options.tls_active && !is_local_door();
+    options.takes_early_input = is_local_door();
     if (is_submission(listener_.protocol) && !is_local_door()) {
         options.auth_available = true;
         options.auth_required = true;
@@ -143,7 +144,8 @@ net::Task<void> Session::run() {
     engine_.emplace(options());
     if (permit_) {
         // Whoever speaks before the greeting is no mail server (A9, T6).
-        if (const Result<bool> early = stream_->has_input(); early && *early && stream_->tls() == nullptr) {
+        const Result<bool> early = stream_->has_input();
+        if (early && *early && stream_->tls() == nullptr && !is_local_door()) {
             std::array<char, 512> bytes;
             stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(1));
             const Result<std::size_t> got = co_await stream_->read_some(bytes);
