@@ -11,6 +11,7 @@
 #include "app/json_text.h"
 #include "app/places.h"
 #include "base/log.h"
+#include "mail/address/domain.h"
 #include "net/tls/certificate_maker.h"
 #include "store/directory/directory.h"
 #include "store/store.h"
@@ -59,8 +60,7 @@ Result<> furnish(House& house, const DevPlan& plan) {
     return {};
 }
 
-Result<int> run_dev_house(const Invocation& call) {
-    DevPlan plan = TRY(read_dev_options(call));
+Result<int> run_dev_house(const Invocation& call, DevPlan plan) {
     flow::Settings& settings = plan.settings;
     // Absolute, so that the lines to paste work anywhere.
     std::error_code code;
@@ -166,6 +166,18 @@ Result<> write_certificate(const flow::Settings& settings) {
     return write_file(settings.certificates[0].key_file, certificate.key_pem, 0600);
 }
 
+/// Before anything is made: a wrong name must not leave half a server behind.
+Result<> check_full_name(const Invocation& call, std::string_view option) {
+    const std::string name = call.value_or(option, "");
+    const auto normal = mail::normalize_domain(name);
+    if (!normal || normal->find('.') == std::string::npos) {
+        return peer_error(ErrorCode::Invalid, std::string(option) +
+                                                  ": expected a full domain name such as " +
+                                                  "mx.example.org, found '" + name + "'");
+    }
+    return {};
+}
+
 /// Lines to paste; the last word of each comment is for whoever reads them.
 std::string next_steps(const Invocation& call, const flow::Settings& settings,
                        const InitPlaces& places) {
@@ -187,6 +199,8 @@ Result<> run_init_steps(const Invocation& call) {
     if (file_exists(places.config)) {
         return peer_error(ErrorCode::AlreadyExists, places.config + " is there already");
     }
+    TRY(check_full_name(call, "--hostname"));
+    TRY(check_full_name(call, "--domain"));
     flow::Settings settings = TRY(first_settings(call, places));
     TRY(make_folder(std::filesystem::path(places.config).parent_path().string(), 0755));
     TRY(make_folder(places.tls, 0755));
@@ -243,18 +257,26 @@ int run_serve(const Invocation& call) {
     if (!house) {
         return call.fail(house.error());
     }
-    return run_house(**house, [] {});
+    const auto code = run_house(**house, [] {});
+    return code ? *code : call.fail(code.error());
 }
 
 int run_dev(const Invocation& call) {
+    auto plan = read_dev_options(call);
+    if (!plan) {
+        return call.fail_usage(plan.error().text);
+    }
     block_signals();
     raise_descriptor_limit();
-    const auto code = run_dev_house(call);
+    const auto code = run_dev_house(call, *std::move(plan));
     return code ? *code : call.fail(code.error());
 }
 
 int run_init(const Invocation& call) {
     const auto done = run_init_steps(call);
+    if (!done && done.error().code == ErrorCode::Invalid) {
+        return call.fail_usage(done.error().text);
+    }
     return done ? static_cast<int>(kExitDone) : call.fail(done.error());
 }
 

@@ -37,7 +37,9 @@ Result<DevAccount> read_account(std::string_view text) {
                           "--account: expected NAME:PASSWORD, found '" + std::string(text) + "'");
     }
     const std::string_view name = text.substr(0, colon);
-    TRY(mail::parse_address(name, mail::Domainless::Allow));
+    if (auto address = mail::parse_address(name, mail::Domainless::Allow); !address) {
+        return std::unexpected(std::move(address.error()).within("--account " + std::string(name)));
+    }
     return DevAccount{.name = std::string(name), .password = std::string(text.substr(colon + 1))};
 }
 
@@ -106,8 +108,15 @@ Result<DevPlan> read_dev_options(const Invocation& call) {
     flow::Settings& settings = plan.settings;
     plan.base_port = TRY(read_base_port(call));
     settings.data_folder = call.value_or("--dir", kDefaultDevFolder);
-    settings.default_domain =
-        TRY(mail::normalize_domain(call.value_or("--domain", "example.test")));
+    if (settings.data_folder.empty()) {
+        return peer_error(ErrorCode::Invalid, "--dir: expected a folder, found ''");
+    }
+    const std::string domain = call.value_or("--domain", "example.test");
+    auto normal = mail::normalize_domain(domain);
+    if (!normal) {
+        return std::unexpected(std::move(normal.error()).within("--domain " + domain));
+    }
+    settings.default_domain = *std::move(normal);
     settings.hostname = "mx." + settings.default_domain;
     settings.is_development = true;
     settings.allow_plaintext_login = true;
@@ -127,7 +136,10 @@ Result<DevPlan> read_dev_options(const Invocation& call) {
     }
     settings.resolver.is_off = !call.has("--resolver");
     if (const auto server = call.value("--resolver")) {
-        TRY(net::Endpoint::parse(*server));
+        if (auto endpoint = net::Endpoint::parse(*server); !endpoint || endpoint->is_unix()) {
+            return peer_error(ErrorCode::Invalid,
+                              "--resolver: expected IP:PORT, found '" + *server + "'");
+        }
         settings.resolver.forward_to.push_back(*server);
     }
     return plan;

@@ -49,8 +49,9 @@ private:
 };
 
 /// Serves until SIGINT or SIGTERM; SIGHUP reloads. `on_ready` runs once the doors are open. Gives
-/// the process's exit code. Call block_signals() before any thread is started.
-int run_house(House& house, const std::function<void()>& on_ready);
+/// the process's exit code, or why it could not start. Call block_signals() before any thread is
+/// started.
+Result<int> run_house(House& house, const std::function<void()>& on_ready);
 void block_signals();
 
 /// Raises RLIMIT_NOFILE to its hard bound.

@@ -81,10 +81,10 @@ void raise_descriptor_limit() {
     }
 }
 
-int run_house(House& house, const std::function<void()>& on_ready) {
+Result<int> run_house(House& house, const std::function<void()>& on_ready) {
     if (auto opened = house.open(); !opened) {
         log::error("start.failed", {{"error", opened.error().text}});
-        return exit_code_of(opened.error());
+        return std::unexpected(std::move(opened.error()));
     }
     notify_manager("READY=1");
     log::info("start.done", {{"listeners", std::uint64_t{house.doors().size()}}});

@@ -436,4 +436,9 @@ def what_cannot_start_says_why(world):
         code, out = run([server.program, "init", "--hostname", "mx.example.org", "--domain", "example.org", "--dir", server.folder], check=False)
         expect(code == 1 and server.config in out, "init over an old one", code, out)
         expect_equal(open(server.config).read(), good, "the configuration is as it was")
+        for name, value in (("--hostname", "localhost"), ("--hostname", ""), ("--domain", "a..b")):
+            words = {"--hostname": "mx.example.org", "--domain": "example.org", name: value}
+            fresh = os.path.join(server.folder, "fresh")
+            code, out = run([server.program, "init", "--dir", fresh, *[w for pair in words.items() for w in pair]], check=False)
+            expect(code == 2 and name in out and not os.path.exists(fresh), "init with a wrong name makes nothing", code, out)
         expect_equal(server.stop(), 0, "exit code")
