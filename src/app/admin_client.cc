@@ -4,8 +4,12 @@
 #include <algorithm>
 
 #include <sys/stat.h>
+#include <grp.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <future>
 #include <optional>
 
@@ -29,6 +33,23 @@ ErrorCode code_of(std::string_view name) {
         }
     }
     return ErrorCode::Invalid;
+}
+
+/// Root works on a folder as its owner: a file that root left there would stop the server, which
+/// runs as that user.
+Result<> become_owner(const std::string& folder) {
+    struct stat facts{};
+    if (::geteuid() != 0 || ::stat(folder.c_str(), &facts) != 0 || facts.st_uid == 0) {
+        return {};
+    }
+    if (::setgroups(0, nullptr) != 0 ||
+        ::setresgid(facts.st_gid, facts.st_gid, facts.st_gid) != 0 ||
+        ::setresuid(facts.st_uid, facts.st_uid, facts.st_uid) != 0) {
+        return peer_error(ErrorCode::Denied, "cannot become the owner of " + folder + " (uid " +
+                                                 std::to_string(facts.st_uid) +
+                                                 "): " + std::strerror(errno));
+    }
+    return {};
 }
 
 [[noreturn]] void end_on_fatal(const Error& error) {
@@ -113,6 +134,7 @@ Result<AdminClient> AdminClient::open(const flow::Settings& settings) {
         return peer_error(ErrorCode::NotFound, "there is no data folder " + settings.data_folder +
                                                    "; `godwit init` makes one");
     }
+    TRY(become_owner(settings.data_folder));
     inner->store = TRY(open_store(settings));
     inner->host = make_admin_host(inner->store.get(), settings);
     return AdminClient(std::move(inner));

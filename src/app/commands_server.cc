@@ -1,4 +1,8 @@
 // godwit serve, dev, init.
+#include <sys/stat.h>
+#include <pwd.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 
@@ -166,6 +170,19 @@ Result<> write_certificate(const flow::Settings& settings) {
     return write_file(settings.certificates[0].key_file, certificate.key_pem, 0600);
 }
 
+/// Root on another user's folder would leave files there that the user's own server cannot open.
+Result<> check_owner(const std::string& folder) {
+    struct stat facts{};
+    if (::geteuid() != 0 || ::stat(folder.c_str(), &facts) != 0 || facts.st_uid == 0) {
+        return {};
+    }
+    const passwd* owner = ::getpwuid(facts.st_uid);
+    return peer_error(ErrorCode::Denied,
+                      folder + " belongs to the user " +
+                          (owner != nullptr ? owner->pw_name : std::to_string(facts.st_uid)) +
+                          ": start the server as that user, not as root");
+}
+
 /// Before anything is made: a wrong name must not leave half a server behind.
 Result<> check_full_name(const Invocation& call, std::string_view option) {
     const std::string name = call.value_or(option, "");
@@ -247,6 +264,9 @@ int run_serve(const Invocation& call) {
     if (!settings) {
         call.console().err(settings.error().text + "\n");
         return kExitRefused;
+    }
+    if (auto fits = check_owner(settings->data_folder); !fits) {
+        return call.fail(fits.error());
     }
     block_signals();
     raise_descriptor_limit();
