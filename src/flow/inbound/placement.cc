@@ -173,7 +173,6 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
         json.end_array().field("mailbox", "INBOX").end_object();
         add(store::TraceEvent{arrival.mail, now, "delivered", std::move(json).take()}, kNoRecipient);
     }
-    placement.plan.bodies.push_back(arrival.body);
     return placement;
 }
 

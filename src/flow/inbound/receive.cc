@@ -127,6 +127,7 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
             break;
         }
         Placement placement = place(*settings, arrival, services->clock->wall(), is_left_out);
+        placement.plan.bodies.push_back(std::move(arrival.body));
         const bool is_mixed =
             std::find(is_left_out.begin(), is_left_out.end(), true) != is_left_out.end();
         if (is_mixed && !arrival.is_lmtp) {
@@ -147,6 +148,11 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
             co_return replies;
         }
         const store::PlanFailure& failure = result.error();
+        if (failure.plan == nullptr) {
+            log::error("smtp.commit_failed", {{"id", arrival.mail}, {"error", failure.error.text}});
+            co_return std::vector<smtp::Reply>(total, failure_reply(failure.error));
+        }
+        arrival.body = std::move(failure.plan->bodies.front());
         const std::size_t step = failure.step;
         const std::size_t guilty = step < placement.recipient_of_step.size()
                                        ? placement.recipient_of_step[step]

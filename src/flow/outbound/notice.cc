@@ -108,9 +108,7 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
     for (store::PlanStep& step : placement.plan.steps) {
         plan->steps.push_back(std::move(step));
     }
-    for (store::NewBody& body : placement.plan.bodies) {
-        plan->bodies.push_back(std::move(body));
-    }
+    plan->bodies.push_back(std::move(arrival.body));
     co_return Result<>();
 }
 

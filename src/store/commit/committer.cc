@@ -255,7 +255,8 @@ void Committer::Inner::take(Item item) {
     if (room.load() == DiskRoom::Critical && !only_makes_smaller(*item.plan)) {
         item.completion(std::unexpected(PlanFailure{
             .error = {ErrorKind::Temporary, ErrorCode::DiskFull, "the disk is all but full"},
-            .step = 0}));
+            .step = 0,
+            .plan = std::move(item.plan)}));
         return;
     }
     auto results = parts.stamper->stamp(*item.plan);
@@ -269,6 +270,7 @@ void Committer::Inner::take(Item item) {
         group.push_back({std::move(item.plan), std::move(item.completion), {}});
         return;
     }
+    results.error().plan = std::move(item.plan);
     item.completion(std::unexpected(std::move(results).error()));
 }
 

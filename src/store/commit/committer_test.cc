@@ -45,7 +45,7 @@ protected:
                                    });
     }
     Uid uid(std::size_t index) {
-        return std::get<Appended>(results_.at(index).value().results.at(0)).uid;
+        return std::get<Appended>(results_.at(index)->results.at(0)).uid;
     }
     BlobId id_of(std::string_view body) { return {sha256(body)}; }
 

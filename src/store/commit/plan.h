@@ -216,6 +216,9 @@ struct CommitReceipt {
 struct PlanFailure {
     Error error;  ///< NotFound, AlreadyExists, OverQuota, LimitExceeded, Stale, DiskFull, Closed ...
     std::size_t step = 0;
+    /// The plan itself, when it was not stamped: whoever plans again takes the bodies from it. May be
+    /// null.
+    std::unique_ptr<Plan> plan{};
 };
 using CommitResult = std::expected<CommitReceipt, PlanFailure>;
 
