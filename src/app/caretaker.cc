@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "flow/commit.h"
 #include "flow/read.h"
+#include "net/io/offload.h"
 #include "store/directory/directory.h"
 #include "store/mailbox/removal.h"
 #include "store/store.h"
@@ -47,6 +48,23 @@ net::Task<Result<>> trim_logs(const flow::Services* services, WallTime before) {
     co_return Result<>();
 }
 
+/// Gives the space of dead bodies back: at most kTendStepsMax steps, with a rest after each, so
+/// that a large clean-up neither holds the disk nor waits for the commits it ordered.
+net::Task<Result<>> tend_store(const flow::Services* services) {
+    constexpr unsigned kTendStepsMax = 256;
+    constexpr std::chrono::milliseconds kRest(100);
+    store::Store* const store = services->store;
+    for (unsigned step = 0; step < kTendStepsMax; ++step) {
+        const bool is_more =
+            CO_TRY(co_await net::offload(services->offload, [store] { return store->tend(); }));
+        if (!is_more) {
+            break;
+        }
+        co_await net::sleep_for(kRest);
+    }
+    co_return Result<>();
+}
+
 net::Task<Result<>> one_round(const flow::Services* services, bool with_logs) {
     const WallTime now = services->clock->wall();
     CO_TRY(co_await run_steps(
@@ -61,7 +79,7 @@ net::Task<Result<>> one_round(const flow::Services* services, bool with_logs) {
     if (with_logs) {
         CO_TRY(co_await trim_logs(services, now - limits::change_log_keep));
     }
-    co_return Result<>();
+    co_return co_await tend_store(services);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 namespace godwit::app {
 
 /// Runs until its shard stops. Removes what deleted accounts and mailboxes left, trails of messages
-/// older than `trace.keep`, and change log rows older than limits::change_log_keep. `services`
-/// outlives it.
+/// older than `trace.keep`, and change log rows older than limits::change_log_keep; then gives the
+/// disk space of bodies that nothing refers to back. `services` outlives it.
 net::Task<void> take_care(const flow::Services* services);
 
 }  // namespace godwit::app
