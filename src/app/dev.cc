@@ -164,8 +164,9 @@ std::string describe_dev(const DevPlan& plan, const std::string& ca_file) {
                "\n");
     out.append("curl --cacert " + ca_file + " --user " + first.name + ":" + first.password +
                " 'imaps://localhost:" + port(993) + "/INBOX;MAILINDEX=*'\n");
-    out.append("mutt -e 'set ssl_ca_certificates_file=" + ca_file + "' -f imaps://" + first.name +
-               ":" + first.password + "@localhost:" + port(993) + "/INBOX\n");
+    // Not in the URL: neomutt takes passwords out of it and asks.
+    out.append("mutt -e 'set ssl_ca_certificates_file=" + ca_file + " imap_pass=" + first.password +
+               "' -f imaps://" + first.name + "@localhost:" + port(993) + "/INBOX\n");
     return out;
 }
 

@@ -48,7 +48,7 @@ Result<std::vector<mail::NamedAddress>> read_addresses(const Invocation& call,
 Result<mail::Draft> read_draft(const Invocation& call) {
     mail::Draft draft;
     const std::string from = call.value_or("--from", call.value_or("--user", ""));
-    if (from.empty()) {
+    if (from.empty() || (!call.has("--from") && from.find('@') == std::string::npos)) {
         return peer_error(ErrorCode::Invalid, "say who writes: --from ADDRESS");
     }
     auto sender = mail::parse_address(from);

@@ -2,10 +2,12 @@
 import json
 import os
 import re
+import shlex
+import shutil
 import smtplib
 import time
 
-from harness import DISCARD, DOMAIN, HELD, case, expect, expect_equal, message, run, token
+from harness import ROOT, DISCARD, DOMAIN, HELD, case, expect, expect_equal, message, run, token
 
 
 def submit(world, recipients, data):
@@ -147,3 +149,123 @@ def config_check_names_the_line(world):
         f.write('hostname = "mx.example.org"\n\nhostnam = "typo"\n')
     code, out = run([world.program, "config", "check", "--config", path], check=False)
     expect(code != 0 and "3" in out and "hostname" in out, "the line and the nearest key", code, out)
+
+
+def documented_fields():
+    """{command: set of field names} of the table in docs/operating/cli.md."""
+    found = {}
+    for line in open(os.path.join(ROOT, "docs", "operating", "cli.md")):
+        row = re.match(r"\| (`[a-z].*?) \| (.*) \|$", line)
+        if not row:
+            continue
+        fields = set(re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", row.group(2))))
+        first = None
+        for command in re.findall(r"`([a-z -]+)`", row.group(1)):
+            # "`queue retry`, `hold`": the noun of the first.
+            first = first or command
+            found[command if " " in command or first == command else f"{first.split()[0]} {command}"] = fields
+    return found
+
+
+def keys_of(value):
+    if isinstance(value, dict):
+        return set(value).union(*[keys_of(v) for k, v in value.items() if k not in ("metrics", "detail")], set())
+    if isinstance(value, list):
+        return set().union(*[keys_of(v) for v in value], set())
+    return set()
+
+
+@case
+def json_is_as_documented(world):
+    """Each command with --json prints one line of JSON with the fields that docs/operating/cli.md names, no more and no less."""
+    word = token()
+    domain, account = f"{word}.test", f"doc@{word}.test"
+    recipient = f"{word}@{HELD}"
+    shown = {}
+
+    def take(*words, extra=(), key=None, codes=(0,)):
+        code, out = world.godwit(*words, "--json", codes=codes)
+        expect(out.count("\n") == 1 and out.endswith("\n"), f"{words}: one line", out)
+        shown[key or " ".join(words[:2])] = value = json.loads(out)
+        return value
+
+    take("domain", "add", domain)
+    take("domain", "list")
+    take("account", "add", account, "--generate")
+    take("account", "list")
+    take("account", "passwd", account, "--generate")
+    take("account", "app-password", "add", account, "phone", key="account app-password add")
+    take("account", "app-password", "list", account, key="account app-password list")
+    take("account", "app-password", "remove", account, "phone", key="account app-password remove")
+    take("alias", "add", f"other@{domain}", account)
+    take("alias", "list")
+    name = submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))
+    waiting = take("queue", "list")
+    identity = next(str(e["id"]) for e in waiting if recipient in e["recipients"])
+    take("queue", "show", identity)
+    for verb in ("hold", "release", "retry", "delete"):
+        take("queue", verb, identity)
+    take("message", "show", name)
+    take("alias", "remove", f"other@{domain}")
+    take("account", "remove", account)
+    take("domain", "remove", domain)
+    take("status", key="status")
+    take("fsck", key="fsck")
+    made = os.path.join(world.folder, "documented")
+    run([world.program, "init", "--hostname", "mx.example.org", "--domain", "example.org", "--dir", made])
+    config = os.path.join(made, "godwit.toml")
+    shown["config effective"] = json.loads(run([world.program, "config", "effective", "--json", "--config", config])[1])
+    with open(config, "a") as f:
+        f.write("nonsense = 1\n")
+    shown["config check"] = json.loads(run([world.program, "config", "check", "--json", "--config", config], codes=(1,))[1])
+    shown["send"] = json.loads(run([world.program, "send", "--server", f"127.0.0.1:{world.port('submission')}", "--user", "alice", "--password", "alice", "--ca", world.ca, "--from", world.address("alice"),
+                                    "--to", world.address("bob"), "--subject", word, "--body", "x", "--json"])[1])
+    documented = documented_fields()
+    expect_equal(sorted(set(documented) - set(shown)), ["reload"], "documented commands that were not tried")
+    for command, value in shown.items():
+        expect_equal(sorted(keys_of(value)), sorted(documented.get(command, [])), f"fields of {command}")
+        if command.endswith(" list"):
+            expect(isinstance(value, list) and value, f"{command} is an array with something in it", value)
+
+
+@case
+def errors_go_to_standard_error(world):
+    """Nothing on standard output, something on standard error, and the code that docs/operating/cli.md names."""
+    import subprocess
+    missing = f"{token()}@{DOMAIN}"
+    here = ("--dir", world.data)
+    for code, words in ((1, ("account", "remove", missing, *here)), (1, ("account", "passwd", missing, "--password", "x", *here)), (1, ("domain", "remove", "nowhere.test", *here)),
+                        (1, ("domain", "remove", DOMAIN, *here)), (1, ("domain", "add", DOMAIN, *here)), (1, ("account", "add", world.address("bob"), "--password", "x", *here)),
+                        (1, ("account", "add", "a@nowhere.test", "--password", "x", *here)), (1, ("account", "app-password", "remove", "bob", "none", *here)),
+                        (1, ("account", "app-password", "list", missing, *here)), (1, ("alias", "remove", missing, *here)), (1, ("alias", "add", missing, "not an address", *here)),
+                        (1, ("message", "show", "no-such-id", *here)), (1, ("queue", "show", "17", *here)), (1, ("queue", "delete", "17", *here)), (1, ("reload", *here)),
+                        (1, ("domain", "list", "--dir", world.folder + "/none")), (1, ("domain", "list", "--config", world.folder + "/none.toml")),
+                        (1, ("config", "check", "--config", world.folder + "/none.toml")), (1, ("config", "effective", "--config", world.folder + "/none.toml")),
+                        (1, ("serve", "--config", world.folder + "/none.toml")),
+                        (2, ()), (2, ("queue",)), (1, ("queue", "hold", *here)), (2, ("domain", "add", *here)), (2, ("send", "--to", "a@b.test")), (2, ("send", "--subject", "x", "--body", "x")), (2, ("send", "--user", "bob", "--to", "a@b.test", "--subject", "x", "--body", "x")),
+                        (3, ("send", "--server", "127.0.0.1:1", "--from", "a@b.test", "--to", "a@b.test", "--subject", "x", "--body", "x"))):
+        done = subprocess.run([world.program, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30)
+        expect(done.returncode == code and done.stdout == "" and done.stderr, f"{words}", done.returncode, done.stdout, done.stderr)
+
+
+@case(seconds=90)
+def pasted_lines_of_the_readme(world):
+    """What README.md and the output of `godwit dev` offer to paste, as it stands there but for ports and folder."""
+    text = open(os.path.join(ROOT, "README.md")).read() + open(world.log, errors="replace").read()
+    os.makedirs(os.path.join(world.folder, "Mail"), exist_ok=True)
+    lines = sorted(set(re.findall(r"^(?:swaks|curl|mutt) .*$", text, re.M)), reverse=True)
+    expect(len(lines) >= 6, "lines to paste", lines)
+    submit(world, [world.address("bob"), world.address("alice")], message(token(), sender=world.address("alice")))
+    for line in lines:
+        line = re.sub(r"\b20(465|587|993|143|025|995)\b", lambda m: str(world.base + int(m.group(1))), line.replace(".godwit-dev/", world.data + "/"))
+        program = line.split()[0]
+        if program == "mutt":
+            if not shutil.which("neomutt"):
+                continue
+            # In batch: opens the mailbox, looks, and leaves.
+            line = line.replace("mutt ", "neomutt -F /dev/null -e 'set ssl_force_tls=yes' ", 1) + " -e 'push <exit>'"
+            code, out = run(["bash", "-c", f"TERM=dumb timeout 20 script -qec {shlex.quote(line)} /dev/null"], text="", check=False, env={"HOME": world.folder})
+            expect(code == 0 and "Selecting INBOX" in out and "Password" not in out, line, code, [w for w in out.split("  ") if w])
+        elif shutil.which(program):
+            out = run(["bash", "-c", line])[1]
+            expect("250 2.0.0" in out if program == "swaks" else "Subject:" in out, line, out[-500:])
