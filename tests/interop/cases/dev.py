@@ -297,3 +297,33 @@ def resolver_sends_by_dns(world):
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     script = f"import sys; sys.path.insert(0, {here!r}); from cases import dev; dev.inside_namespace(*sys.argv[1:])"
     run(["unshare", "-n", "--kill-child", sys.executable, "-B", "-c", script, world.program, os.path.join(world.folder, "by-dns")], seconds=100)
+
+
+@case(seconds=90)
+def run_proves_itself(world):
+    """What `./dev run` starts once it has built: one message in over SMTP, out over IMAP and POP3; Ctrl-C; and again."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    folder, base = os.path.join(world.folder, "run"), free_base()
+    for start in (1, 2):
+        process = subprocess.Popen([sys.executable, os.path.join(root, "scripts", "run_dev"), "--program", world.program, "--default-dir", folder, "--", "--base-port", str(base)],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            lines, begun = [], time.monotonic()
+            for line in process.stdout:
+                lines.append(line.decode("utf-8", "replace"))
+                if lines[-1].startswith("Ctrl-C"):
+                    break
+            text = "".join(lines)
+            expect("came out over IMAP (TLS) and POP3" in text, "the proof", text)
+            expect(time.monotonic() - begun < 20, "a start takes seconds", time.monotonic() - begun)
+            for word in (*(f"{name} {base + port}" for name, port in STANDARD.items()), "alice@example.test   password alice", "bob@example.test   password bob", os.path.join(folder, "tls", "ca.pem"), "swaks ",
+                         "curl ", "mutt ", f"{start} message"):
+                expect(word in text, f"{word} is printed", text)
+            os.killpg(process.pid, signal.SIGINT)
+            rest = process.stdout.read().decode("utf-8", "replace")
+            expect_equal(process.wait(30), 0, f"exit code after Ctrl-C: {rest}")
+            expect("Godwit stopped." in rest, "it says so", rest)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
