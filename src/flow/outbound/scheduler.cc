@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "base/log.h"
 #include "flow/outbound/attempt.h"
 #include "flow/outbound/due_board.h"
 #include "flow/outbound/route.h"
 #include "flow/read.h"
+#include "net/io/locked.h"
 
 namespace godwit::flow {
 
@@ -15,18 +17,25 @@ namespace {
 
 // After a read of the due index failed.
 constexpr std::chrono::seconds kRefillRetry(5);
-// Dropping is nobody's hurry: what comes meanwhile is dropped in the same commit.
-constexpr std::chrono::milliseconds kDiscardPatience(100);
+// Dropping is nobody's hurry, nor is knowing what is gone: what comes meanwhile goes the same way.
+constexpr std::chrono::milliseconds kPatience(100);
 
 }  // namespace
 
-/// The sites of one shard. Its own shard only, but for the posts that reach it.
+/// The sites of one shard. Its own shard only, but for tell() and the posts that reach it.
 class OutboundScheduler::Part {
 public:
-    Part(const Services* services, net::Shard* shard) : services_(services), shard_(shard) {}
+    /// `index` of `count` parts.
+    Part(const Services* services, net::Shard* shard, std::size_t index, std::size_t count)
+        : services_(services), shard_(shard), index_(index), count_(count) {}
     [[nodiscard]] net::Shard& shard() const { return *shard_; }
+    [[nodiscard]] bool owns(const std::string& site) const {
+        return std::hash<std::string>()(site) % count_ == index_;
+    }
 
-    void learn(const store::QueueChange::Item& item) { board_.learn(item); }
+    /// What a commit did to the queue. It is learnt at once when it brings mail to send, else in a while
+    /// and with what comes meanwhile: a wake-up of the shard costs more than the rest of it. Any thread.
+    void tell(const std::shared_ptr<const store::QueueChange>& change);
     void learn_site(const std::string& name) { board_.learn_site(name); }
     void run();
     void stop() { is_stopped_ = true; }
@@ -37,17 +46,66 @@ private:
     [[nodiscard]] bool is_discard(const std::string& site) const {
         return std::holds_alternative<DiscardHop>(decide_next_hop(*services_->settings(), site));
     }
+    void take_in();
     net::Task<void> work(store::DueDelivery first);
     net::Task<bool> attempt(store::DueDelivery due, KeptSession* kept);
     net::Task<void> refill(store::DueRange range);
     void arm();
 
+    struct Inbox {
+        std::vector<std::shared_ptr<const store::QueueChange>> changes;
+        bool is_coming = false;  // take_in() is posted or set for later.
+        bool is_urgent = false;  // It is posted.
+    };
+
     const Services* services_;
     net::Shard* shard_;
+    std::size_t index_;
+    std::size_t count_;
+    net::Locked<Inbox> inbox_;
     DueBoard board_;
     bool is_stopped_ = false;
     net::Timer timer_;
+    net::Timer patience_;
 };
+
+void OutboundScheduler::Part::tell(const std::shared_ptr<const store::QueueChange>& change) {
+    bool is_concerned = false;
+    bool is_urgent = false;
+    for (const store::QueueChange::Item& item : change->items) {
+        if (owns(item.site)) {
+            is_concerned = true;
+            is_urgent = is_urgent || (!item.is_gone && !item.is_held && !is_discard(item.site));
+        }
+    }
+    if (!is_concerned) {
+        return;
+    }
+    const bool must_post = inbox_.with([&](Inbox& inbox) {
+        inbox.changes.push_back(change);
+        const bool is_known = is_urgent ? inbox.is_urgent : inbox.is_coming;
+        inbox.is_coming = true;
+        inbox.is_urgent = inbox.is_urgent || is_urgent;
+        return !is_known;
+    });
+    if (must_post && is_urgent) {
+        shard_->post([this] { take_in(); });
+    } else if (must_post) {
+        shard_->post([this] { patience_ = shard_->call_after(kPatience, [this] { take_in(); }); });
+    }
+}
+
+void OutboundScheduler::Part::take_in() {
+    const Inbox arrived = inbox_.with([](Inbox& inbox) { return std::exchange(inbox, {}); });
+    for (const auto& change : arrived.changes) {
+        for (const store::QueueChange::Item& item : change->items) {
+            if (owns(item.site)) {
+                board_.learn(item);
+            }
+        }
+    }
+    run();
+}
 
 void OutboundScheduler::Part::run() {
     if (is_stopped_) {
@@ -74,9 +132,6 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
     const std::string site = first.site;
     KeptSession kept;
     std::optional<store::DueDelivery> due = std::move(first);
-    if (is_discard(site) && board_.waiting(site) < limits::outbound_batch_max) {
-        co_await net::sleep_for(kDiscardPatience);
-    }
     while (due && !is_stopped_) {
         const bool is_settled = co_await attempt(*std::move(due), &kept);
         if (!is_settled) {
@@ -145,7 +200,7 @@ void OutboundScheduler::Part::arm() {
 OutboundScheduler::OutboundScheduler(const Services* services, std::vector<net::Shard*> shards)
     : services_(services) {
     for (net::Shard* shard : shards) {
-        parts_.push_back(std::make_unique<Part>(services, shard));
+        parts_.push_back(std::make_unique<Part>(services, shard, parts_.size(), shards.size()));
     }
 }
 
@@ -156,28 +211,11 @@ OutboundScheduler::~OutboundScheduler() {
 }
 
 Result<> OutboundScheduler::start() {
-    const auto part_of = [this](const std::string& site) -> Part& {
-        return *parts_[std::hash<std::string>()(site) % parts_.size()];
-    };
     is_started_ = true;
     token_ = services_->store->changes().subscribe_queue(
-        [this, part_of](const std::shared_ptr<const store::QueueChange>& change) {
+        [this](const std::shared_ptr<const store::QueueChange>& change) {
             for (const std::unique_ptr<Part>& part : parts_) {
-                const bool is_concerned = std::any_of(
-                    change->items.begin(), change->items.end(),
-                    [&](const store::QueueChange::Item& item) { return &part_of(item.site) == part.get(); });
-                if (!is_concerned) {
-                    continue;
-                }
-                Part* target = part.get();
-                target->shard().post([target, change, part_of] {
-                    for (const store::QueueChange::Item& item : change->items) {
-                        if (&part_of(item.site) == target) {
-                            target->learn(item);
-                        }
-                    }
-                    target->run();
-                });
+                part->tell(change);
             }
         });
     std::string after;
@@ -185,7 +223,9 @@ Result<> OutboundScheduler::start() {
         const std::vector<store::DueDelivery> sites = TRY(store::due_sites(
             *services_->store->snapshot(), store::ReadTier::Disk, after, limits::scan_rows_max));
         for (const store::DueDelivery& site : sites) {
-            Part* part = &part_of(site.site);
+            const auto owner = std::ranges::find_if(
+                parts_, [&site](const std::unique_ptr<Part>& part) { return part->owns(site.site); });
+            Part* part = owner->get();
             part->shard().post([part, name = site.site] {
                 part->learn_site(name);
                 part->run();

@@ -1,13 +1,18 @@
 #include "net/io/shard_pool.h"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace godwit::net {
@@ -22,14 +27,34 @@ constexpr Duration kTimerStepMax = std::chrono::hours(24);
 class AsioShard final : public Shard {
 public:
     AsioShard(unsigned index, Clock& clock)
-        : Shard(index), clock_(clock), context_(1), timer_(context_), guard_(context_.get_executor()) {}
+        : Shard(index),
+          clock_(clock),
+          context_(1),
+          timer_(context_),
+          guard_(context_.get_executor()),
+          wake_(context_, ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+        listen();
+    }
 
     void post(Work work) override {
-        asio::post(context_, [this, work = std::move(work)]() mutable {
-            if (!is_stopped_) {
-                work();
-            }
-        });
+        if (Shard::current() == this) {
+            asio::post(context_, [this, work = std::move(work)]() mutable {
+                if (!is_stopped_) {
+                    work();
+                }
+            });
+            return;
+        }
+        // Not through the event loop, which wakes the shard with its own lock held, once a post.
+        bool is_first = false;
+        {
+            const std::lock_guard lock(inbox_mutex_);
+            is_first = !std::exchange(is_woken_, true);
+            inbox_.push_back(std::move(work));
+        }
+        if (is_first) {
+            (void)::eventfd_write(wake_.native_handle(), 1);
+        }
     }
     Clock& clock() override { return clock_; }
     asio::io_context* io_context() override { return &context_; }
@@ -41,7 +66,7 @@ public:
         });
     }
     void stop() {
-        asio::post(context_, [this] { end(); });
+        post([this] { end(); });
     }
     void join() {
         if (thread_.joinable()) {
@@ -53,7 +78,8 @@ public:
         Enter enter(*this);
         end();
         context_.restart();
-        return context_.poll() > 0;
+        const bool was_any = take_in();
+        return context_.poll() > 0 || was_any;
     }
 
 protected:
@@ -70,10 +96,38 @@ protected:
     }
 
 private:
+    void listen() {
+        wake_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [this](const boost::system::error_code& error) {
+                             if (!error) {
+                                 // Before the inbox is looked at: who comes after that wakes again.
+                                 eventfd_t count = 0;
+                                 (void)::eventfd_read(wake_.native_handle(), &count);
+                                 take_in();
+                                 listen();
+                             }
+                         });
+    }
+    /// Runs what others posted, or destroys it on a stopped shard. True when there was any.
+    bool take_in() {
+        std::vector<Work> works;
+        {
+            const std::lock_guard lock(inbox_mutex_);
+            works.swap(inbox_);
+            is_woken_ = false;
+        }
+        for (Work& work : works) {
+            if (!is_stopped_) {
+                work();
+            }
+        }
+        return !works.empty();
+    }
     void end() {
         is_stopped_ = true;
         cancel_tasks();
         timer_.cancel();
+        wake_.cancel();
         context_.stop();
     }
     Clock& clock_;
@@ -82,6 +136,10 @@ private:
                                asio::io_context::executor_type>
         timer_;
     asio::executor_work_guard<asio::io_context::executor_type> guard_;
+    asio::posix::stream_descriptor wake_;
+    std::mutex inbox_mutex_;
+    std::vector<Work> inbox_;
+    bool is_woken_ = false;  // Something is in the inbox, and the descriptor says so.
     std::thread thread_;
     bool is_stopped_ = false;  // The shard's thread; after join, the thread that joined.
 };
