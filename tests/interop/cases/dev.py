@@ -327,3 +327,40 @@ def run_proves_itself(world):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def memory_kib(process, what):
+    return int(re.search(what + r":\s+(\d+) kB", open(f"/proc/{process.pid}/status").read()).group(1))
+
+
+@case(seconds=120)
+def large_messages_cost_no_memory(world):
+    """A message of 49 MiB (the limit is 50) goes in and out through at most 1 MiB of memory more than the server has anyway."""
+    if "__asan" in subprocess.run(["nm", "-D", world.program], capture_output=True, text=True).stdout:
+        raise Skip("the sanitizer's memory is not the program's")
+    line = b"0123456789" * 7 + b"\r\n"
+
+    def send(size):
+        word = token()
+        with smtplib.SMTP("127.0.0.1", dev.base + STANDARD["smtp"], timeout=60) as client:
+            client.sendmail(f"bob@{DOMAIN}", [f"alice@{DOMAIN}"], message(word) + line * (size // len(line)))
+        return word
+
+    def fetch(word):
+        with imaplib.IMAP4("127.0.0.1", dev.base + STANDARD["imap"], timeout=60) as client:
+            client.login("alice", "alice")
+            client.select("INBOX")
+            number = client.uid("SEARCH", None, "SUBJECT", word)[1][0].split()[-1]
+            return len(client.uid("FETCH", number, "(BODY.PEEK[])")[1][0][1])
+
+    with Dev(world.program, os.path.join(world.folder, "memory")) as dev:
+        for size in (1000, 2 << 20, 10 << 20):  # What every server has: pools, caches, a first spool.
+            fetch(send(size))
+        for _ in range(2):
+            with open(f"/proc/{dev.process.pid}/clear_refs", "w") as marks:
+                marks.write("5")  # The highest mark begins anew.
+            before = memory_kib(dev.process, "VmRSS")
+            word = send(49 << 20)
+            expect(memory_kib(dev.process, "VmHWM") - before <= 1024, "KiB more while 49 MiB came in", before, memory_kib(dev.process, "VmHWM"))
+            expect(fetch(word) > 48 << 20, "it comes back whole")
+            expect(memory_kib(dev.process, "VmHWM") - before <= 2048, "KiB more while 49 MiB went out too", before, memory_kib(dev.process, "VmHWM"))
