@@ -171,7 +171,7 @@ Result<> Store::Inner::open_rows() {
 // Two watermarks and a reserve: a real write error ends the process, so that a full disk must never
 // get that far. Intake resumes by itself once a quarter more than the low mark is free.
 void Store::Inner::look_at_disk() {
-    if (options.folder.empty()) {
+    if (options.folder.empty() && !options.free_space) {
         return;
     }
     const std::unique_lock guard(disk_mutex, std::try_to_lock);
@@ -180,7 +180,7 @@ void Store::Inner::look_at_disk() {
         return;
     }
     disk_looked_at = now;
-    const auto free = system_files().free_space(options.folder);
+    const auto free = options.free_space ? options.free_space() : system_files().free_space(options.folder);
     if (!free) {
         log::error("store.disk_unknown", {{"error", free.error().text}});
         return;
@@ -192,9 +192,9 @@ void Store::Inner::look_at_disk() {
     const DiskRoom after = *free < options.disk_critical_bytes ? DiskRoom::Critical
                            : *free < low                       ? DiskRoom::Low
                                                                : DiskRoom::Ample;
-    if (after == DiskRoom::Critical && reserve->is_there()) {
+    if (reserve != nullptr && after == DiskRoom::Critical && reserve->is_there()) {
         reserve->let_go();
-    } else if (after == DiskRoom::Ample && !reserve->is_there() &&
+    } else if (reserve != nullptr && after == DiskRoom::Ample && !reserve->is_there() &&
                *free > low + reserve->size()) {
         reserve->make();
     }

@@ -27,6 +27,9 @@ struct StoreOptions {
     std::uint64_t disk_low_bytes = 256ULL * 1024 * 1024;
     std::uint64_t disk_critical_bytes = 64ULL * 1024 * 1024;
     std::uint64_t disk_reserve_bytes = 32ULL * 1024 * 1024;
+    /// Octets free on the disk. Null: the file system is asked; a store in memory has always room.
+    /// Called by the commit thread and by has_room_for_mail().
+    std::function<Result<std::uint64_t>()> free_space;
     std::function<void(const Error&)> on_fatal;  ///< See Committer. Required.
 };
 

@@ -49,9 +49,9 @@ std::vector<Uid> slice(const std::vector<Uid>& uids, std::size_t from, std::size
     return {uids.begin() + static_cast<std::ptrdiff_t>(from), uids.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-net::Task<Result<std::vector<FlagOutcome>>> change_flags(Conversation* c, std::vector<Uid> uids,
-                                                         store::FlagChange change, store::FlagNames flags) {
-    std::vector<FlagOutcome> outcomes;
+net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids, store::FlagChange change,
+                                    store::FlagNames flags) {
+    FlagOutcome outcome;
     for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
         store::ChangeFlags step;
         step.account = c->account();
@@ -63,12 +63,15 @@ net::Task<Result<std::vector<FlagOutcome>>> change_flags(Conversation* c, std::v
         plan.steps.emplace_back(std::move(step));
         store::CommitResult result = co_await flow::commit(c->services()->store, std::move(plan));
         if (!result) {
-            co_return std::unexpected(std::move(result.error().error));
+            outcome.failure = std::move(result.error().error);
+            break;
         }
-        auto& changed = std::get<store::FlagsChanged>(result->results.at(0));
-        outcomes.push_back({std::move(changed.changed), changed.mod_seq});
+        const auto& done = std::get<store::FlagsChanged>(result->results.at(0));
+        // Piece by piece: a session remembers no more changes than one commit brings (T88).
+        c->selected()->forget_change(done.changed, done.mod_seq);
+        outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
     }
-    co_return outcomes;
+    co_return outcome;
 }
 
 net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids) {

@@ -25,14 +25,15 @@ std::optional<Answer> forbid_change(Conversation* c);
 /// Why the selected mailbox cannot be read; nullopt when it can.
 std::optional<Answer> forbid_read(Conversation* c);
 
-/// What one commit of a flag change did.
+/// What a change of flags did, and what stopped it.
 struct FlagOutcome {
-    std::vector<Uid> changed;
-    ModSeq mod_seq;
+    std::vector<Uid> changed;  ///< Rising.
+    std::optional<Error> failure;
 };
-/// Changes flags in the selected mailbox, at most limits::plan_rows_max messages a commit.
-net::Task<Result<std::vector<FlagOutcome>>> change_flags(Conversation* c, std::vector<Uid> uids,
-                                                         store::FlagChange change, store::FlagNames flags);
+/// Changes flags in the selected mailbox, at most limits::plan_rows_max messages a commit. The session
+/// is not told of what changed: that is the caller's answer.
+net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids, store::FlagChange change,
+                                    store::FlagNames flags);
 /// Expunges those of `uids` (nullopt: all) in the selected mailbox that have \Deleted.
 net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids);
 

@@ -84,16 +84,12 @@ net::Task<void> Fetching::set_seen(std::vector<Uid> uids) {
     }
     store::FlagNames seen;
     seen.system = static_cast<std::uint8_t>(store::SystemFlag::Seen);
-    Result<std::vector<FlagOutcome>> done =
+    FlagOutcome done =
         co_await change_flags(c_, std::move(unseen), store::FlagChange::Add, std::move(seen));
-    if (!done) {
-        log::warn("imap.seen_not_set", {{"error", done.error().text}});
-        co_return;
+    if (done.failure) {
+        log::warn("imap.seen_not_set", {{"error", done.failure->text}});
     }
-    for (FlagOutcome& outcome : *done) {
-        c_->selected()->forget_change(outcome.changed, outcome.mod_seq);
-        seen_now_.insert(seen_now_.end(), outcome.changed.begin(), outcome.changed.end());
-    }
+    seen_now_ = std::move(done.changed);
 }
 
 // "* n FETCH (" and what the row knows. The closing parenthesis is the caller's.

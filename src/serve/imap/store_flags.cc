@@ -57,14 +57,12 @@ AnswerTask run_store(Conversation* c, imap::Command command) {
     if (!targets) {
         co_return bad("No message has such a number");
     }
-    const Result<std::vector<FlagOutcome>> done = co_await change_flags(
-        c, targets->uids, as_change(arguments->mode), as_names(arguments->flags));
-    if (!done) {
-        co_return refusal(done.error(), "STORE");
-    }
     // The answer (or .SILENT) tells what we did; what others did meanwhile is told as ever.
-    for (const FlagOutcome& outcome : *done) {
-        c->selected()->forget_change(outcome.changed, outcome.mod_seq);
+    const FlagOutcome done = co_await change_flags(c, targets->uids, as_change(arguments->mode),
+                                                   as_names(arguments->flags));
+    if (done.failure) {
+        CO_TRY(co_await tell_flags(c, &done.changed, numbering));
+        co_return refusal(*done.failure, "STORE");
     }
     if (!arguments->silent) {
         const Result<> fresh = co_await c->room().refresh_keywords();

@@ -37,8 +37,15 @@ CommitResult closed() {
         .step = 0});
 }
 
+// \Deleted set on messages: without it nobody could remove any over IMAP. No new names of keywords.
+bool marks_for_removal(const PlanStep& step) {
+    const auto* change = std::get_if<ChangeFlags>(&step);
+    return change != nullptr && change->change == FlagChange::Add && change->flags.keywords.empty() &&
+           change->flags.has(SystemFlag::Deleted);
+}
+
 bool makes_smaller(const PlanStep& step) {
-    return std::holds_alternative<ExpungeMessages>(step) ||
+    return std::holds_alternative<ExpungeMessages>(step) || marks_for_removal(step) ||
            std::holds_alternative<DeleteMailbox>(step) ||
            std::holds_alternative<UpdateQueue>(step) ||
            std::holds_alternative<RemoveFromQueue>(step) ||
