@@ -17,6 +17,7 @@
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
+#include "flow/policy/recipient_guard.h"
 #include "flow/roll_call.h"
 #include "net/io/asio_network.h"
 #include "net/io/shard_pool.h"
@@ -93,6 +94,7 @@ struct House::Inner {
     std::unique_ptr<net::UnboundResolver> resolver;
     std::unique_ptr<flow::LoginGuard> login_guard;
     flow::ConnectionGuard connection_guard;
+    flow::RecipientGuard recipient_guard;
     std::unique_ptr<flow::RollCall> roll_call;
     flow::Services services;
     std::unique_ptr<flow::OutboundScheduler> scheduler;
@@ -138,6 +140,7 @@ Result<> House::Inner::build_services(const flow::Settings& now) {
     services.random = &system_random();
     services.login_guard = login_guard.get();
     services.connection_guard = &connection_guard;
+    services.recipient_guard = &recipient_guard;
     services.roll_call = roll_call.get();
     services.current_settings = &settings;
     services.decoy_secret = system_random().bytes(32);

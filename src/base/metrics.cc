@@ -28,6 +28,8 @@ constexpr std::array<MetricRow, kCount> kRows = {{
     {Metric::Pop3Commands, "godwit_pop3_commands_total", "counter", "POP3 commands run."},
     {Metric::LoginsDone, "godwit_logins_total", "counter", "Successful logins."},
     {Metric::LoginsFailed, "godwit_logins_failed_total", "counter", "Refused logins."},
+    {Metric::PasswordHashes, "godwit_password_hashes_total", "counter", "Argon2id hashes computed to check passwords."},
+    {Metric::PasswordDerivations, "godwit_password_derivations_total", "counter", "SCRAM keys derived to check passwords."},
     {Metric::CommitGroups, "godwit_commit_groups_total", "counter", "Group commits written."},
     {Metric::CommitPlans, "godwit_commit_plans_total", "counter", "Plans committed."},
     {Metric::CommitSyncs, "godwit_commit_syncs_total", "counter", "Disk syncs done by the commit thread."},

@@ -27,6 +27,8 @@ enum class Metric : std::uint8_t {
     Pop3Commands,
     LoginsDone,
     LoginsFailed,
+    PasswordHashes,
+    PasswordDerivations,
     CommitGroups,
     CommitPlans,
     CommitSyncs,

@@ -26,6 +26,7 @@ namespace godwit::flow {
 
 class LoginGuard;
 class ConnectionGuard;
+class RecipientGuard;
 class RollCall;
 class OutboundScheduler;
 
@@ -41,6 +42,7 @@ struct Services {
     Random* random = nullptr;
     LoginGuard* login_guard = nullptr;
     ConnectionGuard* connection_guard = nullptr;
+    RecipientGuard* recipient_guard = nullptr;
     RollCall* roll_call = nullptr;
     OutboundScheduler* scheduler = nullptr;    ///< Null in tools that only look.
     net::SwapCell<Settings>* current_settings = nullptr;

@@ -70,6 +70,7 @@ struct LimitSettings {
     std::uint32_t deliveries_total = 200;
     std::chrono::seconds command_timeout = limits::smtp_command_timeout;
     std::uint32_t login_attempts_per_minute = 20;  ///< Failed ones, per account and address.
+    std::uint32_t unknown_recipients_per_minute = 30;  ///< Per address that sends to us (T34).
 };
 
 /// DNS for MX look-ups.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "flow/inbound/receipt.h"
 #include "flow/message_record.h"
 #include "store/mailbox/mailbox.h"
 
@@ -27,10 +28,14 @@ std::string received_line(const Settings& settings, const Arrival& arrival, Wall
     return mail::write_received(field);
 }
 
-std::uint8_t notify_bits(const smtp::Notify& notify) {
+// RFC 3461 5.2.7.3: behind an alias with several addresses SUCCESS is gone; if nothing is left of what
+// was stated, nobody is told anything.
+std::uint8_t notify_bits(const ArrivalRecipient& recipient) {
+    smtp::Notify notify = recipient.envelope.parameters.notify;
     if (!notify.is_stated) {
         return 0;
     }
+    notify.success = notify.success && !is_expanded(recipient);
     std::uint8_t bits = 0;
     bits |= notify.success ? static_cast<std::uint8_t>(store::Notify::Success) : 0;
     bits |= notify.failure ? static_cast<std::uint8_t>(store::Notify::Failure) : 0;
@@ -53,9 +58,23 @@ store::QueueMessage make_queue_message(const Settings& settings, const Arrival& 
     message.needs_smtputf8 = arrival.parsed.header_has_8bit || arrival.parameters.smtputf8;
     message.envelope_id = arrival.parameters.envid.value_or("");
     message.return_headers_only = arrival.parameters.ret == smtp::DsnReturn::Headers;
+    message.return_full = arrival.parameters.ret == smtp::DsnReturn::Full;
     message.submitter = arrival.origin.submitter.value_or(AccountId{});
     message.peer = arrival.origin.peer;
     return message;
+}
+
+// What stands between our own fields and content that does not begin with a header field, so that the
+// whole is a message to every reader while the content stays as it came (J5): an mbox "From " line is
+// given a field's name, and content without a header the blank line that ends ours.
+std::string seam(const mail::ParsedMessage& parsed) {
+    const std::string_view header = parsed.header;
+    const bool is_field = !parsed.index.fields.empty() && parsed.index.fields.front().begin == 0;
+    if (!is_field && (header.starts_with("From ") || header.starts_with(">From "))) {
+        return "X-Mailbox-Line: ";
+    }
+    const bool has_header = parsed.header_size > 0 || parsed.size == 0;
+    return has_header ? "" : "\r\n";
 }
 
 std::string accepted_detail(const Arrival& arrival) {
@@ -91,8 +110,10 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
     Placement placement;
     std::optional<store::MessageRecord> record;  // Made when the first mailbox needs it.
     const bool is_single = arrival.recipients.size() == 1;
-    const std::string received = received_line(
-        settings, arrival, now, is_single ? &arrival.recipients.front().envelope.address : nullptr);
+    const std::string received =
+        received_line(settings, arrival, now,
+                      is_single ? &arrival.recipients.front().envelope.address : nullptr) +
+        seam(arrival.parsed);
     const std::string return_path = mail::write_return_path(arrival.sender);
 
     const auto add = [&placement](store::PlanStep step, std::size_t recipient) {
@@ -136,11 +157,8 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
             store::QueueDelivery& delivery = deliveries[address.domain];
             store::QueueRecipient entry;
             entry.address = address.to_string();
-            if (recipient.envelope.parameters.orcpt) {
-                entry.original = recipient.envelope.parameters.orcpt->type + ";" +
-                                 recipient.envelope.parameters.orcpt->address;
-            }
-            entry.notify = notify_bits(recipient.envelope.parameters.notify);
+            entry.original = original_recipient(recipient);
+            entry.notify = notify_bits(recipient);
             delivery.recipients.push_back(std::move(entry));
         }
     }

@@ -6,6 +6,7 @@
 #include "base/metrics.h"
 #include "flow/commit.h"
 #include "flow/inbound/placement.h"
+#include "flow/inbound/receipt.h"
 #include "flow/outbound/notice.h"
 #include "mail/message/trace.h"
 #include "store/store.h"
@@ -48,33 +49,45 @@ bool is_looping(const Arrival& arrival, const ArrivalRecipient& recipient) {
     return false;
 }
 
-net::Task<Result<>> report_failures(const Services* services, const Arrival* arrival,
-                                    const std::vector<std::optional<smtp::Reply>>* failures,
-                                    store::Plan* plan) {
-    Notice notice;
-    notice.message.mail = arrival->mail;
-    notice.message.sender = arrival->sender ? arrival->sender->to_string() : "";
-    notice.message.envelope_id = arrival->parameters.envid.value_or("");
-    notice.message.return_headers_only = true;
-    notice.message.accepted_at = services->clock->wall();
-    notice.original = arrival->parsed.header;
-    for (std::size_t i = 0; i < failures->size(); ++i) {
-        const std::optional<smtp::Reply>& failure = (*failures)[i];
-        const smtp::Notify& wanted = arrival->recipients[i].envelope.parameters.notify;
-        if (!failure || (wanted.is_stated && !wanted.failure)) {
+// Those that failed while others were taken, and those who asked to hear of success: one report
+// (RFC 3461 5.2.8).
+std::vector<mail::DsnRecipient> to_be_told(const Arrival& arrival,
+                                           const std::vector<std::optional<smtp::Reply>>& failures,
+                                           const std::vector<bool>& is_left_out) {
+    std::vector<mail::DsnRecipient> told = receipts(arrival, is_left_out);
+    for (std::size_t i = 0; i < failures.size(); ++i) {
+        const std::optional<smtp::Reply>& failure = failures[i];
+        const smtp::Notify& wanted = arrival.recipients[i].envelope.parameters.notify;
+        // LMTP says it in the session.
+        if (!failure || arrival.is_lmtp || (wanted.is_stated && !wanted.failure)) {
             continue;
         }
         mail::DsnRecipient recipient;
-        recipient.final_recipient = arrival->recipients[i].envelope.address;
+        recipient.final_recipient = arrival.recipients[i].envelope.address;
+        recipient.original_recipient = original_recipient(arrival.recipients[i]);
         recipient.action = mail::DsnAction::Failed;
         recipient.status = failure->enhanced.value_or(mail::EnhancedStatus{5, 0, 0});
         recipient.status.status_class = 5;
         recipient.reason = failure->text;
-        notice.recipients.push_back(std::move(recipient));
+        told.push_back(std::move(recipient));
     }
-    if (notice.recipients.empty()) {
+    return told;
+}
+
+net::Task<Result<>> report(const Services* services, const Arrival* arrival,
+                           std::vector<mail::DsnRecipient> told, store::Plan* plan) {
+    if (told.empty()) {
         co_return Result<>();
     }
+    Notice notice;
+    notice.message.mail = arrival->mail;
+    notice.message.sender = arrival->sender ? arrival->sender->to_string() : "";
+    notice.message.envelope_id = arrival->parameters.envid.value_or("");
+    // The body is not stored yet: the header tells which message it was.
+    notice.message.return_headers_only = true;
+    notice.message.accepted_at = services->clock->wall();
+    notice.original = arrival->parsed.header;
+    notice.recipients = std::move(told);
     co_return co_await add_notice(services, plan, std::move(notice));
 }
 
@@ -118,8 +131,9 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
         }
     }
     const SettingsPtr settings = services->settings();
-    // Each turn leaves out one more recipient, or plans again because the store moved on.
-    const std::size_t turns = total + limits::commit_replans_max;
+    // Each turn leaves out one more recipient, or the report, or plans again as the store moved on.
+    const std::size_t turns = total + 1 + limits::commit_replans_max;
+    bool may_report = true;
     for (std::size_t turn = 0; turn < turns; ++turn) {
         const bool is_any_left =
             std::find(is_left_out.begin(), is_left_out.end(), false) != is_left_out.end();
@@ -128,11 +142,10 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
         }
         Placement placement = place(*settings, arrival, services->clock->wall(), is_left_out);
         placement.plan.bodies.push_back(std::move(arrival.body));
-        const bool is_mixed =
-            std::find(is_left_out.begin(), is_left_out.end(), true) != is_left_out.end();
-        if (is_mixed && !arrival.is_lmtp) {
-            const Result<> reported =
-                co_await report_failures(services, &arrival, &failures, &placement.plan);
+        const std::size_t own_steps = placement.plan.steps.size();
+        if (may_report) {
+            const Result<> reported = co_await report(
+                services, &arrival, to_be_told(arrival, failures, is_left_out), &placement.plan);
             if (!reported) {
                 co_return std::vector<smtp::Reply>(total, failure_reply(reported.error()));
             }
@@ -163,6 +176,12 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
         }
         const bool is_recipients_own = failure.error.code == ErrorCode::OverQuota ||
                                        failure.error.code == ErrorCode::NotFound;
+        if (is_recipients_own && step >= own_steps && may_report) {
+            // The sender's own mailbox takes no report: that must not cost the recipients their mail.
+            log::warn("smtp.report_dropped", {{"id", arrival.mail}, {"error", failure.error.text}});
+            may_report = false;
+            continue;
+        }
         if (guilty == kNoRecipient || !is_recipients_own) {
             log::error("smtp.commit_failed", {{"id", arrival.mail}, {"error", failure.error.text}});
             co_return std::vector<smtp::Reply>(total, failure_reply(failure.error));

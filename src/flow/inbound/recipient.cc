@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "flow/policy/recipient_guard.h"
 #include "flow/read.h"
 #include "store/mailbox/mailbox.h"
 
@@ -49,7 +50,13 @@ struct Looked {
 }  // namespace
 
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
-                                           bool may_relay) {
+                                           Asker asker) {
+    const std::uint32_t misses_max = services->settings()->limits.unknown_recipients_per_minute;
+    const MonoTime now = services->clock->mono();
+    if (asker.stranger && !services->recipient_guard->may_ask(*asker.stranger, misses_max, now)) {
+        log::warn("smtp.recipients_put_off", {{"peer", asker.stranger->to_string()}});
+        co_return refuse(450, {4, 7, 1}, "Too many unknown recipients from your address, try again later");
+    }
     const std::string domain = services->settings()->default_domain;
     // <postmaster> alone, and the postmaster of this very host, are the default domain's (RFC 5321 4.5.1).
     const bool is_hosts_postmaster = equals_ignore_case(recipient.address.local, "postmaster") &&
@@ -78,13 +85,16 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
             }
             break;
         case store::RecipientVerdict::NoSuchUser:
+            if (asker.stranger) {
+                services->recipient_guard->missed(*asker.stranger, misses_max, now);
+            }
             co_return refuse(550, {5, 1, 1}, "<" + name + "> is not known here");
         case store::RecipientVerdict::Disabled:
             co_return refuse(550, {5, 2, 1}, "Mailbox of <" + name + "> is disabled");
         case store::RecipientVerdict::Loop:
             co_return refuse(550, {5, 4, 6}, "Aliases of <" + name + "> lead in a circle or too far");
         case store::RecipientVerdict::NotLocal:
-            if (!may_relay && !is_relay_domain(*services->settings(), address.domain)) {
+            if (!asker.may_relay && !is_relay_domain(*services->settings(), address.domain)) {
                 co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
             }
             found->resolved.targets = {store::RemoteTarget{address}};

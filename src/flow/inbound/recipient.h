@@ -4,17 +4,22 @@
 
 #include "flow/inbound/arrival.h"
 #include "flow/services.h"
+#include "net/io/endpoint.h"
 #include "net/io/task.h"
 
 namespace godwit::flow {
 
 struct RecipientAnswer {
-    smtp::Reply reply;
-    store::Recipient resolved;  ///< With a 250.
+    smtp::Reply reply{};
+    store::Recipient resolved{};  ///< With a 250.
 };
 
-/// `may_relay`: the client is logged in (or a trusted local socket).
+/// Who names a recipient.
+struct Asker {
+    bool may_relay = false;                 ///< Logged in, or a trusted local socket.
+    std::optional<net::Endpoint> stranger;  ///< Anybody on port 25: unknown names are counted (T34).
+};
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
-                                           bool may_relay);
+                                           Asker asker);
 
 }  // namespace godwit::flow

@@ -234,7 +234,10 @@ smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail) const {
     outgoing.size = mail.message.prefix.size() + mail.message.blob_size;
     outgoing.is_eight_bit = mail.message.is_8bit;
     outgoing.needs_smtputf8 = mail.message.needs_smtputf8;
-    outgoing.ret = mail.message.return_headers_only ? smtp::DsnReturn::Headers : smtp::DsnReturn::Unstated;
+    // RFC 3461 5.2.1 (b): as it was said to us, or not at all.
+    outgoing.ret = mail.message.return_headers_only ? smtp::DsnReturn::Headers
+                   : mail.message.return_full       ? smtp::DsnReturn::Full
+                                                    : smtp::DsnReturn::Unstated;
     if (!mail.message.envelope_id.empty()) {
         outgoing.envid = mail.message.envelope_id;
     }

@@ -22,39 +22,6 @@ std::string name_key(std::string_view name) { return "n" + to_lower(name); }
 
 }  // namespace
 
-template <class Value>
-Value* LoginGuard::Recent<Value>::find(std::string_view key) {
-    const auto found = by_key.find(key);
-    return found == by_key.end() ? nullptr : &found->second->second;
-}
-
-template <class Value>
-Value& LoginGuard::Recent<Value>::touch(const std::string& key) {
-    const auto found = by_key.find(key);
-    if (found != by_key.end()) {
-        order.splice(order.end(), order, found->second);
-        return found->second->second;
-    }
-    if (order.size() >= limits::login_table_size_max) {
-        by_key.erase(order.front().first);
-        order.pop_front();
-    }
-    order.emplace_back(key, Value{});
-    const auto added = std::prev(order.end());
-    by_key.emplace(added->first, added);
-    return added->second;
-}
-
-template <class Value>
-void LoginGuard::Recent<Value>::erase(std::string_view key) {
-    const auto found = by_key.find(key);
-    if (found != by_key.end()) {
-        const auto entry = found->second;
-        by_key.erase(found);
-        order.erase(entry);
-    }
-}
-
 bool LoginGuard::may_try(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute,
                          MonoTime now) {
     const net::IpAddress source = peer.address().limit_class();

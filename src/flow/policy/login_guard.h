@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <list>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "flow/policy/recent_table.h"
 #include "net/io/endpoint.h"
 #include "net/io/locked.h"
 
@@ -38,20 +37,10 @@ private:
         double failures = 0;
         MonoTime at{};
     };
-    /// Least recently used first; at most `limits::login_table_size_max` entries.
-    template <class Value>
-    struct Recent {
-        using Entry = std::pair<std::string, Value>;
-        std::list<Entry> order;
-        std::unordered_map<std::string_view, typename std::list<Entry>::iterator> by_key;
-        Value* find(std::string_view key);
-        Value& touch(const std::string& key);
-        void erase(std::string_view key);
-    };
     struct Tables {
-        Recent<Bucket> buckets;
-        Recent<MonoTime> known_pairs;
-        Recent<MonoTime> passwords;
+        RecentTable<Bucket> buckets;
+        RecentTable<MonoTime> known_pairs;
+        RecentTable<MonoTime> passwords;
     };
     [[nodiscard]] std::string password_key(AccountId account, std::uint64_t auth_epoch,
                                            std::string_view password) const;

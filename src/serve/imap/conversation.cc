@@ -190,16 +190,7 @@ net::Task<Result<>> Conversation::announce(Expunges expunges) {
 
 net::Task<bool> Conversation::are_credentials_stale() {
     credentials_changed_ = false;
-    const AccountId id = account();
-    const Result<std::optional<store::Account>> now = co_await flow::read(
-        services_, [id](const store::Snapshot& snapshot, store::ReadTier tier) {
-            return store::read_account(snapshot, tier, id);
-        });
-    if (!now) {
-        credentials_changed_ = true;  // Not known: looked at again at the next boundary.
-        co_return false;
-    }
-    co_return !*now || (*now)->is_disabled || (*now)->auth_epoch != login_->auth_epoch;
+    co_return !co_await is_still_valid(services_, *login_);
 }
 
 net::Task<Result<bool>> Conversation::must_end() {

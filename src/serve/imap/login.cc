@@ -109,10 +109,10 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
             is_throttled_ = outcome.is_throttled;
             step_ = exchange_.finish(outcome.verdict);
         } else if (auto* keys = std::get_if<sasl::NeedScramKeys>(&step)) {
-            Result<std::optional<sasl::ScramKeys>> found =
+            Result<sasl::ScramKeys> found =
                 co_await find_scram_keys(c_->services(), std::move(keys->authcid), peer);
             is_throttled_ = !found && found.error().code == ErrorCode::LimitExceeded;
-            step_ = found ? exchange_.keys(std::move(*found)) : exchange_.unavailable();
+            step_ = found ? exchange_.keys(*std::move(found)) : exchange_.unavailable();
         } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
             LoginOutcome outcome = co_await admit_proved(c_->services(), std::move(proved->authzid),
                                                          std::move(proved->authcid), peer);

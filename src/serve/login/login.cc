@@ -1,11 +1,14 @@
 #include "serve/login/login.h"
 
+#include "base/ascii.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "flow/policy/login_guard.h"
 #include "flow/read.h"
+#include "mail/address/address.h"
 #include "store/directory/directory.h"
 #include "wire/sasl/saslprep.h"
+#include "wire/sasl/scram.h"
 
 namespace godwit::serve {
 
@@ -54,11 +57,24 @@ sasl::ScramKeys as_sasl(const store::ScramKeys& keys) {
     return {keys.salt, keys.iterations, keys.stored_key, keys.server_key};
 }
 
-// Runs on the password pool. The cheap proof first; a wrong password always pays for Argon2id, as an
-// unknown name does, so that time tells nothing (T38).
-bool is_right(const store::Credentials& credentials, std::string_view password, Argon2Cost cost) {
-    if (!credentials.scram.stored_key.empty() &&
-        sasl::scram_matches(as_sasl(credentials.scram), password)) {
+// What is shown, and worked through, for a name that nobody has: as costly as a real one, and the same
+// for "nobody", "NOBODY" and "nobody@our.domain", as it would be for an account.
+sasl::ScramKeys decoy_keys(const flow::Services* services, std::string_view authcid) {
+    std::string login(authcid);
+    if (login.find('@') == std::string::npos) {
+        login += "@" + services->settings()->default_domain;
+    }
+    const Result<mail::Address> address = mail::parse_address(login);
+    const std::string key = address ? mail::account_key(*address) : to_lower(login);
+    return sasl::scram_decoy(services->decoy_secret, key, store::kScramIterations);
+}
+
+// Runs on the password pool. The cheap proof first; a wrong password always pays for both hashes, as
+// an unknown name does, so that time tells nothing (T38).
+bool is_right(const sasl::ScramKeys& keys, const store::Credentials& credentials,
+              std::string_view password, Argon2Cost cost) {
+    count(Metric::PasswordDerivations);
+    if (sasl::scram_matches(keys, password)) {
         return true;
     }
     return store::verify_password(credentials, password, cost);
@@ -98,10 +114,12 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
         co_return grant(services, *account, peer);
     }
     const store::Credentials credentials = is_usable ? account->credentials : store::Credentials{};
+    const sasl::ScramKeys keys = credentials.scram.stored_key.empty() ? decoy_keys(services, authcid)
+                                                                      : as_sasl(credentials.scram);
     const Argon2Cost cost = services->settings()->argon2;
     const Result<bool> right = co_await net::offload(
         services->passwords,
-        [credentials, secret = *prepared, cost] { return is_right(credentials, secret, cost); });
+        [keys, credentials, secret = *prepared, cost] { return is_right(keys, credentials, secret, cost); });
     if (!right) {
         co_return put_off(false);
     }
@@ -114,17 +132,28 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
     co_return grant(services, *account, peer);
 }
 
-net::Task<Result<std::optional<sasl::ScramKeys>>> find_scram_keys(const flow::Services* services,
-                                                                  std::string authcid,
-                                                                  net::Endpoint peer) {
+net::Task<Result<sasl::ScramKeys>> find_scram_keys(const flow::Services* services, std::string authcid,
+                                                   net::Endpoint peer) {
     if (!may_try(services, authcid, peer)) {
         co_return temporary_error(ErrorCode::LimitExceeded, "too many failed logins");
     }
     const std::optional<store::Account> account = CO_TRY(co_await look_up(services, authcid));
     if (!account || account->is_disabled || account->credentials.scram.stored_key.empty()) {
-        co_return std::nullopt;
+        co_return decoy_keys(services, authcid);
     }
     co_return as_sasl(account->credentials.scram);
+}
+
+net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who) {
+    const Result<std::optional<store::Account>> now = co_await flow::read(
+        services, [id = who.account](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::read_account(snapshot, tier, id);
+        });
+    if (!now) {
+        log::error("login.recheck_failed", {{"user", who.name}, {"error", now.error().text}});
+        co_return true;
+    }
+    co_return *now && !(*now)->is_disabled && (*now)->auth_epoch == who.auth_epoch;
 }
 
 net::Task<LoginOutcome> admit_proved(const flow::Services* services, std::string authzid,

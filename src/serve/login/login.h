@@ -10,6 +10,7 @@
 #include "flow/services.h"
 #include "net/io/endpoint.h"
 #include "net/io/task.h"
+#include "wire/sasl/scram.h"
 #include "wire/sasl/server_exchange.h"
 
 namespace godwit::serve {
@@ -32,15 +33,19 @@ struct LoginOutcome {
 net::Task<LoginOutcome> verify_password(const flow::Services* services, std::string authzid,
                                         std::string authcid, std::string password, net::Endpoint peer);
 
-/// Keys for SCRAM; nullopt for an unknown or disabled account. Temporary error when throttled or
-/// when the store did not answer.
-net::Task<Result<std::optional<sasl::ScramKeys>>> find_scram_keys(const flow::Services* services,
+/// Keys for SCRAM; decoys that no proof fits for an unknown or disabled account, the same whatever way
+/// its name is written (T38). Temporary error when throttled or when the store did not answer.
+net::Task<Result<sasl::ScramKeys>> find_scram_keys(const flow::Services* services,
                                                                   std::string authcid,
                                                                   net::Endpoint peer);
 
 /// After a proof (SCRAM, or the peer credentials of a local socket): is the account still there.
 net::Task<LoginOutcome> admit_proved(const flow::Services* services, std::string authzid,
                                      std::string authcid, net::Endpoint peer);
+
+/// Is what a session logged in with still good (T46)? False for a removed or disabled account and for
+/// changed credentials; true when the store did not answer.
+net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who);
 
 /// A SASL exchange failed: counts against guessing.
 void note_failure(const flow::Services* services, std::string_view authcid, const net::Endpoint& peer);

@@ -7,6 +7,7 @@
 #include "flow/read.h"
 #include "flow/roll_call.h"
 #include "mail/message/summary.h"
+#include "serve/login/credential_watch.h"
 #include "serve/login/login.h"
 #include "serve/pop3/maildrop.h"
 #include "store/store.h"
@@ -28,7 +29,8 @@ public:
           tls_(connection.tls),
           permit_(std::move(connection.permit)),
           stream_(std::move(connection.stream)),
-          attendance_(services_->roll_call, stream_.get()) {}
+          attendance_(services_->roll_call, stream_.get()),
+          watch_(services_, stream_.get()) {}
 
     net::Task<void> run();
 
@@ -52,6 +54,7 @@ private:
     flow::ConnectionPermit permit_;
     std::unique_ptr<net::Stream> stream_;
     flow::Attendance attendance_;
+    CredentialWatch watch_;
     std::optional<pop3::Server> engine_;
     std::optional<sasl::ServerExchange> exchange_;
     LoginOutcome proved_;  ///< Between a SCRAM proof and the client's last word.
@@ -117,6 +120,10 @@ net::Task<Result<>> Session::read_more() {
     if (attendance_.is_closing()) {
         // RFC 1939 6: without QUIT nothing is removed.
         engine_->close("[SYS/TEMP] Server is shutting down");
+        co_return Result<>();
+    }
+    if (co_await watch_.is_stale()) {
+        engine_->close("[AUTH] Credentials were changed, please log in again");  // T46, RFC 3206 4.
         co_return Result<>();
     }
     stream_->set_deadline(stream_->shard().now() + limits::pop3_idle_timeout);
@@ -202,6 +209,7 @@ net::Task<void> Session::log_in(LoginOutcome outcome) {
         co_return;
     }
     login_ = std::move(outcome.who);
+    watch_.begin(*login_);
     maildrop_ = std::move(*maildrop);
     engine_->granted(maildrop_.listing);
     log::info("pop3.login", {{"user", login_->name},
@@ -244,8 +252,9 @@ net::Task<void> Session::follow(sasl::Step step) {
             co_return;
         }
         if (auto* lookup = std::get_if<sasl::NeedScramKeys>(&step)) {
-            auto keys = co_await find_scram_keys(services_, lookup->authcid, stream_->peer());
-            step = keys ? exchange_->keys(std::move(*keys)) : exchange_->unavailable();
+            Result<sasl::ScramKeys> keys =
+                co_await find_scram_keys(services_, lookup->authcid, stream_->peer());
+            step = keys ? exchange_->keys(*std::move(keys)) : exchange_->unavailable();
             continue;
         }
         if (auto* proved = std::get_if<sasl::Proved>(&step)) {

@@ -12,6 +12,7 @@
 #include "flow/inbound/recipient.h"
 #include "flow/inbound/sender.h"
 #include "flow/roll_call.h"
+#include "serve/login/credential_watch.h"
 #include "serve/login/login.h"
 #include "store/store.h"
 #include "wire/smtp/server.h"
@@ -44,13 +45,15 @@ public:
           tls_(connection.tls),
           permit_(std::move(connection.permit)),
           stream_(std::move(connection.stream)),
-          attendance_(services_->roll_call, stream_.get()) {}
+          attendance_(services_->roll_call, stream_.get()),
+          watch_(services_, stream_.get()) {}
 
     net::Task<void> run();
 
 private:
     smtp::ServerOptions options() const;
     net::Task<Result<>> converse();
+    net::Task<Result<>> end_if_stale();
     net::Task<Result<>> read_more();
     net::Task<Result<>> flush();
     net::Task<Result<>> handle_events();
@@ -83,8 +86,10 @@ private:
     flow::ConnectionPermit permit_;
     std::unique_ptr<net::Stream> stream_;
     flow::Attendance attendance_;
+    CredentialWatch watch_;
     std::optional<smtp::ServerEngine> engine_;
     std::optional<LoggedIn> login_;
+    bool is_failure_counted_ = false;  ///< By verify_password or admit_proved, for the AuthFailed to come.
     bool is_done_ = false;
     // The open transaction, beside the engine's: what the directory said, and the body so far.
     std::vector<store::Recipient> resolved_;
@@ -182,6 +187,7 @@ net::Task<Result<>> Session::converse() {
             engine_->begin_shutdown();
         }
         CO_TRY(co_await handle_events());
+        CO_TRY(co_await end_if_stale());
         CO_TRY(co_await flush());
         if (is_done_) {
             break;
@@ -189,6 +195,18 @@ net::Task<Result<>> Session::converse() {
         if (engine_->wants_input()) {
             CO_TRY(co_await read_more());
         }
+    }
+    co_return Result<>();
+}
+
+// T46: at a command boundary, so that mail under way is answered first.
+net::Task<Result<>> Session::end_if_stale() {
+    if (engine_->is_between_commands() && co_await watch_.is_stale()) {
+        login_.reset();
+        watch_.end();
+        engine_->hang_up(make_reply(421, {4, 7, 0}, "Credentials were changed, please log in again"),
+                         "credentials changed");
+        co_return co_await handle_events();
     }
     co_return Result<>();
 }
@@ -256,6 +274,14 @@ net::Task<Result<>> Session::on(smtp::event::Hello event) {
 
 net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
     forget_mail();
+    if (co_await watch_.is_stale()) {
+        // Pipelined behind the change.
+        login_.reset();
+        watch_.end();
+        engine_->hang_up(make_reply(421, {4, 7, 0}, "Credentials were changed, please log in again"),
+                         "credentials changed");
+        co_return Result<>();
+    }
     std::optional<AccountId> submitter;
     if (login_) {
         submitter = login_->account;
@@ -266,8 +292,12 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
+    flow::Asker asker{.may_relay = may_relay(), .stranger = std::nullopt};
+    if (listener_.protocol == flow::Protocol::Smtp) {
+        asker.stranger = stream_->peer();
+    }
     flow::RecipientAnswer answer =
-        co_await flow::check_recipient(services_, std::move(event.recipient), may_relay());
+        co_await flow::check_recipient(services_, std::move(event.recipient), std::move(asker));
     if (answer.reply.is_positive()) {
         resolved_.push_back(std::move(answer.resolved));
     }
@@ -398,12 +428,17 @@ net::Task<Result<>> Session::on(smtp::event::StartTls) {
     stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
     CO_TRY(co_await stream_->start_tls_server(tls_));
     login_.reset();
+    watch_.end();
     engine_->tls_started(flow::channel_bindings(stream_->tls()));
     co_return Result<>();
 }
 
 void Session::settle_login(const LoginOutcome& outcome) {
     login_ = outcome.who;
+    if (login_) {
+        watch_.begin(*login_);
+    }
+    is_failure_counted_ = outcome.verdict == sasl::Verdict::Denied;
     engine_->answer_auth(outcome.verdict);
 }
 
@@ -415,10 +450,10 @@ net::Task<Result<>> Session::on(smtp::event::AuthPassword event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
-    Result<std::optional<sasl::ScramKeys>> keys =
+    Result<sasl::ScramKeys> keys =
         co_await find_scram_keys(services_, std::move(event.authcid), stream_->peer());
     if (keys) {
-        engine_->answer_scram(std::move(*keys));
+        engine_->answer_scram(*std::move(keys));
     } else {
         engine_->answer_scram_unavailable();
     }
@@ -433,6 +468,11 @@ net::Task<Result<>> Session::on(smtp::event::AuthProved event) {
 
 net::Task<Result<>> Session::on(smtp::event::AuthFailed event) {
     login_.reset();
+    watch_.end();
+    // A wrong password was counted where it was verified; a wrong SCRAM proof is known only here (T37).
+    if (event.failure == sasl::Failure::Credentials && !std::exchange(is_failure_counted_, false)) {
+        note_failure(services_, event.authcid, stream_->peer());
+    }
     log::info("smtp.auth_failed", {{"peer", stream_->peer().to_string()},
                                    {"user", event.authcid},
                                    {"reason", event.reason}});

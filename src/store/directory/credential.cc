@@ -1,14 +1,12 @@
 #include "store/directory/credential.h"
 
 #include "base/limits.h"
+#include "base/metrics.h"
 
 namespace godwit::store {
 
 namespace {
 constexpr std::size_t kSaltSize = 16;
-// RFC 7677 section 4 asks for at least 4096. A leaked SCRAM key must not be much cheaper to try
-// than the Argon2id hash beside it; more rounds than this make phones wait.
-constexpr std::uint32_t kScramIterations = 15000;
 
 Result<> check_password(std::string_view password) {
     if (password.empty() || password.size() > limits::password_size_max) {
@@ -47,20 +45,25 @@ bool verify_password(const Credentials& credentials, std::string_view password, 
         password = {};
     }
     bool has_tried = false;
+    const auto is_made_from = [password](const std::string& hash) {
+        count(Metric::PasswordHashes);
+        return argon2id_verify(hash, password);
+    };
     if (!credentials.argon2id.empty()) {
         has_tried = true;
-        if (argon2id_verify(credentials.argon2id, password)) {
+        if (is_made_from(credentials.argon2id)) {
             return true;
         }
     }
     for (const AppPassword& app_password : credentials.app_passwords) {
         has_tried = true;
-        if (argon2id_verify(app_password.argon2id, password)) {
+        if (is_made_from(app_password.argon2id)) {
             return true;
         }
     }
     if (!has_tried) {
         // Nobody there must cost what somebody there costs; the hash itself is of no use.
+        count(Metric::PasswordHashes);
         (void)argon2id_hash(password, std::string(kSaltSize, '\0'), cost);
     }
     return false;

@@ -13,7 +13,7 @@ namespace godwit::store {
 namespace {
 constexpr std::uint8_t kVersion = 1;
 
-enum MessageBits : std::uint8_t { kIs8bit = 1, kNeedsSmtputf8 = 2, kReturnHeadersOnly = 4 };
+enum MessageBits : std::uint8_t { kIs8bit = 1, kNeedsSmtputf8 = 2, kReturnHeadersOnly = 4, kReturnFull = 8 };
 enum DeliveryBits : std::uint8_t { kIsHeld = 1, kWasTried = 2 };
 
 void write_time(ByteWriter& out, WallTime time) {
@@ -75,7 +75,8 @@ std::string encode(const QueueMessage& message) {
     write_time(out, message.expires_at);
     out.u8(static_cast<std::uint8_t>((message.is_8bit ? kIs8bit : 0) |
                                      (message.needs_smtputf8 ? kNeedsSmtputf8 : 0) |
-                                     (message.return_headers_only ? kReturnHeadersOnly : 0)));
+                                     (message.return_headers_only ? kReturnHeadersOnly : 0) |
+                                     (message.return_full ? kReturnFull : 0)));
     out.bytes(message.envelope_id).varint(message.submitter.value()).bytes(message.peer);
     out.varint(message.deliveries);
     return seal(std::move(out));
@@ -95,6 +96,7 @@ Result<QueueMessage> decode_queue_message(std::string_view value) {
     message.is_8bit = (bits & kIs8bit) != 0;
     message.needs_smtputf8 = (bits & kNeedsSmtputf8) != 0;
     message.return_headers_only = (bits & kReturnHeadersOnly) != 0;
+    message.return_full = (bits & kReturnFull) != 0;
     message.envelope_id = in.bytes();
     message.submitter = AccountId(static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX)));
     message.peer = in.bytes();

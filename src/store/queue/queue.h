@@ -62,6 +62,7 @@ struct QueueMessage {
     bool needs_smtputf8 = false;
     std::string envelope_id;           ///< ENVID, decoded.
     bool return_headers_only = false;  ///< RET=HDRS.
+    bool return_full = false;          ///< RET=FULL: what we do anyway, but a next hop must be told.
     AccountId submitter;               ///< 0 when it came from outside.
     std::string peer;                  ///< Who handed it in, for `queue show`.
 };

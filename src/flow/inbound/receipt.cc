@@ -1,0 +1,34 @@
+#include "flow/inbound/receipt.h"
+
+namespace godwit::flow {
+
+bool is_expanded(const ArrivalRecipient& recipient) { return recipient.resolved.targets.size() > 1; }
+
+std::string original_recipient(const ArrivalRecipient& recipient) {
+    const auto& orcpt = recipient.envelope.parameters.orcpt;
+    return orcpt ? orcpt->type + ";" + orcpt->address : "";
+}
+
+std::vector<mail::DsnRecipient> receipts(const Arrival& arrival, const std::vector<bool>& is_left_out) {
+    std::vector<mail::DsnRecipient> told;
+    for (std::size_t i = 0; i < arrival.recipients.size(); ++i) {
+        const ArrivalRecipient& recipient = arrival.recipients[i];
+        const smtp::Notify& wanted = recipient.envelope.parameters.notify;
+        const std::vector<store::Target>& targets = recipient.resolved.targets;
+        if (is_left_out[i] || !wanted.is_stated || !wanted.success || targets.empty()) {
+            continue;
+        }
+        if (targets.size() == 1 && std::holds_alternative<store::RemoteTarget>(targets.front())) {
+            continue;
+        }
+        mail::DsnRecipient receipt;
+        receipt.final_recipient = recipient.envelope.address;
+        receipt.original_recipient = original_recipient(recipient);
+        receipt.action = is_expanded(recipient) ? mail::DsnAction::Expanded : mail::DsnAction::Delivered;
+        receipt.status = {2, 0, 0};
+        told.push_back(std::move(receipt));
+    }
+    return told;
+}
+
+}  // namespace godwit::flow
