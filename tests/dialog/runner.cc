@@ -7,8 +7,10 @@
 #include <sstream>
 
 #include "base/ascii.h"
+#include "base/encoding.h"
 #include "script.h"
 #include "stage.h"
+#include "wire/sasl/client_exchange.h"
 
 namespace godwit::dialog {
 
@@ -20,6 +22,7 @@ struct Player {
     std::string heard;        ///< Not consumed yet.
     bool is_closed = false;   ///< The other side ended or reset it.
     bool is_server = false;   ///< We play the server: roles of C: and S: are swapped.
+    std::string door;         ///< What it was opened to: "imap".
 };
 
 std::string read_file(const std::string& path) {
@@ -124,6 +127,8 @@ private:
     std::optional<std::string> expect_any_order();
     std::optional<std::string> set(const std::vector<std::string_view>& words);
     std::optional<std::string> route(const std::vector<std::string_view>& words);
+    std::optional<std::string> administer(const std::vector<std::string_view>& words);
+    std::optional<std::string> log_in(const std::vector<std::string_view>& words);
     void ensure_started();
     void hear();
     std::optional<std::string> next_line();
@@ -317,7 +322,7 @@ std::optional<std::string> Play::expect_any_order() {
 
 std::optional<std::string> Play::connect(const std::vector<std::string_view>& words) {
     if (words.size() < 3) {
-        return "@connect NAME DOOR [tls]";
+        return "@connect NAME DOOR [tls] [from=ADDRESS]";
     }
     ensure_started();
     auto player = std::make_unique<Player>();
@@ -325,11 +330,25 @@ std::optional<std::string> Play::connect(const std::vector<std::string_view>& wo
     if (std::unique_ptr<Player>& before = players_[std::string(words[1])]; before != nullptr) {
         retired_.push_back(std::move(before));
     }
+    player->door = words[2];
     players_[std::string(words[1])] = std::move(player);
+    bool is_tls = false;
+    stage_->network().set_client_address(net::IpAddress::loopback_v4());
+    for (std::size_t i = 3; i < words.size(); ++i) {
+        is_tls = is_tls || words[i] == "tls";
+        if (words[i].starts_with("from=")) {
+            const auto address = net::IpAddress::parse(words[i].substr(5));
+            if (!address) {
+                return "from= takes an address";
+            }
+            stage_->network().set_client_address(*address);
+        }
+    }
     net::spawn(stage_->loop().shard(), "dialog.connect",
                dial_door(this, &stage_->network(), Stage::door(words[2]), current_));
     stage_->settle();
-    if (words.size() > 3 && words[3] == "tls" && current_->stream != nullptr) {
+    stage_->network().set_client_address(net::IpAddress::loopback_v4());
+    if (is_tls && current_->stream != nullptr) {
         net::spawn(stage_->loop().shard(), "dialog.tls", shake_hands(current_, stage_->client_trust()));
     }
     hear();
@@ -353,6 +372,12 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
         limits.connections = static_cast<std::uint32_t>(*value);
     } else if (words[1] == "limit.login_attempts_per_minute") {
         limits.login_attempts_per_minute = static_cast<std::uint32_t>(*value);
+    } else if (words[1] == "limit.unknown_recipients_per_minute") {
+        limits.unknown_recipients_per_minute = static_cast<std::uint32_t>(*value);
+    } else if (words[1] == "limit.deliveries_per_site") {
+        limits.deliveries_per_site = static_cast<std::uint32_t>(*value);
+    } else if (words[1] == "limit.connections_per_address") {
+        limits.connections_per_address = static_cast<std::uint32_t>(*value);
     } else if (words[1] == "resolver.off") {
         stage_->settings().resolver.is_off = *value != 0;
     } else if (words[1] == "plaintext_login") {
@@ -398,6 +423,80 @@ std::optional<std::string> Play::route(const std::vector<std::string_view>& word
     return std::nullopt;
 }
 
+// What an administrator or the world does beside the sessions. nullopt when done.
+std::optional<std::string> Play::administer(const std::vector<std::string_view>& words) {
+    const std::string_view what = words[0];
+    const std::string name(words[1]);
+    ensure_started();
+    if (what == "passwd" && words.size() == 3) {
+        stage_->change_password(name, std::string(words[2]));
+    } else if (what == "disable") {
+        stage_->disable_account(name);
+    } else if (what == "remove") {
+        stage_->remove_account(name);
+    } else if (what == "fill" && words.size() == 4) {
+        stage_->fill(name, std::string(words[2]), parse_u64(words[3]).value_or(0));
+    } else if (what == "disk" && (name == "full" || name == "low" || name == "free")) {
+        // Past both watermarks; between them; far from them. The store looks once a second.
+        stage_->set_free_space(name == "full" ? 0 : std::uint64_t{1} << (name == "low" ? 27U : 40U));
+        stage_->advance(std::chrono::seconds(1));
+    } else {
+        return "@" + std::string(what) + " is not to be understood";
+    }
+    hear();
+    return std::nullopt;
+}
+
+// Plays a whole SASL exchange on the current connection, as its protocol carries one.
+std::optional<std::string> Play::log_in(const std::vector<std::string_view>& words) {
+    if (current_ == nullptr || current_->stream == nullptr) {
+        return "there is no connection to log in on";
+    }
+    const sasl::MechanismRow* row = sasl::find_mechanism(words[1]);
+    if (row == nullptr) {
+        return "no mechanism " + std::string(words[1]);
+    }
+    sasl::ClientExchange::Options options;
+    options.mechanism = row->mechanism;
+    options.credentials = {.name = std::string(words[2]), .password = std::string(words[3]), .authzid = ""};
+    options.nonce = "dialog";
+    if (const net::TlsSession* tls = current_->stream->tls(); tls != nullptr && row->needs_channel_binding) {
+        options.bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
+    }
+    const std::string& door = current_->door;
+    const bool is_imap = door.starts_with("imap");
+    const bool is_pop3 = door.starts_with("pop3");
+    const std::string challenge_mark = is_imap || is_pop3 ? "+ " : "334 ";
+    const std::string good = is_imap ? "login OK" : is_pop3 ? "+OK" : "235";
+    const bool wants_denial = words.size() > 4 && words[4] == "denied";
+    sasl::ClientExchange exchange(std::move(options));
+    const std::string initial = base64_encode(exchange.initial().value_or(""));
+    if (auto failed = tell((is_imap ? "login AUTHENTICATE " : "AUTH ") + std::string(words[1]) + " " + initial + "\r\n")) {
+        return failed;
+    }
+    for (;;) {
+        const std::optional<std::string> line = next_line();
+        if (!line) {
+            return "the login was not answered";
+        }
+        if (is_imap && line->starts_with("* ")) {
+            continue;
+        }
+        if (!line->starts_with(challenge_mark)) {
+            const bool is_in = line->starts_with(good);
+            return is_in == wants_denial || (is_in && !exchange.may_succeed())
+                       ? std::optional("the login ended with \"" + *line + "\"")
+                       : std::nullopt;
+        }
+        const auto bytes = base64_decode(line->substr(challenge_mark.size()));
+        const Result<std::string> answer = exchange.respond(bytes.value_or(""));
+        // What we cannot believe ends like what the server denies.
+        if (auto failed = tell((answer ? base64_encode(*answer) : "*") + "\r\n")) {
+            return failed;
+        }
+    }
+}
+
 std::optional<std::string> Play::direct(const std::string& text) {
     std::vector<std::string_view> words;
     for (const std::string_view word : split(text, ' ')) {
@@ -407,6 +506,9 @@ std::optional<std::string> Play::direct(const std::string& text) {
     }
     const std::string_view name = words.front();
     const std::string rest(trim(std::string_view(text).substr(name.size())));
+    if (name == "once") {
+        return std::nullopt;
+    }
     if (name == "connect") {
         return connect(words);
     }
@@ -415,6 +517,13 @@ std::optional<std::string> Play::direct(const std::string& text) {
     }
     if (name == "route") {
         return route(words);
+    }
+    if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" || name == "disk") &&
+        words.size() >= 2) {
+        return administer(words);
+    }
+    if (name == "login" && words.size() >= 4) {
+        return log_in(words);
     }
     if (name == "account" && words.size() >= 3) {
         stage_->add_account(std::string(words[1]), std::string(words[2]),

@@ -6,8 +6,9 @@
 //   S*: A1 OK ...                lines are passed over until this one comes (C*: from a peer's view)
 //   S{: ... S}:                  the lines between may come in any order
 //   C+: text without CRLF        raw text; \r \n \t \0 \xHH \\ are understood in C: and C+: lines
-//   @connect NAME DOOR [tls]     opens a connection (DOOR: smtp submission submissions lmtp imap
-//                                imaps pop3 pop3s); C: and S: mean the newest, or: @on NAME
+//   @connect NAME DOOR [tls] [from=ADDRESS]   opens a connection (DOOR: smtp submission submissions
+//                                lmtp imap imaps pop3 pop3s); C: and S: mean the newest, or: @on NAME
+//   @login MECHANISM NAME PASSWORD [denied]   a whole SASL exchange, which must succeed (or not)
 //   @starttls                    handshake on the current connection
 //   @closed                      the server must have closed the current connection
 //   @close                       we close it
@@ -19,9 +20,13 @@
 //   @set limit.message_size N    settings, before the house starts (see runner.cc)
 //   @dns LINE                    as in net/resolver/scripted_resolver.h
 //   @advance 30m                 virtual time: s, m, h, d
+//   @once                        this script is not replayed with failing steps (dialog_test.cc)
 //   @restart                     graceful stop and start on the same store
 //   @queue N                     the queue has N deliveries; @queue shows TEXT: one line has it
-//   @disk full | @disk free      the store says there is no room for mail
+//   @disk full | low | free      free space below both watermarks, between them, or plenty; a second
+//                                goes by, since the store looks no oftener
+//   @passwd NAME PASSWORD, @disable NAME, @remove NAME   an administrator changes an account
+//   @fill NAME MAILBOX COUNT     small messages with the Subject "number N", delivered beside
 // Blank lines and lines that begin with # are comments.
 #pragma once
 

@@ -2,12 +2,16 @@
 
 #include <cstdio>
 
+#include "base/crypto.h"
 #include "base/log.h"
+#include "mail/message/parser.h"
+#include "mail/message/summary.h"
 #include "net/tls/certificate_maker.h"
 #include "serve/smtp/session.h"
 #include "serve/imap/session.h"
 #include "serve/pop3/session.h"
 #include "store/directory/directory.h"
+#include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
 
 namespace godwit::dialog {
@@ -67,6 +71,7 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     pool_ = std::make_unique<net::OffloadPool>(net::OffloadPool::Options{.name = "stage", .threads = 0});
     login_guard_ = std::make_unique<flow::LoginGuard>(random_.bytes(32));
     connection_guard_ = std::make_unique<flow::ConnectionGuard>();
+    recipient_guard_ = std::make_unique<flow::RecipientGuard>();
     build_store();
     loop_.set_idle_work([this] { return store_ != nullptr && store_->committer().run_once(); });
     for (const char* name : {"alice", "bob"}) {
@@ -80,6 +85,7 @@ void Stage::build_store() {
     store::StoreOptions options;
     options.folder = folder_;
     options.drive = store::CommitDrive::Manual;
+    options.free_space = [this]() -> Result<std::uint64_t> { return free_space_; };
     options.on_fatal = [](const Error& error) {
         std::fprintf(stderr, "stage: store failed: %s\n", error.text.c_str());
     };
@@ -109,6 +115,56 @@ void Stage::add_account(const std::string& name, const std::string& password, st
     account.quota_bytes = quota;
     account.credentials = must(store::make_credentials(password, random_, settings_.argon2), "credentials");
     commit(must(store::plan_add_account(*store_->snapshot(), account), "account"));
+}
+
+store::Account Stage::account(const std::string& name) {
+    auto found = must(store::find_account(*store_->snapshot(), store::ReadTier::Disk, name, settings_.default_domain),
+                      "account");
+    check(found.has_value(), "a dialog names an account that is there");
+    return *std::move(found);
+}
+
+void Stage::change_password(const std::string& name, const std::string& password) {
+    store::Account changed = account(name);
+    changed.credentials = must(store::make_credentials(password, random_, settings_.argon2), "credentials");
+    commit(must(store::plan_change_account(*store_->snapshot(), changed), "account"));
+}
+
+void Stage::disable_account(const std::string& name) {
+    store::Account changed = account(name);
+    changed.is_disabled = true;
+    commit(must(store::plan_change_account(*store_->snapshot(), changed), "account"));
+}
+
+void Stage::remove_account(const std::string& name) {
+    commit(must(store::plan_remove_account(*store_->snapshot(), account(name).name), "account"));
+}
+
+void Stage::fill(const std::string& name, const std::string& mailbox, std::size_t count) {
+    const AccountId owner = account(name).id;
+    const auto state = must(store::find_mailbox(*store_->snapshot(), store::ReadTier::Disk, owner, mailbox), "mailbox");
+    check(state.has_value(), "a dialog fills a mailbox that is there");
+    // A few hundred a commit: a group of plans has a bound of its own.
+    for (std::size_t at = 0; at < count;) {
+        store::Plan plan;
+        for (std::size_t i = 0; i < 512 && at < count; ++i) {
+            const std::string text = "Subject: number " + std::to_string(++at) + "\r\n\r\nx\r\n";
+            store::NewBody body;
+            body.id.hash = sha256(text);
+            body.size = text.size();
+            body.content = text;
+            store::AppendMessage append;
+            append.account = owner;
+            append.mailbox = state->id;
+            append.record.blob = body.id;
+            append.record.blob_size = body.size;
+            append.record.summary = mail::summarize(mail::parse_message(text)).encode();
+            append.internal_date = 1'767'225'600;
+            plan.steps.emplace_back(std::move(append));
+            plan.bodies.push_back(std::move(body));
+        }
+        commit(std::move(plan));
+    }
 }
 
 void Stage::add_alias(const std::string& address, const std::vector<std::string>& targets) {
@@ -144,6 +200,7 @@ void Stage::start() {
     services_.random = &random_;
     services_.login_guard = login_guard_.get();
     services_.connection_guard = connection_guard_.get();
+    services_.recipient_guard = recipient_guard_.get();
     services_.roll_call = roll_call_.get();
     services_.current_settings = &cell_;
     services_.decoy_secret = std::string(32, 'd');

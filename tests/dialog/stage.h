@@ -12,6 +12,7 @@
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
+#include "flow/policy/recipient_guard.h"
 #include "flow/roll_call.h"
 #include "flow/services.h"
 #include "net/io/memory_network.h"
@@ -19,6 +20,7 @@
 #include "net/resolver/scripted_resolver.h"
 #include "net/tls/context.h"
 #include "serve/connection.h"
+#include "store/directory/directory.h"
 #include "store/store.h"
 
 namespace godwit::dialog {
@@ -41,11 +43,21 @@ public:
     net::ScriptedResolver& resolver() { return resolver_; }
     store::Store& store() { return *store_; }
     net::TestLoop& loop() { return loop_; }
+    /// After start().
+    flow::Services& services() { return services_; }
     /// Runs tasks and commits in turn until nothing moves.
     void settle();
     /// Virtual time goes on, with all that falls due on the way.
     void advance(Duration by);
     void add_account(const std::string& name, const std::string& password, std::uint64_t quota = 0);
+    /// Octets that the store is told are free on its disk; looked at a second later at the earliest.
+    void set_free_space(std::uint64_t octets) { free_space_ = octets; }
+    /// By an administrator, beside the sessions.
+    void change_password(const std::string& name, const std::string& password);
+    void disable_account(const std::string& name);
+    void remove_account(const std::string& name);
+    /// Puts `count` small messages into a mailbox of the account, with the Subject "number N".
+    void fill(const std::string& name, const std::string& mailbox, std::size_t count);
     void add_alias(const std::string& address, const std::vector<std::string>& targets);
     void commit(store::Plan plan);
     /// Where a protocol listens: "smtp", "submission", "imap" ...
@@ -56,6 +68,8 @@ public:
 
 private:
     void build_store();
+    store::Account account(const std::string& name);
+    std::uint64_t free_space_ = std::uint64_t{1} << 40U;
     std::string folder_;
     net::TestLoop loop_;
     SeededRandom random_{7};
@@ -69,6 +83,7 @@ private:
     std::unique_ptr<net::OffloadPool> pool_;
     std::unique_ptr<flow::LoginGuard> login_guard_;
     std::unique_ptr<flow::ConnectionGuard> connection_guard_;
+    std::unique_ptr<flow::RecipientGuard> recipient_guard_;
     std::unique_ptr<flow::RollCall> roll_call_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
     net::SwapCell<flow::Settings> cell_;

@@ -1,0 +1,76 @@
+// What a login costs, counted: SECURITY.md T38 by work done, not by the clock.
+#include <gtest/gtest.h>
+
+#include "base/metrics.h"
+#include "serve/login/login.h"
+#include "stage.h"
+
+namespace godwit::dialog {
+namespace {
+
+struct Work {
+    std::int64_t hashes = 0;
+    std::int64_t derivations = 0;
+    sasl::Verdict verdict = sasl::Verdict::Temporary;
+    bool operator==(const Work&) const = default;
+};
+
+const net::Endpoint kPeer = *net::Endpoint::parse("203.0.113.9:4711");
+
+net::Task<void> try_password(const flow::Services* services, std::string name, std::string password, Work* work) {
+    const serve::LoginOutcome outcome = co_await serve::verify_password(services, "", name, password, kPeer);
+    work->verdict = outcome.verdict;
+}
+
+class LoginWork : public testing::Test {
+protected:
+    LoginWork() { stage_.start(); }
+
+    Work of(std::string name, std::string password) {
+        Work work;
+        const std::int64_t hashes = metric_value(Metric::PasswordHashes);
+        const std::int64_t derivations = metric_value(Metric::PasswordDerivations);
+        net::spawn(stage_.loop().shard(), "test.login", try_password(&stage_.services(), name, password, &work));
+        stage_.settle();
+        work.hashes = metric_value(Metric::PasswordHashes) - hashes;
+        work.derivations = metric_value(Metric::PasswordDerivations) - derivations;
+        return work;
+    }
+
+    Stage stage_;
+};
+
+TEST_F(LoginWork, T38_a_wrong_password_and_an_unknown_name_cost_the_same) {
+    const Work wrong{.hashes = 1, .derivations = 1, .verdict = sasl::Verdict::Denied};
+    EXPECT_EQ(of("alice", "wrong"), wrong);
+    EXPECT_EQ(of("nobody", "wrong"), wrong);
+    EXPECT_EQ(of("nobody@example.com", "wrong"), wrong);
+    EXPECT_EQ(of("not an address at all", "wrong"), wrong);
+    stage_.disable_account("bob");
+    EXPECT_EQ(of("bob", "bob"), wrong);
+}
+
+net::Task<void> look_up_keys(const flow::Services* services, std::string name, sasl::ScramKeys* keys) {
+    Result<sasl::ScramKeys> found = co_await serve::find_scram_keys(services, name, kPeer);
+    *keys = found ? *std::move(found) : sasl::ScramKeys{};
+}
+
+TEST_F(LoginWork, T38_scram_shows_nothing_that_a_real_name_would_not) {
+    const auto keys_of = [this](const std::string& name) {
+        sasl::ScramKeys keys;
+        net::spawn(stage_.loop().shard(), "test.keys", look_up_keys(&stage_.services(), name, &keys));
+        stage_.settle();
+        return keys;
+    };
+    const sasl::ScramKeys real = keys_of("alice");
+    EXPECT_EQ(real.salt, keys_of("ALICE@example.test").salt);
+    const sasl::ScramKeys decoy = keys_of("nobody");
+    EXPECT_EQ(decoy.iterations, real.iterations);
+    EXPECT_EQ(decoy.salt.size(), real.salt.size());
+    EXPECT_EQ(decoy.salt, keys_of("NOBODY").salt);
+    EXPECT_EQ(decoy.salt, keys_of("nobody@example.test").salt);
+    EXPECT_NE(decoy.salt, keys_of("somebody").salt);
+}
+
+}  // namespace
+}  // namespace godwit::dialog
