@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     check(decode_header_text(words) == trim(clean), "text changed through encoded words");
     check(is_utf8(html_to_text(clean, 256)) && html_to_text(clean, 256).size() <= 256,
           "HTML text is not bounded UTF-8");
-    check(is_utf8(collapse_white_space(clean)), "collapsed text is not UTF-8");
+    check(is_utf8(collapse_white_space(clean, clean.size())), "collapsed text is not UTF-8");
     const std::string_view charset = text.substr(0, text.find('\n'));
     check(is_utf8(to_utf8(text.substr(charset.size()), charset)), "converted text is not UTF-8");
     (void)fold_case(text);

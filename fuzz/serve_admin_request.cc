@@ -26,7 +26,7 @@ struct World {
         host.store = store.get();
         host.clock = &system_clock();
         host.random = &random;
-        host.argon2 = {.memory_kib = 8, .passes = 1};
+        host.argon2 = [] { return Argon2Cost{.memory_kib = 8, .passes = 1}; };
         host.default_domain = "example.test";
         host.commit = [this](store::Plan plan) {
             std::optional<store::CommitResult> result;
