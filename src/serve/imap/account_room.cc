@@ -20,6 +20,17 @@ net::Locked<RoomTable>& rooms() {
     return table;
 }
 
+// Octets of all mailboxes that rooms keep.
+net::Locked<std::size_t>& kept_size() {
+    static net::Locked<std::size_t> size(std::size_t{0});
+    return size;
+}
+
+// A few: clients go to and fro between INBOX and one or two others. The rest of a large account's
+// mailboxes, and what goes past the server's bound, is loaded when it is opened.
+constexpr std::size_t kKeptMailboxesMax = 3;
+constexpr std::size_t kKeptSizeMax = 32 * 1024 * 1024;
+
 // Gives the place of the one who loads free again, also when its session is torn down.
 class LoadingTurn {
 public:
@@ -39,6 +50,10 @@ private:
 };
 
 }  // namespace
+
+KeptMailbox::~KeptMailbox() {
+    kept_size().with([this](std::size_t& all) { all -= size_; });
+}
 
 void OpenMailbox::claim_recent(Uid up_to) { recent_after_ = std::max(recent_after_, up_to); }
 
@@ -137,7 +152,23 @@ std::shared_ptr<OpenMailbox> AccountRoom::find_open(MailboxId mailbox) const {
     return found == mailboxes_.end() ? nullptr : found->second.lock();
 }
 
-net::Task<Result<std::shared_ptr<OpenMailbox>>> AccountRoom::open(MailboxId id) {
+// A commit that another session was told of may still be on its way to this shard. When waiting a
+// little does not help and no session has the mailbox open, it is loaded anew.
+net::Task<void> AccountRoom::catch_up(MailboxId id, ModSeq at_least) {
+    constexpr int kTurnsMax = 64;
+    const auto is_behind = [&](const std::shared_ptr<OpenMailbox>& mailbox) {
+        return mailbox != nullptr && mailbox->is_ready_ && mailbox->view().highest_mod_seq() < at_least;
+    };
+    for (int turn = 0; turn < kTurnsMax && is_behind(find_open(id)); ++turn) {
+        co_await net::yield_now();
+    }
+    if (is_behind(find_open(id))) {
+        std::erase_if(kept_, [id](const KeptMailbox& kept) { return kept.mailbox()->view().mailbox() == id; });
+    }
+}
+
+net::Task<Result<std::shared_ptr<OpenMailbox>>> AccountRoom::open(MailboxId id, ModSeq at_least) {
+    co_await catch_up(id, at_least);
     std::shared_ptr<OpenMailbox> mailbox = find_open(id);
     if (mailbox == nullptr) {
         mailbox = std::make_shared<OpenMailbox>(account_, id);
@@ -153,7 +184,26 @@ net::Task<Result<std::shared_ptr<OpenMailbox>>> AccountRoom::open(MailboxId id) 
     if (mailbox->view_->is_deleted()) {
         co_return peer_error(ErrorCode::NotFound, "no such mailbox");
     }
+    keep(mailbox);
     co_return mailbox;
+}
+
+void AccountRoom::keep(std::shared_ptr<OpenMailbox> mailbox) {
+    std::erase_if(kept_, [&mailbox](const KeptMailbox& kept) {
+        return kept.mailbox() == mailbox || kept.mailbox()->view().is_deleted();
+    });
+    while (kept_.size() >= kKeptMailboxesMax) {
+        kept_.pop_back();
+    }
+    const std::size_t size = mailbox->view().memory_size();
+    const bool has_room = kept_size().with([size](std::size_t& all) {
+        const bool fits = size <= kKeptSizeMax && all <= kKeptSizeMax - size;
+        all += fits ? size : 0;
+        return fits;
+    });
+    if (has_room) {
+        kept_.emplace_front(std::move(mailbox), size);
+    }
 }
 
 net::Task<Result<>> AccountRoom::load(std::shared_ptr<OpenMailbox> mailbox) {

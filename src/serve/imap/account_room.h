@@ -5,10 +5,12 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "flow/services.h"
@@ -69,6 +71,27 @@ private:
     std::size_t count_ = 0;
 };
 
+/// A mailbox that stays loaded though no session may have it open, and its share of what the server
+/// spends on that.
+class KeptMailbox {
+public:
+    KeptMailbox(std::shared_ptr<OpenMailbox> mailbox, std::size_t size)
+        : mailbox_(std::move(mailbox)), size_(size) {}
+    KeptMailbox(KeptMailbox&& other) noexcept
+        : mailbox_(std::move(other.mailbox_)), size_(std::exchange(other.size_, 0)) {}
+    KeptMailbox& operator=(KeptMailbox&& other) noexcept {
+        std::swap(mailbox_, other.mailbox_);
+        std::swap(size_, other.size_);
+        return *this;
+    }
+    ~KeptMailbox();
+    [[nodiscard]] const std::shared_ptr<OpenMailbox>& mailbox() const { return mailbox_; }
+
+private:
+    std::shared_ptr<OpenMailbox> mailbox_;
+    std::size_t size_;
+};
+
 class AccountRoom : public std::enable_shared_from_this<AccountRoom> {
 public:
     /// The account's room on the shard that runs now; subscribed before it returns.
@@ -79,9 +102,10 @@ public:
     AccountRoom(const AccountRoom&) = delete;
     AccountRoom& operator=(const AccountRoom&) = delete;
 
-    /// The mailbox, loaded; shared with whoever has it open. NotFound when it is not there (any more)
+    /// The mailbox, loaded; shared with whoever has it open. It knows of what `at_least` stands for:
+    /// what its row in the store said when the caller looked. NotFound when it is not there (any more)
     /// or cannot be selected. The caller keeps the room alive.
-    net::Task<Result<std::shared_ptr<OpenMailbox>>> open(MailboxId mailbox);
+    net::Task<Result<std::shared_ptr<OpenMailbox>>> open(MailboxId mailbox, ModSeq at_least);
     /// Null when no session has it open.
     [[nodiscard]] std::shared_ptr<OpenMailbox> find_open(MailboxId mailbox) const;
 
@@ -97,12 +121,16 @@ private:
     void subscribe();
     void take(const std::shared_ptr<const store::AccountChange>& change);
     net::Task<Result<>> load(std::shared_ptr<OpenMailbox> mailbox);
+    net::Task<void> catch_up(MailboxId mailbox, ModSeq at_least);
+    void keep(std::shared_ptr<OpenMailbox> mailbox);
 
     flow::Services* services_;
     AccountId account_;
     unsigned shard_;
     store::ChangeBus::Token token_ = 0;
     std::map<MailboxId, std::weak_ptr<OpenMailbox>> mailboxes_;
+    /// Opened last, the newest in front: who comes back to one finds it loaded and up to date.
+    std::deque<KeptMailbox> kept_;
     net::List<Watcher> watchers_;
     KeywordTable keywords_;
     bool keywords_are_stale_ = true;

@@ -80,8 +80,9 @@ void Conversation::on_change(const store::AccountChange& change) {
     }
 }
 
-net::Task<Result<>> Conversation::select(MailboxId mailbox, Access access) {
-    std::shared_ptr<OpenMailbox> opened = CO_TRY(co_await room_->open(mailbox));
+net::Task<Result<>> Conversation::select(const store::MailboxState& mailbox, Access access) {
+    std::shared_ptr<OpenMailbox> opened =
+        CO_TRY(co_await room_->open(mailbox.id, mailbox.highest_mod_seq));
     CO_TRY(co_await room_->refresh_keywords());
     selected_ = std::make_unique<Selected>(room_, std::move(opened), access, [this] {
         if (wakes_on_news_) {

@@ -49,7 +49,7 @@ public:
     /// Moves to the account's home shard. The stream's error, or the store's.
     net::Task<Result<>> log_in(LoggedIn who);
     /// Opens the mailbox; the one selected before must have been left.
-    net::Task<Result<>> select(MailboxId mailbox, Access access);
+    net::Task<Result<>> select(const store::MailboxState& mailbox, Access access);
     /// Nothing is selected after it. Remembers \Recent.
     net::Task<void> leave_mailbox();
 

@@ -14,12 +14,7 @@ net::Task<Result<std::vector<std::optional<store::MessageRecord>>>> read_records
     co_return co_await flow::read(
         services, [account, emails = std::move(emails)](const store::Snapshot& snapshot,
                                                         store::ReadTier tier) -> Result<Records> {
-            Records records;
-            records.reserve(emails.size());
-            for (const EmailId email : emails) {
-                records.push_back(TRY(store::read_record(snapshot, tier, account, email)));
-            }
-            return records;
+            return store::read_records(snapshot, tier, account, emails);
         });
 }
 

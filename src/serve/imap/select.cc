@@ -34,7 +34,7 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
     if (!state) {
         co_return refusal(state.error(), "SELECT");
     }
-    const Result<> opened = co_await c->select(state->id, access);
+    const Result<> opened = co_await c->select(*state, access);
     if (!opened) {
         co_return refusal(opened.error(), "SELECT");
     }

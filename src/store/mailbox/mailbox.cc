@@ -155,6 +155,31 @@ Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier ti
     return TRY(decode_row(uid, *row));
 }
 
+namespace {
+Result<MessageRecord> decode_record(std::string_view row) {
+    EmailRow decoded = TRY(decode_email(row));
+    return MessageRecord{.blob = decoded.head.blob,
+                         .blob_size = decoded.blob_size,
+                         .prefix = std::move(decoded.prefix),
+                         .summary = std::move(decoded.summary),
+                         .reference_hashes = std::move(decoded.head.reference_hashes),
+                         .sent_at = decoded.sent_at};
+}
+
+/// Moves to `key` or behind it: by steps when it is near, as the next message's row mostly is.
+Result<> move_to(Cursor& cursor, std::string_view key) {
+    constexpr int kStepsMax = 4;
+    for (int step = 0; step < kStepsMax && cursor.is_valid() && cursor.key() < key; ++step) {
+        cursor.next();
+    }
+    if (!cursor.is_valid() || cursor.key() != key) {
+        TRY(cursor.status());
+        cursor.seek(key);
+    }
+    return cursor.status();
+}
+}  // namespace
+
 Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadTier tier,
                                                  AccountId account, EmailId email) {
     const std::optional<std::string> row =
@@ -162,13 +187,25 @@ Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadT
     if (!row) {
         return std::nullopt;
     }
-    EmailRow decoded = TRY(decode_email(*row));
-    return MessageRecord{.blob = decoded.head.blob,
-                         .blob_size = decoded.blob_size,
-                         .prefix = std::move(decoded.prefix),
-                         .summary = std::move(decoded.summary),
-                         .reference_hashes = std::move(decoded.head.reference_hashes),
-                         .sent_at = decoded.sent_at};
+    return TRY(decode_record(*row));
+}
+
+Result<std::vector<std::optional<MessageRecord>>> read_records(const Snapshot& snapshot,
+                                                               ReadTier tier, AccountId account,
+                                                               std::span<const EmailId> emails) {
+    std::vector<std::optional<MessageRecord>> records;
+    records.reserve(emails.size());
+    const std::string upper = prefix_end(account_prefix(Family::Email, account));
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    for (const EmailId email : emails) {
+        const std::string key = email_key(Family::Email, account, email);
+        TRY(move_to(*cursor, key));
+        std::optional<MessageRecord>& record = records.emplace_back();
+        if (cursor->is_valid() && cursor->key() == key) {
+            record = TRY(decode_record(cursor->value()));
+        }
+    }
+    return records;
 }
 
 Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier tier,

@@ -74,6 +74,10 @@ Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier ti
                                            AccountId account, MailboxId mailbox, Uid uid);
 Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadTier tier,
                                                  AccountId account, EmailId email);
+/// The same for many, in their order; fast when they rise. Bounded by the caller.
+Result<std::vector<std::optional<MessageRecord>>> read_records(const Snapshot& snapshot,
+                                                               ReadTier tier, AccountId account,
+                                                               std::span<const EmailId> emails);
 /// Uids expunged from the mailbox since `since`, rising; nullopt when the change log no longer
 /// reaches back that far, or holds more than limits::change_log_scan_max rows since then.
 Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, ReadTier tier,
