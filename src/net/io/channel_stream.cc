@@ -184,16 +184,14 @@ Task<Result<std::size_t>> ChannelStream::read_some(std::span<char> buffer) {
 }
 
 Task<Result<Readiness>> ChannelStream::wait_readable() {
-    for (bool has_waited = false;;) {
+    for (;;) {
         CO_TRY(usable());
         if (is_interrupted_) {
             is_interrupted_ = false;
             co_return Readiness::Interrupted;
         }
-        if (has_waited && tls_ == nullptr) {
-            co_return Readiness::Readable;  // What else wakes it was looked at above.
-        }
-        // After a short read there is most likely nothing: the wait itself looks.
+        // After a short read there is most likely nothing: the wait itself looks. After the wait it must
+        // be looked at: readiness may be of octets that were read meanwhile.
         const IoStep step = is_drained_ ? IoStep::would_block(Direction::Read) : peek_step();
         is_drained_ = false;
         if (step.outcome == IoStep::Outcome::Failed) {
@@ -204,7 +202,6 @@ Task<Result<Readiness>> ChannelStream::wait_readable() {
         }
         reads_without_wait_ = 0;
         co_await Wait(this, step.wait);
-        has_waited = true;
     }
 }
 
