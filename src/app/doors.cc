@@ -77,6 +77,9 @@ void welcome(flow::Services* services, const flow::ListenerSettings& listener,
 
 /// [::] and 0.0.0.0 with one port are two doors; [::] alone is for both families.
 bool is_v6_only(const net::Endpoint& at, const std::vector<flow::ListenerSettings>& wanted) {
+    if (at.is_unix() || !at.address().is_v6() || !at.address().is_any()) {
+        return false;
+    }
     const net::Endpoint every_v4(net::IpAddress(), at.port());
     return std::ranges::any_of(wanted, [&](const flow::ListenerSettings& other) {
         const auto there = net::Endpoint::parse(other.address);
@@ -115,6 +118,7 @@ Result<Doors::Row> Doors::listen(const flow::ListenerSettings& settings,
     options.name = std::string(to_string(settings.protocol));
     Row row;
     row.name = door_name(settings);
+    row.is_v6_only = options.is_v6_only;
     row.settings = std::make_shared<net::SwapCell<flow::ListenerSettings>>();
     row.settings->store(std::make_shared<const flow::ListenerSettings>(settings));
     auto listener = services_->network->listen(
@@ -130,6 +134,23 @@ Result<Doors::Row> Doors::listen(const flow::ListenerSettings& settings,
     return row;
 }
 
+Result<Doors::Row> Doors::open_one(const flow::ListenerSettings& settings, const net::Endpoint& at,
+                                   bool is_v6_only) {
+    auto row = listen(settings, {.is_v6_only = is_v6_only});
+    if (row || row.error().code != ErrorCode::AlreadyExists || at.is_unix()) {
+        return row;
+    }
+    for (const auto& [address, other] : rows_) {
+        const auto there = net::Endpoint::parse(address);
+        if (there && !there->is_unix() && there->port() == at.port()) {
+            row.error().text += "; this server listens there as " + other.name +
+                                ": moving it needs a restart";
+            break;
+        }
+    }
+    return row;
+}
+
 Result<std::vector<std::string>> Doors::open(const std::vector<flow::ListenerSettings>& wanted) {
     const std::lock_guard lock(mutex_);
     std::map<std::string, Row> fresh;
@@ -137,8 +158,15 @@ Result<std::vector<std::string>> Doors::open(const std::vector<flow::ListenerSet
     for (const flow::ListenerSettings& settings : wanted) {
         const net::Endpoint at = TRY(net::Endpoint::parse(settings.address));
         addresses.insert(at.to_string());
-        if (!rows_.contains(at.to_string())) {
-            fresh[at.to_string()] = TRY(listen(settings, {.is_v6_only = is_v6_only(at, wanted)}));
+        const bool v6_only = is_v6_only(at, wanted);
+        const auto open = rows_.find(at.to_string());
+        if (open == rows_.end()) {
+            fresh[at.to_string()] = TRY(open_one(settings, at, v6_only));
+        } else if (open->second.is_v6_only != v6_only) {
+            return peer_error(ErrorCode::Unsupported,
+                              open->second.name + (v6_only ? " serves IPv4 too, and 0.0.0.0"
+                                                           : " serves IPv6 alone, and without 0.0.0.0") +
+                                  " with its port needs a restart");
         }
     }
     std::vector<std::string> done;

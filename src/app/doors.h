@@ -36,7 +36,9 @@ public:
     Result<> prepare();
     /// Opens what `wanted` has and is not open, closes what it has no more, and has an open door
     /// speak another protocol where `wanted` says so. When one cannot be opened, nothing changes
-    /// and the error names it. Gives what was done, for people.
+    /// and the error names it. A door never moves to an address that overlaps its own on the same
+    /// port ([::] to 0.0.0.0): it would have to be closed before it is known that the other opens,
+    /// so that is refused and left to a restart. Gives what was done, for people.
     Result<std::vector<std::string>> open(const std::vector<flow::ListenerSettings>& wanted);
     /// A further door of the server's own, served by `handler`.
     Result<> open_own(const std::string& name, const std::string& path, std::uint32_t mode,
@@ -53,11 +55,15 @@ private:
     using Cell = std::shared_ptr<net::SwapCell<flow::ListenerSettings>>;
     struct Row {
         std::string name;
+        bool is_v6_only = false;  ///< As it was bound; a socket cannot change it.
         Cell settings;
         std::unique_ptr<net::Listener> listener;
     };
 
     Result<Row> listen(const flow::ListenerSettings& settings, net::ListenOptions options);
+    /// One of `wanted` that is not open yet, with what to do about it when that fails.
+    Result<Row> open_one(const flow::ListenerSettings& settings, const net::Endpoint& at,
+                         bool is_v6_only);
     [[nodiscard]] const net::TlsServerContext* tls_for(flow::Protocol protocol) const;
     std::vector<std::string> close_all_but(const std::set<std::string>& addresses);
     flow::Services* services_;

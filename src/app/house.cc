@@ -231,12 +231,11 @@ Result<std::string> House::reload() {
     const flow::SettingsPtr before = inner.settings.load();
     const std::vector<std::string> waiting = keys_needing_restart(*before, fresh);
     keep_restart_keys(*before, fresh);
-    const auto certificates = TRY(read_certificates(fresh));
-    // The step that can still fail comes first, so that what is refused changes nothing.
+    auto certificates = TRY(net::TlsCertificates::load(TRY(read_certificates(fresh))));
+    // What is refused changes nothing: the doors are the last that can fail, and fail whole.
     const auto changed = TRY(inner.doors->open(fresh.listeners));
-    if (!certificates.empty()) {
-        TRY(inner.certificates.replace(certificates));
-    }
+    // None (the check has seen to it that no listener needs one): STARTTLS is offered no more.
+    inner.certificates.take(std::move(certificates));
     log::set_level(level_of(fresh.log_level));
     inner.settings.store(std::make_shared<const flow::Settings>(std::move(fresh)));
     JsonWriter json;

@@ -29,9 +29,8 @@ constexpr std::string_view kHelp =
     "  -t   also send to the addresses in To, Cc and Bcc    -i   a line of '.' is text\n"
     "  -bp  list the queue (mailq)    -bs  speak SMTP on standard input and output\n"
     "  -q   try what waits at once    -v   say what the server answered\n"
-    "Exit, as in sysexits.h: 0 accepted, 64 wrong use, 65 no message to send, 67 no such "
-    "recipient,\n"
-    "69 refused, 75 try again later (also: the server is down), 77 not allowed.\n";
+    "Exit, as in sysexits.h: 0 accepted, 64 wrong use or no recipient, 65 message too "
+    "large,\n67 no such recipient, 69 refused, 75 try again later (also: the server is down), 77 not allowed.\n";
 
 std::string user_name() {
     const passwd* entry = ::getpwuid(::getuid());

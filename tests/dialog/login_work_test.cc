@@ -1,6 +1,10 @@
 // What a login costs, counted: SECURITY.md T38 by work done, not by the clock.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+#include <thread>
+
 #include "base/metrics.h"
 #include "serve/login/login.h"
 #include "stage.h"
@@ -51,8 +55,8 @@ TEST_F(LoginWork, T38_a_wrong_password_and_an_unknown_name_cost_the_same) {
 }
 
 net::Task<void> look_up_keys(const flow::Services* services, std::string name, sasl::ScramKeys* keys) {
-    Result<sasl::ScramKeys> found = co_await serve::find_scram_keys(services, name, kPeer);
-    *keys = found ? *std::move(found) : sasl::ScramKeys{};
+    Result<serve::ScramLookup> found = co_await serve::find_scram_keys(services, name, kPeer);
+    *keys = found ? std::move(found->keys) : sasl::ScramKeys{};
 }
 
 TEST_F(LoginWork, T38_scram_shows_nothing_that_a_real_name_would_not) {
@@ -70,6 +74,26 @@ TEST_F(LoginWork, T38_scram_shows_nothing_that_a_real_name_would_not) {
     EXPECT_EQ(decoy.salt, keys_of("NOBODY").salt);
     EXPECT_EQ(decoy.salt, keys_of("nobody@example.test").salt);
     EXPECT_NE(decoy.salt, keys_of("somebody").salt);
+}
+
+// The hash takes its time on the pool; what it was reckoned against must still hold after it.
+TEST_F(LoginWork, T46_a_password_that_was_changed_during_the_hash_is_denied) {
+    net::OffloadPool slow({.name = "slow", .threads = 1});
+    std::promise<void> gate;
+    ASSERT_TRUE(slow.submit([opened = gate.get_future().share()] { opened.wait(); }));
+    stage_.services().passwords = &slow;
+    Work work;
+    net::spawn(stage_.loop().shard(), "test.login", try_password(&stage_.services(), "alice", "alice", &work));
+    stage_.settle();
+    ASSERT_EQ(work.verdict, sasl::Verdict::Temporary);
+    stage_.change_password("alice", "new");
+    gate.set_value();
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (work.verdict == sasl::Verdict::Temporary && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        stage_.settle();
+    }
+    EXPECT_EQ(work.verdict, sasl::Verdict::Denied);
 }
 
 }  // namespace

@@ -468,7 +468,14 @@ std::optional<std::string> Play::log_in(const std::vector<std::string_view>& wor
     const bool is_pop3 = door.starts_with("pop3");
     const std::string challenge_mark = is_imap || is_pop3 ? "+ " : "334 ";
     const std::string good = is_imap ? "login OK" : is_pop3 ? "+OK" : "235";
-    const bool wants_denial = words.size() > 4 && words[4] == "denied";
+    bool wants_denial = false;
+    std::optional<std::string> password_meanwhile;
+    for (std::size_t i = 4; i < words.size(); ++i) {
+        wants_denial = wants_denial || words[i] == "denied";
+        if (words[i].starts_with("passwd=")) {
+            password_meanwhile = std::string(words[i].substr(7));
+        }
+    }
     sasl::ClientExchange exchange(std::move(options));
     const std::string initial = base64_encode(exchange.initial().value_or(""));
     if (auto failed = tell((is_imap ? "login AUTHENTICATE " : "AUTH ") + std::string(words[1]) + " " + initial + "\r\n")) {
@@ -490,6 +497,10 @@ std::optional<std::string> Play::log_in(const std::vector<std::string_view>& wor
         }
         const auto bytes = base64_decode(line->substr(challenge_mark.size()));
         const Result<std::string> answer = exchange.respond(bytes.value_or(""));
+        if (password_meanwhile) {
+            stage_->change_password(std::string(words[2]), *password_meanwhile);
+            password_meanwhile.reset();
+        }
         // What we cannot believe ends like what the server denies.
         if (auto failed = tell((answer ? base64_encode(*answer) : "*") + "\r\n")) {
             return failed;

@@ -8,7 +8,8 @@
 //   C+: text without CRLF        raw text; \r \n \t \0 \xHH \\ are understood in C: and C+: lines
 //   @connect NAME DOOR [tls] [from=ADDRESS]   opens a connection (DOOR: smtp submission submissions
 //                                lmtp imap imaps pop3 pop3s); C: and S: mean the newest, or: @on NAME
-//   @login MECHANISM NAME PASSWORD [denied]   a whole SASL exchange, which must succeed (or not)
+//   @login MECHANISM NAME PASSWORD [denied] [passwd=NEW]   a whole SASL exchange, which must succeed
+//                                (or not); passwd=: the account gets a new password in the middle of it
 //   @starttls                    handshake on the current connection
 //   @closed                      the server must have closed the current connection
 //   @close                       we close it

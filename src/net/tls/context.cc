@@ -165,7 +165,8 @@ TlsCertificates::TlsCertificates() : state_(std::make_unique<State>()) {
 }
 TlsCertificates::~TlsCertificates() = default;
 
-Result<> TlsCertificates::replace(const std::vector<TlsCertificate>& certificates) {
+Result<std::shared_ptr<const TlsCertificates::Set>> TlsCertificates::load(
+    const std::vector<TlsCertificate>& certificates) {
     auto set = std::make_shared<Set>();
     for (const TlsCertificate& certificate : certificates) {
         Set::Entry entry = TRY(load_entry(certificate));
@@ -174,7 +175,13 @@ Result<> TlsCertificates::replace(const std::vector<TlsCertificate>& certificate
         }
         set->entries.push_back(std::move(entry));
     }
-    state_->cell.store(std::move(set));
+    return set;
+}
+
+void TlsCertificates::take(std::shared_ptr<const Set> set) { state_->cell.store(std::move(set)); }
+
+Result<> TlsCertificates::replace(const std::vector<TlsCertificate>& certificates) {
+    take(TRY(load(certificates)));
     return {};
 }
 

@@ -41,9 +41,12 @@ public:
     /// from here on use them. The first is the default for unknown or missing names. On error
     /// nothing changes. Names come from the certificates, "*.x" standing for one label.
     Result<> replace(const std::vector<TlsCertificate>& certificates);
-    [[nodiscard]] bool is_empty() const;
-
     struct Set;
+    /// The two halves of replace(), for who has more to prepare before anything may change: the
+    /// checks, and the step, which cannot fail. An empty set: no TLS is offered any more.
+    static Result<std::shared_ptr<const Set>> load(const std::vector<TlsCertificate>& certificates);
+    void take(std::shared_ptr<const Set> set);
+    [[nodiscard]] bool is_empty() const;
     [[nodiscard]] std::shared_ptr<const Set> current() const;
 
 private:

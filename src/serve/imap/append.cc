@@ -65,6 +65,12 @@ net::Task<Result<std::optional<Answer>>> Appending::receive() {
         imap::ReaderEvent event = reader.next();
         if (const auto* chunk = std::get_if<imap::LiteralChunkView>(&event)) {
             std::string bytes(chunk->bytes);
+            if (bytes.find('\0') != std::string::npos) {
+                // RFC 3501 4.3, 9: CHAR8 is %x01-ff. NO, since a client that moves a mailbox should
+                // go on with the next message.
+                reader.refuse_literal();
+                co_return no(imap::code::kCannot, "The message has a NUL octet (RFC 3501 CHAR8)");
+            }
             const Result<> stored = co_await put(std::move(bytes));
             if (!stored) {
                 reader.refuse_literal();

@@ -29,6 +29,7 @@ private:
     Conversation* c_;
     sasl::ServerExchange exchange_;
     sasl::Step step_;
+    std::optional<CredentialMark> scram_mark_;  // Of the keys that the exchange is held with.
     std::optional<LoggedIn> who_;
     bool is_throttled_ = false;
 };
@@ -109,12 +110,14 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
             is_throttled_ = outcome.is_throttled;
             step_ = exchange_.finish(outcome.verdict);
         } else if (auto* keys = std::get_if<sasl::NeedScramKeys>(&step)) {
-            Result<sasl::ScramKeys> found =
+            Result<ScramLookup> found =
                 co_await find_scram_keys(c_->services(), std::move(keys->authcid), peer);
             is_throttled_ = !found && found.error().code == ErrorCode::LimitExceeded;
-            step_ = found ? exchange_.keys(*std::move(found)) : exchange_.unavailable();
+            scram_mark_ = found ? found->mark : std::nullopt;
+            step_ = found ? exchange_.keys(std::move(found->keys)) : exchange_.unavailable();
         } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
-            LoginOutcome outcome = co_await admit_proved(c_->services(), std::move(proved->authzid),
+            LoginOutcome outcome = co_await admit_proved(c_->services(), scram_mark_,
+                                                         std::move(proved->authzid),
                                                          std::move(proved->authcid), peer);
             who_ = std::move(outcome.who);
             step_ = exchange_.finish(outcome.verdict);

@@ -53,6 +53,11 @@ LoginOutcome put_off(bool is_throttled) {
     return {.verdict = sasl::Verdict::Temporary, .who = std::nullopt, .is_throttled = is_throttled};
 }
 
+// True when what was proved against `mark` is still what the account goes by.
+bool is_current(const std::optional<store::Account>& now, const CredentialMark& mark) {
+    return now && !now->is_disabled && now->id == mark.account && now->auth_epoch == mark.auth_epoch;
+}
+
 sasl::ScramKeys as_sasl(const store::ScramKeys& keys) {
     return {keys.salt, keys.iterations, keys.stored_key, keys.server_key};
 }
@@ -127,21 +132,32 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
         log::info("login.failed", {{"user", authcid}, {"peer", peer.to_string()}});
         co_return deny(services, authcid, peer);
     }
+    // The hash took its time, and the line before it too: the password may have been changed (T46).
+    Result<std::optional<store::Account>> now = co_await look_up(services, authcid);
+    if (!now) {
+        log::error("login.lookup_failed", {{"user", authcid}, {"error", now.error().text}});
+        co_return put_off(false);
+    }
+    if (!is_current(*now, {account->id, account->auth_epoch})) {
+        log::info("login.changed_meanwhile", {{"user", authcid}, {"peer", peer.to_string()}});
+        co_return deny(services, authcid, peer);
+    }
     services->login_guard->remember(account->id, account->auth_epoch, *prepared,
                                     services->clock->mono());
     co_return grant(services, *account, peer);
 }
 
-net::Task<Result<sasl::ScramKeys>> find_scram_keys(const flow::Services* services, std::string authcid,
-                                                   net::Endpoint peer) {
+net::Task<Result<ScramLookup>> find_scram_keys(const flow::Services* services, std::string authcid,
+                                               net::Endpoint peer) {
     if (!may_try(services, authcid, peer)) {
         co_return temporary_error(ErrorCode::LimitExceeded, "too many failed logins");
     }
     const std::optional<store::Account> account = CO_TRY(co_await look_up(services, authcid));
     if (!account || account->is_disabled || account->credentials.scram.stored_key.empty()) {
-        co_return decoy_keys(services, authcid);
+        co_return ScramLookup{decoy_keys(services, authcid), std::nullopt};
     }
-    co_return as_sasl(account->credentials.scram);
+    co_return ScramLookup{as_sasl(account->credentials.scram),
+                          CredentialMark{account->id, account->auth_epoch}};
 }
 
 net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who) {
@@ -156,14 +172,15 @@ net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who) {
     co_return *now && !(*now)->is_disabled && (*now)->auth_epoch == who.auth_epoch;
 }
 
-net::Task<LoginOutcome> admit_proved(const flow::Services* services, std::string authzid,
+net::Task<LoginOutcome> admit_proved(const flow::Services* services,
+                                     std::optional<CredentialMark> mark, std::string authzid,
                                      std::string authcid, net::Endpoint peer) {
     Result<std::optional<store::Account>> found = co_await look_up(services, authcid);
     if (!found) {
         co_return put_off(false);
     }
     const std::optional<store::Account> account = std::move(*found);
-    if (!account || account->is_disabled || !acts_as_itself(*account, authzid, authcid)) {
+    if (!mark || !is_current(account, *mark) || !acts_as_itself(*account, authzid, authcid)) {
         co_return deny(services, authcid, peer);
     }
     co_return grant(services, *account, peer);

@@ -28,19 +28,33 @@ struct LoginOutcome {
     bool is_throttled = false;    ///< Temporary because of too many failures: say so.
 };
 
+/// The credentials that something was proved with: the account's for as long as its epoch stands.
+struct CredentialMark {
+    AccountId account;
+    std::uint64_t auth_epoch = 0;
+};
+
+/// What a SCRAM exchange is held with. Keep the mark beside the exchange, for admit_proved().
+struct ScramLookup {
+    sasl::ScramKeys keys;
+    std::optional<CredentialMark> mark;  ///< nullopt: decoys, which admit nobody.
+};
+
 /// Name and password as PLAIN, LOGIN, IMAP LOGIN or USER/PASS gave them. Never a hint which of the
 /// two was wrong, in words or in time. Costs an Argon2id hash on the password pool unless remembered.
+/// Denied too when the credentials changed meanwhile (T46).
 net::Task<LoginOutcome> verify_password(const flow::Services* services, std::string authzid,
                                         std::string authcid, std::string password, net::Endpoint peer);
 
 /// Keys for SCRAM; decoys that no proof fits for an unknown or disabled account, the same whatever way
 /// its name is written (T38). Temporary error when throttled or when the store did not answer.
-net::Task<Result<sasl::ScramKeys>> find_scram_keys(const flow::Services* services,
-                                                                  std::string authcid,
-                                                                  net::Endpoint peer);
+net::Task<Result<ScramLookup>> find_scram_keys(const flow::Services* services, std::string authcid,
+                                               net::Endpoint peer);
 
-/// After a proof (SCRAM, or the peer credentials of a local socket): is the account still there.
-net::Task<LoginOutcome> admit_proved(const flow::Services* services, std::string authzid,
+/// After a SCRAM proof that fits the keys `mark` came with. Denied when the account is gone or
+/// disabled, or has other credentials by now: the proof is of an old password then (T46).
+net::Task<LoginOutcome> admit_proved(const flow::Services* services,
+                                     std::optional<CredentialMark> mark, std::string authzid,
                                      std::string authcid, net::Endpoint peer);
 
 /// Is what a session logged in with still good (T46)? False for a removed or disabled account and for

@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::size_t kReadSize = 8 * 1024;
 constexpr std::uint64_t kBodyStep = 64 * 1024;
+// Without it a connection that never logs in is held by a word every few minutes (T87). As IMAP's.
+constexpr std::chrono::seconds kLoginTimeout = limits::imap_preauth_timeout;
+constexpr std::chrono::seconds kFarewellTimeout(5);
 
 class Session {
 public:
@@ -29,6 +32,7 @@ public:
           tls_(connection.tls),
           permit_(std::move(connection.permit)),
           stream_(std::move(connection.stream)),
+          login_limit_(stream_->shard().now() + kLoginTimeout),
           attendance_(services_->roll_call, stream_.get()),
           watch_(services_, stream_.get()) {}
 
@@ -53,10 +57,13 @@ private:
     const net::TlsServerContext* tls_;
     flow::ConnectionPermit permit_;
     std::unique_ptr<net::Stream> stream_;
+    MonoTime login_limit_;
+    net::Timer alarm_;  ///< Goes off at login_limit_; with a deadline alone nothing could be said.
     flow::Attendance attendance_;
     CredentialWatch watch_;
     std::optional<pop3::Server> engine_;
     std::optional<sasl::ServerExchange> exchange_;
+    std::optional<CredentialMark> scram_mark_;  ///< Of the keys that the exchange is held with.
     LoginOutcome proved_;  ///< Between a SCRAM proof and the client's last word.
     std::optional<LoggedIn> login_;
     MaildropSnapshot maildrop_;
@@ -95,7 +102,7 @@ net::Task<void> Session::run() {
     }
     const Result<> ended = co_await converse();
     if (ended) {
-        stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(5));
+        stream_->set_deadline(stream_->shard().now() + kFarewellTimeout);
         co_await stream_->close();
     }
 }
@@ -103,7 +110,9 @@ net::Task<void> Session::run() {
 net::Task<Result<>> Session::flush() {
     const std::string output = engine_->take_output();
     if (!output.empty()) {
-        stream_->set_deadline(stream_->shard().now() + limits::pop3_idle_timeout);
+        const MonoTime now = stream_->shard().now();
+        stream_->set_deadline(login_ ? now + limits::pop3_idle_timeout
+                                     : std::max(login_limit_, now + kFarewellTimeout));
         CO_TRY(co_await stream_->write_all(output));
     }
     co_return Result<>();
@@ -126,10 +135,25 @@ net::Task<Result<>> Session::read_more() {
         engine_->close("[AUTH] Credentials were changed, please log in again");  // T46, RFC 3206 4.
         co_return Result<>();
     }
-    stream_->set_deadline(stream_->shard().now() + limits::pop3_idle_timeout);
-    const net::Readiness ready = CO_TRY(co_await stream_->wait_readable());
-    if (ready == net::Readiness::Interrupted) {
+    const MonoTime now = stream_->shard().now();
+    if (!login_ && now >= login_limit_) {
+        engine_->close("No login for too long");
         co_return Result<>();
+    }
+    // RFC 1939 3: whoever is logged in and silent is cut off without a word.
+    stream_->set_deadline(now + limits::pop3_idle_timeout);
+    if (!login_) {
+        alarm_ = stream_->shard().call_at(login_limit_,
+                                          [stream = stream_.get()] { stream->interrupt(); });
+    }
+    const Result<net::Readiness> ready = co_await stream_->wait_readable();
+    alarm_.cancel();
+    CO_TRY(Result<net::Readiness>(ready));
+    if (*ready == net::Readiness::Interrupted) {
+        co_return Result<>();
+    }
+    if (!login_) {
+        stream_->set_deadline(login_limit_);  // Half a TLS record is no input yet.
     }
     std::string buffer(kReadSize, '\0');
     const std::size_t got = CO_TRY(co_await stream_->read_some(buffer));
@@ -252,13 +276,15 @@ net::Task<void> Session::follow(sasl::Step step) {
             co_return;
         }
         if (auto* lookup = std::get_if<sasl::NeedScramKeys>(&step)) {
-            Result<sasl::ScramKeys> keys =
+            Result<ScramLookup> found =
                 co_await find_scram_keys(services_, lookup->authcid, stream_->peer());
-            step = keys ? exchange_->keys(*std::move(keys)) : exchange_->unavailable();
+            scram_mark_ = found ? found->mark : std::nullopt;
+            step = found ? exchange_->keys(std::move(found->keys)) : exchange_->unavailable();
             continue;
         }
         if (auto* proved = std::get_if<sasl::Proved>(&step)) {
-            LoginOutcome outcome = co_await admit_proved(services_, proved->authzid, proved->authcid,
+            LoginOutcome outcome = co_await admit_proved(services_, std::exchange(scram_mark_, {}),
+                                                         proved->authzid, proved->authcid,
                                                          stream_->peer());
             step = exchange_->finish(outcome.verdict);
             if (std::holds_alternative<sasl::Challenge>(step)) {

@@ -89,6 +89,7 @@ private:
     CredentialWatch watch_;
     std::optional<smtp::ServerEngine> engine_;
     std::optional<LoggedIn> login_;
+    std::optional<CredentialMark> scram_mark_;  ///< Of the keys that the open exchange is held with.
     bool is_failure_counted_ = false;  ///< By verify_password or admit_proved, for the AuthFailed to come.
     bool is_done_ = false;
     // The open transaction, beside the engine's: what the directory said, and the body so far.
@@ -450,10 +451,11 @@ net::Task<Result<>> Session::on(smtp::event::AuthPassword event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
-    Result<sasl::ScramKeys> keys =
+    Result<ScramLookup> found =
         co_await find_scram_keys(services_, std::move(event.authcid), stream_->peer());
-    if (keys) {
-        engine_->answer_scram(*std::move(keys));
+    scram_mark_ = found ? found->mark : std::nullopt;
+    if (found) {
+        engine_->answer_scram(std::move(found->keys));
     } else {
         engine_->answer_scram_unavailable();
     }
@@ -461,7 +463,8 @@ net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::AuthProved event) {
-    settle_login(co_await admit_proved(services_, std::move(event.authzid), std::move(event.authcid),
+    settle_login(co_await admit_proved(services_, std::exchange(scram_mark_, {}),
+                                       std::move(event.authzid), std::move(event.authcid),
                                        stream_->peer()));
     co_return Result<>();
 }

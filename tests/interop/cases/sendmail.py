@@ -86,6 +86,11 @@ def exit_codes_are_those_of_sysexits(world):
     expect("no recipients" in sendmail(world, "-t", text=text, codes=(64,))[1], "-t without addresses")
     err = sendmail(world, "-i", f"no-such-user@{DOMAIN}", text=text, codes=(67,))[1]
     expect(f"no-such-user@{DOMAIN}: 550 5.1.1" in err, "an unknown recipient is named with the reply", err)
+    # Nothing on standard input is a message without a body, as others' sendmail has it; with -t it names nobody.
+    word = token()
+    sendmail(world, "-F", word, world.address("carol"), text="")
+    expect(world.wait_mail("carol", word)[0].endswith(b"\r\n\r\n"), "an empty message arrives")
+    expect("no recipients" in sendmail(world, "-t", text="", codes=(64,))[1], "-t with nothing to read")
     # The others get it all the same.
     word = token()
     sendmail(world, world.address("bob"), f"no-such-user@{DOMAIN}", text=f"Subject: {word}\n\nx\n", codes=(67,))
