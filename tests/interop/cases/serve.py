@@ -323,6 +323,22 @@ def reload_takes_up_changes(world):
             expect(str(port) in out and "in use" in out.lower(), "the port is named", out)
         expect_equal(size_limit(server), 3 * 1024 * 1024, "SIZE after a refused listener")
 
+        # [::] and 0.0.0.0 overlap: refused, with what to do about it.
+        port = server.ports["smtp"]
+        server.write(changed.replace(f"[::]:{port}", f"0.0.0.0:{port}").replace("3 MiB", "5 MiB"))
+        expect("needs a restart" in server.godwit("reload", codes=(1, 75))[1], "an overlapping listener")
+        expect_equal(size_limit(server), 3 * 1024 * 1024, "SIZE after an overlapping listener")
+        # The last certificate goes with the listeners that need one: no STARTTLS any more.
+        tables = changed.split("\n[[")
+        server.write("\n[[".join(t for t in tables if not t.startswith("certificate]]") and (not t.startswith("listener]]") or f":{port}" in t)))
+        server.godwit("reload")
+        with Raw(port) as client:
+            client.reply()
+            client.send("EHLO client.test\r\n")
+            expect(not any("STARTTLS" in line for line in client.reply()[1]), "STARTTLS without a certificate")
+        server.write(changed)
+        server.godwit("reload")
+
         # What needs a restart is named, in the answer and in the log, and waits for it.
         server.forget_log()
         server.write(changed.replace('hostname = "mx.example.org"', 'hostname = "mail.example.org"\nthreads = 1'))
