@@ -50,7 +50,7 @@ private:
     net::Task<void> work(store::DueDelivery first);
     net::Task<bool> attempt(store::DueDelivery due, KeptSession* kept);
     net::Task<void> refill(store::DueRange range);
-    void arm();
+    void arm(WallTime at);
 
     struct Inbox {
         std::vector<std::shared_ptr<const store::QueueChange>> changes;
@@ -117,9 +117,11 @@ void OutboundScheduler::Part::run() {
     bounds.site_workers_max = [&](const std::string& site) {
         return is_discard(site) ? 1 : settings->limits.deliveries_per_site;
     };
-    DueBoard::Orders orders = board_.plan(now(), bounds);
+    // One look at the clock for both: what falls due between two would be in neither.
+    const WallTime at = now();
+    DueBoard::Orders orders = board_.plan(at, bounds);
     // Before anything begins: what begins may end at once and come here again.
-    arm();
+    arm(at);
     for (store::DueRange& range : orders.refills) {
         net::spawn(*shard_, "queue.refill", refill(std::move(range)));
     }
@@ -184,9 +186,9 @@ net::Task<void> OutboundScheduler::Part::refill(store::DueRange range) {
     run();
 }
 
-void OutboundScheduler::Part::arm() {
+// `at` is the time of the plan that was just made.
+void OutboundScheduler::Part::arm(WallTime at) {
     const WallTime next = board_.next_look();
-    const WallTime at = now();
     if (next == WallTime::max() || next <= at) {
         // Nothing waits; or all workers are busy, and one that ends calls run() again.
         timer_ = net::Timer();
