@@ -4,6 +4,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "flow/commit.h"
+#include "flow/outbound/expire_held.h"
 #include "flow/read.h"
 #include "net/io/offload.h"
 #include "store/directory/directory.h"
@@ -65,7 +66,7 @@ net::Task<Result<>> tend_store(const flow::Services* services) {
     co_return Result<>();
 }
 
-net::Task<Result<>> one_round(const flow::Services* services, bool with_logs) {
+net::Task<Result<>> one_round(const flow::Services* services, bool is_hourly) {
     const WallTime now = services->clock->wall();
     CO_TRY(co_await run_steps(
         services, [](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
@@ -76,7 +77,8 @@ net::Task<Result<>> one_round(const flow::Services* services, bool with_logs) {
         services, [trails](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
             return store::plan_trace_trim(snapshot, tier, trails);
         }));
-    if (with_logs) {
+    if (is_hourly) {
+        CO_TRY(co_await flow::expire_held(services));
         CO_TRY(co_await trim_logs(services, now - limits::change_log_keep));
     }
     co_return co_await tend_store(services);
@@ -85,9 +87,9 @@ net::Task<Result<>> one_round(const flow::Services* services, bool with_logs) {
 }  // namespace
 
 net::Task<void> take_care(const flow::Services* services) {
-    constexpr unsigned kRoundsPerLogTrim = 60;
+    constexpr unsigned kRoundsPerHour = 60;
     for (unsigned round = 0;; ++round) {
-        const Result<> done = co_await one_round(services, round % kRoundsPerLogTrim == 0);
+        const Result<> done = co_await one_round(services, round % kRoundsPerHour == 0);
         if (!done) {
             log::warn("caretaker.failed", {{"error", done.error().text}});
         }

@@ -7,8 +7,9 @@
 namespace godwit::app {
 
 /// Runs until its shard stops. Removes what deleted accounts and mailboxes left, trails of messages
-/// older than `trace.keep`, and change log rows older than limits::change_log_keep; then gives the
-/// disk space of bodies that nothing refers to back. `services` outlives it.
+/// older than `trace.keep`, and about once an hour change log rows older than
+/// limits::change_log_keep and held mail past its expiry (with a report); then gives the disk space
+/// of bodies that nothing refers to back. `services` outlives it.
 net::Task<void> take_care(const flow::Services* services);
 
 }  // namespace godwit::app

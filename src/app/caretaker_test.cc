@@ -91,6 +91,42 @@ protected:
         plan.bodies.push_back(std::move(body));
         commit(std::move(plan));
     }
+    /// Held mail of alice to one recipient, which expires after `life`.
+    void queue_held(Duration life) {
+        auto writer = store_->blobs().writer();
+        ASSERT_TRUE(writer->append("Subject: x\r\n\r\ny\r\n"));
+        store::NewBody body = *writer->finish();
+        store::AddToQueue add;
+        add.message.mail = store_->next_mail_id();
+        add.message.sender = "alice@example.test";
+        add.message.blob = body.id;
+        add.message.blob_size = body.size;
+        add.message.accepted_at = loop_.clock().wall();
+        add.message.expires_at = add.message.accepted_at + life;
+        store::QueueDelivery& delivery = add.deliveries.emplace_back();
+        delivery.number = 1;
+        delivery.site = "far.test";
+        delivery.is_held = true;
+        delivery.held_reason = "by operator";
+        delivery.recipients.emplace_back().address = "a@far.test";
+        store::Plan plan;
+        plan.steps.emplace_back(std::move(add));
+        plan.bodies.push_back(std::move(body));
+        commit(std::move(plan));
+    }
+    /// All of alice's messages as text.
+    std::string mail_of_alice() {
+        const auto view = store_->snapshot();
+        const auto inbox = *store::find_mailbox(*view, store::ReadTier::Disk, alice_, "INBOX");
+        std::string all;
+        for (const store::MessageRow& row :
+             *store::read_rows(*view, store::ReadTier::Disk, alice_, inbox->id, Uid(1), 10)) {
+            const auto record =
+                *store::read_record(*view, store::ReadTier::Disk, alice_, row.email);
+            all += *store_->blobs().read(record->blob, 0, 100'000, store::ReadTier::Disk);
+        }
+        return all;
+    }
     void employ() { net::spawn(loop_.shard(), "caretaker", take_care(&services_)); }
 
     std::size_t rows(Family family) {
@@ -153,6 +189,27 @@ TEST_F(Caretaker, what_a_removed_account_left_goes_within_a_minute) {
     loop_.advance(limits::caretaker_pause + std::chrono::seconds(1));
     EXPECT_EQ(rows(Family::Message), 0U);
     EXPECT_EQ(rows(Family::Remains), 0U);
+}
+
+TEST_F(Caretaker, M4_held_mail_expires_with_a_report) {
+    settings_.hostname = "mx.example.test";
+    settings_.default_domain = "example.test";
+    cell_.store(std::make_shared<const flow::Settings>(settings_));
+    queue_held(std::chrono::days(5));
+    queue_held(std::chrono::days(50));
+    employ();
+    loop_.advance(std::chrono::days(5) - std::chrono::hours(1));
+    EXPECT_EQ(rows(Family::QueueDelivery), 2U);
+    EXPECT_EQ(mail_of_alice(), "");
+    loop_.advance(std::chrono::hours(3));
+    EXPECT_EQ(rows(Family::QueueDelivery), 1U);
+    const std::string report = mail_of_alice();
+    EXPECT_NE(report.find("Action: failed"), std::string::npos) << report;
+    EXPECT_NE(report.find("Status: 5.4.7"), std::string::npos) << report;
+    EXPECT_NE(report.find("by operator"), std::string::npos) << report;
+    loop_.advance(std::chrono::days(2));
+    EXPECT_EQ(rows(Family::Message), 1U);  // One report, not one a round.
+    EXPECT_EQ(rows(Family::QueueDelivery), 1U);
 }
 
 TEST_F(Caretaker, old_rows_of_the_change_log_go) {

@@ -436,6 +436,7 @@ std::optional<std::string> Play::administer(const std::vector<std::string_view>&
         stage_->remove_account(name);
     } else if (what == "fill" && words.size() == 4) {
         stage_->fill(name, std::string(words[2]), parse_u64(words[3]).value_or(0));
+    } else if (what == "operator" && stage_->order(name)) {
     } else if (what == "disk" && (name == "full" || name == "low" || name == "free")) {
         // Past both watermarks; between them; far from them. The store looks once a second.
         stage_->set_free_space(name == "full" ? 0 : std::uint64_t{1} << (name == "low" ? 27U : 40U));
@@ -529,7 +530,7 @@ std::optional<std::string> Play::direct(const std::string& text) {
     if (name == "route") {
         return route(words);
     }
-    if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" || name == "disk") &&
+    if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" || name == "disk" || name == "operator") &&
         words.size() >= 2) {
         return administer(words);
     }

@@ -24,6 +24,7 @@
 //   @once                        this script is not replayed with failing steps (dialog_test.cc)
 //   @restart                     graceful stop and start on the same store
 //   @queue N                     the queue has N deliveries; @queue shows TEXT: one line has it
+//   @operator hold | release | retry | delete   what `godwit queue VERB --all` does
 //   @disk full | low | free      free space below both watermarks, between them, or plenty; a second
 //                                goes by, since the store looks no oftener
 //   @passwd NAME PASSWORD, @disable NAME, @remove NAME   an administrator changes an account

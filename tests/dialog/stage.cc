@@ -7,6 +7,7 @@
 #include "mail/message/parser.h"
 #include "mail/message/summary.h"
 #include "net/tls/certificate_maker.h"
+#include "serve/admin/api.h"
 #include "serve/smtp/session.h"
 #include "serve/imap/session.h"
 #include "serve/pop3/session.h"
@@ -172,6 +173,26 @@ void Stage::add_alias(const std::string& address, const std::vector<std::string>
     alias.address = address;
     alias.targets = targets;
     commit(must(store::plan_add_alias(*store_->snapshot(), alias), "alias"));
+}
+
+bool Stage::order(const std::string& verb) {
+    serve::AdminHost host;
+    host.store = store_.get();
+    host.clock = &loop_.clock();
+    host.random = &random_;
+    host.commit = [this](store::Plan plan) {
+        std::optional<store::CommitResult> result;
+        store_->committer().submit(std::make_unique<store::Plan>(std::move(plan)),
+                                   [&result](store::CommitResult done) { result.emplace(std::move(done)); });
+        while (!result && store_->committer().run_once()) {
+        }
+        check(result.has_value(), "a submitted plan is answered");
+        return *std::move(result);
+    };
+    const std::string answer =
+        serve::answer_admin(host, R"({"call":"queue.)" + verb + R"(","arguments":{"all":true}})");
+    settle();
+    return answer.starts_with(R"({"ok":true)");
 }
 
 net::Endpoint Stage::door(std::string_view name) {

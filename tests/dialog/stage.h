@@ -58,6 +58,8 @@ public:
     void remove_account(const std::string& name);
     /// Puts `count` small messages into a mailbox of the account, with the Subject "number N".
     void fill(const std::string& name, const std::string& mailbox, std::size_t count);
+    /// `godwit queue VERB --all` of an operator; false when it is refused.
+    bool order(const std::string& verb);
     void add_alias(const std::string& address, const std::vector<std::string>& targets);
     void commit(store::Plan plan);
     /// Where a protocol listens: "smtp", "submission", "imap" ...

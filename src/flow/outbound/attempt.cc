@@ -6,9 +6,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "flow/commit.h"
-#include "flow/outbound/notice.h"
+#include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
-#include "flow/outbound/settle.h"
 #include "flow/read.h"
 
 namespace godwit::flow {
@@ -153,49 +152,13 @@ net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, Ma
     JsonWriter json;
     json.begin_object().field("site", delivery.site).field("reason", reason).end_object();
     store::Plan plan;
-    plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}});
+    const WallTime due = delivery.due;
+    plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}, due});
     plan.steps.emplace_back(
         store::TraceEvent{mail, services->clock->wall(), "held", std::move(json).take()});
-    co_return (co_await commit_all(services->store, std::move(plan))).has_value();
-}
-
-net::Task<bool> settle_durably(const Services* services, Loaded loaded, std::vector<AttemptResult> results) {
-    const WallTime now = services->clock->wall();
-    const store::QueueMessage message = loaded.message;
-    Settlement settlement = settle({.message = std::move(loaded.message),
-                                    .delivery = std::move(loaded.delivery),
-                                    .results = std::move(results),
-                                    .now = now,
-                                    .chance = services->random->u64(),
-                                    .retry = services->settings()->retry});
-    store::Plan plan;
-    plan.steps.emplace_back(store::TraceEvent{message.mail, now, settlement.trace_kind, settlement.trace_detail});
-    if (!settlement.notices.empty()) {
-        Notice notice;
-        notice.message = message;
-        notice.recipients = std::move(settlement.notices);
-        const Result<> added = co_await add_notice(services, &plan, std::move(notice));
-        if (!added) {
-            log::error("queue.notice_failed", {{"id", message.mail}, {"error", added.error().text}});
-            co_return false;
-        }
-    }
-    log::info("queue.attempt", {{"id", message.mail},
-                                {"site", settlement.delivery.site},
-                                {"attempt", settlement.delivery.attempts},
-                                {"delivered", static_cast<std::uint64_t>(settlement.delivered)},
-                                {"failed", static_cast<std::uint64_t>(settlement.failed)},
-                                {"deferred", static_cast<std::uint64_t>(settlement.deferred)}});
-    plan.steps.emplace_back(store::UpdateQueue{message.mail, {settlement.delivery}});
     const Result<> committed = co_await commit_all(services->store, std::move(plan));
-    if (!committed) {
-        log::error("queue.settle_failed", {{"id", message.mail}, {"error", committed.error().text}});
-        co_return false;
-    }
-    count(Metric::QueueDeliveriesDone, static_cast<std::int64_t>(settlement.delivered));
-    count(Metric::QueueDeliveriesDeferred, settlement.deferred > 0 ? 1 : 0);
-    count(Metric::QueueBounces, static_cast<std::int64_t>(settlement.failed));
-    co_return true;
+    // Stale: an operator took it away meanwhile.
+    co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
 net::Task<std::expected<std::vector<HopAddress>, MxFailure>> addresses_of(const Services* services,
@@ -250,7 +213,9 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     } else {
         co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
     }
-    co_return co_await settle_durably(services, std::move(loaded), std::move(results));
+    co_return co_await record_outcome(services, {.message = std::move(loaded.message),
+                                                 .delivery = std::move(loaded.delivery),
+                                                 .results = std::move(results)});
 }
 
 net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due) {

@@ -146,6 +146,9 @@ struct AddToQueue {
 struct UpdateQueue {
     MailId mail;
     std::vector<QueueDelivery> deliveries;
+    /// Set when this is what came of an attempt: the time its delivery was due. A row that is held, or
+    /// due at another time, has had an order of an operator meanwhile, which then stands.
+    std::optional<WallTime> attempted_due{};
 };
 /// Operators: removes the message with all that is left of it.
 struct RemoveFromQueue {

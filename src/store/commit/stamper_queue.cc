@@ -45,6 +45,20 @@ void erase_due(StampContext& context, MailId mail, const QueueDelivery& delivery
     }
 }
 
+// An attempt takes minutes, and an operator may hold, release or retry meanwhile: what came of the
+// recipients is the attempt's to say, whether and when it goes on is the operator's.
+QueueDelivery with_orders(QueueDelivery outcome, const QueueDelivery& row, WallTime attempted_due) {
+    if (row.is_held) {
+        outcome.is_held = true;
+        outcome.held_reason = row.held_reason;
+    } else if (row.due != attempted_due) {
+        outcome.is_held = false;
+        outcome.held_reason.clear();
+        outcome.due = row.due;
+    }
+    return outcome;
+}
+
 Result<std::optional<QueueMessage>> read_message(const StampContext& context, MailId mail) {
     const std::optional<std::string> row = TRY(context.rows.get(queue_message_key(mail)));
     if (!row) {
@@ -136,9 +150,12 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
                 ErrorCode::Stale,
                 "a delivery of message " + to_string(step.mail) + " is no longer there");
         }
-        erase_due(context, step.mail, TRY(decode_queue_delivery(*row)));
+        const QueueDelivery before = TRY(decode_queue_delivery(*row));
+        erase_due(context, step.mail, before);
         if (!delivery.is_done) {
-            put_delivery(context, step.mail, delivery);
+            put_delivery(context, step.mail,
+                         step.attempted_due ? with_orders(delivery, before, *step.attempted_due)
+                                            : delivery);
             continue;
         }
         ++done;

@@ -131,6 +131,49 @@ TEST_F(QueueTest, Update_moves_the_due_row_and_held_ones_have_none) {
     EXPECT_EQ(sites().at(0).site, "c.test");
 }
 
+// What an attempt of the one that was due at 30 makes of it: next time at 90.
+UpdateQueue outcome_of_attempt() {
+    return {.mail = MailId(1),
+            .deliveries = {delivery_to(1, "b.test", at(90))},
+            .attempted_due = at(30)};
+}
+
+TEST_F(QueueTest, Outcome_of_an_attempt_keeps_a_hold_put_on_meanwhile) {
+    add(1, {delivery_to(1, "b.test", at(30))});
+    QueueDelivery held = delivery_to(1, "b.test", at(30));
+    held.is_held = true;
+    held.held_reason = "by operator";
+    update(1, {held});
+    UpdateQueue outcome = outcome_of_attempt();
+    outcome.deliveries[0].attempts = 7;
+    desk_.must<Done>(outcome);
+    const QueueDelivery left = **read_delivery(*desk_.snapshot(), ReadTier::Disk, MailId(1), 1);
+    EXPECT_TRUE(left.is_held);
+    EXPECT_EQ(left.held_reason, "by operator");
+    EXPECT_EQ(left.attempts, 7U);
+    EXPECT_TRUE(sites().empty());
+    EXPECT_TRUE(desk_.outcome().queue->items.at(0).is_held);
+    outcome.deliveries[0].is_done = true;
+    desk_.must<Done>(outcome);
+    EXPECT_TRUE(desk_.all_rows().empty());
+}
+
+TEST_F(QueueTest, Outcome_of_an_attempt_keeps_a_time_ordered_meanwhile) {
+    add(1, {delivery_to(1, "b.test", at(30))});
+    desk_.must<Done>(outcome_of_attempt());
+    EXPECT_EQ(sites().at(0).due, at(90));
+    update(1, {delivery_to(1, "b.test", at(45))});
+    // Route to hold, while the operator has it retried: the next attempt finds the route again.
+    UpdateQueue outcome = outcome_of_attempt();
+    outcome.deliveries[0].is_held = true;
+    desk_.must<Done>(outcome);
+    ASSERT_EQ(sites().size(), 1U);
+    EXPECT_EQ(sites()[0].due, at(45));
+    EXPECT_EQ(desk_.outcome().queue->items.at(0).due, at(45));
+    desk_.must<Done>(RemoveFromQueue{MailId(1)});
+    EXPECT_TRUE(desk_.all_rows().empty());
+}
+
 TEST_F(QueueTest, Last_done_delivery_takes_message_link_and_once_keys_along) {
     add(1, {delivery_to(1, "a.test", at(1)), delivery_to(2, "b.test", at(1))});
     QueueDelivery first = delivery_to(1, "a.test", at(1));
