@@ -155,12 +155,12 @@ int run(const Options& options) {
     };
     const auto made = static_cast<double>(waits.size());
     const auto group_count = static_cast<double>(metric_value(Metric::CommitGroups) - groups);
-    std::printf("{\"bench\":\"commit\",\"producers\":%d,\"body\":%zu,\"plans_per_second\":%.0f,"
-                "\"groups_per_second\":%.0f,\"plans_per_group\":%.1f,\"cpu_us_per_plan\":%.1f,"
-                "\"wait_p50_us\":%u,\"wait_p99_us\":%u,\"resident_peak_kib\":%ld}\n",
-                options.producers, options.body_size, made / took, group_count / took,
-                made / group_count, (cpu_seconds() - cpu) / made * 1e6, at(50), at(99),
-                resident_kib());
+    std::printf(
+        "{\"bench\":\"commit\",\"producers\":%d,\"body\":%zu,\"plans_per_second\":%.0f,"
+        "\"groups_per_second\":%.0f,\"plans_per_group\":%.1f,\"cpu_us_per_plan\":%.1f,"
+        "\"wait_p50_us\":%u,\"wait_p99_us\":%u,\"resident_peak_kib\":%ld}\n",
+        options.producers, options.body_size, made / took, group_count / took, made / group_count,
+        (cpu_seconds() - cpu) / made * 1e6, at(50), at(99), resident_kib());
     return 0;
 }
 

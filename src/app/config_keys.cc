@@ -120,7 +120,8 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .max = 100'000},
     {.path = "limits.unknown_recipients_per_minute",
      .field = [](Settings& s) -> FieldRef { return &s.limits.unknown_recipients_per_minute; },
-     .help = "Unknown recipients a sending address may name before all of its recipients are put off.",
+     .help =
+         "Unknown recipients a sending address may name before all of its recipients are put off.",
      .min = 1,
      .max = 100'000},
     {.path = "resolver.forward_to",

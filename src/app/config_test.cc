@@ -59,11 +59,13 @@ TEST(Config, whole_sample_is_read) {
 
 TEST(Config, letters_outside_quotes_are_an_error_with_its_line) {
     for (const std::string_view wrong :
-         {"\n\xC3\xA9 = 1\n", "\nhostname =\xC2\xA1\n", "\nh = 2mm\xD2\x9F\n", "\nhostname = \"a\" \xE3\x80\x82\n"}) {
+         {"\n\xC3\xA9 = 1\n", "\nhostname =\xC2\xA1\n", "\nh = 2mm\xD2\x9F\n",
+          "\nhostname = \"a\" \xE3\x80\x82\n"}) {
         EXPECT_NE(problems(wrong).find("c.toml:2"), std::string::npos) << wrong;
     }
     EXPECT_NE(problems("[[~route]]\n"), "");
-    EXPECT_EQ(problems("hostname = \"\"\"a\\\n\xC3\xA9\"\"\"\n").find("c.toml:2"), std::string::npos);
+    EXPECT_EQ(problems("hostname = \"\"\"a\\\n\xC3\xA9\"\"\"\n").find("c.toml:2"),
+              std::string::npos);
 }
 
 TEST(Config, misspelt_key_names_line_and_nearest) {

@@ -144,7 +144,8 @@ std::expected<toml::table, TomlError> read_table(std::string_view text) {
     try {
         return toml::parse(text);
     } catch (const toml::parse_error& error) {
-        return std::unexpected(TomlError{error.source().begin.line, std::string(error.description())});
+        return std::unexpected(
+            TomlError{error.source().begin.line, std::string(error.description())});
     }
 }
 

@@ -143,8 +143,8 @@ Result<Doors::Row> Doors::open_one(const flow::ListenerSettings& settings, const
     for (const auto& [address, other] : rows_) {
         const auto there = net::Endpoint::parse(address);
         if (there && !there->is_unix() && there->port() == at.port()) {
-            row.error().text += "; this server listens there as " + other.name +
-                                ": moving it needs a restart";
+            row.error().text +=
+                "; this server listens there as " + other.name + ": moving it needs a restart";
             break;
         }
     }
@@ -164,8 +164,9 @@ Result<std::vector<std::string>> Doors::open(const std::vector<flow::ListenerSet
             fresh[at.to_string()] = TRY(open_one(settings, at, v6_only));
         } else if (open->second.is_v6_only != v6_only) {
             return peer_error(ErrorCode::Unsupported,
-                              open->second.name + (v6_only ? " serves IPv4 too, and 0.0.0.0"
-                                                           : " serves IPv6 alone, and without 0.0.0.0") +
+                              open->second.name +
+                                  (v6_only ? " serves IPv4 too, and 0.0.0.0"
+                                           : " serves IPv6 alone, and without 0.0.0.0") +
                                   " with its port needs a restart");
         }
     }

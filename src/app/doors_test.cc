@@ -72,10 +72,12 @@ TEST_F(DoorsTest, a_door_that_would_move_within_its_port_waits_for_a_restart) {
     ASSERT_TRUE(held);
     const auto narrower = doors_.open({at(flow::Protocol::Imap, "127.0.0.1:143")});
     ASSERT_FALSE(narrower);
-    EXPECT_NE(narrower.error().text.find("imap [::]:143: moving it needs a restart"), std::string::npos)
+    EXPECT_NE(narrower.error().text.find("imap [::]:143: moving it needs a restart"),
+              std::string::npos)
         << narrower.error().text;
     // [::] is bound for both families, and a socket cannot change that.
-    const auto split = doors_.open({at(flow::Protocol::Imap, "[::]:143"), at(flow::Protocol::Imap, "0.0.0.0:143")});
+    const auto split = doors_.open(
+        {at(flow::Protocol::Imap, "[::]:143"), at(flow::Protocol::Imap, "0.0.0.0:143")});
     ASSERT_FALSE(split);
     EXPECT_NE(split.error().text.find("needs a restart"), std::string::npos) << split.error().text;
     EXPECT_EQ(doors_.names(), Texts{"imap [::]:143"});
@@ -87,7 +89,8 @@ TEST_F(DoorsTest, a_door_for_ipv6_alone_does_not_lose_ipv4_without_a_word) {
     ASSERT_TRUE(doors_.open({v6, v4}));
     const auto joined = doors_.open({v6});
     ASSERT_FALSE(joined);
-    EXPECT_NE(joined.error().text.find("needs a restart"), std::string::npos) << joined.error().text;
+    EXPECT_NE(joined.error().text.find("needs a restart"), std::string::npos)
+        << joined.error().text;
     EXPECT_EQ(doors_.names(), (Texts{"imap 0.0.0.0:143", "imap [::]:143"}));
     EXPECT_EQ(*doors_.open({v4}), Texts{"closed: imap [::]:143"});
 }

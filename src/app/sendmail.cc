@@ -30,7 +30,8 @@ constexpr std::string_view kHelp =
     "  -bp  list the queue (mailq)    -bs  speak SMTP on standard input and output\n"
     "  -q   try what waits at once    -v   say what the server answered\n"
     "Exit, as in sysexits.h: 0 accepted, 64 wrong use or no recipient, 65 message too "
-    "large,\n67 no such recipient, 69 refused, 75 try again later (also: the server is down), 77 not allowed.\n";
+    "large,\n67 no such recipient, 69 refused, 75 try again later (also: the server is down), 77 "
+    "not allowed.\n";
 
 std::string user_name() {
     const passwd* entry = ::getpwuid(::getuid());

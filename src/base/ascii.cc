@@ -49,9 +49,8 @@ bool ends_with_ignore_case(std::string_view text, std::string_view suffix) {
 std::size_t find_ignore_case(std::string_view text, std::string_view needle) {
     const auto found = std::search(text.begin(), text.end(), needle.begin(), needle.end(),
                                    [](char a, char b) { return to_lower(a) == to_lower(b); });
-    return found == text.end() && !needle.empty()
-               ? std::string_view::npos
-               : static_cast<std::size_t>(found - text.begin());
+    return found == text.end() && !needle.empty() ? std::string_view::npos
+                                                  : static_cast<std::size_t>(found - text.begin());
 }
 
 std::string_view trim(std::string_view text) {
@@ -81,7 +80,8 @@ namespace {
 template <class T>
 std::optional<T> parse_unsigned(std::string_view text) {
     // from_chars takes a leading '-' for no unsigned type, but be strict on everything else too.
-    if (text.empty() || !std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c); })) {
+    if (text.empty() ||
+        !std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c); })) {
         return std::nullopt;
     }
     T value = 0;

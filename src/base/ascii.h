@@ -9,20 +9,38 @@
 
 namespace godwit {
 
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr bool is_alnum(char c) { return is_digit(c) || is_alpha(c); }
+constexpr bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+constexpr bool is_alpha(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+constexpr bool is_alnum(char c) {
+    return is_digit(c) || is_alpha(c);
+}
 constexpr bool is_hexdig(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 /// VCHAR: 0x21-0x7E.
-constexpr bool is_vchar(char c) { return c > 0x20 && c < 0x7F; }
-constexpr bool is_wsp(char c) { return c == ' ' || c == '\t'; }
+constexpr bool is_vchar(char c) {
+    return c > 0x20 && c < 0x7F;
+}
+constexpr bool is_wsp(char c) {
+    return c == ' ' || c == '\t';
+}
 /// 0x00-0x1F and 0x7F.
-constexpr bool is_ctl(char c) { return (static_cast<unsigned char>(c) < 0x20) || c == 0x7F; }
-constexpr bool is_ascii(char c) { return static_cast<unsigned char>(c) < 0x80; }
-constexpr char to_lower(char c) { return (c >= 'A' && c <= 'Z') ? static_cast<char>(c + 32) : c; }
-constexpr char to_upper(char c) { return (c >= 'a' && c <= 'z') ? static_cast<char>(c - 32) : c; }
+constexpr bool is_ctl(char c) {
+    return (static_cast<unsigned char>(c) < 0x20) || c == 0x7F;
+}
+constexpr bool is_ascii(char c) {
+    return static_cast<unsigned char>(c) < 0x80;
+}
+constexpr char to_lower(char c) {
+    return (c >= 'A' && c <= 'Z') ? static_cast<char>(c + 32) : c;
+}
+constexpr char to_upper(char c) {
+    return (c >= 'a' && c <= 'z') ? static_cast<char>(c - 32) : c;
+}
 
 std::string to_lower(std::string_view text);
 std::string to_upper(std::string_view text);

@@ -115,10 +115,18 @@ std::uint64_t ByteReader::fixed(std::size_t width) {
     rest_.remove_prefix(width);
     return value;
 }
-std::uint8_t ByteReader::u8() { return static_cast<std::uint8_t>(fixed(1)); }
-std::uint16_t ByteReader::u16() { return static_cast<std::uint16_t>(fixed(2)); }
-std::uint32_t ByteReader::u32() { return static_cast<std::uint32_t>(fixed(4)); }
-std::uint64_t ByteReader::u64() { return fixed(8); }
+std::uint8_t ByteReader::u8() {
+    return static_cast<std::uint8_t>(fixed(1));
+}
+std::uint16_t ByteReader::u16() {
+    return static_cast<std::uint16_t>(fixed(2));
+}
+std::uint32_t ByteReader::u32() {
+    return static_cast<std::uint32_t>(fixed(4));
+}
+std::uint64_t ByteReader::u64() {
+    return fixed(8);
+}
 
 std::uint64_t ByteReader::varint() {
     std::uint64_t value = 0;

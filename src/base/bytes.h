@@ -35,7 +35,8 @@ private:
 };
 
 /// Reads what ByteWriter wrote. Sticky: after one failure every read gives zero or empty and ok()
-/// is false, so a decoder checks once at its end. Views are into the input, which must outlive them.
+/// is false, so a decoder checks once at its end. Views are into the input, which must outlive
+/// them.
 class ByteReader {
 public:
     explicit ByteReader(std::string_view input) : rest_(input) {}
@@ -61,7 +62,8 @@ private:
     bool ok_ = true;
 };
 
-/// CRC-32C (Castagnoli), as in RFC 3720; the checksum in every stored value. Hardware where there is.
+/// CRC-32C (Castagnoli), as in RFC 3720; the checksum in every stored value. Hardware where there
+/// is.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t seed = 0);
 
 }  // namespace godwit

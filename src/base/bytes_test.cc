@@ -7,7 +7,14 @@ namespace {
 
 TEST(Bytes, What_was_written_is_read_back) {
     ByteWriter writer;
-    writer.u8(7).u16(65535).u32(1U << 31U).u64(UINT64_MAX).varint(300).svarint(-5).bytes("abc").raw("z");
+    writer.u8(7)
+        .u16(65535)
+        .u32(1U << 31U)
+        .u64(UINT64_MAX)
+        .varint(300)
+        .svarint(-5)
+        .bytes("abc")
+        .raw("z");
     ByteReader reader(writer.view());
     EXPECT_EQ(reader.u8(), 7);
     EXPECT_EQ(reader.u16(), 65535);

@@ -1,4 +1,5 @@
-// Time as a door: whoever needs it is given a Clock, so that tests and the simulator turn the hands.
+// Time as a door: whoever needs it is given a Clock, so that tests and the simulator turn the
+// hands.
 #pragma once
 
 #include <chrono>

@@ -51,7 +51,8 @@ Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
 Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
 
 void Sha256Stream::update(std::string_view bytes) {
-    check(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1, "hashing does not fail");
+    check(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1,
+          "hashing does not fail");
 }
 
 Sha256Digest Sha256Stream::finish() {
@@ -67,8 +68,12 @@ Sha256Digest sha256(std::string_view bytes) {
     return out;
 }
 
-std::string sha256_bytes(std::string_view bytes) { return digest(EVP_sha256(), bytes); }
-std::string sha1_bytes(std::string_view bytes) { return digest(EVP_sha1(), bytes); }
+std::string sha256_bytes(std::string_view bytes) {
+    return digest(EVP_sha256(), bytes);
+}
+std::string sha1_bytes(std::string_view bytes) {
+    return digest(EVP_sha1(), bytes);
+}
 std::string hmac_sha256(std::string_view key, std::string_view bytes) {
     return hmac(EVP_sha256(), key, bytes);
 }
@@ -76,7 +81,8 @@ std::string hmac_sha1(std::string_view key, std::string_view bytes) {
     return hmac(EVP_sha1(), key, bytes);
 }
 
-std::string pbkdf2_sha256(std::string_view password, std::string_view salt, std::uint32_t iterations) {
+std::string pbkdf2_sha256(std::string_view password, std::string_view salt,
+                          std::uint32_t iterations) {
     std::string out(32, '\0');
     check(PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), octets(salt),
                             static_cast<int>(salt.size()), static_cast<int>(iterations),
@@ -90,7 +96,8 @@ bool constant_time_equal(std::string_view a, std::string_view b) {
     return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-Result<std::string> argon2id_hash(std::string_view password, std::string_view salt, Argon2Cost cost) {
+Result<std::string> argon2id_hash(std::string_view password, std::string_view salt,
+                                  Argon2Cost cost) {
     check(salt.size() == crypto_pwhash_SALTBYTES, "Argon2id salts are 16 bytes");
     constexpr std::size_t kTagSize = 32;
     std::string tag(kTagSize, '\0');
@@ -101,8 +108,9 @@ Result<std::string> argon2id_hash(std::string_view password, std::string_view sa
         return temporary_error(ErrorCode::Unavailable, "no memory for Argon2id");
     }
     const auto unpadded64 = [](std::string_view bytes) {
-        std::string out(sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL_NO_PADDING),
-                        '\0');
+        std::string out(
+            sodium_base64_ENCODED_LEN(bytes.size(), sodium_base64_VARIANT_ORIGINAL_NO_PADDING),
+            '\0');
         sodium_bin2base64(out.data(), out.size(), octets(bytes), bytes.size(),
                           sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
         out.resize(std::strlen(out.c_str()));

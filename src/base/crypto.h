@@ -19,7 +19,8 @@ std::string sha1_bytes(std::string_view bytes);
 std::string hmac_sha256(std::string_view key, std::string_view bytes);
 std::string hmac_sha1(std::string_view key, std::string_view bytes);
 /// RFC 8018 PBKDF2 with HMAC-SHA-256; SCRAM's Hi(). Costs about 1 ms per 4,096 iterations.
-std::string pbkdf2_sha256(std::string_view password, std::string_view salt, std::uint32_t iterations);
+std::string pbkdf2_sha256(std::string_view password, std::string_view salt,
+                          std::uint32_t iterations);
 /// True when equal; time depends on the lengths only.
 bool constant_time_equal(std::string_view a, std::string_view b);
 
@@ -44,8 +45,10 @@ struct Argon2Cost {
     std::uint32_t memory_kib = 19456;
     std::uint32_t passes = 2;
 };
-/// PHC string "$argon2id$v=19$m=...". `salt` is 16 bytes from base/random. Blocks: offload pool only.
-Result<std::string> argon2id_hash(std::string_view password, std::string_view salt, Argon2Cost cost);
+/// PHC string "$argon2id$v=19$m=...". `salt` is 16 bytes from base/random. Blocks: offload pool
+/// only.
+Result<std::string> argon2id_hash(std::string_view password, std::string_view salt,
+                                  Argon2Cost cost);
 /// Blocks: offload pool only. False for a wrong password and for a string that is no Argon2id hash.
 bool argon2id_verify(std::string_view phc, std::string_view password);
 

@@ -22,7 +22,9 @@ constexpr std::array<std::int8_t, 256> make_reverse(std::string_view alphabet) {
 }
 constexpr auto kBase64Reverse = make_reverse(kBase64);
 
-std::uint32_t octet(char c) { return static_cast<unsigned char>(c); }
+std::uint32_t octet(char c) {
+    return static_cast<unsigned char>(c);
+}
 
 std::string encode64(std::string_view bytes, std::string_view alphabet, bool pad) {
     std::string out;
@@ -95,8 +97,12 @@ std::optional<std::string> hex_decode(std::string_view text) {
     return out;
 }
 
-std::string base64_encode(std::string_view bytes) { return encode64(bytes, kBase64, true); }
-std::string base64url_encode(std::string_view bytes) { return encode64(bytes, kBase64Url, false); }
+std::string base64_encode(std::string_view bytes) {
+    return encode64(bytes, kBase64, true);
+}
+std::string base64url_encode(std::string_view bytes) {
+    return encode64(bytes, kBase64Url, false);
+}
 
 std::optional<std::string> base64_decode(std::string_view text) {
     if (text.size() % 4 != 0) {

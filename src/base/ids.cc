@@ -18,7 +18,9 @@ BlobId BlobId::from_bytes(std::string_view raw) {
     return id;
 }
 
-std::string BlobId::to_hex() const { return hex_encode(bytes()); }
+std::string BlobId::to_hex() const {
+    return hex_encode(bytes());
+}
 
 std::string to_string(MailId id) {
     std::string text(kMailIdLength, '0');
@@ -39,7 +41,8 @@ Result<MailId> parse_mail_id(std::string_view text) {
         const char lower = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
         const std::size_t digit = kCrockford.find(lower);
         if (digit == std::string_view::npos) {
-            return peer_error(ErrorCode::Invalid, "a message id has only 0-9 and a-z without i, l, o, u");
+            return peer_error(ErrorCode::Invalid,
+                              "a message id has only 0-9 and a-z without i, l, o, u");
         }
         value = (value << 5U) | digit;
     }

@@ -25,7 +25,8 @@ private:
     Rep value_ = 0;
 };
 
-/// An account (a person's mailboxes). 0 is the server itself (queue, directory, postmaster's trail).
+/// An account (a person's mailboxes). 0 is the server itself (queue, directory, postmaster's
+/// trail).
 using AccountId = StrongId<struct AccountTag, std::uint32_t>;
 /// A mailbox within an account; never reused. JMAP Mailbox id, RFC 8474 MAILBOXID.
 using MailboxId = StrongId<struct MailboxTag, std::uint32_t>;

@@ -23,14 +23,18 @@ public:
 
     bool null() override { return add(JsonValue{nullptr}); }
     bool boolean(bool value) override { return add(JsonValue{value}); }
-    bool number_integer(number_integer_t value) override { return add(JsonValue{std::int64_t{value}}); }
+    bool number_integer(number_integer_t value) override {
+        return add(JsonValue{std::int64_t{value}});
+    }
     bool number_unsigned(number_unsigned_t value) override {
         if (value > static_cast<number_unsigned_t>(INT64_MAX)) {
             return add(JsonValue{static_cast<double>(value)});
         }
         return add(JsonValue{static_cast<std::int64_t>(value)});
     }
-    bool number_float(number_float_t value, const string_t&) override { return add(JsonValue{value}); }
+    bool number_float(number_float_t value, const string_t&) override {
+        return add(JsonValue{value});
+    }
     bool string(string_t& value) override { return add(JsonValue{std::move(value)}); }
     bool binary(binary_t&) override { return false; }
     bool start_object(std::size_t) override { return open(JsonValue{JsonValue::Object{}}); }
@@ -158,10 +162,18 @@ JsonWriter& JsonWriter::string(std::string_view value) {
     append_json_string(out_, value);
     return *this;
 }
-JsonWriter& JsonWriter::number(std::int64_t value) { return raw(std::to_string(value)); }
-JsonWriter& JsonWriter::number(std::uint64_t value) { return raw(std::to_string(value)); }
-JsonWriter& JsonWriter::boolean(bool value) { return raw(value ? "true" : "false"); }
-JsonWriter& JsonWriter::null() { return raw("null"); }
+JsonWriter& JsonWriter::number(std::int64_t value) {
+    return raw(std::to_string(value));
+}
+JsonWriter& JsonWriter::number(std::uint64_t value) {
+    return raw(std::to_string(value));
+}
+JsonWriter& JsonWriter::boolean(bool value) {
+    return raw(value ? "true" : "false");
+}
+JsonWriter& JsonWriter::null() {
+    return raw("null");
+}
 JsonWriter& JsonWriter::raw(std::string_view json) {
     separate();
     out_ += json;
@@ -195,8 +207,8 @@ bool JsonValue::bool_or(std::string_view name, bool fallback) const {
 Result<JsonValue> parse_json(std::string_view text, std::size_t depth_max) {
     ValueBuilder builder(depth_max);
     if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder)) {
-        return peer_error(ErrorCode::Invalid,
-                          "no JSON, or nested too deep, at offset " + std::to_string(builder.error_at()));
+        return peer_error(ErrorCode::Invalid, "no JSON, or nested too deep, at offset " +
+                                                  std::to_string(builder.error_at()));
     }
     return builder.take();
 }

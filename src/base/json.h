@@ -33,10 +33,14 @@ public:
     /// Text that is JSON already.
     JsonWriter& raw(std::string_view json);
     /// key() and a value in one.
-    JsonWriter& field(std::string_view name, std::string_view value) { return key(name).string(value); }
+    JsonWriter& field(std::string_view name, std::string_view value) {
+        return key(name).string(value);
+    }
     JsonWriter& field(std::string_view name, const char* value) { return key(name).string(value); }
     JsonWriter& field(std::string_view name, std::int64_t value) { return key(name).number(value); }
-    JsonWriter& field(std::string_view name, std::uint64_t value) { return key(name).number(value); }
+    JsonWriter& field(std::string_view name, std::uint64_t value) {
+        return key(name).number(value);
+    }
     JsonWriter& field(std::string_view name, int value) {
         return key(name).number(static_cast<std::int64_t>(value));
     }
@@ -58,7 +62,8 @@ class JsonValue {
 public:
     using Array = std::vector<JsonValue>;
     using Object = std::map<std::string, JsonValue, std::less<>>;
-    std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> value = nullptr;
+    std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object> value =
+        nullptr;
 
     [[nodiscard]] const Object* object() const { return std::get_if<Object>(&value); }
     [[nodiscard]] const Array* array() const { return std::get_if<Array>(&value); }

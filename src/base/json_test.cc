@@ -22,7 +22,13 @@ TEST(Json, Depth_is_bounded_at_the_limit) {
 
 TEST(Json, Writer_places_commas) {
     JsonWriter writer;
-    writer.begin_object().field("a", 1).key("b").begin_array().number(std::int64_t{1}).string("x").end_array();
+    writer.begin_object()
+        .field("a", 1)
+        .key("b")
+        .begin_array()
+        .number(std::int64_t{1})
+        .string("x")
+        .end_array();
     writer.field("c", true).end_object();
     EXPECT_EQ(writer.view(), R"({"a":1,"b":[1,"x"],"c":true})");
 }

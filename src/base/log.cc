@@ -29,15 +29,19 @@ std::string timestamp(WallTime now) {
     ::gmtime_r(&seconds, &parts);
     std::array<char, 80> text{};
     std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                  parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-                  parts.tm_sec, static_cast<int>(micros / 1000 % 1000));
+                  parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                  parts.tm_min, parts.tm_sec, static_cast<int>(micros / 1000 % 1000));
     return text.data();
 }
 
 }  // namespace
 
-void set_level(Level level) { minimum.store(level, std::memory_order_relaxed); }
-bool is_on(Level level) { return level >= minimum.load(std::memory_order_relaxed); }
+void set_level(Level level) {
+    minimum.store(level, std::memory_order_relaxed);
+}
+bool is_on(Level level) {
+    return level >= minimum.load(std::memory_order_relaxed);
+}
 
 void set_sink(Sink sink, void* context) {
     const std::lock_guard lock(sink_mutex);

@@ -39,8 +39,8 @@ using Fields = std::initializer_list<Field>;
 void set_level(Level level);
 [[nodiscard]] bool is_on(Level level);
 
-/// Takes each finished line (with its newline). Null puts standard error back. The sink must outlive
-/// its use and be callable from any thread; calls are serialised.
+/// Takes each finished line (with its newline). Null puts standard error back. The sink must
+/// outlive its use and be callable from any thread; calls are serialised.
 using Sink = void (*)(void* context, std::string_view line);
 void set_sink(Sink sink, void* context);
 
@@ -51,8 +51,14 @@ inline void debug(std::string_view event, Fields fields) {
         write(Level::Debug, event, fields);
     }
 }
-inline void info(std::string_view event, Fields fields) { write(Level::Info, event, fields); }
-inline void warn(std::string_view event, Fields fields) { write(Level::Warn, event, fields); }
-inline void error(std::string_view event, Fields fields) { write(Level::Error, event, fields); }
+inline void info(std::string_view event, Fields fields) {
+    write(Level::Info, event, fields);
+}
+inline void warn(std::string_view event, Fields fields) {
+    write(Level::Warn, event, fields);
+}
+inline void error(std::string_view event, Fields fields) {
+    write(Level::Error, event, fields);
+}
 
 }  // namespace godwit::log

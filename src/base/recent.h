@@ -1,5 +1,5 @@
-// A bounded memory of what came last: spares a question whose answer was given a moment ago. What it
-// does not hold is simply not known.
+// A bounded memory of what came last: spares a question whose answer was given a moment ago. What
+// it does not hold is simply not known.
 #pragma once
 
 #include <cstddef>

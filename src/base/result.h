@@ -81,23 +81,23 @@ inline void take(Result<void>&&) {}
 }  // namespace godwit
 
 // Takes the value out of a Result, or returns its error from the enclosing function.
-#define TRY(expr)                                                           \
-    __extension__({                                                         \
-        auto godwit_try_ = (expr);                                          \
-        if (!godwit_try_) [[unlikely]] {                                    \
-            return ::std::unexpected(::std::move(godwit_try_).error());     \
-        }                                                                   \
-        ::godwit::detail::take(::std::move(godwit_try_));                   \
+#define TRY(expr)                                                       \
+    __extension__({                                                     \
+        auto godwit_try_ = (expr);                                      \
+        if (!godwit_try_) [[unlikely]] {                                \
+            return ::std::unexpected(::std::move(godwit_try_).error()); \
+        }                                                               \
+        ::godwit::detail::take(::std::move(godwit_try_));               \
     })
 
 // The same inside a coroutine.
-#define CO_TRY(expr)                                                        \
-    __extension__({                                                         \
-        auto godwit_try_ = (expr);                                          \
-        if (!godwit_try_) [[unlikely]] {                                    \
-            co_return ::std::unexpected(::std::move(godwit_try_).error());  \
-        }                                                                   \
-        ::godwit::detail::take(::std::move(godwit_try_));                   \
+#define CO_TRY(expr)                                                       \
+    __extension__({                                                        \
+        auto godwit_try_ = (expr);                                         \
+        if (!godwit_try_) [[unlikely]] {                                   \
+            co_return ::std::unexpected(::std::move(godwit_try_).error()); \
+        }                                                                  \
+        ::godwit::detail::take(::std::move(godwit_try_));                  \
     })
 
 namespace godwit {

@@ -28,7 +28,9 @@ private:
     std::optional<std::string> end_point_;
 };
 
-TEST(ChannelBindings, without_tls_there_are_none) { EXPECT_TRUE(channel_bindings(nullptr).is_empty()); }
+TEST(ChannelBindings, without_tls_there_are_none) {
+    EXPECT_TRUE(channel_bindings(nullptr).is_empty());
+}
 
 TEST(ChannelBindings, each_in_its_own_field) {
     const ScriptedTls tls("exported", "hash of the certificate");

@@ -14,11 +14,10 @@ struct Outcome {
 
 net::Task<store::CommitResult> commit(store::Store* store, store::Plan plan) {
     net::Completion<Result<Outcome>> done;
-    store->committer().submit(
-        std::make_unique<store::Plan>(std::move(plan)),
-        [answer = done.completer()](store::CommitResult result) mutable {
-            answer.complete(Outcome{std::move(result)});
-        });
+    store->committer().submit(std::make_unique<store::Plan>(std::move(plan)),
+                              [answer = done.completer()](store::CommitResult result) mutable {
+                                  answer.complete(Outcome{std::move(result)});
+                              });
     Result<Outcome> outcome = co_await done;
     if (!outcome) {
         co_return std::unexpected(store::PlanFailure{std::move(outcome).error(), 0});

@@ -10,8 +10,8 @@
 
 namespace godwit::flow {
 
-/// The record of a parsed message whose octets are `body`: its summary, when it says it was sent, and
-/// what it is threaded by. The prefix is left to the caller. Linear in the header.
+/// The record of a parsed message whose octets are `body`: its summary, when it says it was sent,
+/// and what it is threaded by. The prefix is left to the caller. Linear in the header.
 store::MessageRecord make_record(const mail::ParsedMessage& message, const store::NewBody& body);
 
 /// 64 bits of a Message-ID's hash, for threading.

@@ -14,9 +14,9 @@
 
 namespace godwit::flow {
 
-/// Runs `step(const store::Snapshot&, store::ReadTier) -> Result<T>` on a fresh snapshot: first with
-/// what is cached, on this shard; when that would block, whole again on the offload pool. `step`
-/// holds values only, is callable twice, and reads a bounded number of rows.
+/// Runs `step(const store::Snapshot&, store::ReadTier) -> Result<T>` on a fresh snapshot: first
+/// with what is cached, on this shard; when that would block, whole again on the offload pool.
+/// `step` holds values only, is callable twice, and reads a bounded number of rows.
 template <class Step>
 net::Task<std::invoke_result_t<Step&, const store::Snapshot&, store::ReadTier>> read(
     const Services* services, Step step) {

@@ -11,7 +11,9 @@ bool Attendance::is_closing() const {
     return roll_call_->lists_.at(net::Shard::here().index()).is_closing;
 }
 
-void Attendance::arrive() { roll_call_->lists_.at(net::Shard::here().index()).sessions.push_back(*this); }
+void Attendance::arrive() {
+    roll_call_->lists_.at(net::Shard::here().index()).sessions.push_back(*this);
+}
 
 void RollCall::close_here() {
     PerShard& mine = lists_.at(net::Shard::here().index());
@@ -19,6 +21,8 @@ void RollCall::close_here() {
     mine.sessions.each([](const Attendance& session) { session.stream_->interrupt(); });
 }
 
-bool RollCall::is_empty_here() const { return lists_.at(net::Shard::here().index()).sessions.is_empty(); }
+bool RollCall::is_empty_here() const {
+    return lists_.at(net::Shard::here().index()).sessions.is_empty();
+}
 
 }  // namespace godwit::flow

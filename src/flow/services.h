@@ -34,9 +34,9 @@ class OutboundScheduler;
 struct Services {
     store::Store* store = nullptr;
     net::Network* network = nullptr;
-    net::Resolver* resolver = nullptr;         ///< Null when look-ups are off.
-    net::OffloadPool* offload = nullptr;       ///< Cold disk reads, spooling, signatures.
-    net::OffloadPool* passwords = nullptr;     ///< Argon2id only, so that mail never waits for it.
+    net::Resolver* resolver = nullptr;      ///< Null when look-ups are off.
+    net::OffloadPool* offload = nullptr;    ///< Cold disk reads, spooling, signatures.
+    net::OffloadPool* passwords = nullptr;  ///< Argon2id only, so that mail never waits for it.
     net::TlsClientContext* tls_client = nullptr;  ///< Trust for sessions to next hops.
     Clock* clock = nullptr;
     Random* random = nullptr;
@@ -44,10 +44,11 @@ struct Services {
     ConnectionGuard* connection_guard = nullptr;
     RecipientGuard* recipient_guard = nullptr;
     RollCall* roll_call = nullptr;
-    OutboundScheduler* scheduler = nullptr;    ///< Null in tools that only look.
+    OutboundScheduler* scheduler = nullptr;  ///< Null in tools that only look.
     net::SwapCell<Settings>* current_settings = nullptr;
-    std::vector<net::Shard*> shards;           ///< An account's home is shards[id % size].
-    std::string decoy_secret;  ///< 32 random bytes of this process: SCRAM answers for unknown names.
+    std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
+    std::string
+        decoy_secret;  ///< 32 random bytes of this process: SCRAM answers for unknown names.
 
     /// The settings as of now; keep the pointer for one command, not for a session.
     [[nodiscard]] SettingsPtr settings() const { return current_settings->load(); }

@@ -1,7 +1,7 @@
 // What the administrator decided, as plain values: read by the work and the desks, filled by
-// app/config (TOML, command line, defaults). Every field has a key in app/config_keys but the last two
-// of Settings, which only `godwit dev` sets: no public listener takes passwords in the clear (T36).
-// Immutable once made; a reload makes a new one and swaps the shared_ptr.
+// app/config (TOML, command line, defaults). Every field has a key in app/config_keys but the last
+// two of Settings, which only `godwit dev` sets: no public listener takes passwords in the clear
+// (T36). Immutable once made; a reload makes a new one and swaps the shared_ptr.
 #pragma once
 
 #include <chrono>
@@ -41,9 +41,14 @@ struct ListenerSettings {
 struct RouteSettings {
     std::string domain;  ///< "example.com", "*.example.com", or "*" for all that is not local.
     enum class Kind : std::uint8_t { Smtp, Lmtp, Discard, Hold } kind = Kind::Smtp;
-    std::string host;    ///< Name or address, without MX lookup.
+    std::string host;  ///< Name or address, without MX lookup.
     std::uint16_t port = 25;
-    enum class Tls : std::uint8_t { Opportunistic, Required, Implicit, Never } tls = Tls::Opportunistic;
+    enum class Tls : std::uint8_t {
+        Opportunistic,
+        Required,
+        Implicit,
+        Never
+    } tls = Tls::Opportunistic;
     /// Take mail for the domain on port 25 too, from anybody: a backup or relay domain.
     bool accepts_from_outside = false;
     std::string username;  ///< AUTH to a smart host; empty = none.
@@ -66,10 +71,10 @@ struct LimitSettings {
     std::uint32_t connections_per_address = limits::connections_per_address_max;
     std::uint32_t recipients = limits::smtp_recipients_max;
     std::uint32_t recipients_authenticated = limits::smtp_recipients_authenticated_max;
-    std::uint32_t deliveries_per_site = 10;   ///< Concurrent outbound sessions to one site.
+    std::uint32_t deliveries_per_site = 10;  ///< Concurrent outbound sessions to one site.
     std::uint32_t deliveries_total = 200;
     std::chrono::seconds command_timeout = limits::smtp_command_timeout;
-    std::uint32_t login_attempts_per_minute = 20;  ///< Failed ones, per account and address.
+    std::uint32_t login_attempts_per_minute = 20;      ///< Failed ones, per account and address.
     std::uint32_t unknown_recipients_per_minute = 30;  ///< Per address that sends to us (T34).
 };
 
@@ -86,19 +91,19 @@ struct StorageSettings {
 };
 
 struct Settings {
-    std::string hostname;         ///< EHLO name, Received by, certificate: "mx.example.org".
-    std::string default_domain;   ///< Completes bare login names and postmaster.
+    std::string hostname;        ///< EHLO name, Received by, certificate: "mx.example.org".
+    std::string default_domain;  ///< Completes bare login names and postmaster.
     std::string data_folder = "/var/lib/godwit";
     std::vector<ListenerSettings> listeners;
-    std::vector<RouteSettings> routes;   ///< First match wins: exact, then "*.x", then "*".
+    std::vector<RouteSettings> routes;  ///< First match wins: exact, then "*.x", then "*".
     std::vector<CertificateSettings> certificates;
-    std::string ca_file;          ///< Trust for outbound verified TLS; empty = system's.
+    std::string ca_file;  ///< Trust for outbound verified TLS; empty = system's.
     RetrySettings retry;
     LimitSettings limits;
     ResolverSettings resolver;
     StorageSettings storage;
     Argon2Cost argon2;
-    std::uint32_t shards = 0;     ///< Threads; 0 = one a core.
+    std::uint32_t shards = 0;  ///< Threads; 0 = one a core.
     std::uint32_t trace_keep_days = 30;
     std::string log_level = "info";
     bool is_development = false;

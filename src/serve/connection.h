@@ -16,7 +16,7 @@ struct Connection {
     flow::ListenerSettings listener;
     const net::TlsServerContext* tls = nullptr;  ///< Null when the server has no certificate.
     std::unique_ptr<net::Stream> stream;
-    flow::ConnectionPermit permit;               ///< Empty: say so in the protocol's words and close.
+    flow::ConnectionPermit permit;  ///< Empty: say so in the protocol's words and close.
 };
 
 /// What a desk is: a session from greeting to close. Spawned on the stream's shard.

@@ -47,12 +47,13 @@ Result<bool> reads_whole(const FsckWalk& walk, const BlobId& blob, std::uint64_t
 Result<> fsck_rows(FsckWalk& walk) {
     FsckCount checksums("every row's checksum holds");
     FsckCount families("every row is of a known family");
-    TRY(walk.each(std::string_view(), [&](std::string_view key, std::string_view value) -> Result<> {
-        checksums.expect(open_record(value).has_value(), [&] { return key_text(key); });
-        families.expect(!key.empty() && kFamilies.find(key.front()) != std::string_view::npos,
-                        [&] { return key_text(key); });
-        return {};
-    }));
+    TRY(walk.each(
+        std::string_view(), [&](std::string_view key, std::string_view value) -> Result<> {
+            checksums.expect(open_record(value).has_value(), [&] { return key_text(key); });
+            families.expect(!key.empty() && kFamilies.find(key.front()) != std::string_view::npos,
+                            [&] { return key_text(key); });
+            return {};
+        }));
     walk.add(std::move(checksums));
     walk.add(std::move(families));
     return {};
@@ -63,24 +64,26 @@ Result<> fsck_bodies(FsckWalk& walk) {
     FsckCount linked("every body has a link");
     FsckCount whole("every body has its hash");
     std::unordered_map<std::uint32_t, SegmentRow> counted;
-    TRY(walk.each(family::blob_location, [&](std::string_view key, std::string_view value) -> Result<> {
-        const auto location = decode_blob_location(value);
-        const bool is_sound = key.size() == blob_location_key_size && location;
-        if (!decodes.expect(is_sound, [&] { return key_text(key); })) {
-            return {};
-        }
-        const BlobId blob = BlobId::from_bytes(key.substr(1));
-        linked.expect(TRY(has_link(walk, blob)), [&] { return blob.to_hex(); });
-        if (const auto* place = std::get_if<SegmentPlace>(&location->place)) {
-            SegmentRow& row = counted[place->segment];
-            row.live_bytes += location->size;
-            ++row.live_bodies;
-        }
-        if (walk.options.read_bodies) {
-            whole.expect(TRY(reads_whole(walk, blob, location->size)), [&] { return blob.to_hex(); });
-        }
-        return {};
-    }));
+    TRY(walk.each(family::blob_location,
+                  [&](std::string_view key, std::string_view value) -> Result<> {
+                      const auto location = decode_blob_location(value);
+                      const bool is_sound = key.size() == blob_location_key_size && location;
+                      if (!decodes.expect(is_sound, [&] { return key_text(key); })) {
+                          return {};
+                      }
+                      const BlobId blob = BlobId::from_bytes(key.substr(1));
+                      linked.expect(TRY(has_link(walk, blob)), [&] { return blob.to_hex(); });
+                      if (const auto* place = std::get_if<SegmentPlace>(&location->place)) {
+                          SegmentRow& row = counted[place->segment];
+                          row.live_bytes += location->size;
+                          ++row.live_bodies;
+                      }
+                      if (walk.options.read_bodies) {
+                          whole.expect(TRY(reads_whole(walk, blob, location->size)),
+                                       [&] { return blob.to_hex(); });
+                      }
+                      return {};
+                  }));
     FsckCount segments("every segment's counters equal a recount");
     TRY(walk.each(segment_prefix(), [&](std::string_view key, std::string_view value) -> Result<> {
         const auto row = decode_segment_row(value);
@@ -121,8 +124,9 @@ Result<> fsck_queue(FsckWalk& walk) {
     TRY(walk.each(static_cast<char>(Family::QueueMessage),
                   [&](std::string_view key, std::string_view value) -> Result<> {
                       const auto message = decode_queue_message(value);
-                      linked.expect(message && TRY(walk.has(link_key(message->blob, message->mail))),
-                                    [&] { return key_text(key); });
+                      linked.expect(
+                          message && TRY(walk.has(link_key(message->blob, message->mail))),
+                          [&] { return key_text(key); });
                       bool has_delivery = false;
                       const std::string prefix =
                           message ? queue_delivery_prefix(message->mail) : std::string(key);
@@ -135,36 +139,34 @@ Result<> fsck_queue(FsckWalk& walk) {
                   }));
     FsckCount owned("every delivery has its message");
     FsckCount due("every delivery that is not held is in the due index");
-    TRY(walk.each(static_cast<char>(Family::QueueDelivery),
-                  [&](std::string_view key, std::string_view value) -> Result<> {
-                      const auto delivery = decode_queue_delivery(value);
-                      const bool is_sound = delivery && key.size() == 1 + 8 + 4;
-                      if (!owned.expect(is_sound, [&] { return key_text(key); })) {
-                          return {};
-                      }
-                      const MailId mail(key_tail_u64(key.substr(0, 9)));
-                      owned.expect(TRY(walk.has(queue_message_key(mail))),
-                                   [&] { return key_text(key); });
-                      due.expect(delivery->is_held ||
-                                     TRY(walk.has(due_key(delivery->site, delivery->due, mail,
-                                                          delivery->number))),
-                                 [&] { return key_text(key); });
-                      return {};
-                  }));
+    TRY(walk.each(
+        static_cast<char>(Family::QueueDelivery),
+        [&](std::string_view key, std::string_view value) -> Result<> {
+            const auto delivery = decode_queue_delivery(value);
+            const bool is_sound = delivery && key.size() == 1 + 8 + 4;
+            if (!owned.expect(is_sound, [&] { return key_text(key); })) {
+                return {};
+            }
+            const MailId mail(key_tail_u64(key.substr(0, 9)));
+            owned.expect(TRY(walk.has(queue_message_key(mail))), [&] { return key_text(key); });
+            due.expect(
+                delivery->is_held ||
+                    TRY(walk.has(due_key(delivery->site, delivery->due, mail, delivery->number))),
+                [&] { return key_text(key); });
+            return {};
+        }));
     FsckCount indexed("every row of the due index is of an open delivery");
-    TRY(walk.each(static_cast<char>(Family::Due),
-                  [&](std::string_view key, std::string_view) -> Result<> {
-                      const auto row = parse_due_key(key);
-                      const auto value =
-                          row ? TRY(walk.get(queue_delivery_key(row->mail, row->number)))
-                              : std::nullopt;
-                      const auto delivery =
-                          value ? decode_queue_delivery(*value) : Result<QueueDelivery>();
-                      indexed.expect(row && value && delivery && !delivery->is_held &&
-                                         delivery->site == row->site && delivery->due == row->due,
-                                     [&] { return key_text(key); });
-                      return {};
-                  }));
+    TRY(walk.each(
+        static_cast<char>(Family::Due), [&](std::string_view key, std::string_view) -> Result<> {
+            const auto row = parse_due_key(key);
+            const auto value =
+                row ? TRY(walk.get(queue_delivery_key(row->mail, row->number))) : std::nullopt;
+            const auto delivery = value ? decode_queue_delivery(*value) : Result<QueueDelivery>();
+            indexed.expect(row && value && delivery && !delivery->is_held &&
+                               delivery->site == row->site && delivery->due == row->due,
+                           [&] { return key_text(key); });
+            return {};
+        }));
     walk.add(std::move(linked));
     walk.add(std::move(open));
     walk.add(std::move(owned));
@@ -176,11 +178,8 @@ Result<> fsck_queue(FsckWalk& walk) {
 Result<std::vector<FsckFinding>> fsck(const Kv& kv, const BlobStore& blobs,
                                       const FsckOptions& options) {
     const auto snapshot = kv.snapshot();
-    FsckWalk walk{.kv = &kv,
-                  .blobs = &blobs,
-                  .snapshot = snapshot.get(),
-                  .options = options,
-                  .findings = {}};
+    FsckWalk walk{
+        .kv = &kv, .blobs = &blobs, .snapshot = snapshot.get(), .options = options, .findings = {}};
     TRY(fsck_rows(walk));
     TRY(fsck_bodies(walk));
     TRY(fsck_emails(walk));

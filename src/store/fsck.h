@@ -1,5 +1,6 @@
-// Walks the whole store and says of every invariant how often it was checked and how often it did not
-// hold. Changes nothing. Law: RELIABILITY.md 6 (I15-I25), STORE.md "Decided" 6, docs/storage.md.
+// Walks the whole store and says of every invariant how often it was checked and how often it did
+// not hold. Changes nothing. Law: RELIABILITY.md 6 (I15-I25), STORE.md "Decided" 6,
+// docs/storage.md.
 #pragma once
 
 #include <cstdint>
@@ -25,9 +26,9 @@ struct FsckFinding {
     std::vector<std::string> examples;
 };
 
-/// Looks at one snapshot, also of a store at work. Memory grows with accounts and mailboxes, not with
-/// messages. Blocks on the disk: offload pool or a process of its own. Fails only when the engine
-/// cannot be read; a damaged row is a finding.
+/// Looks at one snapshot, also of a store at work. Memory grows with accounts and mailboxes, not
+/// with messages. Blocks on the disk: offload pool or a process of its own. Fails only when the
+/// engine cannot be read; a damaged row is a finding.
 Result<std::vector<FsckFinding>> fsck(const Kv& kv, const BlobStore& blobs,
                                       const FsckOptions& options);
 inline Result<std::vector<FsckFinding>> fsck(Store& store, const FsckOptions& options) {

@@ -1,5 +1,5 @@
-// The part of fsck that looks at accounts: emails, mailboxes, messages, counters, change log, threads.
-// What a deletion has not cleaned up yet (rows J) is passed over.
+// The part of fsck that looks at accounts: emails, mailboxes, messages, counters, change log,
+// threads. What a deletion has not cleaned up yet (rows J) is passed over.
 #include <map>
 #include <set>
 
@@ -10,7 +10,9 @@
 namespace godwit::store {
 namespace {
 
-constexpr char letter(Family family) { return static_cast<char>(family); }
+constexpr char letter(Family family) {
+    return static_cast<char>(family);
+}
 
 // The account in any account's key, the number after it (mailbox, email).
 AccountId account_of(std::string_view key) {
@@ -27,10 +29,11 @@ class Remains {
 public:
     static Result<Remains> load(const FsckWalk& walk) {
         Remains remains;
-        TRY(walk.each(letter(Family::Remains), [&](std::string_view key, std::string_view) -> Result<> {
-            remains.rows_.emplace(account_of(key).value(), second_of(key));
-            return {};
-        }));
+        TRY(walk.each(letter(Family::Remains),
+                      [&](std::string_view key, std::string_view) -> Result<> {
+                          remains.rows_.emplace(account_of(key).value(), second_of(key));
+                          return {};
+                      }));
         return remains;
     }
     [[nodiscard]] bool has(AccountId account) const { return rows_.contains({account.value(), 0}); }
@@ -100,7 +103,8 @@ Result<> check_message(const FsckWalk& walk, MessageCounts& counts, const Accoun
         return {};
     }
     const auto places = TRY(places_of(walk, account.account, row.email, email->head));
-    counts.emails.expect(std::ranges::find(places, EmailPlace{mailbox, row.uid}) != places.end(), text);
+    counts.emails.expect(std::ranges::find(places, EmailPlace{mailbox, row.uid}) != places.end(),
+                         text);
     counts.sizes.expect(row.size == email->prefix.size() + email->blob_size, text);
     counts.keywords.expect(has_only_known_keywords(row.flags.keywords, account.keywords), text);
     if (row.mod_seq.value() >= account.head.oldest_log) {
@@ -118,48 +122,51 @@ Result<> fsck_emails(FsckWalk& walk) {
     FsckCount placed("every email is in the mailboxes it names");
     FsckCount threaded("every email is found by its references and in its thread");
     FsckCount numbers("every email's number is below the next");
-    TRY(walk.each(letter(Family::Email), [&](std::string_view key, std::string_view value) -> Result<> {
-        const auto text = [&] { return key_text(key); };
-        const AccountId account = account_of(key);
-        const EmailId email(second_of(key));
-        const auto row = decode_email(value);
-        if (!stored.expect(row.has_value(), text) || remains.has(account)) {
+    TRY(walk.each(
+        letter(Family::Email), [&](std::string_view key, std::string_view value) -> Result<> {
+            const auto text = [&] { return key_text(key); };
+            const AccountId account = account_of(key);
+            const EmailId email(second_of(key));
+            const auto row = decode_email(value);
+            if (!stored.expect(row.has_value(), text) || remains.has(account)) {
+                return {};
+            }
+            const auto body = TRY(walk.get(blob_location_key(row->head.blob)));
+            const auto location = body ? decode_blob_location(*body) : Result<BlobLocation>();
+            stored.expect(body && location && location->size == row->blob_size, text);
+            linked.expect(TRY(walk.has(link_key(row->head.blob, account, email))), text);
+            const auto places = TRY(places_of(walk, account, email, row->head));
+            placed.expect(!places.empty(), text);
+            for (const EmailPlace& place : places) {
+                const auto message = TRY(walk.get(message_key(account, place.mailbox, place.uid)));
+                const auto decoded =
+                    message ? decode_row(place.uid, *message) : Result<MessageRow>();
+                placed.expect(message && decoded && decoded->email == email, text);
+            }
+            for (const std::uint64_t hash : row->head.reference_hashes) {
+                threaded.expect(TRY(walk.has(thread_reference_key(account, hash))), text);
+            }
+            threaded.expect(row->head.thread.value() == email.value() ||
+                                TRY(walk.has(thread_member_key(account, row->head.thread, email))),
+                            text);
+            const auto head = TRY(walk.get(account_prefix(Family::AccountHead, account)));
+            const auto decoded_head = head ? decode_head(*head) : Result<AccountHead>();
+            numbers.expect(head && decoded_head && email.value() < decoded_head->next_email, text);
             return {};
-        }
-        const auto body = TRY(walk.get(blob_location_key(row->head.blob)));
-        const auto location = body ? decode_blob_location(*body) : Result<BlobLocation>();
-        stored.expect(body && location && location->size == row->blob_size, text);
-        linked.expect(TRY(walk.has(link_key(row->head.blob, account, email))), text);
-        const auto places = TRY(places_of(walk, account, email, row->head));
-        placed.expect(!places.empty(), text);
-        for (const EmailPlace& place : places) {
-            const auto message = TRY(walk.get(message_key(account, place.mailbox, place.uid)));
-            const auto decoded = message ? decode_row(place.uid, *message) : Result<MessageRow>();
-            placed.expect(message && decoded && decoded->email == email, text);
-        }
-        for (const std::uint64_t hash : row->head.reference_hashes) {
-            threaded.expect(TRY(walk.has(thread_reference_key(account, hash))), text);
-        }
-        threaded.expect(row->head.thread.value() == email.value() ||
-                            TRY(walk.has(thread_member_key(account, row->head.thread, email))),
-                        text);
-        const auto head = TRY(walk.get(account_prefix(Family::AccountHead, account)));
-        const auto decoded_head = head ? decode_head(*head) : Result<AccountHead>();
-        numbers.expect(head && decoded_head && email.value() < decoded_head->next_email, text);
-        return {};
-    }));
+        }));
     FsckCount members("every member of a thread is an email of it");
-    TRY(walk.each(letter(Family::ThreadMember), [&](std::string_view key, std::string_view) -> Result<> {
-        if (remains.has(account_of(key))) {
+    TRY(walk.each(
+        letter(Family::ThreadMember), [&](std::string_view key, std::string_view) -> Result<> {
+            if (remains.has(account_of(key))) {
+                return {};
+            }
+            const auto row = TRY(
+                walk.get(email_key(Family::Email, account_of(key), EmailId(key_tail_u32(key)))));
+            const auto head = row ? decode_email_head(*row) : Result<EmailHead>();
+            members.expect(row && head && head->thread.value() == second_of(key),
+                           [&] { return key_text(key); });
             return {};
-        }
-        const auto row =
-            TRY(walk.get(email_key(Family::Email, account_of(key), EmailId(key_tail_u32(key)))));
-        const auto head = row ? decode_email_head(*row) : Result<EmailHead>();
-        members.expect(row && head && head->thread.value() == second_of(key),
-                       [&] { return key_text(key); });
-        return {};
-    }));
+        }));
     walk.add(std::move(stored));
     walk.add(std::move(linked));
     walk.add(std::move(placed));
@@ -186,25 +193,27 @@ Result<> check_account(const FsckWalk& walk, CounterCounts& counts, const Remain
     std::uint64_t messages = 0;
     TRY(walk.each(account_prefix(Family::Counters, recount.account),
                   [&](std::string_view key, std::string_view value) -> Result<> {
-        const auto text = [&] { return key_text(key); };
-        const auto row = decode_counters(value);
-        if (!counts.counters.expect(row.has_value(), text)) {
-            return {};
-        }
-        const auto found = recount.mailboxes.find(MailboxId(second_of(key)));
-        const MailboxCounters actual =
-            found == recount.mailboxes.end() ? MailboxCounters{} : found->second;
-        counts.counters.expect(row->messages == actual.messages && row->unseen == actual.unseen &&
-                                   row->deleted == actual.deleted && row->bytes == actual.bytes,
-                               text);
-        counts.uids.expect(actual.uid_next <= row->uid_next, text);
-        counts.sequences.expect(actual.highest_mod_seq <= row->highest_mod_seq &&
-                                    row->highest_mod_seq.value() <= recount.head.mod_seq,
-                                text);
-        bytes += row->bytes;
-        messages += row->messages;
-        return {};
-    }));
+                      const auto text = [&] { return key_text(key); };
+                      const auto row = decode_counters(value);
+                      if (!counts.counters.expect(row.has_value(), text)) {
+                          return {};
+                      }
+                      const auto found = recount.mailboxes.find(MailboxId(second_of(key)));
+                      const MailboxCounters actual =
+                          found == recount.mailboxes.end() ? MailboxCounters{} : found->second;
+                      counts.counters.expect(
+                          row->messages == actual.messages && row->unseen == actual.unseen &&
+                              row->deleted == actual.deleted && row->bytes == actual.bytes,
+                          text);
+                      counts.uids.expect(actual.uid_next <= row->uid_next, text);
+                      counts.sequences.expect(
+                          actual.highest_mod_seq <= row->highest_mod_seq &&
+                              row->highest_mod_seq.value() <= recount.head.mod_seq,
+                          text);
+                      bytes += row->bytes;
+                      messages += row->messages;
+                      return {};
+                  }));
     if (!remains.has(recount.account)) {
         counts.totals.expect(
             bytes == recount.head.bytes_used && messages == recount.head.messages_used,
@@ -212,38 +221,39 @@ Result<> check_account(const FsckWalk& walk, CounterCounts& counts, const Remain
     }
     TRY(walk.each(account_prefix(Family::ChangeLog, recount.account),
                   [&](std::string_view key, std::string_view) -> Result<> {
-        counts.sequences.expect(key_tail_u64(key) <= recount.head.mod_seq,
-                                [&] { return key_text(key); });
-        return {};
-    }));
+                      counts.sequences.expect(key_tail_u64(key) <= recount.head.mod_seq,
+                                              [&] { return key_text(key); });
+                      return {};
+                  }));
     return {};
 }
 
 Result<> check_names(const FsckWalk& walk, CounterCounts& counts, const Remains& remains) {
-    TRY(walk.each(letter(Family::Mailbox), [&](std::string_view key, std::string_view value) -> Result<> {
-        const auto fixed = decode_fixed(value);
-        const auto row =
-            fixed ? TRY(walk.get(name_key(Family::MailboxName, account_of(key), fixed->name)))
-                  : std::nullopt;
-        const auto number = row ? decode_number(*row, "mailbox name") : Result<std::uint64_t>();
-        counts.names.expect(remains.has(account_of(key)) ||
-                                (fixed && row && number && *number == second_of(key)),
-                            [&] { return key_text(key); });
-        return {};
-    }));
-    return walk.each(letter(Family::MailboxName),
-                     [&](std::string_view key, std::string_view value) -> Result<> {
-        const auto number = decode_number(value, "mailbox name");
-        const auto row = number ? TRY(walk.get(mailbox_key(
-                                      Family::Mailbox, account_of(key),
-                                      MailboxId(static_cast<std::uint32_t>(*number)))))
-                                : std::nullopt;
-        const auto fixed = row ? decode_fixed(*row) : Result<MailboxFixed>();
-        counts.names.expect(
-            remains.has(account_of(key)) || (row && fixed && fixed->name == key.substr(5)),
-            [&] { return key_text(key); });
-        return {};
-    });
+    TRY(walk.each(
+        letter(Family::Mailbox), [&](std::string_view key, std::string_view value) -> Result<> {
+            const auto fixed = decode_fixed(value);
+            const auto row =
+                fixed ? TRY(walk.get(name_key(Family::MailboxName, account_of(key), fixed->name)))
+                      : std::nullopt;
+            const auto number = row ? decode_number(*row, "mailbox name") : Result<std::uint64_t>();
+            counts.names.expect(remains.has(account_of(key)) ||
+                                    (fixed && row && number && *number == second_of(key)),
+                                [&] { return key_text(key); });
+            return {};
+        }));
+    return walk.each(
+        letter(Family::MailboxName), [&](std::string_view key, std::string_view value) -> Result<> {
+            const auto number = decode_number(value, "mailbox name");
+            const auto row =
+                number ? TRY(walk.get(mailbox_key(Family::Mailbox, account_of(key),
+                                                  MailboxId(static_cast<std::uint32_t>(*number)))))
+                       : std::nullopt;
+            const auto fixed = row ? decode_fixed(*row) : Result<MailboxFixed>();
+            counts.names.expect(
+                remains.has(account_of(key)) || (row && fixed && fixed->name == key.substr(5)),
+                [&] { return key_text(key); });
+            return {};
+        });
 }
 
 void count_message(AccountRecount& recount, MailboxId mailbox, const MessageRow& row) {
@@ -263,31 +273,35 @@ Result<> fsck_mailboxes(FsckWalk& walk) {
     MessageCounts messages;
     CounterCounts counters;
     std::vector<AccountId> accounts;
-    TRY(walk.each(letter(Family::AccountHead), [&](std::string_view key, std::string_view) -> Result<> {
-        accounts.push_back(account_of(key));
-        return {};
-    }));
+    TRY(walk.each(letter(Family::AccountHead),
+                  [&](std::string_view key, std::string_view) -> Result<> {
+                      accounts.push_back(account_of(key));
+                      return {};
+                  }));
     for (const AccountId account : accounts) {
         AccountRecount recount = TRY(begin_account(walk, account));
         TRY(walk.each(account_prefix(Family::Message, account),
                       [&](std::string_view key, std::string_view value) -> Result<> {
-            const MailboxId mailbox(second_of(key));
-            const auto row = decode_row(Uid(key_tail_u32(key)), value);
-            if (!messages.emails.expect(row.has_value(), [&] { return key_text(key); }) ||
-                remains.has(account, mailbox)) {
-                return {};
-            }
-            messages.mailboxes.expect(TRY(walk.has(mailbox_key(Family::Counters, account, mailbox))),
-                                      [&] { return key_text(key); });
-            count_message(recount, mailbox, *row);
-            return check_message(walk, messages, recount, key, *row);
-        }));
+                          const MailboxId mailbox(second_of(key));
+                          const auto row = decode_row(Uid(key_tail_u32(key)), value);
+                          if (!messages.emails.expect(row.has_value(),
+                                                      [&] { return key_text(key); }) ||
+                              remains.has(account, mailbox)) {
+                              return {};
+                          }
+                          messages.mailboxes.expect(
+                              TRY(walk.has(mailbox_key(Family::Counters, account, mailbox))),
+                              [&] { return key_text(key); });
+                          count_message(recount, mailbox, *row);
+                          return check_message(walk, messages, recount, key, *row);
+                      }));
         TRY(check_account(walk, counters, remains, recount));
     }
     TRY(check_names(walk, counters, remains));
-    for (FsckCount* count : {&messages.emails, &messages.sizes, &messages.keywords, &messages.logged,
-                             &messages.mailboxes, &counters.counters, &counters.uids,
-                             &counters.sequences, &counters.totals, &counters.names}) {
+    for (FsckCount* count :
+         {&messages.emails, &messages.sizes, &messages.keywords, &messages.logged,
+          &messages.mailboxes, &counters.counters, &counters.uids, &counters.sequences,
+          &counters.totals, &counters.names}) {
         walk.add(std::move(*count));
     }
     return {};

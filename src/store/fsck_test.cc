@@ -82,9 +82,7 @@ protected:
         }
         return names;
     }
-    void expect(const char* invariant) {
-        EXPECT_TRUE(violated().contains(invariant)) << invariant;
-    }
+    void expect(const char* invariant) { EXPECT_TRUE(violated().contains(invariant)) << invariant; }
     MessageRow row(Uid uid) {
         const std::string key = message_key(account_, kInbox, uid);
         return decode_row(uid, *store_->kv().get(key, ReadTier::Disk).value()).value();
@@ -161,7 +159,8 @@ TEST_F(Fsck, Message_above_its_bounds) {
     for (const char* invariant :
          {"no mod-sequence is above its mailbox's and its account's highest",
           "every message's size is that of its prefix and body",
-          "every keyword of a message is in the dictionary", "every uid is below its mailbox's next",
+          "every keyword of a message is in the dictionary",
+          "every uid is below its mailbox's next",
           "every message's last change is in the change log",
           "every message has its email, which names the place"}) {
         expect(invariant);

@@ -71,9 +71,7 @@ struct FsckWalk {
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const {
         return snapshot->get(key, ReadTier::Disk);
     }
-    [[nodiscard]] Result<bool> has(std::string_view key) const {
-        return TRY(get(key)).has_value();
-    }
+    [[nodiscard]] Result<bool> has(std::string_view key) const { return TRY(get(key)).has_value(); }
     void add(FsckCount&& count) { findings.push_back(std::move(count).take()); }
 };
 

@@ -1,7 +1,7 @@
 #include "store/store.h"
 
-#include <fcntl.h>
 #include <sys/file.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -66,12 +66,12 @@ Result<> check_format(Kv& kv, Random& random) {
         return kv.commit(batch);
     }
     if (row->lowest_reader > format_version) {
-        return internal_error(
-            ErrorCode::Unsupported,
-            "the data folder was written by a newer program (format " +
-                std::to_string(row->version) + ", readable from format " +
-                std::to_string(row->lowest_reader) + "); this program reads up to format " +
-                std::to_string(format_version));
+        return internal_error(ErrorCode::Unsupported,
+                              "the data folder was written by a newer program (format " +
+                                  std::to_string(row->version) + ", readable from format " +
+                                  std::to_string(row->lowest_reader) +
+                                  "); this program reads up to format " +
+                                  std::to_string(format_version));
     }
     return {};
 }
@@ -146,14 +146,16 @@ Result<> Store::Inner::open_engines(Random& random) {
     FileSystem& files = system_files();
     TRY(files.make_folder(options.folder));
     lock = TRY(FolderLock::take(options.folder));
-    kv = TRY(open_rocks_kv(options.folder + "/kv", {.cache_bytes = options.cache_bytes,
-                                                    .write_buffer_bytes = options.write_buffer_bytes,
-                                                    .on_fatal = options.on_fatal}));
+    kv =
+        TRY(open_rocks_kv(options.folder + "/kv", {.cache_bytes = options.cache_bytes,
+                                                   .write_buffer_bytes = options.write_buffer_bytes,
+                                                   .on_fatal = options.on_fatal}));
     TRY(check_format(*kv, random));
     blobs = TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get()));
     // The names of both folders themselves.
     TRY(files.sync_folder(options.folder));
-    reserve = std::make_unique<ReserveFile>(options.folder + "/RESERVE", options.disk_reserve_bytes);
+    reserve =
+        std::make_unique<ReserveFile>(options.folder + "/RESERVE", options.disk_reserve_bytes);
     return {};
 }
 
@@ -180,14 +182,15 @@ void Store::Inner::look_at_disk() {
         return;
     }
     disk_looked_at = now;
-    const auto free = options.free_space ? options.free_space() : system_files().free_space(options.folder);
+    const auto free =
+        options.free_space ? options.free_space() : system_files().free_space(options.folder);
     if (!free) {
         log::error("store.disk_unknown", {{"error", free.error().text}});
         return;
     }
     const DiskRoom before = room.load();
-    const std::uint64_t low =
-        before == DiskRoom::Ample ? options.disk_low_bytes
+    const std::uint64_t low = before == DiskRoom::Ample
+                                  ? options.disk_low_bytes
                                   : options.disk_low_bytes + options.disk_low_bytes / 4;
     const DiskRoom after = *free < options.disk_critical_bytes ? DiskRoom::Critical
                            : *free < low                       ? DiskRoom::Low
@@ -224,7 +227,9 @@ void Store::Inner::reserve_mail_ids() {
 
 Store::Store() : inner_(std::make_unique<Inner>()) {}
 
-Store::~Store() { stop(); }
+Store::~Store() {
+    stop();
+}
 
 Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, Random* random) {
     check(options.on_fatal != nullptr, "Store::open needs on_fatal");
@@ -247,11 +252,21 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
     return store;
 }
 
-Kv& Store::kv() { return *inner_->kv; }
-BlobStore& Store::blobs() { return *inner_->blobs; }
-Committer& Store::committer() { return *inner_->committer; }
-ChangeBus& Store::changes() { return inner_->changes; }
-std::unique_ptr<Snapshot> Store::snapshot() const { return inner_->kv->snapshot(); }
+Kv& Store::kv() {
+    return *inner_->kv;
+}
+BlobStore& Store::blobs() {
+    return *inner_->blobs;
+}
+Committer& Store::committer() {
+    return *inner_->committer;
+}
+ChangeBus& Store::changes() {
+    return inner_->changes;
+}
+std::unique_ptr<Snapshot> Store::snapshot() const {
+    return inner_->kv->snapshot();
+}
 
 MailId Store::next_mail_id() {
     const std::uint64_t id = inner_->next_mail.fetch_add(1);

@@ -16,7 +16,7 @@
 namespace godwit::store {
 
 struct StoreOptions {
-    std::string folder;                  ///< <data>; "" = all in memory (tests, simulator).
+    std::string folder;  ///< <data>; "" = all in memory (tests, simulator).
     /// In memory only: what survives a crash of the store. Null makes one that is forgotten.
     std::shared_ptr<MemoryKvDisk> memory_disk;
     CommitDrive drive = CommitDrive::Thread;
@@ -35,7 +35,8 @@ struct StoreOptions {
 
 class Store {
 public:
-    /// Makes or opens the folder (one process at a time: a lock file says who). Refuses a newer format.
+    /// Makes or opens the folder (one process at a time: a lock file says who). Refuses a newer
+    /// format.
     static Result<std::unique_ptr<Store>> open(StoreOptions options, Clock* clock, Random* random);
     ~Store();
     Store(const Store&) = delete;
@@ -50,9 +51,9 @@ public:
     [[nodiscard]] MailId next_mail_id();
     /// False while the disk is too full to take mail in. Cheap; looked at once a second at most.
     [[nodiscard]] bool has_room_for_mail();
-    /// One bounded step of housekeeping: dead segments, copying out of half-dead ones, a look at the
-    /// disk. Blocks on the disk: offload pool only, one caller at a time, about once a minute. True
-    /// when another step at once would find work.
+    /// One bounded step of housekeeping: dead segments, copying out of half-dead ones, a look at
+    /// the disk. Blocks on the disk: offload pool only, one caller at a time, about once a minute.
+    /// True when another step at once would find work.
     [[nodiscard]] Result<bool> tend();
     /// Commits what is pending and closes. The destructor does it too.
     void stop();

@@ -1,10 +1,10 @@
 // Opening and closing the cellars, ids, and a process that is killed while it delivers.
 #include "store/store.h"
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <spawn.h>
 #include <sys/wait.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -59,7 +59,8 @@ TEST(Store, Message_is_there_after_reopening) {
     ASSERT_TRUE(rows);
     EXPECT_EQ(rows->size(), 1U);
     EXPECT_EQ((*store)->blobs().read({sha256(body)}, 0, body.size(), ReadTier::Disk).value(), body);
-    EXPECT_EQ((*store)->blobs().read({sha256(body)}, 0, body.size(), ReadTier::Cached).value(), body);
+    EXPECT_EQ((*store)->blobs().read({sha256(body)}, 0, body.size(), ReadTier::Cached).value(),
+              body);
     EXPECT_TRUE((*store)->has_room_for_mail());
 }
 
@@ -134,7 +135,8 @@ TEST(StoreKilled, Delivers_until_it_is_killed) {
             for (;;) {
                 const std::uint64_t seed = system_random().u64();
                 SeededRandom random(seed);
-                const std::string body = random.bytes(random.below(seed % 50 == 0 ? 1500000 : 9000));
+                const std::string body =
+                    random.bytes(random.below(seed % 50 == 0 ? 1500000 : 9000));
                 const auto done = fixture::commit(
                     **store, fixture::delivery(**store, account, body), CommitDrive::Thread);
                 check(done.has_value(), "delivery failed");
@@ -158,7 +160,8 @@ std::set<std::uint64_t> run_and_kill(const std::string& folder, int acknowledged
     char* argv[] = {arguments[0].data(), arguments[1].data(), nullptr};
     ::setenv(kChildFolder, folder.c_str(), 1);
     pid_t child = 0;
-    check(::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv, environ) == 0, "no child");
+    check(::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv, environ) == 0,
+          "no child");
     posix_spawn_file_actions_destroy(&actions);
     ::unsetenv(kChildFolder);
     ::close(ends[1]);

@@ -50,7 +50,8 @@ inline AccountId add_account(Store& store, int number, CommitDrive drive) {
     account.name = "user" + std::to_string(number) + "@example.test";
     auto plan = plan_add_account(*store.snapshot(), account);
     check(plan && commit(store, *std::move(plan), drive), "account is refused");
-    const auto found = find_account(*store.snapshot(), ReadTier::Disk, account.name, "example.test");
+    const auto found =
+        find_account(*store.snapshot(), ReadTier::Disk, account.name, "example.test");
     check(found && *found, "account is not there");
     return (*found)->id;
 }

@@ -25,7 +25,9 @@ std::vector<std::string> scripts() {
 std::string test_name(const testing::TestParamInfo<std::string>& info) {
     std::string name = std::filesystem::relative(info.param, GODWIT_DIALOGS).string();
     name = name.substr(0, name.size() - 4);
-    std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+    std::replace_if(
+        name.begin(), name.end(),
+        [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
     return name;
 }
 
@@ -38,7 +40,8 @@ TEST_P(Dialog, Plays_whole) {
 }
 
 TEST_P(Dialog, Plays_byte_by_byte) {
-    const PlayResult result = play(GetParam(), {.folder = "", .chunk_max = 1, .fail_step = 0, .fail_lookup = 0});
+    const PlayResult result =
+        play(GetParam(), {.folder = "", .chunk_max = 1, .fail_step = 0, .fail_lookup = 0});
     EXPECT_TRUE(result.is_passed) << result.failure;
 }
 
@@ -63,11 +66,13 @@ TEST_P(Dialog, Survives_every_failing_step) {
     // Long dialogs are sampled: at most about a dozen plays each.
     const std::uint64_t stride = std::max<std::uint64_t>(1, whole.steps / 12);
     for (std::uint64_t k = 1; k <= whole.steps; k += stride) {
-        const PlayResult result = play(GetParam(), {.folder = "", .chunk_max = SIZE_MAX, .fail_step = k, .fail_lookup = 0});
+        const PlayResult result = play(
+            GetParam(), {.folder = "", .chunk_max = SIZE_MAX, .fail_step = k, .fail_lookup = 0});
         ASSERT_TRUE(result.is_alive) << "after failing step " << k << ": " << result.failure;
     }
     for (std::uint64_t k = 1; k <= whole.lookups; ++k) {
-        const PlayResult result = play(GetParam(), {.folder = "", .chunk_max = SIZE_MAX, .fail_step = 0, .fail_lookup = k});
+        const PlayResult result = play(
+            GetParam(), {.folder = "", .chunk_max = SIZE_MAX, .fail_step = 0, .fail_lookup = k});
         ASSERT_TRUE(result.is_alive) << "after failing look-up " << k << ": " << result.failure;
     }
 }

@@ -21,8 +21,10 @@ struct Work {
 
 const net::Endpoint kPeer = *net::Endpoint::parse("203.0.113.9:4711");
 
-net::Task<void> try_password(const flow::Services* services, std::string name, std::string password, Work* work) {
-    const serve::LoginOutcome outcome = co_await serve::verify_password(services, "", name, password, kPeer);
+net::Task<void> try_password(const flow::Services* services, std::string name, std::string password,
+                             Work* work) {
+    const serve::LoginOutcome outcome =
+        co_await serve::verify_password(services, "", name, password, kPeer);
     work->verdict = outcome.verdict;
 }
 
@@ -34,7 +36,8 @@ protected:
         Work work;
         const std::int64_t hashes = metric_value(Metric::PasswordHashes);
         const std::int64_t derivations = metric_value(Metric::PasswordDerivations);
-        net::spawn(stage_.loop().shard(), "test.login", try_password(&stage_.services(), name, password, &work));
+        net::spawn(stage_.loop().shard(), "test.login",
+                   try_password(&stage_.services(), name, password, &work));
         stage_.settle();
         work.hashes = metric_value(Metric::PasswordHashes) - hashes;
         work.derivations = metric_value(Metric::PasswordDerivations) - derivations;
@@ -54,7 +57,8 @@ TEST_F(LoginWork, T38_a_wrong_password_and_an_unknown_name_cost_the_same) {
     EXPECT_EQ(of("bob", "bob"), wrong);
 }
 
-net::Task<void> look_up_keys(const flow::Services* services, std::string name, sasl::ScramKeys* keys) {
+net::Task<void> look_up_keys(const flow::Services* services, std::string name,
+                             sasl::ScramKeys* keys) {
     Result<serve::ScramLookup> found = co_await serve::find_scram_keys(services, name, kPeer);
     *keys = found ? std::move(found->keys) : sasl::ScramKeys{};
 }
@@ -62,7 +66,8 @@ net::Task<void> look_up_keys(const flow::Services* services, std::string name, s
 TEST_F(LoginWork, T38_scram_shows_nothing_that_a_real_name_would_not) {
     const auto keys_of = [this](const std::string& name) {
         sasl::ScramKeys keys;
-        net::spawn(stage_.loop().shard(), "test.keys", look_up_keys(&stage_.services(), name, &keys));
+        net::spawn(stage_.loop().shard(), "test.keys",
+                   look_up_keys(&stage_.services(), name, &keys));
         stage_.settle();
         return keys;
     };
@@ -83,7 +88,8 @@ TEST_F(LoginWork, T46_a_password_that_was_changed_during_the_hash_is_denied) {
     ASSERT_TRUE(slow.submit([opened = gate.get_future().share()] { opened.wait(); }));
     stage_.services().passwords = &slow;
     Work work;
-    net::spawn(stage_.loop().shard(), "test.login", try_password(&stage_.services(), "alice", "alice", &work));
+    net::spawn(stage_.loop().shard(), "test.login",
+               try_password(&stage_.services(), "alice", "alice", &work));
     stage_.settle();
     ASSERT_EQ(work.verdict, sasl::Verdict::Temporary);
     stage_.change_password("alice", "new");

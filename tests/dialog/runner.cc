@@ -19,10 +19,10 @@ namespace {
 /// One end of a connection that the script plays.
 struct Player {
     std::unique_ptr<net::Stream> stream;
-    std::string heard;        ///< Not consumed yet.
-    bool is_closed = false;   ///< The other side ended or reset it.
-    bool is_server = false;   ///< We play the server: roles of C: and S: are swapped.
-    std::string door;         ///< What it was opened to: "imap".
+    std::string heard;       ///< Not consumed yet.
+    bool is_closed = false;  ///< The other side ended or reset it.
+    bool is_server = false;  ///< We play the server: roles of C: and S: are swapped.
+    std::string door;        ///< What it was opened to: "imap".
 };
 
 std::string read_file(const std::string& path) {
@@ -50,7 +50,9 @@ std::optional<Duration> parse_span(std::string_view text) {
     }
 }
 
-bool is_name(char c) { return is_alnum(c) || c == '_'; }
+bool is_name(char c) {
+    return is_alnum(c) || c == '_';
+}
 
 /// "..." is any text, $name a word. Linear backtracking over the few "..." of a line.
 class Pattern {
@@ -87,7 +89,8 @@ private:
                     line.remove_prefix(known->second.size());
                 } else {
                     std::size_t size = 0;
-                    while (size < line.size() && std::string_view(" ])>\"").find(line[size]) == std::string_view::npos) {
+                    while (size < line.size() &&
+                           std::string_view(" ])>\"").find(line[size]) == std::string_view::npos) {
                         ++size;
                     }
                     if (size == 0) {
@@ -114,7 +117,9 @@ private:
 class Play {
 public:
     Play(std::vector<Line> lines, const PlayOptions& options)
-        : lines_(std::move(lines)), options_(options), stage_(std::make_unique<Stage>(options.folder)) {}
+        : lines_(std::move(lines)),
+          options_(options),
+          stage_(std::make_unique<Stage>(options.folder)) {}
 
     PlayResult run();
 
@@ -141,7 +146,8 @@ private:
     bool is_started_ = false;
     std::map<std::string, std::unique_ptr<Player>> players_;
     std::map<std::string, std::unique_ptr<net::Listener>> peers_;
-    std::vector<std::unique_ptr<Player>> retired_;  ///< Replaced by a newer connection of their name.
+    std::vector<std::unique_ptr<Player>>
+        retired_;  ///< Replaced by a newer connection of their name.
     Player* current_ = nullptr;
     std::map<std::string, std::string> bound_;
     std::optional<std::vector<std::string>> any_order_;
@@ -190,14 +196,16 @@ net::Task<void> say(Player* player, std::string bytes) {
 }
 
 net::Task<void> shake_hands(Player* player, const net::TlsClientContext* trust) {
-    net::TlsClientOptions options{.host = "mx.example.test", .verify = net::TlsVerify::Opportunistic, .alpn = {}};
+    net::TlsClientOptions options{
+        .host = "mx.example.test", .verify = net::TlsVerify::Opportunistic, .alpn = {}};
     const Result<> done = co_await player->stream->start_tls_client(trust, options);
     if (!done) {
         player->is_closed = true;
     }
 }
 
-net::Task<void> dial_door(Play* play, net::MemoryNetwork* network, net::Endpoint door, Player* player) {
+net::Task<void> dial_door(Play* play, net::MemoryNetwork* network, net::Endpoint door,
+                          Player* player) {
     static_cast<void>(play);
     net::ConnectRequest request;
     request.to = door;
@@ -282,7 +290,8 @@ std::optional<std::string> Play::expect(const std::string& text, bool may_skip) 
             const std::string why = current_->is_closed ? " and the connection was closed" : "";
             return "expected \"" + text + "\", but nothing more was said" + why +
                    (passed.empty() ? "" : "; passed over: " + passed) +
-                   (current_->heard.empty() ? "" : "; unfinished: " + current_->heard.substr(0, 200));
+                   (current_->heard.empty() ? ""
+                                            : "; unfinished: " + current_->heard.substr(0, 200));
         }
         Pattern pattern(text, bound_);
         if (pattern.matches(*line)) {
@@ -349,7 +358,8 @@ std::optional<std::string> Play::connect(const std::vector<std::string_view>& wo
     stage_->settle();
     stage_->network().set_client_address(net::IpAddress::loopback_v4());
     if (is_tls && current_->stream != nullptr) {
-        net::spawn(stage_->loop().shard(), "dialog.tls", shake_hands(current_, stage_->client_trust()));
+        net::spawn(stage_->loop().shard(), "dialog.tls",
+                   shake_hands(current_, stage_->client_trust()));
     }
     hear();
     return std::nullopt;
@@ -439,7 +449,8 @@ std::optional<std::string> Play::administer(const std::vector<std::string_view>&
     } else if (what == "operator" && stage_->order(name)) {
     } else if (what == "disk" && (name == "full" || name == "low" || name == "free")) {
         // Past both watermarks; between them; far from them. The store looks once a second.
-        stage_->set_free_space(name == "full" ? 0 : std::uint64_t{1} << (name == "low" ? 27U : 40U));
+        stage_->set_free_space(name == "full" ? 0
+                                              : std::uint64_t{1} << (name == "low" ? 27U : 40U));
         stage_->advance(std::chrono::seconds(1));
     } else {
         return "@" + std::string(what) + " is not to be understood";
@@ -459,10 +470,13 @@ std::optional<std::string> Play::log_in(const std::vector<std::string_view>& wor
     }
     sasl::ClientExchange::Options options;
     options.mechanism = row->mechanism;
-    options.credentials = {.name = std::string(words[2]), .password = std::string(words[3]), .authzid = ""};
+    options.credentials = {
+        .name = std::string(words[2]), .password = std::string(words[3]), .authzid = ""};
     options.nonce = "dialog";
-    if (const net::TlsSession* tls = current_->stream->tls(); tls != nullptr && row->needs_channel_binding) {
-        options.bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
+    if (const net::TlsSession* tls = current_->stream->tls();
+        tls != nullptr && row->needs_channel_binding) {
+        options.bindings.tls_exporter =
+            tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
     }
     const std::string& door = current_->door;
     const bool is_imap = door.starts_with("imap");
@@ -479,7 +493,8 @@ std::optional<std::string> Play::log_in(const std::vector<std::string_view>& wor
     }
     sasl::ClientExchange exchange(std::move(options));
     const std::string initial = base64_encode(exchange.initial().value_or(""));
-    if (auto failed = tell((is_imap ? "login AUTHENTICATE " : "AUTH ") + std::string(words[1]) + " " + initial + "\r\n")) {
+    if (auto failed = tell((is_imap ? "login AUTHENTICATE " : "AUTH ") + std::string(words[1]) +
+                           " " + initial + "\r\n")) {
         return failed;
     }
     for (;;) {
@@ -530,7 +545,8 @@ std::optional<std::string> Play::direct(const std::string& text) {
     if (name == "route") {
         return route(words);
     }
-    if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" || name == "disk" || name == "operator") &&
+    if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" ||
+         name == "disk" || name == "operator") &&
         words.size() >= 2) {
         return administer(words);
     }
@@ -557,16 +573,17 @@ std::optional<std::string> Play::direct(const std::string& text) {
             return at.error().text;
         }
         const std::string peer(words[1]);
-        auto listener = stage_->network().listen(*at, {.name = peer}, [this, peer](std::unique_ptr<net::Stream> stream) {
-            auto player = std::make_unique<Player>();
-            player->stream = std::move(stream);
-            player->is_server = true;
-            // The script may still be on the connection before this one.
-            if (std::unique_ptr<Player>& before = players_[peer]; before != nullptr) {
-                retired_.push_back(std::move(before));
-            }
-            players_[peer] = std::move(player);
-        });
+        auto listener = stage_->network().listen(
+            *at, {.name = peer}, [this, peer](std::unique_ptr<net::Stream> stream) {
+                auto player = std::make_unique<Player>();
+                player->stream = std::move(stream);
+                player->is_server = true;
+                // The script may still be on the connection before this one.
+                if (std::unique_ptr<Player>& before = players_[peer]; before != nullptr) {
+                    retired_.push_back(std::move(before));
+                }
+                players_[peer] = std::move(player);
+            });
         if (!listener) {
             return listener.error().text;
         }
@@ -592,9 +609,11 @@ std::optional<std::string> Play::direct(const std::string& text) {
     }
     if (name == "starttls") {
         hear();
-        net::spawn(stage_->loop().shard(), "dialog.tls", shake_hands(current_, stage_->client_trust()));
+        net::spawn(stage_->loop().shard(), "dialog.tls",
+                   shake_hands(current_, stage_->client_trust()));
         hear();
-        return current_->is_closed ? std::optional<std::string>("the handshake failed") : std::nullopt;
+        return current_->is_closed ? std::optional<std::string>("the handshake failed")
+                                   : std::nullopt;
     }
     if (name == "close") {
         current_->stream.reset();
@@ -604,14 +623,17 @@ std::optional<std::string> Play::direct(const std::string& text) {
     if (name == "closed") {
         hear();
         if (!current_->heard.empty()) {
-            return "expected the connection to be closed, but it said: " + current_->heard.substr(0, 300);
+            return "expected the connection to be closed, but it said: " +
+                   current_->heard.substr(0, 300);
         }
-        return current_->is_closed ? std::nullopt : std::optional<std::string>("the connection is still open");
+        return current_->is_closed ? std::nullopt
+                                   : std::optional<std::string>("the connection is still open");
     }
     if (name == "silent") {
         hear();
         return current_->heard.empty() ? std::nullopt
-                                       : std::optional("expected silence, but it said: " + current_->heard.substr(0, 300));
+                                       : std::optional("expected silence, but it said: " +
+                                                       current_->heard.substr(0, 300));
     }
     if (name == "advance" && words.size() == 2) {
         const std::optional<Duration> span = parse_span(words[1]);
@@ -638,14 +660,17 @@ std::optional<std::string> Play::direct(const std::string& text) {
             all += "\n    " + line;
         }
         if (words.size() == 2) {
-            return lines.size() == parse_u64(words[1]) ? std::nullopt
-                                                       : std::optional("the queue has " + std::to_string(lines.size()) + " deliveries:" + all);
+            return lines.size() == parse_u64(words[1])
+                       ? std::nullopt
+                       : std::optional("the queue has " + std::to_string(lines.size()) +
+                                       " deliveries:" + all);
         }
         const std::string wanted = fill_in(trim(std::string_view(rest).substr(5)));
         const bool is_there = std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
             return line.find(wanted) != std::string::npos;
         });
-        return is_there ? std::nullopt : std::optional("no line of the queue has \"" + wanted + "\":" + all);
+        return is_there ? std::nullopt
+                        : std::optional("no line of the queue has \"" + wanted + "\":" + all);
     }
     return "unknown directive @" + text;
 }
@@ -653,28 +678,23 @@ std::optional<std::string> Play::direct(const std::string& text) {
 std::optional<std::string> Play::perform(const Line& line) {
     const bool is_swapped = current_ != nullptr && current_->is_server;
     switch (line.kind) {
-        case Line::Kind::Directive:
-            return direct(line.text);
-        case Line::Kind::ClientRaw:
-            return tell(unescape(fill_in(line.text)));
-        case Line::Kind::ServerRaw:
-            return tell(unescape(fill_in(line.text)));
+        case Line::Kind::Directive: return direct(line.text);
+        case Line::Kind::ClientRaw: return tell(unescape(fill_in(line.text)));
+        case Line::Kind::ServerRaw: return tell(unescape(fill_in(line.text)));
         case Line::Kind::Client:
-            return is_swapped ? expect(line.text, false) : tell(unescape(fill_in(line.text)) + "\r\n");
+            return is_swapped ? expect(line.text, false)
+                              : tell(unescape(fill_in(line.text)) + "\r\n");
         case Line::Kind::Server:
             if (any_order_) {
                 any_order_->push_back(line.text);
                 return std::nullopt;
             }
-            return is_swapped ? tell(unescape(fill_in(line.text)) + "\r\n") : expect(line.text, false);
+            return is_swapped ? tell(unescape(fill_in(line.text)) + "\r\n")
+                              : expect(line.text, false);
         case Line::Kind::ClientSkip:
-        case Line::Kind::ServerSkip:
-            return expect(line.text, true);
-        case Line::Kind::AnyOrderBegin:
-            any_order_.emplace();
-            return std::nullopt;
-        case Line::Kind::AnyOrderEnd:
-            return expect_any_order();
+        case Line::Kind::ServerSkip: return expect(line.text, true);
+        case Line::Kind::AnyOrderBegin: any_order_.emplace(); return std::nullopt;
+        case Line::Kind::AnyOrderEnd: return expect_any_order();
     }
     return std::nullopt;
 }
@@ -733,10 +753,18 @@ PlayResult Play::run() {
 PlayResult play(const std::string& path, const PlayOptions& options) {
     const Result<std::vector<Line>> lines = parse_script(read_file(path));
     if (!lines) {
-        return {.is_passed = false, .failure = lines.error().text, .steps = 0, .lookups = 0, .is_alive = true};
+        return {.is_passed = false,
+                .failure = lines.error().text,
+                .steps = 0,
+                .lookups = 0,
+                .is_alive = true};
     }
     if (lines->empty()) {
-        return {.is_passed = false, .failure = "the script is empty or not there", .steps = 0, .lookups = 0, .is_alive = true};
+        return {.is_passed = false,
+                .failure = "the script is empty or not there",
+                .steps = 0,
+                .lookups = 0,
+                .is_alive = true};
     }
     Play a_play(*lines, options);
     return a_play.run();

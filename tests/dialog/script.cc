@@ -11,10 +11,10 @@ Result<std::vector<Line>> parse_script(std::string_view text) {
         Line::Kind kind;
     };
     static constexpr Prefix kPrefixes[] = {
-        {"C*:", Line::Kind::ClientSkip}, {"C+:", Line::Kind::ClientRaw},   {"C:", Line::Kind::Client},
-        {"S*:", Line::Kind::ServerSkip},  {"S+:", Line::Kind::ServerRaw},
-        {"S{:", Line::Kind::AnyOrderBegin}, {"S}:", Line::Kind::AnyOrderEnd},
-        {"S:", Line::Kind::Server},
+        {"C*:", Line::Kind::ClientSkip},  {"C+:", Line::Kind::ClientRaw},
+        {"C:", Line::Kind::Client},       {"S*:", Line::Kind::ServerSkip},
+        {"S+:", Line::Kind::ServerRaw},   {"S{:", Line::Kind::AnyOrderBegin},
+        {"S}:", Line::Kind::AnyOrderEnd}, {"S:", Line::Kind::Server},
     };
     std::vector<Line> lines;
     std::size_t number = 0;
@@ -43,7 +43,9 @@ Result<std::vector<Line>> parse_script(std::string_view text) {
             }
         }
         if (!is_known) {
-            return peer_error(ErrorCode::Invalid, "line " + std::to_string(number) + " is no line of a dialog: " + std::string(raw));
+            return peer_error(
+                ErrorCode::Invalid,
+                "line " + std::to_string(number) + " is no line of a dialog: " + std::string(raw));
         }
     }
     return lines;

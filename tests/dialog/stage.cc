@@ -8,9 +8,9 @@
 #include "mail/message/summary.h"
 #include "net/tls/certificate_maker.h"
 #include "serve/admin/api.h"
-#include "serve/smtp/session.h"
 #include "serve/imap/session.h"
 #include "serve/pop3/session.h"
+#include "serve/smtp/session.h"
 #include "store/directory/directory.h"
 #include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
@@ -68,8 +68,10 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     log::set_level(log::Level::Error);
     network_ = std::make_unique<net::MemoryNetwork>(&loop_);
     must(certificates_.replace({test_certificate()}), "certificates");
-    tls_client_ = must(net::TlsClientContext::create({.ca_file = "", .use_system_store = false}), "client trust");
-    pool_ = std::make_unique<net::OffloadPool>(net::OffloadPool::Options{.name = "stage", .threads = 0});
+    tls_client_ = must(net::TlsClientContext::create({.ca_file = "", .use_system_store = false}),
+                       "client trust");
+    pool_ = std::make_unique<net::OffloadPool>(
+        net::OffloadPool::Options{.name = "stage", .threads = 0});
     login_guard_ = std::make_unique<flow::LoginGuard>(random_.bytes(32));
     connection_guard_ = std::make_unique<flow::ConnectionGuard>();
     recipient_guard_ = std::make_unique<flow::RecipientGuard>();
@@ -80,7 +82,9 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     }
 }
 
-Stage::~Stage() { stop(); }
+Stage::~Stage() {
+    stop();
+}
 
 void Stage::build_store() {
     store::StoreOptions options;
@@ -91,7 +95,9 @@ void Stage::build_store() {
         std::fprintf(stderr, "stage: store failed: %s\n", error.text.c_str());
     };
     store_ = must(store::Store::open(std::move(options), &loop_.clock(), &random_), "store");
-    if (!must(store::find_domain(*store_->snapshot(), store::ReadTier::Disk, settings_.default_domain), "domain")) {
+    if (!must(store::find_domain(*store_->snapshot(), store::ReadTier::Disk,
+                                 settings_.default_domain),
+              "domain")) {
         store::Domain domain;
         domain.name = settings_.default_domain;
         commit(must(store::plan_add_domain(*store_->snapshot(), domain), "domain"));
@@ -112,14 +118,17 @@ void Stage::commit(store::Plan plan) {
 
 void Stage::add_account(const std::string& name, const std::string& password, std::uint64_t quota) {
     store::Account account;
-    account.name = name.find('@') == std::string::npos ? name + "@" + settings_.default_domain : name;
+    account.name =
+        name.find('@') == std::string::npos ? name + "@" + settings_.default_domain : name;
     account.quota_bytes = quota;
-    account.credentials = must(store::make_credentials(password, random_, settings_.argon2), "credentials");
+    account.credentials =
+        must(store::make_credentials(password, random_, settings_.argon2), "credentials");
     commit(must(store::plan_add_account(*store_->snapshot(), account), "account"));
 }
 
 store::Account Stage::account(const std::string& name) {
-    auto found = must(store::find_account(*store_->snapshot(), store::ReadTier::Disk, name, settings_.default_domain),
+    auto found = must(store::find_account(*store_->snapshot(), store::ReadTier::Disk, name,
+                                          settings_.default_domain),
                       "account");
     check(found.has_value(), "a dialog names an account that is there");
     return *std::move(found);
@@ -127,7 +136,8 @@ store::Account Stage::account(const std::string& name) {
 
 void Stage::change_password(const std::string& name, const std::string& password) {
     store::Account changed = account(name);
-    changed.credentials = must(store::make_credentials(password, random_, settings_.argon2), "credentials");
+    changed.credentials =
+        must(store::make_credentials(password, random_, settings_.argon2), "credentials");
     commit(must(store::plan_change_account(*store_->snapshot(), changed), "account"));
 }
 
@@ -143,7 +153,8 @@ void Stage::remove_account(const std::string& name) {
 
 void Stage::fill(const std::string& name, const std::string& mailbox, std::size_t count) {
     const AccountId owner = account(name).id;
-    const auto state = must(store::find_mailbox(*store_->snapshot(), store::ReadTier::Disk, owner, mailbox), "mailbox");
+    const auto state = must(
+        store::find_mailbox(*store_->snapshot(), store::ReadTier::Disk, owner, mailbox), "mailbox");
     check(state.has_value(), "a dialog fills a mailbox that is there");
     // A few hundred a commit: a group of plans has a bound of its own.
     for (std::size_t at = 0; at < count;) {
@@ -182,8 +193,9 @@ bool Stage::order(const std::string& verb) {
     host.random = &random_;
     host.commit = [this](store::Plan plan) {
         std::optional<store::CommitResult> result;
-        store_->committer().submit(std::make_unique<store::Plan>(std::move(plan)),
-                                   [&result](store::CommitResult done) { result.emplace(std::move(done)); });
+        store_->committer().submit(
+            std::make_unique<store::Plan>(std::move(plan)),
+            [&result](store::CommitResult done) { result.emplace(std::move(done)); });
         while (!result && store_->committer().run_once()) {
         }
         check(result.has_value(), "a submitted plan is answered");
@@ -235,7 +247,9 @@ void Stage::start() {
     must(scheduler_->start(), "scheduler");
     for (const Door& door : kDoors) {
         auto& context = tls_[std::string(door.name)];
-        context = must(net::TlsServerContext::create(&certificates_, {.service = std::string(door.name), .alpn = {}}), "tls");
+        context = must(net::TlsServerContext::create(
+                           &certificates_, {.service = std::string(door.name), .alpn = {}}),
+                       "tls");
         const net::TlsServerContext* tls = context.get();
         const Door* at = &door;
         listeners_.push_back(must(
@@ -257,9 +271,13 @@ void Stage::start() {
     settle();
 }
 
-void Stage::settle() { loop_.run_until_idle(); }
+void Stage::settle() {
+    loop_.run_until_idle();
+}
 
-void Stage::advance(Duration by) { loop_.advance(by); }
+void Stage::advance(Duration by) {
+    loop_.advance(by);
+}
 
 void Stage::stop() {
     listeners_.clear();
@@ -289,16 +307,17 @@ std::vector<std::string> Stage::queue_lines() {
     std::vector<std::string> lines;
     const auto snapshot = store_->snapshot();
     for (const store::QueueMessage& message :
-         must(store::list_queue(*snapshot, store::ReadTier::Disk, MailId(0), limits::scan_rows_max), "queue")) {
-        for (const store::QueueDelivery& delivery :
-             must(store::read_deliveries(*snapshot, store::ReadTier::Disk, message.mail), "queue")) {
+         must(store::list_queue(*snapshot, store::ReadTier::Disk, MailId(0), limits::scan_rows_max),
+              "queue")) {
+        for (const store::QueueDelivery& delivery : must(
+                 store::read_deliveries(*snapshot, store::ReadTier::Disk, message.mail), "queue")) {
             for (const store::QueueRecipient& recipient : delivery.recipients) {
                 if (recipient.state != store::RecipientState::Waiting) {
                     continue;
                 }
-                lines.push_back(to_string(message.mail) + " from=<" + message.sender + "> to=<" + recipient.address +
-                                "> " + (delivery.is_held ? "held" : "waiting") + " attempts=" +
-                                std::to_string(delivery.attempts) + " " +
+                lines.push_back(to_string(message.mail) + " from=<" + message.sender + "> to=<" +
+                                recipient.address + "> " + (delivery.is_held ? "held" : "waiting") +
+                                " attempts=" + std::to_string(delivery.attempts) + " " +
                                 (delivery.is_held ? delivery.held_reason : recipient.last_reply));
             }
         }

@@ -50,7 +50,8 @@ public:
     /// Virtual time goes on, with all that falls due on the way.
     void advance(Duration by);
     void add_account(const std::string& name, const std::string& password, std::uint64_t quota = 0);
-    /// Octets that the store is told are free on its disk; looked at a second later at the earliest.
+    /// Octets that the store is told are free on its disk; looked at a second later at the
+    /// earliest.
     void set_free_space(std::uint64_t octets) { free_space_ = octets; }
     /// By an administrator, beside the sessions.
     void change_password(const std::string& name, const std::string& password);

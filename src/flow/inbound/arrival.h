@@ -1,5 +1,5 @@
-// A message that has come in whole, and the replies it gets. What SMTP, LMTP, submission and our own
-// reports hand to receive().
+// A message that has come in whole, and the replies it gets. What SMTP, LMTP, submission and our
+// own reports hand to receive().
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ namespace godwit::flow {
 
 /// Where it came from: for the Received field, the log and the trace.
 struct Origin {
-    mail::ReceivedField received;          ///< Without id, recipient and time.
-    std::string peer;                      ///< "192.0.2.1:4711" or "local".
-    std::optional<AccountId> submitter;    ///< Logged in.
+    mail::ReceivedField received;        ///< Without id, recipient and time.
+    std::string peer;                    ///< "192.0.2.1:4711" or "local".
+    std::optional<AccountId> submitter;  ///< Logged in.
     std::string submitter_name;
 };
 

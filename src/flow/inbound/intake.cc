@@ -25,7 +25,8 @@ std::optional<smtp::Reply> header_refusal(const mail::SubmissionHeader& header) 
         return smtp::make_reply(552, {5, 3, 4}, "The message header is too large");
     }
     if (header.from_fields > 1 || header.sender_fields > 1) {
-        return smtp::make_reply(550, {5, 6, 0}, "The message has more than one From or Sender field");
+        return smtp::make_reply(550, {5, 6, 0},
+                                "The message has more than one From or Sender field");
     }
     if (header.authors_malformed) {
         return smtp::make_reply(550, {5, 6, 0}, "The From or Sender field cannot be read");
@@ -61,8 +62,8 @@ net::Task<Result<>> Intake::end_header() {
     const SettingsPtr settings = services_->settings();
     mail::SubmissionDefaults defaults;
     defaults.now = unix_seconds(services_->clock->wall());
-    defaults.message_id =
-        "<" + to_string(mail_) + "." + std::to_string(defaults.now) + "@" + settings->hostname + ">";
+    defaults.message_id = "<" + to_string(mail_) + "." + std::to_string(defaults.now) + "@" +
+                          settings->hostname + ">";
     mail::SubmissionHeader header = mail::prepare_submission(header_, defaults);
     refusal_ = header_refusal(header);
     for (std::vector<mail::Address>* claimed : {&header.from, &header.sender, &header.resent}) {
@@ -79,15 +80,13 @@ net::Task<Result<>> Intake::end_header() {
 
 net::Task<Result<>> Intake::put(std::string bytes) {
     parser_.feed(bytes);
-    if (!writer_->is_spooling() &&
-        writer_->size() + bytes.size() <= limits::body_memory_size_max) {
+    if (!writer_->is_spooling() && writer_->size() + bytes.size() <= limits::body_memory_size_max) {
         co_return writer_->append(bytes);
     }
     // Two lifetimes: a session that is cancelled leaves the job on the pool with its writer.
     std::shared_ptr<store::BlobWriter> writer = writer_;
-    co_return co_await net::offload(services_->offload, [writer, chunk = std::move(bytes)] {
-        return writer->append(chunk);
-    });
+    co_return co_await net::offload(
+        services_->offload, [writer, chunk = std::move(bytes)] { return writer->append(chunk); });
 }
 
 net::Task<Result<Taken>> Intake::finish() {

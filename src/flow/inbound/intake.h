@@ -48,8 +48,8 @@ private:
     MailId mail_;
     IntakeMode mode_;
     bool in_header_;
-    std::string header_;       ///< Submission: what came so far of the header.
-    std::size_t searched_ = 0; ///< No blank line before here.
+    std::string header_;        ///< Submission: what came so far of the header.
+    std::size_t searched_ = 0;  ///< No blank line before here.
     std::shared_ptr<store::BlobWriter> writer_;
     mail::MessageParser parser_;
     std::vector<mail::Address> authors_;

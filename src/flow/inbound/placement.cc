@@ -28,8 +28,8 @@ std::string received_line(const Settings& settings, const Arrival& arrival, Wall
     return mail::write_received(field);
 }
 
-// RFC 3461 5.2.7.3: behind an alias with several addresses SUCCESS is gone; if nothing is left of what
-// was stated, nobody is told anything.
+// RFC 3461 5.2.7.3: behind an alias with several addresses SUCCESS is gone; if nothing is left of
+// what was stated, nobody is told anything.
 std::uint8_t notify_bits(const ArrivalRecipient& recipient) {
     smtp::Notify notify = recipient.envelope.parameters.notify;
     if (!notify.is_stated) {
@@ -64,9 +64,9 @@ store::QueueMessage make_queue_message(const Settings& settings, const Arrival& 
     return message;
 }
 
-// What stands between our own fields and content that does not begin with a header field, so that the
-// whole is a message to every reader while the content stays as it came (J5): an mbox "From " line is
-// given a field's name, and content without a header the blank line that ends ours.
+// What stands between our own fields and content that does not begin with a header field, so that
+// the whole is a message to every reader while the content stays as it came (J5): an mbox "From "
+// line is given a field's name, and content without a header the blank line that ends ours.
 std::string seam(const mail::ParsedMessage& parsed) {
     const std::string_view header = parsed.header;
     const bool is_field = !parsed.index.fields.empty() && parsed.index.fields.front().begin == 0;
@@ -189,7 +189,8 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
             json.string(name);
         }
         json.end_array().field("mailbox", "INBOX").end_object();
-        add(store::TraceEvent{arrival.mail, now, "delivered", std::move(json).take()}, kNoRecipient);
+        add(store::TraceEvent{arrival.mail, now, "delivered", std::move(json).take()},
+            kNoRecipient);
     }
     return placement;
 }

@@ -22,8 +22,8 @@ struct Placement {
     std::size_t remote_count = 0;  ///< Addresses that go into the queue.
 };
 
-/// Recipients whose `is_left_out` is set are passed over. The body is left to the caller, who moves it
-/// into the plan: only its id and size are used here.
+/// Recipients whose `is_left_out` is set are passed over. The body is left to the caller, who moves
+/// it into the plan: only its id and size are used here.
 Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 const std::vector<bool>& is_left_out);
 

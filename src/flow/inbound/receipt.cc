@@ -2,14 +2,17 @@
 
 namespace godwit::flow {
 
-bool is_expanded(const ArrivalRecipient& recipient) { return recipient.resolved.targets.size() > 1; }
+bool is_expanded(const ArrivalRecipient& recipient) {
+    return recipient.resolved.targets.size() > 1;
+}
 
 std::string original_recipient(const ArrivalRecipient& recipient) {
     const auto& orcpt = recipient.envelope.parameters.orcpt;
     return orcpt ? orcpt->type + ";" + orcpt->address : "";
 }
 
-std::vector<mail::DsnRecipient> receipts(const Arrival& arrival, const std::vector<bool>& is_left_out) {
+std::vector<mail::DsnRecipient> receipts(const Arrival& arrival,
+                                         const std::vector<bool>& is_left_out) {
     std::vector<mail::DsnRecipient> told;
     for (std::size_t i = 0; i < arrival.recipients.size(); ++i) {
         const ArrivalRecipient& recipient = arrival.recipients[i];
@@ -24,7 +27,8 @@ std::vector<mail::DsnRecipient> receipts(const Arrival& arrival, const std::vect
         mail::DsnRecipient receipt;
         receipt.final_recipient = recipient.envelope.address;
         receipt.original_recipient = original_recipient(recipient);
-        receipt.action = is_expanded(recipient) ? mail::DsnAction::Expanded : mail::DsnAction::Delivered;
+        receipt.action =
+            is_expanded(recipient) ? mail::DsnAction::Expanded : mail::DsnAction::Delivered;
         receipt.status = {2, 0, 0};
         told.push_back(std::move(receipt));
     }

@@ -25,7 +25,8 @@ const store::RemoteTarget kRemote{{.local = "far", .domain = "example.com"}};
 TEST(Receipt, Rfc3461_5_2_3_delivered_here_is_told_to_who_asked) {
     Arrival arrival;
     arrival.recipients = {recipient({local(1)})};
-    arrival.recipients[0].envelope.parameters.orcpt = {.type = "rfc822", .address = "List@example.org"};
+    arrival.recipients[0].envelope.parameters.orcpt = {.type = "rfc822",
+                                                       .address = "List@example.org"};
     const auto told = receipts(arrival, {false});
     ASSERT_EQ(told.size(), 1U);
     EXPECT_EQ(told[0].action, mail::DsnAction::Delivered);

@@ -20,14 +20,14 @@ constexpr std::size_t kNoRecipient = static_cast<std::size_t>(-1);
 // What a recipient is told when the plan could not be stamped for its sake.
 smtp::Reply failure_reply(const Error& error) {
     switch (error.code) {
-        case ErrorCode::OverQuota:
-            return smtp::make_reply(452, {4, 2, 2}, "Mailbox is full");
+        case ErrorCode::OverQuota: return smtp::make_reply(452, {4, 2, 2}, "Mailbox is full");
         case ErrorCode::NotFound:
             return smtp::make_reply(450, {4, 2, 1}, "Mailbox is being changed, try again later");
         case ErrorCode::DiskFull:
             return smtp::make_reply(452, {4, 3, 1}, "Disk is nearly full, try again later");
         default:
-            return smtp::make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later");
+            return smtp::make_reply(451, {4, 3, 0},
+                                    "Cannot store the message now, try again later");
     }
 }
 
@@ -94,14 +94,15 @@ net::Task<Result<>> report(const Services* services, const Arrival* arrival,
 void log_accepted(const Arrival& arrival, const Placement& placement) {
     count(Metric::SmtpMessagesAccepted);
     count(Metric::LocalDeliveries, static_cast<std::int64_t>(placement.local_count));
-    log::info("smtp.accepted", {{"id", arrival.mail},
-                                {"from", arrival.sender ? arrival.sender->to_string() : ""},
-                                {"size", arrival.body.size},
-                                {"recipients", static_cast<std::uint64_t>(arrival.recipients.size())},
-                                {"local", static_cast<std::uint64_t>(placement.local_count)},
-                                {"queued", static_cast<std::uint64_t>(placement.remote_count)},
-                                {"peer", arrival.origin.peer},
-                                {"user", arrival.origin.submitter_name}});
+    log::info("smtp.accepted",
+              {{"id", arrival.mail},
+               {"from", arrival.sender ? arrival.sender->to_string() : ""},
+               {"size", arrival.body.size},
+               {"recipients", static_cast<std::uint64_t>(arrival.recipients.size())},
+               {"local", static_cast<std::uint64_t>(placement.local_count)},
+               {"queued", static_cast<std::uint64_t>(placement.remote_count)},
+               {"peer", arrival.origin.peer},
+               {"user", arrival.origin.submitter_name}});
 }
 
 smtp::Reply accepted_reply(const Arrival& arrival, const Placement& placement) {
@@ -155,8 +156,9 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
             log_accepted(arrival, placement);
             std::vector<smtp::Reply> replies;
             for (std::size_t i = 0; i < total; ++i) {
-                replies.push_back(arrival.is_lmtp && failures[i] ? *failures[i]
-                                                                 : accepted_reply(arrival, placement));
+                replies.push_back(arrival.is_lmtp && failures[i]
+                                      ? *failures[i]
+                                      : accepted_reply(arrival, placement));
             }
             co_return replies;
         }
@@ -174,10 +176,11 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
             count(Metric::CommitReplans);
             continue;
         }
-        const bool is_recipients_own = failure.error.code == ErrorCode::OverQuota ||
-                                       failure.error.code == ErrorCode::NotFound;
+        const bool is_recipients_own =
+            failure.error.code == ErrorCode::OverQuota || failure.error.code == ErrorCode::NotFound;
         if (is_recipients_own && step >= own_steps && may_report) {
-            // The sender's own mailbox takes no report: that must not cost the recipients their mail.
+            // The sender's own mailbox takes no report: that must not cost the recipients their
+            // mail.
             log::warn("smtp.report_dropped", {{"id", arrival.mail}, {"error", failure.error.text}});
             may_report = false;
             continue;

@@ -34,12 +34,13 @@ Result<bool> is_full(const store::Snapshot& snapshot, store::ReadTier tier,
     return !resolved.targets.empty();
 }
 
-// A route that says so makes its domain ours to relay, for everybody. Only by its own name: "*" never
-// opens a relay.
+// A route that says so makes its domain ours to relay, for everybody. Only by its own name: "*"
+// never opens a relay.
 bool is_relay_domain(const Settings& settings, std::string_view domain) {
-    return std::any_of(settings.routes.begin(), settings.routes.end(), [domain](const RouteSettings& route) {
-        return route.accepts_from_outside && equals_ignore_case(route.domain, domain);
-    });
+    return std::any_of(
+        settings.routes.begin(), settings.routes.end(), [domain](const RouteSettings& route) {
+            return route.accepts_from_outside && equals_ignore_case(route.domain, domain);
+        });
 }
 
 struct Looked {
@@ -55,12 +56,15 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
     const MonoTime now = services->clock->mono();
     if (asker.stranger && !services->recipient_guard->may_ask(*asker.stranger, misses_max, now)) {
         log::warn("smtp.recipients_put_off", {{"peer", asker.stranger->to_string()}});
-        co_return refuse(450, {4, 7, 1}, "Too many unknown recipients from your address, try again later");
+        co_return refuse(450, {4, 7, 1},
+                         "Too many unknown recipients from your address, try again later");
     }
     const std::string domain = services->settings()->default_domain;
-    // <postmaster> alone, and the postmaster of this very host, are the default domain's (RFC 5321 4.5.1).
-    const bool is_hosts_postmaster = equals_ignore_case(recipient.address.local, "postmaster") &&
-                                     equals_ignore_case(recipient.address.domain, services->settings()->hostname);
+    // <postmaster> alone, and the postmaster of this very host, are the default domain's (RFC
+    // 5321 4.5.1).
+    const bool is_hosts_postmaster =
+        equals_ignore_case(recipient.address.local, "postmaster") &&
+        equals_ignore_case(recipient.address.domain, services->settings()->hostname);
     if (recipient.is_bare_postmaster || is_hosts_postmaster) {
         recipient.address.domain = domain;
     }
@@ -92,7 +96,8 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
         case store::RecipientVerdict::Disabled:
             co_return refuse(550, {5, 2, 1}, "Mailbox of <" + name + "> is disabled");
         case store::RecipientVerdict::Loop:
-            co_return refuse(550, {5, 4, 6}, "Aliases of <" + name + "> lead in a circle or too far");
+            co_return refuse(550, {5, 4, 6},
+                             "Aliases of <" + name + "> lead in a circle or too far");
         case store::RecipientVerdict::NotLocal:
             if (!asker.may_relay && !is_relay_domain(*services->settings(), address.domain)) {
                 co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");

@@ -16,8 +16,9 @@ struct RecipientAnswer {
 
 /// Who names a recipient.
 struct Asker {
-    bool may_relay = false;                 ///< Logged in, or a trusted local socket.
-    std::optional<net::Endpoint> stranger;  ///< Anybody on port 25: unknown names are counted (T34).
+    bool may_relay = false;  ///< Logged in, or a trusted local socket.
+    std::optional<net::Endpoint>
+        stranger;  ///< Anybody on port 25: unknown names are counted (T34).
 };
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
                                            Asker asker);

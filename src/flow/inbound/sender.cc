@@ -9,24 +9,25 @@ namespace godwit::flow {
 net::Task<std::optional<smtp::Reply>> check_ownership(const Services* services, AccountId submitter,
                                                       std::vector<mail::Address> addresses) {
     using Foreign = std::optional<mail::Address>;
-    Result<Foreign> foreign = co_await read(
-        services,
-        [submitter, addresses](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Foreign> {
-            for (const mail::Address& address : addresses) {
-                if (!TRY(store::owns_address(snapshot, tier, submitter, address))) {
-                    return address;
-                }
-            }
-            return std::nullopt;
-        });
+    Result<Foreign> foreign =
+        co_await read(services,
+                      [submitter, addresses](const store::Snapshot& snapshot,
+                                             store::ReadTier tier) -> Result<Foreign> {
+                          for (const mail::Address& address : addresses) {
+                              if (!TRY(store::owns_address(snapshot, tier, submitter, address))) {
+                                  return address;
+                              }
+                          }
+                          return std::nullopt;
+                      });
     if (!foreign) {
         log::error("smtp.ownership_lookup_failed", {{"error", foreign.error().text}});
         co_return smtp::make_reply(451, {4, 3, 0}, "Cannot look up addresses now, try again later");
     }
     if (*foreign) {
-        co_return smtp::make_reply(553, {5, 7, 1},
-                                   "You may not send as <" + (*foreign)->to_string() +
-                                       ">: it is not an address of yours");
+        co_return smtp::make_reply(
+            553, {5, 7, 1},
+            "You may not send as <" + (*foreign)->to_string() + ">: it is not an address of yours");
     }
     co_return std::nullopt;
 }

@@ -79,7 +79,8 @@ net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
         if (is_host_fault) {
             still_open.push_back((*open)[i]);
         }
-        results->push_back({(*open)[i], std::move(outcomes[i]), session->peer_name(), session->peer_has_dsn()});
+        results->push_back(
+            {(*open)[i], std::move(outcomes[i]), session->peer_name(), session->peer_has_dsn()});
     }
     *open = std::move(still_open);
 }
@@ -88,9 +89,9 @@ net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
 void keep_last(std::vector<AttemptResult>* results) {
     std::vector<AttemptResult> last;
     for (AttemptResult& result : *results) {
-        const auto found = std::find_if(last.begin(), last.end(), [&result](const AttemptResult& other) {
-            return other.recipient == result.recipient;
-        });
+        const auto found = std::find_if(
+            last.begin(), last.end(),
+            [&result](const AttemptResult& other) { return other.recipient == result.recipient; });
         if (found == last.end()) {
             last.push_back(std::move(result));
         } else {
@@ -100,8 +101,9 @@ void keep_last(std::vector<AttemptResult>* results) {
     *results = std::move(last);
 }
 
-net::Task<void> try_hops(const Services* services, const Loaded* loaded, std::vector<HopAddress> hops,
-                         KeptSession* kept, std::vector<AttemptResult>* results) {
+net::Task<void> try_hops(const Services* services, const Loaded* loaded,
+                         std::vector<HopAddress> hops, KeptSession* kept,
+                         std::vector<AttemptResult>* results) {
     std::vector<std::size_t> open = waiting(loaded->delivery);
     std::size_t tried = 0;
     for (HopAddress& hop : hops) {
@@ -185,7 +187,8 @@ net::Task<std::expected<std::vector<HopAddress>, MxFailure>> addresses_of(const 
 
 }  // namespace
 
-net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due, KeptSession* kept) {
+net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due,
+                                 KeptSession* kept) {
     Result<std::optional<Loaded>> found =
         co_await read(services, [due](const store::Snapshot& snapshot, store::ReadTier tier) {
             return load(snapshot, tier, due);
@@ -228,8 +231,8 @@ net::Task<bool> discard_deliveries(const Services* services, std::vector<store::
         done.site = delivery.site;
         done.is_done = true;
         plan.steps.emplace_back(store::UpdateQueue{delivery.mail, {std::move(done)}});
-        plan.steps.emplace_back(store::TraceEvent{delivery.mail, now, "discarded",
-                                                  "{\"reason\":\"by the route\"}"});
+        plan.steps.emplace_back(
+            store::TraceEvent{delivery.mail, now, "discarded", "{\"reason\":\"by the route\"}"});
     }
     const Result<> committed = co_await commit_all(services->store, std::move(plan));
     if (!committed && committed.error().code == ErrorCode::Stale && due.size() > 1) {

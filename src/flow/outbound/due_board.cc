@@ -42,8 +42,8 @@ void DueBoard::drop_last(Site& at) {
     at.waiting.erase(last);
 }
 
-// Keeps an entry that is not in hand, unless it lies behind the horizon: then it is found by a refill.
-// A refill under way may have read before it was there.
+// Keeps an entry that is not in hand, unless it lies behind the horizon: then it is found by a
+// refill. A refill under way may have read before it was there.
 void DueBoard::keep(Site& at, const Entry& entry, WallTime due) {
     if (at.has_more_on_disk && !at.is_refilling && due > at.horizon) {
         return;
@@ -199,7 +199,8 @@ void DueBoard::worker_ended(const std::string& name) {
     settle(*at);
 }
 
-void DueBoard::refilled(const store::DueRange& asked, const std::vector<store::DueDelivery>& found) {
+void DueBoard::refilled(const store::DueRange& asked,
+                        const std::vector<store::DueDelivery>& found) {
     Site* at = find(asked.site);
     check(at != nullptr && at->is_refilling, "refilled() without a refill");
     const bool is_full = found.size() >= asked.count;

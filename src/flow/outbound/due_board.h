@@ -1,8 +1,8 @@
-// Knows which delivery is due when, and says which are tried now: by site, earliest first, in bounds.
-// SMTP-BEHAVIOUR.md M2-M5, M9; STORE.md "Queue". Pure: time, bounds and rows are arguments.
+// Knows which delivery is due when, and says which are tried now: by site, earliest first, in
+// bounds. SMTP-BEHAVIOUR.md M2-M5, M9; STORE.md "Queue". Pure: time, bounds and rows are arguments.
 // Each site stands once in an agenda by the time of its next look, so that a change costs the
-// logarithm of the sites and of the window, however many wait. Of each site a bounded window is kept;
-// its horizon parts what is kept from what must still be read.
+// logarithm of the sites and of the window, however many wait. Of each site a bounded window is
+// kept; its horizon parts what is kept from what must still be read.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ public:
     /// What is to be done now.
     struct Orders {
         std::vector<store::DueDelivery> workers;  ///< A new worker each, with its first delivery.
-        std::vector<store::DueRange> refills;     ///< To be read, then refilled() or refill_failed().
+        std::vector<store::DueRange> refills;  ///< To be read, then refilled() or refill_failed().
     };
     struct Bounds {
         std::uint32_t workers_max = 0;  ///< Of all sites together.
@@ -44,14 +44,14 @@ public:
 
     /// Whatever may begin by `now`. Looks only at sites whose time has come.
     Orders plan(WallTime now, const Bounds& bounds);
-    /// When plan() would have something to do, seen from now; max when never. It may lie in the past
-    /// after plan(): then all workers are busy, and the end of one is the time.
+    /// When plan() would have something to do, seen from now; max when never. It may lie in the
+    /// past after plan(): then all workers are busy, and the end of one is the time.
     [[nodiscard]] WallTime next_look() const;
 
     /// The next delivery for a worker of `site`; nullopt: end it.
     std::optional<store::DueDelivery> take(const std::string& site, WallTime now);
-    /// What came of a delivery that was given out. Settled: its commit has been learned by now, if it
-    /// has a new time; else it waits as before.
+    /// What came of a delivery that was given out. Settled: its commit has been learned by now, if
+    /// it has a new time; else it waits as before.
     void done(const store::DueDelivery& taken, bool is_settled);
     /// Nothing of this site before `until`.
     void pause(const std::string& site, WallTime until);
@@ -63,7 +63,8 @@ public:
 
     [[nodiscard]] std::uint32_t workers() const { return workers_; }
     [[nodiscard]] std::size_t sites() const { return sites_.size(); }
-    /// How many of this site are kept and in nobody's hand, due or not; at most outbound_window_max.
+    /// How many of this site are kept and in nobody's hand, due or not; at most
+    /// outbound_window_max.
     [[nodiscard]] std::size_t waiting(const std::string& site) const;
 
 private:
@@ -84,7 +85,8 @@ private:
         std::unordered_map<Entry, EntryState, EntryHash> entries;
         std::set<std::tuple<WallTime, MailId, std::uint32_t>> waiting;  ///< Not in hand; bounded.
         std::uint32_t workers = 0;
-        std::uint32_t workers_max = std::numeric_limits<std::uint32_t>::max();  ///< At the last look.
+        std::uint32_t workers_max =
+            std::numeric_limits<std::uint32_t>::max();  ///< At the last look.
         bool has_more_on_disk = false;
         /// With more on disk: all rows due before this are in `entries`.
         WallTime horizon = WallTime::max();
@@ -103,8 +105,8 @@ private:
     static bool has_room(const Site& at) { return at.workers < at.workers_max; }
     static std::optional<store::DueDelivery> take_from(Site& at, WallTime now);
     [[nodiscard]] static std::optional<WallTime> wanted_look(const Site& at);
-    /// Puts the site where it belongs in the agenda, or forgets it when it is empty. `at` may be dead
-    /// afterwards.
+    /// Puts the site where it belongs in the agenda, or forgets it when it is empty. `at` may be
+    /// dead afterwards.
     void settle(Site& at);
 
     std::unordered_map<std::string, std::unique_ptr<Site>> sites_;

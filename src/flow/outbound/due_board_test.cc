@@ -13,7 +13,9 @@
 namespace godwit::flow {
 namespace {
 
-WallTime at(std::int64_t seconds) { return from_unix_seconds(seconds); }
+WallTime at(std::int64_t seconds) {
+    return from_unix_seconds(seconds);
+}
 
 /// The rows on disk, the board, and who works on what.
 class Desk {
@@ -37,7 +39,8 @@ public:
     }
     void remove(const std::string& site, std::uint64_t mail) {
         remove_row(site, mail);
-        board.learn({.mail = MailId(mail), .delivery = 1, .site = site, .due = {}, .is_gone = true});
+        board.learn(
+            {.mail = MailId(mail), .delivery = 1, .site = site, .due = {}, .is_gone = true});
     }
     /// Plans until nothing more is ordered; refills read the rows as they stand.
     void plan(std::int64_t now) {
@@ -82,7 +85,8 @@ public:
             return out;
         }
         for (auto row = found->second.lower_bound({range.from, 0});
-             row != found->second.end() && row->first < range.until && out.size() < range.count; ++row) {
+             row != found->second.end() && row->first < range.until && out.size() < range.count;
+             ++row) {
             out.push_back({range.site, row->first, MailId(row->second), 1});
         }
         return out;
@@ -178,7 +182,8 @@ TEST(DueBoard, held_while_in_hand_is_forgotten) {
     Desk desk;
     desk.put("a.test", 1, 1);
     desk.plan(5);
-    desk.board.learn({.mail = MailId(1), .delivery = 1, .site = "a.test", .due = at(9), .is_held = true});
+    desk.board.learn(
+        {.mail = MailId(1), .delivery = 1, .site = "a.test", .due = at(9), .is_held = true});
     desk.board.done(desk.working.front(), true);
     desk.board.worker_ended("a.test");
     EXPECT_EQ(desk.board.next_look(), WallTime::max());
@@ -224,7 +229,8 @@ TEST(DueBoard, many_rows_of_one_time_are_all_tried) {
 TEST(DueBoard, commit_during_a_refill_is_not_lost) {
     Desk desk;
     desk.board.learn_site("a.test");
-    DueBoard::Bounds bounds{.workers_max = 10, .site_workers_max = [](const std::string&) { return 10U; }};
+    DueBoard::Bounds bounds{.workers_max = 10,
+                            .site_workers_max = [](const std::string&) { return 10U; }};
     DueBoard::Orders orders = desk.board.plan(at(5), bounds);
     ASSERT_EQ(orders.refills.size(), 1U);
     const std::vector<store::DueDelivery> stale = desk.read(orders.refills[0]);
@@ -244,7 +250,8 @@ TEST(DueBoard, failed_refill_is_asked_again) {
     Desk desk;
     desk.put_row("a.test", 1, 1);
     desk.board.learn_site("a.test");
-    DueBoard::Bounds bounds{.workers_max = 10, .site_workers_max = [](const std::string&) { return 10U; }};
+    DueBoard::Bounds bounds{.workers_max = 10,
+                            .site_workers_max = [](const std::string&) { return 10U; }};
     ASSERT_EQ(desk.board.plan(at(5), bounds).refills.size(), 1U);
     desk.board.refill_failed("a.test", at(10));
     EXPECT_EQ(desk.board.next_look(), at(10));
@@ -256,7 +263,9 @@ TEST(DueBoard, change_looks_at_its_own_site_only_among_20000) {
     constexpr std::uint64_t kSites = 20'000;
     constexpr std::uint64_t kMails = 100'000;
     Desk desk;
-    const auto site_of = [](std::uint64_t mail) { return "s" + std::to_string(mail % kSites) + ".test"; };
+    const auto site_of = [](std::uint64_t mail) {
+        return "s" + std::to_string(mail % kSites) + ".test";
+    };
     for (std::uint64_t mail = 1; mail <= kMails; ++mail) {
         desk.put(site_of(mail), mail, 1'000'000 + static_cast<std::int64_t>(mail));
         desk.plan(100);
@@ -287,12 +296,14 @@ TEST(DueBoard, random_walk_loses_nothing) {
         std::mt19937 random(seed);
         const auto below = [&](std::uint64_t n) { return random() % n; };
         Desk desk(40, 4);
-        DueBoard::Bounds bounds{.workers_max = 40, .site_workers_max = [](const std::string&) { return 4U; }};
+        DueBoard::Bounds bounds{.workers_max = 40,
+                                .site_workers_max = [](const std::string&) { return 4U; }};
         std::vector<std::pair<store::DueRange, std::vector<store::DueDelivery>>> reads;
         std::int64_t now = 1000;
         std::uint64_t last = 0;
         for (; last < 3000; ++last) {
-            desk.put_row("s" + std::to_string(last % 3), last + 1, static_cast<std::int64_t>(below(3000)));
+            desk.put_row("s" + std::to_string(last % 3), last + 1,
+                         static_cast<std::int64_t>(below(3000)));
         }
         for (const char* site : {"s0", "s1", "s2"}) {
             desk.board.learn_site(site);
@@ -301,7 +312,8 @@ TEST(DueBoard, random_walk_loses_nothing) {
             now += static_cast<std::int64_t>(below(2));
             switch (below(6)) {
                 case 0:
-                    desk.put("s" + std::to_string(last % 3), last + 1, now + static_cast<std::int64_t>(below(500)));
+                    desk.put("s" + std::to_string(last % 3), last + 1,
+                             now + static_cast<std::int64_t>(below(500)));
                     ++last;
                     break;
                 case 1: {
@@ -323,7 +335,8 @@ TEST(DueBoard, random_walk_loses_nothing) {
                         const store::DueDelivery taken = desk.working.front();
                         desk.working.pop_front();
                         if (below(4) == 0) {
-                            desk.put(taken.site, taken.mail.value(), now + 1 + static_cast<std::int64_t>(below(900)));
+                            desk.put(taken.site, taken.mail.value(),
+                                     now + 1 + static_cast<std::int64_t>(below(900)));
                         } else {
                             desk.remove(taken.site, taken.mail.value());
                         }

@@ -20,7 +20,8 @@ struct Page {
     bool is_last = false;
 };
 
-Result<Page> read_page(const store::Snapshot& snapshot, store::ReadTier tier, MailId after, WallTime now) {
+Result<Page> read_page(const store::Snapshot& snapshot, store::ReadTier tier, MailId after,
+                       WallTime now) {
     const auto rows = TRY(store::list_queue(snapshot, tier, after, limits::scan_rows_max));
     Page page;
     page.is_last = rows.size() < limits::scan_rows_max;
@@ -57,12 +58,13 @@ void give_up(AttemptOutcome& outcome) {
     over.kind = smtp::OutcomeKind::Permanent;
     over.scope = smtp::FaultScope::Host;
     // RFC 3463 3.5: X.4.7, delivery time expired.
-    over.reply = smtp::make_reply(
-        554, {5, 4, 7}, "Held until its time was over: " + outcome.delivery.held_reason);
+    over.reply = smtp::make_reply(554, {5, 4, 7},
+                                  "Held until its time was over: " + outcome.delivery.held_reason);
     over.is_local = true;
     for (std::size_t i = 0; i < outcome.delivery.recipients.size(); ++i) {
         if (outcome.delivery.recipients[i].state == store::RecipientState::Waiting) {
-            outcome.results.push_back({.recipient = i, .outcome = over, .remote = "", .remote_reports = false});
+            outcome.results.push_back(
+                {.recipient = i, .outcome = over, .remote = "", .remote_reports = false});
         }
     }
 }

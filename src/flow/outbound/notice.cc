@@ -20,8 +20,8 @@ net::Task<Result<std::string>> read_original(const Services* services,
     store::BlobStore* blobs = &services->store->blobs();
     constexpr std::uint64_t wanted =
         limits::header_block_size_max + limits::dsn_returned_body_size_max;
-    std::string body = CO_TRY(co_await read(
-        services, [blobs, blob](const store::Snapshot&, store::ReadTier tier) {
+    std::string body =
+        CO_TRY(co_await read(services, [blobs, blob](const store::Snapshot&, store::ReadTier tier) {
             return blobs->read(blob, 0, wanted, tier);
         }));
     co_return message->prefix + body;
@@ -47,12 +47,15 @@ mail::DsnReport report_of(const Services& services, Notice& notice, const mail::
     report.arrived = unix_seconds(notice.message.accepted_at);
     report.now = now;
     report.sender = sender;
-    report.message_id = "<" + to_string(own_id) + "." + std::to_string(now) + ".dsn@" + hostname + ">";
+    report.message_id =
+        "<" + to_string(own_id) + "." + std::to_string(now) + ".dsn@" + hostname + ">";
     report.boundary_seed = hex_encode(services.random->bytes(12));
     report.recipients = std::move(notice.recipients);
-    // RET asks for the whole message only where it failed (RFC 3461 4.3); other reports carry its header.
-    const bool is_failure = std::any_of(report.recipients.begin(), report.recipients.end(),
-                                        [](const mail::DsnRecipient& r) { return r.action == mail::DsnAction::Failed; });
+    // RET asks for the whole message only where it failed (RFC 3461 4.3); other reports carry its
+    // header.
+    const bool is_failure = std::any_of(
+        report.recipients.begin(), report.recipients.end(),
+        [](const mail::DsnRecipient& r) { return r.action == mail::DsnAction::Failed; });
     report.return_full = is_failure && !notice.message.return_headers_only;
     return report;
 }
@@ -100,7 +103,8 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
             return resolved;
         }));
     if (recipient.resolved.targets.empty()) {
-        log::warn("dsn.nowhere_to_go", {{"id", notice.message.mail}, {"sender", notice.message.sender}});
+        log::warn("dsn.nowhere_to_go",
+                  {{"id", notice.message.mail}, {"sender", notice.message.sender}});
         co_return Result<>();
     }
     arrival.recipients.push_back(std::move(recipient));

@@ -1,6 +1,6 @@
-// Delivery status notifications as mail of our own: builds the report, finds where the sender lives,
-// and adds it to a plan, so that outcome and report become durable together.
-// RFC 3461 6, RFC 3464; SMTP-BEHAVIOUR.md G4 (null sender), G7 (size); RELIABILITY.md I4, I5.
+// Delivery status notifications as mail of our own: builds the report, finds where the sender
+// lives, and adds it to a plan, so that outcome and report become durable together. RFC 3461 6, RFC
+// 3464; SMTP-BEHAVIOUR.md G4 (null sender), G7 (size); RELIABILITY.md I4, I5.
 #pragma once
 
 #include <string>

@@ -53,7 +53,8 @@ void log_attempt(const Record& record) {
                                 {"deferred", static_cast<std::uint64_t>(settlement.deferred)}});
 }
 
-store::TraceEvent dropped_report(const Record& record, const std::string& sender, const Error& error) {
+store::TraceEvent dropped_report(const Record& record, const std::string& sender,
+                                 const Error& error) {
     JsonWriter json;
     json.begin_object().field("to", sender).field("error", error.text).end_object();
     return {record.mail, record.now, "dsn.dropped", std::move(json).take()};
@@ -61,13 +62,14 @@ store::TraceEvent dropped_report(const Record& record, const std::string& sender
 
 // The delivery is gone or was changed: the refusal is about our own steps, not about the report.
 bool is_overtaken(const store::CommitResult& result, std::size_t own_steps) {
-    return !result && result.error().error.code == ErrorCode::Stale && result.error().step < own_steps;
+    return !result && result.error().error.code == ErrorCode::Stale &&
+           result.error().step < own_steps;
 }
 
 // With the report while that is possible, else without it. `told` says who had heard of the delay
 // before this attempt: a report of it that is dropped is owed again after the next.
-net::Task<store::CommitResult> commit_record(const Services* services, Record* record, Notice notice,
-                                             std::vector<bool> told) {
+net::Task<store::CommitResult> commit_record(const Services* services, Record* record,
+                                             Notice notice, std::vector<bool> told) {
     store::Plan plan = record->plan();
     const std::size_t own_steps = plan.steps.size();
     const std::string sender = notice.message.sender;
@@ -124,7 +126,8 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
         co_return true;
     }
     if (!committed) {
-        log::error("queue.settle_failed", {{"id", record.mail}, {"error", committed.error().error.text}});
+        log::error("queue.settle_failed",
+                   {{"id", record.mail}, {"error", committed.error().error.text}});
         co_return false;
     }
     count(Metric::QueueDeliveriesDone, static_cast<std::int64_t>(record.settlement.delivered));

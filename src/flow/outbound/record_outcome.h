@@ -1,6 +1,6 @@
 // Makes what came of an attempt durable, with the report about it where there is one: in one commit
-// when both fit, and the outcome alone when the report does not. A delivery whose outcome is lost is
-// made again, to those too who have it already. RELIABILITY.md I4, I5; RFC 3461 6.
+// when both fit, and the outcome alone when the report does not. A delivery whose outcome is lost
+// is made again, to those too who have it already. RELIABILITY.md I4, I5; RFC 3461 6.
 #pragma once
 
 #include <vector>
@@ -16,13 +16,13 @@ struct AttemptOutcome {
     store::QueueMessage message;
     store::QueueDelivery delivery;       ///< As it was read when the attempt began.
     std::vector<AttemptResult> results;  ///< One for each recipient that was waiting.
-    /// The delivery must still be stored as it was read, else nothing is done. For those that nobody
-    /// has in hand; an attempt keeps the orders that an operator gave meanwhile instead.
+    /// The delivery must still be stored as it was read, else nothing is done. For those that
+    /// nobody has in hand; an attempt keeps the orders that an operator gave meanwhile instead.
     bool must_be_unchanged = false;
 };
 
-/// True when the outcome is durable, or the delivery left the queue or changed meanwhile; false when
-/// the store refused even the outcome alone.
+/// True when the outcome is durable, or the delivery left the queue or changed meanwhile; false
+/// when the store refused even the outcome alone.
 net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome);
 
 }  // namespace godwit::flow

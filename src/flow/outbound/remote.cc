@@ -31,7 +31,8 @@ std::chrono::seconds patience(smtp::WaitingFor waiting) {
 
 smtp::Outcome host_failure(smtp::Stage stage, smtp::EnhancedStatus status, std::string text) {
     smtp::Outcome outcome;
-    outcome.kind = status.status_class == 5 ? smtp::OutcomeKind::Permanent : smtp::OutcomeKind::Temporary;
+    outcome.kind =
+        status.status_class == 5 ? smtp::OutcomeKind::Permanent : smtp::OutcomeKind::Temporary;
     outcome.scope = smtp::FaultScope::Host;
     outcome.stage = stage;
     outcome.reply = smtp::make_reply(status.status_class == 5 ? 550 : 451, status, std::move(text));
@@ -65,7 +66,8 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
     if (failure && failure->stage == smtp::Stage::Tls &&
         session->hop_.tls == RouteSettings::Tls::Opportunistic) {
         // C11: opportunistic TLS that breaks is done without, on a new connection.
-        log::info("outbound.tls_given_up", {{"host", session->hop_.host}, {"reply", smtp::to_string(failure->reply)}});
+        log::info("outbound.tls_given_up",
+                  {{"host", session->hop_.host}, {"reply", smtp::to_string(failure->reply)}});
         failure = co_await session->connect(true);
     }
     if (failure) {
@@ -116,32 +118,37 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
         co_await net::dial(services_->network, services_->resolver, std::move(request));
     if (!dialed) {
         const bool is_nowhere = dialed.error().kind == ErrorKind::Peer;
-        co_return host_failure(smtp::Stage::Greeting,
-                               is_nowhere ? smtp::EnhancedStatus{4, 4, 4} : smtp::EnhancedStatus{4, 4, 1},
-                               hop_.host + ": " + dialed.error().text);
+        co_return host_failure(
+            smtp::Stage::Greeting,
+            is_nowhere ? smtp::EnhancedStatus{4, 4, 4} : smtp::EnhancedStatus{4, 4, 1},
+            hop_.host + ": " + dialed.error().text);
     }
     stream_ = std::move(dialed->stream);
     peer_name_ = hop_.host + "[" + dialed->endpoint.to_string() + "]";
     if (hop_.tls == RouteSettings::Tls::Implicit) {
         stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
         net::TlsClientOptions tls{.host = hop_.host, .verify = net::TlsVerify::Name, .alpn = {}};
-        const Result<> secured = co_await stream_->start_tls_client(services_->tls_client, std::move(tls));
+        const Result<> secured =
+            co_await stream_->start_tls_client(services_->tls_client, std::move(tls));
         if (!secured) {
-            co_return host_failure(smtp::Stage::Tls, {4, 7, 5}, peer_name_ + ": " + secured.error().text);
+            co_return host_failure(smtp::Stage::Tls, {4, 7, 5},
+                                   peer_name_ + ": " + secured.error().text);
         }
     }
     engine_.emplace(client_options(without_tls));
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;
-        if (!hop_.is_configured && equals_ignore_case(engine_->peer().name, services_->settings()->hostname)) {
+        if (!hop_.is_configured &&
+            equals_ignore_case(engine_->peer().name, services_->settings()->hostname)) {
             is_ready_ = false;
             co_return host_failure(smtp::Stage::Hello, {5, 4, 6},
                                    peer_name_ + " says it is us: mail loops back to this server");
         }
         co_return std::nullopt;
     }
-    smtp::Outcome outcome = host_failure(smtp::Stage::Greeting, {4, 4, 2}, peer_name_ + " closed the connection");
+    smtp::Outcome outcome =
+        host_failure(smtp::Stage::Greeting, {4, 4, 2}, peer_name_ + " closed the connection");
     if (const auto* failed = std::get_if<ev::Failed>(&event)) {
         outcome.stage = failed->stage;
         outcome.reply = failed->reply;
@@ -188,9 +195,8 @@ net::Task<void> RemoteSession::secure() {
     stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
     net::TlsClientOptions options;
     options.host = hop_.host;
-    options.verify = hop_.tls == RouteSettings::Tls::Required
-                         ? net::TlsVerify::Name
-                         : net::TlsVerify::Opportunistic;
+    options.verify = hop_.tls == RouteSettings::Tls::Required ? net::TlsVerify::Name
+                                                              : net::TlsVerify::Opportunistic;
     Result<> secured = written;
     if (secured) {
         secured = co_await stream_->start_tls_client(services_->tls_client, std::move(options));
@@ -222,7 +228,8 @@ net::Task<ev::Event> RemoteSession::next_event() {
 smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail) const {
     smtp::OutgoingMail outgoing;
     if (!mail.message.sender.empty()) {
-        if (auto sender = mail::parse_address(mail.message.sender, mail::Domainless::Allow); sender) {
+        if (auto sender = mail::parse_address(mail.message.sender, mail::Domainless::Allow);
+            sender) {
             outgoing.sender = std::move(*sender);
         }
     }
@@ -245,7 +252,8 @@ smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail) const {
 }
 
 // One step of the body; false when it could not be read.
-net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message, std::uint64_t* offset) {
+net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message,
+                                         std::uint64_t* offset) {
     const std::uint64_t prefix = message->prefix.size();
     if (*offset < prefix) {
         engine_->supply(message->prefix);
@@ -259,8 +267,9 @@ net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message, std
                 return blobs->read(blob, at, kBodyStep, tier);
             });
         if (!piece || piece->empty()) {
-            log::error("outbound.body_unreadable",
-                       {{"id", message->mail}, {"error", piece ? "short body" : piece.error().text}});
+            log::error(
+                "outbound.body_unreadable",
+                {{"id", message->mail}, {"error", piece ? "short body" : piece.error().text}});
             engine_->abort_body();
             co_return false;
         }
@@ -300,8 +309,8 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
         break;
     }
     if (outcomes.size() != mail.recipients.size()) {
-        outcomes.resize(mail.recipients.size(),
-                        host_failure(smtp::Stage::Mail, {4, 4, 2}, peer_name_ + ": connection lost"));
+        outcomes.resize(mail.recipients.size(), host_failure(smtp::Stage::Mail, {4, 4, 2},
+                                                             peer_name_ + ": connection lost"));
     }
     co_return outcomes;
 }

@@ -26,7 +26,8 @@ struct HopAddress {
     RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
     std::string username{};
     std::string password{};
-    bool is_configured = false;  ///< By a route: private addresses are meant; loops are the admin's.
+    bool is_configured =
+        false;  ///< By a route: private addresses are meant; loops are the admin's.
     bool operator==(const HopAddress&) const = default;
 };
 
@@ -43,7 +44,8 @@ public:
     static net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> open(
         const Services* services, HopAddress hop);
 
-    /// One transaction; one outcome per recipient. After an outcome of Host scope the session is dead.
+    /// One transaction; one outcome per recipient. After an outcome of Host scope the session is
+    /// dead.
     net::Task<std::vector<smtp::Outcome>> send(RemoteMail mail);
     /// Can another message be sent?
     [[nodiscard]] bool is_ready() const { return is_ready_; }
@@ -56,7 +58,8 @@ public:
     net::Task<void> close();
 
 private:
-    RemoteSession(const Services* services, HopAddress hop) : services_(services), hop_(std::move(hop)) {}
+    RemoteSession(const Services* services, HopAddress hop)
+        : services_(services), hop_(std::move(hop)) {}
     [[nodiscard]] net::DialRequest dial_request() const;
     [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);

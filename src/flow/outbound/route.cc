@@ -11,13 +11,10 @@ namespace {
 
 NextHop hop_of(const RouteSettings& route) {
     switch (route.kind) {
-        case RouteSettings::Kind::Discard:
-            return DiscardHop{};
-        case RouteSettings::Kind::Hold:
-            return HoldHop{"by the route for " + route.domain};
+        case RouteSettings::Kind::Discard: return DiscardHop{};
+        case RouteSettings::Kind::Hold: return HoldHop{"by the route for " + route.domain};
         case RouteSettings::Kind::Smtp:
-        case RouteSettings::Kind::Lmtp:
-            break;
+        case RouteSettings::Kind::Lmtp: break;
     }
     return RelayHop{.host = route.host,
                     .port = route.port,
@@ -104,8 +101,9 @@ std::expected<std::vector<std::string>, MxFailure> order_mx(const net::MxAnswer&
         }
     }
     if (names.empty()) {
-        return is_ours_seen ? failure(550, {5, 4, 6}, "Mail for " + name + " loops back to this server")
-                            : failure(451, {4, 4, 4}, "No usable MX for " + name);
+        return is_ours_seen
+                   ? failure(550, {5, 4, 6}, "Mail for " + name + " loops back to this server")
+                   : failure(451, {4, 4, 4}, "No usable MX for " + name);
     }
     return names;
 }
@@ -126,8 +124,8 @@ net::Task<std::expected<std::vector<std::string>, MxFailure>> find_mx(const Serv
     }
     const Result<net::MxAnswer> answer = co_await services->resolver->mx(domain);
     if (!answer) {
-        co_return std::unexpected(MxFailure{
-            smtp::make_reply(451, {4, 4, 3}, "DNS did not answer for " + domain + ": " + answer.error().text)});
+        co_return std::unexpected(MxFailure{smtp::make_reply(
+            451, {4, 4, 3}, "DNS did not answer for " + domain + ": " + answer.error().text)});
     }
     co_return order_mx(*answer, domain, services->settings()->hostname, services->random->u64());
 }

@@ -1,6 +1,6 @@
-// Where mail for a domain goes next: by the administrator's routes, else by MX. Decided anew at each
-// attempt, so that a corrected configuration frees queued mail (SMTP-BEHAVIOUR.md M4).
-// RFC 5321 5.1, RFC 7505 (null MX); F1-F9.
+// Where mail for a domain goes next: by the administrator's routes, else by MX. Decided anew at
+// each attempt, so that a corrected configuration frees queued mail (SMTP-BEHAVIOUR.md M4). RFC
+// 5321 5.1, RFC 7505 (null MX); F1-F9.
 #pragma once
 
 #include <string>

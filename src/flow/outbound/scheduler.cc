@@ -33,8 +33,9 @@ public:
         return std::hash<std::string>()(site) % count_ == index_;
     }
 
-    /// What a commit did to the queue. It is learnt at once when it brings mail to send, else in a while
-    /// and with what comes meanwhile: a wake-up of the shard costs more than the rest of it. Any thread.
+    /// What a commit did to the queue. It is learnt at once when it brings mail to send, else in a
+    /// while and with what comes meanwhile: a wake-up of the shard costs more than the rest of it.
+    /// Any thread.
     void tell(const std::shared_ptr<const store::QueueChange>& change);
     void learn_site(const std::string& name) { board_.learn_site(name); }
     void run();
@@ -195,7 +196,8 @@ void OutboundScheduler::Part::arm(WallTime at) {
         return;
     }
     // Wall time may jump; look again after an hour at the latest (I6).
-    const Duration wait = std::clamp<Duration>(next - at, std::chrono::milliseconds(1), std::chrono::hours(1));
+    const Duration wait =
+        std::clamp<Duration>(next - at, std::chrono::milliseconds(1), std::chrono::hours(1));
     timer_ = shard_->call_after(wait, [this] { run(); });
 }
 
@@ -226,7 +228,8 @@ Result<> OutboundScheduler::start() {
             *services_->store->snapshot(), store::ReadTier::Disk, after, limits::scan_rows_max));
         for (const store::DueDelivery& site : sites) {
             const auto owner = std::ranges::find_if(
-                parts_, [&site](const std::unique_ptr<Part>& part) { return part->owns(site.site); });
+                parts_,
+                [&site](const std::unique_ptr<Part>& part) { return part->owns(site.site); });
             Part* part = owner->get();
             part->shard().post([part, name = site.site] {
                 part->learn_site(name);

@@ -24,7 +24,8 @@ public:
     /// Finds the sites that have work (one seek a site) and follows the commits. Once, before the
     /// shards run or from one of them.
     Result<> start();
-    /// Starts no further attempt; those under way finish or are cancelled with their shard. Any thread.
+    /// Starts no further attempt; those under way finish or are cancelled with their shard. Any
+    /// thread.
     void stop();
     /// True when no attempt is under way on the shard that runs now.
     [[nodiscard]] bool is_idle_here() const;

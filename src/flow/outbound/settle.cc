@@ -23,8 +23,8 @@ mail::DsnRecipient notice_for(const store::QueueRecipient& recipient, mail::DsnA
     }
     notice.original_recipient = recipient.original;
     notice.action = action;
-    notice.status = mail::parse_enhanced_status(recipient.last_status)
-                        .value_or(mail::EnhancedStatus{5, 0, 0});
+    notice.status =
+        mail::parse_enhanced_status(recipient.last_status).value_or(mail::EnhancedStatus{5, 0, 0});
     notice.remote_host = recipient.last_remote;
     if (outcome.is_local) {
         notice.reason = outcome.reply.text;
@@ -102,7 +102,8 @@ private:
 
     void give_up(store::QueueRecipient& recipient, const AttemptResult& result) {
         const bool is_expired = result.outcome.kind != smtp::OutcomeKind::Permanent;
-        recipient.state = is_expired ? store::RecipientState::Expired : store::RecipientState::Failed;
+        recipient.state =
+            is_expired ? store::RecipientState::Expired : store::RecipientState::Failed;
         ++out_.failed;
         if (!wants(recipient, store::Notify::Failure)) {
             return;
@@ -144,6 +145,8 @@ private:
 
 }  // namespace
 
-Settlement settle(SettleInput input) { return Judge(std::move(input)).run(); }
+Settlement settle(SettleInput input) {
+    return Judge(std::move(input)).run();
+}
 
 }  // namespace godwit::flow

@@ -16,20 +16,20 @@ namespace godwit::flow {
 
 /// What came of one recipient in one attempt.
 struct AttemptResult {
-    std::size_t recipient = 0;   ///< Index in the delivery.
+    std::size_t recipient = 0;  ///< Index in the delivery.
     smtp::Outcome outcome;
-    std::string remote;          ///< Who said it; empty: ourselves.
-    bool remote_reports = false; ///< The next hop took over NOTIFY=SUCCESS.
+    std::string remote;           ///< Who said it; empty: ourselves.
+    bool remote_reports = false;  ///< The next hop took over NOTIFY=SUCCESS.
 };
 
 struct Settlement {
-    store::QueueDelivery delivery;             ///< As it shall be stored.
-    std::vector<mail::DsnRecipient> notices;   ///< To be told in one report; empty: nothing.
+    store::QueueDelivery delivery;            ///< As it shall be stored.
+    std::vector<mail::DsnRecipient> notices;  ///< To be told in one report; empty: nothing.
     std::size_t delivered = 0;
     std::size_t failed = 0;
     std::size_t deferred = 0;
-    std::string trace_kind;                    ///< "sent", "deferred", "bounced".
-    std::string trace_detail;                  ///< JSON.
+    std::string trace_kind;    ///< "sent", "deferred", "bounced".
+    std::string trace_detail;  ///< JSON.
 };
 
 struct SettleInput {
@@ -37,7 +37,7 @@ struct SettleInput {
     store::QueueDelivery delivery;
     std::vector<AttemptResult> results;  ///< One for each recipient that was waiting.
     WallTime now{};
-    std::uint64_t chance = 0;            ///< Spreads the retry.
+    std::uint64_t chance = 0;  ///< Spreads the retry.
     RetrySettings retry;
 };
 Settlement settle(SettleInput input);

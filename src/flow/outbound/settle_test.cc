@@ -7,7 +7,9 @@ namespace {
 
 using store::Notify;
 
-std::uint8_t bits(Notify a) { return static_cast<std::uint8_t>(a); }
+std::uint8_t bits(Notify a) {
+    return static_cast<std::uint8_t>(a);
+}
 
 SettleInput input(std::vector<store::QueueRecipient> recipients) {
     SettleInput in;
@@ -27,7 +29,8 @@ store::QueueRecipient to(std::string address, std::uint8_t notify = 0) {
     return recipient;
 }
 
-AttemptResult said(std::size_t recipient, std::uint16_t code, mail::EnhancedStatus status, std::string text) {
+AttemptResult said(std::size_t recipient, std::uint16_t code, mail::EnhancedStatus status,
+                   std::string text) {
     AttemptResult result;
     result.recipient = recipient;
     result.remote = "mx.example.com";
@@ -40,7 +43,8 @@ AttemptResult said(std::size_t recipient, std::uint16_t code, mail::EnhancedStat
 
 TEST(Settle, E2_each_recipient_has_its_own_outcome) {
     SettleInput in = input({to("a@example.com"), to("b@example.com"), to("c@example.com")});
-    in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 550, {5, 1, 1}, "no"), said(2, 451, {4, 7, 1}, "later")};
+    in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 550, {5, 1, 1}, "no"),
+                  said(2, 451, {4, 7, 1}, "later")};
     const Settlement out = settle(std::move(in));
     EXPECT_EQ(out.delivery.recipients[0].state, store::RecipientState::Delivered);
     EXPECT_EQ(out.delivery.recipients[1].state, store::RecipientState::Failed);
@@ -57,7 +61,8 @@ TEST(Settle, E2_each_recipient_has_its_own_outcome) {
 }
 
 TEST(Settle, I4_NOTIFY_NEVER_and_NOTIFY_without_FAILURE_get_no_failure_report) {
-    SettleInput in = input({to("a@example.com", bits(Notify::Never)), to("b@example.com", bits(Notify::Success))});
+    SettleInput in = input(
+        {to("a@example.com", bits(Notify::Never)), to("b@example.com", bits(Notify::Success))});
     in.results = {said(0, 550, {5, 1, 1}, "no"), said(1, 550, {5, 1, 1}, "no")};
     const Settlement out = settle(std::move(in));
     EXPECT_TRUE(out.notices.empty());
@@ -65,7 +70,8 @@ TEST(Settle, I4_NOTIFY_NEVER_and_NOTIFY_without_FAILURE_get_no_failure_report) {
 }
 
 TEST(Settle, NOTIFY_SUCCESS_is_reported_as_relayed_unless_the_next_hop_took_it_over) {
-    SettleInput in = input({to("a@example.com", bits(Notify::Success)), to("b@example.com", bits(Notify::Success))});
+    SettleInput in = input(
+        {to("a@example.com", bits(Notify::Success)), to("b@example.com", bits(Notify::Success))});
     in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 250, {2, 0, 0}, "ok")};
     in.results[1].remote_reports = true;
     const Settlement out = settle(std::move(in));

@@ -16,7 +16,8 @@ class ConnectionGuard;
 class [[nodiscard]] ConnectionPermit {
 public:
     ConnectionPermit() = default;
-    ConnectionPermit(ConnectionGuard* guard, net::IpAddress source) : guard_(guard), source_(source) {}
+    ConnectionPermit(ConnectionGuard* guard, net::IpAddress source)
+        : guard_(guard), source_(source) {}
     ConnectionPermit(ConnectionPermit&& other) noexcept
         : guard_(std::exchange(other.guard_, nullptr)), source_(other.source_) {}
     ConnectionPermit& operator=(ConnectionPermit&& other) noexcept {

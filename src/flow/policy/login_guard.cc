@@ -17,8 +17,12 @@ constexpr double kNameFactor = 10;
 std::string pair_key(std::string_view name, const net::IpAddress& source) {
     return "p" + to_lower(name) + "\n" + std::string(source.bytes());
 }
-std::string address_key(const net::IpAddress& source) { return "a" + std::string(source.bytes()); }
-std::string name_key(std::string_view name) { return "n" + to_lower(name); }
+std::string address_key(const net::IpAddress& source) {
+    return "a" + std::string(source.bytes());
+}
+std::string name_key(std::string_view name) {
+    return "n" + to_lower(name);
+}
 
 }  // namespace
 
@@ -91,9 +95,8 @@ bool LoginGuard::remembers(AccountId account, std::uint64_t auth_epoch, std::str
 void LoginGuard::remember(AccountId account, std::uint64_t auth_epoch, std::string_view password,
                           MonoTime now) {
     const std::string key = password_key(account, auth_epoch, password);
-    tables_.with([&](Tables& tables) {
-        tables.passwords.touch(key) = now + limits::password_memory_time;
-    });
+    tables_.with(
+        [&](Tables& tables) { tables.passwords.touch(key) = now + limits::password_memory_time; });
 }
 
 }  // namespace godwit::flow

@@ -20,17 +20,22 @@ public:
     /// `secret`: 32 random bytes of this process; keys the memory of right passwords.
     explicit LoginGuard(std::string secret) : secret_(std::move(secret)) {}
 
-    /// May this peer try to log in as `name` now? `per_minute` failures are free per pair of name and
-    /// address (then tokens come back one by one), three times as many per address, and ten times as
-    /// many per name; an address that logged in to the name before is exempt from the last.
-    bool may_try(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute, MonoTime now);
-    void failed(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute, MonoTime now);
+    /// May this peer try to log in as `name` now? `per_minute` failures are free per pair of name
+    /// and address (then tokens come back one by one), three times as many per address, and ten
+    /// times as many per name; an address that logged in to the name before is exempt from the
+    /// last.
+    bool may_try(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute,
+                 MonoTime now);
+    void failed(std::string_view name, const net::Endpoint& peer, std::uint32_t per_minute,
+                MonoTime now);
     /// Clears what is held against the pair, and nothing else.
     void succeeded(std::string_view name, const net::Endpoint& peer, MonoTime now);
 
     /// Was exactly this password right for the account at this epoch, not long ago?
-    bool remembers(AccountId account, std::uint64_t auth_epoch, std::string_view password, MonoTime now);
-    void remember(AccountId account, std::uint64_t auth_epoch, std::string_view password, MonoTime now);
+    bool remembers(AccountId account, std::uint64_t auth_epoch, std::string_view password,
+                   MonoTime now);
+    void remember(AccountId account, std::uint64_t auth_epoch, std::string_view password,
+                  MonoTime now);
 
 private:
     struct Bucket {

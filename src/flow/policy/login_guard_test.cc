@@ -27,7 +27,8 @@ TEST(LoginGuard, T37_who_logged_in_before_is_not_locked_out_by_others) {
     LoginGuard guard("secret");
     guard.succeeded("alice", kHome, kStart);
     for (int i = 0; i < 60; ++i) {
-        guard.failed("alice", *net::Endpoint::parse("203.0.113." + std::to_string(i + 1) + ":1"), 5, kStart);
+        guard.failed("alice", *net::Endpoint::parse("203.0.113." + std::to_string(i + 1) + ":1"), 5,
+                     kStart);
     }
     EXPECT_FALSE(guard.may_try("alice", *net::Endpoint::parse("203.0.113.200:1"), 5, kStart));
     EXPECT_TRUE(guard.may_try("alice", kHome, 5, kStart));

@@ -17,7 +17,8 @@ namespace godwit::flow {
 template <class Value>
 class RecentTable {
 public:
-    /// nullptr when it is not there. Does not count as a touch. Valid until the next touch or erase.
+    /// nullptr when it is not there. Does not count as a touch. Valid until the next touch or
+    /// erase.
     Value* find(std::string_view key) {
         const auto found = by_key_.find(key);
         return found == by_key_.end() ? nullptr : &found->second->second;

@@ -7,9 +7,13 @@ namespace godwit::flow {
 
 namespace {
 
-bool is_exempt(const net::Endpoint& peer) { return peer.is_unix() || peer.is_loopback(); }
+bool is_exempt(const net::Endpoint& peer) {
+    return peer.is_unix() || peer.is_loopback();
+}
 
-std::string key_of(const net::Endpoint& peer) { return std::string(peer.address().limit_class().bytes()); }
+std::string key_of(const net::Endpoint& peer) {
+    return std::string(peer.address().limit_class().bytes());
+}
 
 }  // namespace
 

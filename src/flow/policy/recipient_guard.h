@@ -16,7 +16,8 @@ namespace godwit::flow {
 class RecipientGuard {
 public:
     /// False once the address has named `per_minute` unknown recipients more than time has forgiven
-    /// (`per_minute` each minute). Then every recipient is put off alike, so that nothing is learnt.
+    /// (`per_minute` each minute). Then every recipient is put off alike, so that nothing is
+    /// learnt.
     bool may_ask(const net::Endpoint& peer, std::uint32_t per_minute, MonoTime now);
     /// It named a recipient whom nobody knows here.
     void missed(const net::Endpoint& peer, std::uint32_t per_minute, MonoTime now);

@@ -7,7 +7,9 @@ namespace {
 
 constexpr MonoTime kStart{std::chrono::hours(24)};
 
-net::Endpoint at(const char* text) { return *net::Endpoint::parse(text); }
+net::Endpoint at(const char* text) {
+    return *net::Endpoint::parse(text);
+}
 
 TEST(RecipientGuard, T34_misses_of_an_address_add_up_and_time_forgives_them) {
     RecipientGuard guard;

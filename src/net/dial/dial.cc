@@ -59,7 +59,8 @@ ConnectRequest attempt_of(const DialRequest& request, const Endpoint& to, MonoTi
     Duration patience = request.connect_timeout > Duration(0)
                             ? request.connect_timeout
                             : Duration(limits::smtp_client_connect_timeout);
-    ConnectRequest attempt{.to = to, .deadline = std::min(request.deadline, now + patience), .source = {}};
+    ConnectRequest attempt{
+        .to = to, .deadline = std::min(request.deadline, now + patience), .source = {}};
     if (!to.is_unix()) {
         attempt.source = to.address().is_v4() ? request.source_v4 : request.source_v6;
     }

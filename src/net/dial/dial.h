@@ -13,14 +13,15 @@
 namespace godwit::net {
 
 struct DialRequest {
-    std::string host{};                    ///< For errors, and to be resolved when `endpoints` is empty.
+    std::string host{};  ///< For errors, and to be resolved when `endpoints` is empty.
     std::uint16_t port = 0;
-    std::vector<Endpoint> endpoints{};   ///< Tried instead of resolving `host`; never refused as private.
-    MonoTime deadline = kNever;          ///< For all of it.
-    Duration connect_timeout{};          ///< For each address; 0: limits.h smtp_client_connect_timeout.
+    std::vector<Endpoint>
+        endpoints{};             ///< Tried instead of resolving `host`; never refused as private.
+    MonoTime deadline = kNever;  ///< For all of it.
+    Duration connect_timeout{};  ///< For each address; 0: limits.h smtp_client_connect_timeout.
     std::optional<IpAddress> source_v4{};  ///< The local address to use, per family.
     std::optional<IpAddress> source_v6{};
-    bool allow_private = false;          ///< Take resolved addresses that are not global (T62).
+    bool allow_private = false;  ///< Take resolved addresses that are not global (T62).
 };
 
 /// What became of one address that did not answer.

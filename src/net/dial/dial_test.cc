@@ -19,10 +19,13 @@ struct World {
     std::unique_ptr<Listener> listener;
 
     World() {
-        auto keep = [this](std::unique_ptr<Stream> stream) { accepted.push_back(std::move(stream)); };
+        auto keep = [this](std::unique_ptr<Stream> stream) {
+            accepted.push_back(std::move(stream));
+        };
         listener = *network.listen(*Endpoint::parse("203.0.113.5:25"), {.name = "mx"}, keep);
-        EXPECT_TRUE(dns.add_lines("mx.test A 203.0.113.5\nmx.test AAAA 2001:db8::5\n"
-                                  "inside.test A 10.0.0.1\nbroken.test * servfail\n"));
+        EXPECT_TRUE(
+            dns.add_lines("mx.test A 203.0.113.5\nmx.test AAAA 2001:db8::5\n"
+                          "inside.test A 10.0.0.1\nbroken.test * servfail\n"));
     }
 };
 
@@ -49,8 +52,10 @@ TEST(Dial, next_address_after_a_refusal) {
 TEST(Dial, hanging_address_costs_its_own_timeout) {
     World world;
     world.network.set_behaviour(*Endpoint::parse("[2001:db8::5]:25"), Behaviour::Hang);
-    auto dialed = go(world, {.host = "mx.test", .port = 25, .connect_timeout = seconds(5),
-                             .allow_private = true}, seconds(6));
+    auto dialed =
+        go(world,
+           {.host = "mx.test", .port = 25, .connect_timeout = seconds(5), .allow_private = true},
+           seconds(6));
     ASSERT_TRUE(dialed.has_value() && dialed->has_value());
     EXPECT_EQ((*dialed)->failed[0].error.code, ErrorCode::Timeout);
 }
@@ -58,8 +63,11 @@ TEST(Dial, hanging_address_costs_its_own_timeout) {
 TEST(Dial, the_deadline_covers_all) {
     World world;
     world.network.set_behaviour(*Endpoint::parse("[2001:db8::5]:25"), Behaviour::Hang);
-    auto dialed = go(world, {.host = "mx.test", .port = 25,
-                             .deadline = world.loop.clock().mono() + seconds(3), .allow_private = true},
+    auto dialed = go(world,
+                     {.host = "mx.test",
+                      .port = 25,
+                      .deadline = world.loop.clock().mono() + seconds(3),
+                      .allow_private = true},
                      seconds(4));
     ASSERT_TRUE(dialed.has_value());
     EXPECT_EQ(dialed->error().code, ErrorCode::Timeout);

@@ -1,8 +1,8 @@
 #include "net/io/asio_network.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,10 +62,13 @@ bool is_out_of_descriptors(int error) {
 
 /// With the spare descriptor takes one connection and closes it, so that the peer knows.
 void refuse_one(Door& door, int error) {
-    log::warn("listener.exhausted", {{"listener", door.options.name}, {"error", strerrordesc_np(error)}});
+    log::warn("listener.exhausted",
+              {{"listener", door.options.name}, {"error", strerrordesc_np(error)}});
     count(Metric::ConnectionsRefused);
     door.spare = Descriptor();
-    { Descriptor refused(accept4(door.watch->number(), nullptr, nullptr, SOCK_CLOEXEC)); }
+    {
+        Descriptor refused(accept4(door.watch->number(), nullptr, nullptr, SOCK_CLOEXEC));
+    }
     door.spare = Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
@@ -87,12 +90,14 @@ private:
 Task<void> accept_connections(std::shared_ptr<Door> door) {
     Doorkeeper keeper(door.get());
     if (auto attached = door->watch->attach(*door->shard); !attached) {
-        log::error("listener.failed", {{"listener", door->options.name}, {"error", attached.error().text}});
+        log::error("listener.failed",
+                   {{"listener", door->options.name}, {"error", attached.error().text}});
         co_return;
     }
     std::size_t in_turn = 0;
     while (!door->is_stopped) {
-        Descriptor socket(accept4(door->watch->number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        Descriptor socket(
+            accept4(door->watch->number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (socket) {
             deliver(door, std::move(socket));
             if (++in_turn >= limits::accepts_in_turn_max) {
@@ -142,21 +147,22 @@ private:
 };
 
 std::unexpected<Error> listen_failed(const Endpoint& at, std::string_view doing, int error) {
-    ErrorCode code = error == EADDRINUSE ? ErrorCode::AlreadyExists
+    ErrorCode code = error == EADDRINUSE                 ? ErrorCode::AlreadyExists
                      : error == EACCES || error == EPERM ? ErrorCode::Denied
                                                          : ErrorCode::Io;
-    return internal_error(code, std::string(doing) + " " + at.to_string() + ": " +
-                                    strerrordesc_np(error));
+    return internal_error(
+        code, std::string(doing) + " " + at.to_string() + ": " + strerrordesc_np(error));
 }
 
 /// A socket file that nobody listens behind is in the way; one in use is not.
 void remove_stale_path(const Endpoint& at, const SocketAddress& address) {
-    struct stat facts {};
+    struct stat facts{};
     if (lstat(at.path().c_str(), &facts) != 0 || !S_ISSOCK(facts.st_mode)) {
         return;
     }
     Descriptor probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (probe && connect(probe.number(), address.raw(), address.size) != 0 && errno == ECONNREFUSED) {
+    if (probe && connect(probe.number(), address.raw(), address.size) != 0 &&
+        errno == ECONNREFUSED) {
         unlink(at.path().c_str());
     }
 }
@@ -180,8 +186,8 @@ Result<Descriptor> open_listener(const Endpoint& at, const ListenOptions& option
         setsockopt(made.number(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     }
     if (address.family() == AF_INET6) {
-        // [::] stands for all addresses, whatever the kernel's own default (net.ipv6.bindv6only) is.
-        // A peer of IPv4 still has an IPv4 name: IpAddress takes mapped addresses apart.
+        // [::] stands for all addresses, whatever the kernel's own default (net.ipv6.bindv6only)
+        // is. A peer of IPv4 still has an IPv4 name: IpAddress takes mapped addresses apart.
         const int v6_only = is_every_address ? 0 : 1;
         setsockopt(made.number(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
     }
@@ -252,8 +258,8 @@ std::vector<int> inherited_sockets() {
         parse_u64(process) != static_cast<std::uint64_t>(getpid())) {
         return found;
     }
-    std::uint64_t count = std::min<std::uint64_t>(parse_u64(number).value_or(0),
-                                                  limits::inherited_sockets_max);
+    std::uint64_t count =
+        std::min<std::uint64_t>(parse_u64(number).value_or(0), limits::inherited_sockets_max);
     for (int i = 0; i < static_cast<int>(count); ++i) {
         int listening = 0;
         socklen_t size = sizeof listening;

@@ -1,5 +1,5 @@
-// What carries a stream's bytes: a socket or a memory pair. Steps that never wait, and one way to be
-// resumed when a step may succeed. Private to net/; ChannelStream makes a Stream of it.
+// What carries a stream's bytes: a socket or a memory pair. Steps that never wait, and one way to
+// be resumed when a step may succeed. Private to net/; ChannelStream makes a Stream of it.
 #pragma once
 
 #include <array>

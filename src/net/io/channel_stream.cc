@@ -190,8 +190,8 @@ Task<Result<Readiness>> ChannelStream::wait_readable() {
             is_interrupted_ = false;
             co_return Readiness::Interrupted;
         }
-        // After a short read there is most likely nothing: the wait itself looks. After the wait it must
-        // be looked at: readiness may be of octets that were read meanwhile.
+        // After a short read there is most likely nothing: the wait itself looks. After the wait it
+        // must be looked at: readiness may be of octets that were read meanwhile.
         const IoStep step = is_drained_ ? IoStep::would_block(Direction::Read) : peek_step();
         is_drained_ = false;
         if (step.outcome == IoStep::Outcome::Failed) {

@@ -17,7 +17,8 @@ IpAddress IpAddress::v4(std::array<std::uint8_t, 4> bytes) {
 }
 
 IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& bytes) {
-    static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0,    0,
+                                                             0, 0, 0, 0, 0xFF, 0xFF};
     if (std::memcmp(bytes.data(), kMapped.data(), kMapped.size()) == 0) {
         return v4({bytes[12], bytes[13], bytes[14], bytes[15]});
     }
@@ -102,14 +103,16 @@ struct Block {
 
 // The IANA special-purpose registries (RFC 6890 and its updates) that are not globally reachable.
 constexpr Block kNotGlobalV4[] = {
-    {"0.0.0.0", 8},       {"10.0.0.0", 8},      {"100.64.0.0", 10},   {"127.0.0.0", 8},
-    {"169.254.0.0", 16},  {"172.16.0.0", 12},   {"192.0.0.0", 24},    {"192.0.2.0", 24},
-    {"192.88.99.0", 24},  {"192.168.0.0", 16},  {"198.18.0.0", 15},   {"198.51.100.0", 24},
-    {"203.0.113.0", 24},  {"224.0.0.0", 4},     {"240.0.0.0", 4},
+    {"0.0.0.0", 8},      {"10.0.0.0", 8},     {"100.64.0.0", 10}, {"127.0.0.0", 8},
+    {"169.254.0.0", 16}, {"172.16.0.0", 12},  {"192.0.0.0", 24},  {"192.0.2.0", 24},
+    {"192.88.99.0", 24}, {"192.168.0.0", 16}, {"198.18.0.0", 15}, {"198.51.100.0", 24},
+    {"203.0.113.0", 24}, {"224.0.0.0", 4},    {"240.0.0.0", 4},
 };
 // Only 2000::/3 is assigned as global unicast; these are the exceptions within it.
 constexpr Block kNotGlobalV6[] = {
-    {"2001::", 23},       {"2001:db8::", 32},   {"3fff::", 20},
+    {"2001::", 23},
+    {"2001:db8::", 32},
+    {"3fff::", 20},
 };
 
 bool is_inside(const IpAddress& address, const Block& block) {

@@ -60,11 +60,15 @@ MemoryNetwork::~MemoryNetwork() = default;
 void MemoryNetwork::set_behaviour(const Endpoint& at, Behaviour behaviour) {
     state_->behaviours[at] = behaviour;
 }
-void MemoryNetwork::set_client_address(IpAddress address) { state_->client_address = address; }
+void MemoryNetwork::set_client_address(IpAddress address) {
+    state_->client_address = address;
+}
 void MemoryNetwork::set_pair_options(MemoryPairOptions options) {
     state_->pair_options = std::move(options);
 }
-MemoryFaults& MemoryNetwork::faults() { return *state_->faults; }
+MemoryFaults& MemoryNetwork::faults() {
+    return *state_->faults;
+}
 
 Result<std::unique_ptr<Listener>> MemoryNetwork::listen(const Endpoint& at, ListenOptions options,
                                                         AcceptHandler handler) {
@@ -90,7 +94,8 @@ Result<std::unique_ptr<Listener>> MemoryNetwork::listen(const Endpoint& at, List
 Task<Result<std::unique_ptr<Stream>>> MemoryNetwork::connect(ConnectRequest request) {
     auto state = state_;
     auto configured = state->behaviours.find(request.to);
-    Behaviour behaviour = configured == state->behaviours.end() ? Behaviour::Accept : configured->second;
+    Behaviour behaviour =
+        configured == state->behaviours.end() ? Behaviour::Accept : configured->second;
     if (behaviour == Behaviour::Hang) {
         co_await sleep_until(request.deadline);
         co_return temporary_error(ErrorCode::Timeout,
@@ -105,7 +110,8 @@ Task<Result<std::unique_ptr<Stream>>> MemoryNetwork::connect(ConnectRequest requ
     }
     MemoryPairOptions options = state->pair_options;
     IpAddress from = request.source.value_or(state->client_address);
-    options.first = request.to.is_unix() ? Endpoint::unix_path("") : Endpoint(from, state->next_port++);
+    options.first =
+        request.to.is_unix() ? Endpoint::unix_path("") : Endpoint(from, state->next_port++);
     options.second = request.to;
     options.faults = state->faults;
     Shard& target = state->loop->shard(state->next_shard++ % state->loop->size());

@@ -87,7 +87,8 @@ public:
         if (out.is_ended || link_->is_closed[1 - end_]) {
             return IoStep::failed(EPIPE);
         }
-        std::size_t room = link_->options.buffer_size - std::min(out.waiting(), link_->options.buffer_size);
+        std::size_t room =
+            link_->options.buffer_size - std::min(out.waiting(), link_->options.buffer_size);
         std::size_t count = std::min({bytes.size(), room, link_->options.chunk_max});
         if (count == 0) {
             return IoStep::would_block(Direction::Write);

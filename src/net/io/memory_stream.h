@@ -1,4 +1,5 @@
-// Connected pairs of streams in memory, with faults on demand. Both ends on one thread (a TestLoop).
+// Connected pairs of streams in memory, with faults on demand. Both ends on one thread (a
+// TestLoop).
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,7 @@ struct MemoryPairOptions {
     Endpoint first = Endpoint(IpAddress::loopback_v4(), 40000);
     Endpoint second = Endpoint(IpAddress::loopback_v4(), 25);
     std::size_t buffer_size = 64 * 1024;  ///< Per direction; a writer waits past it.
-    std::size_t chunk_max = SIZE_MAX;     ///< Most bytes one read or write moves: 1 tests every split.
+    std::size_t chunk_max = SIZE_MAX;  ///< Most bytes one read or write moves: 1 tests every split.
     std::shared_ptr<MemoryFaults> faults{};  ///< Shared: both ends and the network count on it.
 };
 

@@ -18,7 +18,7 @@ namespace godwit::net {
 using AcceptHandler = std::function<void(std::unique_ptr<Stream> stream)>;
 
 struct ListenOptions {
-    std::string name{};           ///< In logs: "smtp".
+    std::string name{};  ///< In logs: "smtp".
     int backlog = 1024;
     std::uint32_t unix_mode = 0660;  ///< Of a Unix socket's file.
     bool is_v6_only = false;  ///< [::] without IPv4: 0.0.0.0 with the same port is another door.

@@ -40,13 +40,16 @@ OffloadPool::OffloadPool(Options options) : state_(std::make_unique<State>()) {
     }
 }
 
-OffloadPool::~OffloadPool() { stop(); }
+OffloadPool::~OffloadPool() {
+    stop();
+}
 
 Result<> OffloadPool::submit(Work job) {
     {
         std::lock_guard lock(state_->mutex);
         if (state_->is_stopped) {
-            return temporary_error(ErrorCode::Unavailable, state_->options.name + " pool is stopped");
+            return temporary_error(ErrorCode::Unavailable,
+                                   state_->options.name + " pool is stopped");
         }
         if (!state_->options.threads) {
             // Falls through to run it here, outside the lock.

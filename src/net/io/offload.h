@@ -1,6 +1,7 @@
 // A small bounded thread pool for what blocks or burns: cold disk reads, password hashes, big MIME,
 // signatures. A second, smaller pool for password hashes is just another instance.
-//     auto ok = co_await offload(&passwords, [phc, password] { return argon2id_verify(phc, password); });
+//     auto ok = co_await offload(&passwords, [phc, password] { return argon2id_verify(phc,
+//     password); });
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ class OffloadPool {
 public:
     /// `threads` 0: jobs run at once inside submit(), for TestLoop and the simulator.
     struct Options {
-        std::string name{};         ///< In errors: "passwords".
+        std::string name{};  ///< In errors: "passwords".
         std::size_t threads = 2;
         std::size_t queue_max = 256;  ///< Jobs waiting; past it submit() refuses.
     };
@@ -50,11 +51,11 @@ struct OffloadResult<Result<R>> {
 }  // namespace detail
 
 /// Runs `fn()` on the pool and resumes here with what it returned: Result<R> for a function that
-/// returns R, Result<void> or Result<R> itself. Unavailable when the pool is full, Cancelled when it
-/// stops. `fn` holds values only: it may outlive the awaiting task. The pool outlives the wait.
+/// returns R, Result<void> or Result<R> itself. Unavailable when the pool is full, Cancelled when
+/// it stops. `fn` holds values only: it may outlive the awaiting task. The pool outlives the wait.
 template <class Function>
-Task<typename detail::OffloadResult<std::invoke_result_t<Function&>>::type> offload(OffloadPool* pool,
-                                                                                    Function fn) {
+Task<typename detail::OffloadResult<std::invoke_result_t<Function&>>::type> offload(
+    OffloadPool* pool, Function fn) {
     using R = std::invoke_result_t<Function&>;
     using Answer = typename detail::OffloadResult<R>::type;
     Completion<Answer> done;

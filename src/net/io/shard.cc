@@ -9,15 +9,21 @@ namespace {
 thread_local Shard* current_shard = nullptr;
 }  // namespace
 
-Shard* Shard::current() { return current_shard; }
+Shard* Shard::current() {
+    return current_shard;
+}
 
 Shard& Shard::here() {
     check(current_shard != nullptr, "called on a shard");
     return *current_shard;
 }
 
-Shard::Enter::Enter(Shard& shard) : before_(current_shard) { current_shard = &shard; }
-Shard::Enter::~Enter() { current_shard = before_; }
+Shard::Enter::Enter(Shard& shard) : before_(current_shard) {
+    current_shard = &shard;
+}
+Shard::Enter::~Enter() {
+    current_shard = before_;
+}
 
 Shard::~Shard() = default;
 

@@ -43,7 +43,9 @@ class [[nodiscard]] Timer {
 public:
     Timer() = default;
     Timer(Timer&& other) noexcept
-        : shard_(std::exchange(other.shard_, nullptr)), at_(other.at_), sequence_(other.sequence_) {}
+        : shard_(std::exchange(other.shard_, nullptr)),
+          at_(other.at_),
+          sequence_(other.sequence_) {}
     Timer& operator=(Timer&& other) noexcept;
     ~Timer() { cancel(); }
     /// Nothing when the call was already made.

@@ -2,13 +2,13 @@
 
 #include <sys/eventfd.h>
 
-#include <algorithm>
-#include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <mutex>
 #include <thread>
@@ -132,7 +132,8 @@ private:
     }
     Clock& clock_;
     asio::io_context context_;
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+    asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>,
                                asio::io_context::executor_type>
         timer_;
     asio::executor_work_guard<asio::io_context::executor_type> guard_;
@@ -165,8 +166,12 @@ ShardPool::~ShardPool() {
     join();
 }
 
-unsigned ShardPool::size() const { return static_cast<unsigned>(state_->shards.size()); }
-Shard& ShardPool::shard(unsigned index) { return *state_->shards.at(index); }
+unsigned ShardPool::size() const {
+    return static_cast<unsigned>(state_->shards.size());
+}
+Shard& ShardPool::shard(unsigned index) {
+    return *state_->shards.at(index);
+}
 Shard& ShardPool::next_shard() {
     return *state_->shards[state_->next.fetch_add(1, std::memory_order_relaxed) % size()];
 }

@@ -33,7 +33,8 @@ Result<SocketAddress> SocketAddress::of(const Endpoint& endpoint) {
         address.sun_family = AF_UNIX;
         const std::string& path = endpoint.path();
         if (path.empty() || path.size() >= sizeof address.sun_path) {
-            return internal_error(ErrorCode::Invalid, "a Unix socket's path has 1 to 107 bytes: " + path);
+            return internal_error(ErrorCode::Invalid,
+                                  "a Unix socket's path has 1 to 107 bytes: " + path);
         }
         std::memcpy(address.sun_path, path.data(), path.size());
         return pack(address, offsetof(sockaddr_un, sun_path) + path.size() + 1);
@@ -56,7 +57,8 @@ Result<SocketAddress> SocketAddress::of(const Endpoint& endpoint) {
 Endpoint SocketAddress::endpoint() const {
     if (family() == AF_UNIX) {
         auto address = unpack<sockaddr_un>(storage);
-        std::size_t room = size > offsetof(sockaddr_un, sun_path) ? size - offsetof(sockaddr_un, sun_path) : 0;
+        std::size_t room =
+            size > offsetof(sockaddr_un, sun_path) ? size - offsetof(sockaddr_un, sun_path) : 0;
         return Endpoint::unix_path(std::string(address.sun_path, strnlen(address.sun_path, room)));
     }
     if (family() == AF_INET) {

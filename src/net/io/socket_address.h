@@ -13,7 +13,9 @@ struct SocketAddress {
 
     static Result<SocketAddress> of(const Endpoint& endpoint);
     [[nodiscard]] Endpoint endpoint() const;
-    [[nodiscard]] const sockaddr* raw() const { return reinterpret_cast<const sockaddr*>(&storage); }
+    [[nodiscard]] const sockaddr* raw() const {
+        return reinterpret_cast<const sockaddr*>(&storage);
+    }
     [[nodiscard]] int family() const { return storage.ss_family; }
 };
 

@@ -1,10 +1,10 @@
 // Real sockets on loopback and real shards: transfer, TLS, deadlines, moving, stopping, exhaustion.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -45,7 +45,9 @@ std::size_t open_descriptors() {
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
-Endpoint any_port() { return *Endpoint::parse("127.0.0.1:0"); }
+Endpoint any_port() {
+    return *Endpoint::parse("127.0.0.1:0");
+}
 
 Task<void> echo(std::unique_ptr<Stream> stream) {
     std::string buffer(4096, '\0');
@@ -74,7 +76,8 @@ struct Street {
     AsioNetwork network{&pool};
     std::unique_ptr<Listener> listener;
 
-    explicit Street(const AcceptHandler& handler = echo_handler(), const Endpoint& at = any_port()) {
+    explicit Street(const AcceptHandler& handler = echo_handler(),
+                    const Endpoint& at = any_port()) {
         listener = *network.listen(at, {.name = "test"}, handler);
         pool.start();
     }
@@ -83,7 +86,9 @@ struct Street {
         pool.stop();
         pool.join();
     }
-    ConnectRequest request() { return {.to = listener->local(), .deadline = pool.shard(0).now() + seconds(10)}; }
+    ConnectRequest request() {
+        return {.to = listener->local(), .deadline = pool.shard(0).now() + seconds(10)};
+    }
 };
 
 Task<void> write_and_shut(Stream* stream, const std::string* bytes) {
@@ -137,7 +142,8 @@ TEST(Sockets, refused_and_wrong) {
 
 TEST(Sockets, address_in_use) {
     Street street;
-    auto second = street.network.listen(street.listener->local(), {.name = "second"}, echo_handler());
+    auto second =
+        street.network.listen(street.listener->local(), {.name = "second"}, echo_handler());
     EXPECT_EQ(second.error().code, ErrorCode::AlreadyExists);
 }
 
@@ -154,7 +160,8 @@ Task<ErrorCode> read_until(Network* network, ConnectRequest request, Duration pa
 
 TEST(Sockets, deadline_of_a_silent_peer) {
     Street street;
-    EXPECT_EQ(run_on(street.pool.shard(1), read_until(&street.network, street.request(), milliseconds(50))),
+    EXPECT_EQ(run_on(street.pool.shard(1),
+                     read_until(&street.network, street.request(), milliseconds(50))),
               ErrorCode::Timeout);
 }
 
@@ -263,8 +270,9 @@ TEST(Sockets, abort_is_a_reset) {
     Street street([](std::unique_ptr<Stream> stream) {
         spawn(Shard::here(), "abort", abort_it(std::move(stream)));
     });
-    EXPECT_EQ(run_on(street.pool.shard(0), read_until(&street.network, street.request(), seconds(10))),
-              ErrorCode::Closed);
+    EXPECT_EQ(
+        run_on(street.pool.shard(0), read_until(&street.network, street.request(), seconds(10))),
+        ErrorCode::Closed);
 }
 
 Task<void> count_while_alive(std::unique_ptr<Stream> stream, std::atomic<int>* alive) {
@@ -295,7 +303,8 @@ TEST(Sockets, stop_destroys_waiting_sessions) {
             spawn(Shard::here(), "session", count_while_alive(std::move(stream), &alive));
         });
         auto kept = std::make_unique<std::vector<std::unique_ptr<Stream>>>();
-        EXPECT_EQ(run_on(street.pool.shard(0), connect_many(&street.network, street.request(), 50, kept.get())),
+        EXPECT_EQ(run_on(street.pool.shard(0),
+                         connect_many(&street.network, street.request(), 50, kept.get())),
                   50);
         while (alive < 50) {
             std::this_thread::yield();
@@ -323,7 +332,8 @@ TEST(Sockets, nothing_leaks_over_many_connections) {
         Street street;
         ConnectRequest request = street.request();
         request.deadline = kNever;
-        EXPECT_EQ(run_on(street.pool.shard(0), connect_and_close(&street.network, request, 2000)), 2000);
+        EXPECT_EQ(run_on(street.pool.shard(0), connect_and_close(&street.network, request, 2000)),
+                  2000);
     }
     EXPECT_EQ(open_descriptors(), before);
 }
@@ -347,14 +357,16 @@ TEST(Sockets, unix_socket_knows_its_peer) {
         ASSERT_EQ(bind(stale.number(), address.raw(), address.size), 0);
     }
     {
-        Street street([](std::unique_ptr<Stream> stream) {
-            spawn(Shard::here(), "tell", tell_peer(std::move(stream)));
-        }, at);
+        Street street(
+            [](std::unique_ptr<Stream> stream) {
+                spawn(Shard::here(), "tell", tell_peer(std::move(stream)));
+            },
+            at);
         EXPECT_EQ(street.network.listen(at, {.name = "second"}, echo_handler()).error().code,
                   ErrorCode::AlreadyExists);
         auto got = run_on(street.pool.shard(0), echoed(&street.network, street.request(), ""));
         EXPECT_EQ(got.value_or("error"), std::to_string(getuid()));
-        struct stat facts {};
+        struct stat facts{};
         ASSERT_EQ(stat(at.path().c_str(), &facts), 0);
         EXPECT_EQ(facts.st_mode & 0777U, 0660U);
     }
@@ -373,7 +385,8 @@ TEST(Sockets, inherited_socket_is_used) {
     auto listener = network.listen(at, {.name = "given"}, echo_handler());
     ASSERT_TRUE(listener) << listener.error().text;
     pool.start();
-    EXPECT_EQ(run_on(pool.shard(0), echoed(&network, {.to = at}, "hello")).value_or("error"), "hello");
+    EXPECT_EQ(run_on(pool.shard(0), echoed(&network, {.to = at}, "hello")).value_or("error"),
+              "hello");
     pool.stop();
     pool.join();
 }

@@ -55,23 +55,24 @@ public:
     /// where the peer had no right to send any (before a greeting, behind STARTTLS).
     [[nodiscard]] virtual Result<bool> has_input() = 0;
 
-    /// Every operation that has not ended by `at` fails with Timeout, and the stream is dead. kNever:
-    /// none. Cheap: set it before each step.
+    /// Every operation that has not ended by `at` fails with Timeout, and the stream is dead.
+    /// kNever: none. Cheap: set it before each step.
     virtual void set_deadline(MonoTime at) = 0;
 
     /// Handshakes as the server or the client. The context outlives the stream. Bytes that came in
     /// the clear and were not read yet are taken as handshake bytes (and break it). On failure the
     /// stream is dead. Error: Peer/Denied when a certificate was not accepted, else Peer/Invalid.
     virtual Task<Result<>> start_tls_server(const TlsServerContext* context) = 0;
-    virtual Task<Result<>> start_tls_client(const TlsClientContext* context, TlsClientOptions options) = 0;
+    virtual Task<Result<>> start_tls_client(const TlsClientContext* context,
+                                            TlsClientOptions options) = 0;
     /// Null before a handshake has been done.
     [[nodiscard]] virtual const TlsSession* tls() const = 0;
 
     /// No more will be written: close_notify and FIN. Reading goes on.
     virtual Task<Result<>> shutdown_write() = 0;
-    /// Ends in order: shutdown_write(), then reads and drops what the peer still sends until its end
-    /// (bounded: limits.h linger_*), so that our last reply is not lost to a reset. The stream is
-    /// dead after it.
+    /// Ends in order: shutdown_write(), then reads and drops what the peer still sends until its
+    /// end (bounded: limits.h linger_*), so that our last reply is not lost to a reset. The stream
+    /// is dead after it.
     virtual Task<void> close() = 0;
     /// Dead at once: pending operations fail with Closed; the peer sees a reset. Own shard.
     virtual void abort() = 0;

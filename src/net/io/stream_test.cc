@@ -65,7 +65,9 @@ Task<Result<std::size_t>> read_once(Stream* stream) {
 Task<void> keep_read(Stream* stream, std::optional<Result<std::size_t>>* out) {
     out->emplace(co_await read_once(stream));
 }
-Task<Result<>> write(Stream* stream, std::string bytes) { co_return co_await stream->write_all(bytes); }
+Task<Result<>> write(Stream* stream, std::string bytes) {
+    co_return co_await stream->write_all(bytes);
+}
 
 TEST(Stream, deadline_kills_a_pending_read) {
     TestLoop loop;
@@ -156,7 +158,9 @@ TEST(Stream, abort_ends_both_sides) {
     EXPECT_EQ(there->error().code, ErrorCode::Closed);
 }
 
-Task<void> close_it(Stream* stream) { co_await stream->close(); }
+Task<void> close_it(Stream* stream) {
+    co_await stream->close();
+}
 
 TEST(Stream, closed_peer_reads_the_end_and_writes_fail) {
     TestLoop loop;
@@ -174,7 +178,8 @@ TEST(MemoryFaults, the_nth_step_fails) {
         TestLoop loop;
         auto faults = std::make_shared<MemoryFaults>();
         faults->fail_step(nth);
-        auto [a, b] = memory_stream_pair(loop.shard(), loop.shard(), {.chunk_max = 3, .faults = faults});
+        auto [a, b] =
+            memory_stream_pair(loop.shard(), loop.shard(), {.chunk_max = 3, .faults = faults});
         auto got = run(loop, transfer(a.get(), b.get(), "hello world"));
         ASSERT_TRUE(got.has_value());
         if (got->has_value()) {
@@ -248,7 +253,8 @@ TEST(MemoryNetwork, connects_to_listeners) {
     auto at = *Endpoint::parse("0.0.0.0:25");
     auto listener = network.listen(at, {.name = "smtp"}, greeter());
     ASSERT_TRUE(listener);
-    EXPECT_EQ(network.listen(at, {.name = "smtp"}, greeter()).error().code, ErrorCode::AlreadyExists);
+    EXPECT_EQ(network.listen(at, {.name = "smtp"}, greeter()).error().code,
+              ErrorCode::AlreadyExists);
     ConnectRequest request{.to = *Endpoint::parse("192.0.2.1:25")};
     EXPECT_EQ(run(loop, visit(&network, request))->value(), "220 hello\r\n");
     network.set_behaviour(request.to, MemoryNetwork::Behaviour::Refuse);

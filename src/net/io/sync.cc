@@ -34,7 +34,9 @@ void Notify::notify_one() {
     }
 }
 
-void Notify::notify_all() { wake_all(queue_); }
+void Notify::notify_all() {
+    wake_all(queue_);
+}
 
 void Event::set() {
     is_set_ = true;

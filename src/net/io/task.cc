@@ -75,9 +75,7 @@ void spawn(Shard& shard, std::string_view name, Task<void> task) {
         shard.ready(root.hand_to(shard)->start);
         return;
     }
-    shard.post([&shard, root = std::move(root)]() mutable {
-        root.hand_to(shard)->frame.resume();
-    });
+    shard.post([&shard, root = std::move(root)]() mutable { root.hand_to(shard)->frame.resume(); });
 }
 
 }  // namespace godwit::net

@@ -43,7 +43,9 @@ Task<void> TaskGroup::spawn(std::string_view name, Task<void> task) {
     start(kept, std::move(task));
 }
 
-Task<void> TaskGroup::join() { return wait_below(&changed_, &running_, 1); }
+Task<void> TaskGroup::join() {
+    return wait_below(&changed_, &running_, 1);
+}
 
 void TaskGroup::cancel() {
     while (detail::Root* root = members_.back()) {

@@ -15,14 +15,20 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-Task<int> three() { co_return 3; }
-Task<Result<int>> failing() { co_return temporary_error(ErrorCode::Timeout, "slow"); }
+Task<int> three() {
+    co_return 3;
+}
+Task<Result<int>> failing() {
+    co_return temporary_error(ErrorCode::Timeout, "slow");
+}
 Task<Result<int>> add() {
     int a = co_await three();
     int b = CO_TRY(co_await failing());
     co_return a + b;
 }
-Task<std::unique_ptr<int>> boxed() { co_return std::make_unique<int>(7); }
+Task<std::unique_ptr<int>> boxed() {
+    co_return std::make_unique<int>(7);
+}
 Task<int> deep(int depth) {
     if (depth == 0) {
         co_return 0;
@@ -63,7 +69,9 @@ Task<void> sleep_long(bool* destroyed) {
     Flag flag(destroyed);
     co_await sleep_for(seconds(100));
 }
-Task<void> nested_sleep(bool* destroyed) { co_await sleep_long(destroyed); }
+Task<void> nested_sleep(bool* destroyed) {
+    co_await sleep_long(destroyed);
+}
 
 TEST(Task, cancelled_where_it_stands) {
     bool destroyed = false;
@@ -119,7 +127,9 @@ TEST(Shard, timers_run_in_order_and_cancel) {
     EXPECT_EQ(order, "abd");
 }
 
-Task<bool> wait_event(Event* event, MonoTime deadline) { co_return co_await event->wait(deadline); }
+Task<bool> wait_event(Event* event, MonoTime deadline) {
+    co_return co_await event->wait(deadline);
+}
 Task<void> set_later(Event* event) {
     co_await sleep_for(seconds(1));
     event->set();
@@ -131,7 +141,9 @@ Task<bool> wait_with_setter(Event* event, Duration patience) {
     co_await group.join();
     co_return woken;
 }
-Task<void> keep(Task<bool> task, std::optional<bool>* out) { *out = co_await std::move(task); }
+Task<void> keep(Task<bool> task, std::optional<bool>* out) {
+    *out = co_await std::move(task);
+}
 
 TEST(Event, deadline_and_set) {
     TestLoop loop;
@@ -224,7 +236,9 @@ Task<Result<int>> answer_from_thread(std::thread* thread) {
 }
 Task<Result<int>> dropped_answer() {
     Completion<Result<int>> done;
-    { auto dropped = done.completer(); }
+    {
+        auto dropped = done.completer();
+    }
     co_return co_await done;
 }
 
@@ -246,7 +260,9 @@ TEST(Completion, dropped_is_cancelled) {
     EXPECT_EQ(answer->error().code, ErrorCode::Cancelled);
 }
 
-Task<void> wait_for(Completion<Result<int>>* done) { (void)co_await *done; }
+Task<void> wait_for(Completion<Result<int>>* done) {
+    (void)co_await *done;
+}
 
 TEST(Completion, awaiter_may_die_first) {
     TestLoop loop;

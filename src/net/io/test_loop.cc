@@ -21,7 +21,9 @@ struct VirtualClock::State {
 
 VirtualClock::VirtualClock() : state_(std::make_unique<State>()) {}
 VirtualClock::~VirtualClock() = default;
-MonoTime VirtualClock::mono() const { return MonoTime(Duration(state_->mono_us.load())); }
+MonoTime VirtualClock::mono() const {
+    return MonoTime(Duration(state_->mono_us.load()));
+}
 WallTime VirtualClock::wall() const {
     return WallTime(Duration(state_->mono_us.load() + state_->wall_minus_mono_us.load()));
 }
@@ -30,7 +32,9 @@ void VirtualClock::advance_to(MonoTime at) {
         state_->mono_us.store(at.time_since_epoch().count());
     }
 }
-void VirtualClock::jump_wall(Duration by) { state_->wall_minus_mono_us += by.count(); }
+void VirtualClock::jump_wall(Duration by) {
+    state_->wall_minus_mono_us += by.count();
+}
 
 namespace {
 class LoopShard;
@@ -134,11 +138,19 @@ TestLoop::~TestLoop() {
     }
 }
 
-unsigned TestLoop::size() const { return static_cast<unsigned>(state_->shards.size()); }
-Shard& TestLoop::shard(unsigned index) { return *state_->shards.at(index); }
-VirtualClock& TestLoop::clock() { return state_->clock; }
+unsigned TestLoop::size() const {
+    return static_cast<unsigned>(state_->shards.size());
+}
+Shard& TestLoop::shard(unsigned index) {
+    return *state_->shards.at(index);
+}
+VirtualClock& TestLoop::clock() {
+    return state_->clock;
+}
 
-void TestLoop::set_idle_work(std::function<bool()> work) { state_->idle_work = std::move(work); }
+void TestLoop::set_idle_work(std::function<bool()> work) {
+    state_->idle_work = std::move(work);
+}
 
 bool TestLoop::run_until_idle() {
     for (;;) {

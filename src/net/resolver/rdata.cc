@@ -8,8 +8,8 @@
 namespace godwit::net {
 
 namespace {
-constexpr std::size_t kLabelSizeMax = 63;      // RFC 1035 2.3.4
-constexpr std::size_t kNameSizeMax = 255;      // RFC 1035 2.3.4, in wire form
+constexpr std::size_t kLabelSizeMax = 63;       // RFC 1035 2.3.4
+constexpr std::size_t kNameSizeMax = 255;       // RFC 1035 2.3.4, in wire form
 constexpr std::size_t kTextPieceSizeMax = 255;  // RFC 1035 3.3
 
 bool is_host_label(std::string_view label) {

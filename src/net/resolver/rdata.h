@@ -11,8 +11,8 @@
 
 namespace godwit::net {
 
-/// Lower case, no trailing dot; "" is the root. nullopt when malformed, over 253 characters, or when
-/// a label has anything but letters, digits, "-" and "_" (no host is called so).
+/// Lower case, no trailing dot; "" is the root. nullopt when malformed, over 253 characters, or
+/// when a label has anything but letters, digits, "-" and "_" (no host is called so).
 std::optional<std::string> name_from_wire(std::string_view wire);
 /// The reverse; nullopt when a label is empty or over 63 or the whole over 255 bytes.
 std::optional<std::string> name_to_wire(std::string_view name);

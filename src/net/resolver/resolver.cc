@@ -10,8 +10,8 @@ namespace godwit::net {
 namespace {
 
 std::unexpected<Error> malformed(std::string_view name, std::string_view type) {
-    return temporary_error(ErrorCode::Corrupt,
-                           std::string(type) + " of " + std::string(name) + ": no record can be read");
+    return temporary_error(ErrorCode::Corrupt, std::string(type) + " of " + std::string(name) +
+                                                   ": no record can be read");
 }
 
 /// Parses each record, leaving out those that cannot be read.

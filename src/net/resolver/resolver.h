@@ -3,7 +3,8 @@
 //
 // An answer that says "there is none" is an answer; an error is always Temporary and means that
 // nothing is known: Timeout, Unavailable (SERVFAIL, refused, too many questions), Corrupt (DNSSEC
-// says bogus, or a malformed answer), LimitExceeded (limits.h dns_*). Never bounce mail on an error.
+// says bogus, or a malformed answer), LimitExceeded (limits.h dns_*). Never bounce mail on an
+// error.
 #pragma once
 
 #include <cstdint>
@@ -38,9 +39,9 @@ enum class DnsOutcome : std::uint8_t {
 /// What every answer says.
 struct DnsFacts {
     DnsOutcome outcome = DnsOutcome::NoData;
-    bool is_secure = false;          ///< DNSSEC-validated, by ourselves.
-    std::uint32_t ttl_seconds = 0;   ///< Of the answer or of its absence.
-    std::string canonical_name;      ///< Where CNAMEs led; the name asked when there were none.
+    bool is_secure = false;         ///< DNSSEC-validated, by ourselves.
+    std::uint32_t ttl_seconds = 0;  ///< Of the answer or of its absence.
+    std::string canonical_name;     ///< Where CNAMEs led; the name asked when there were none.
 };
 
 /// Record data in wire form, names uncompressed; at most dns_records_max.

@@ -45,7 +45,8 @@ TEST(ScriptedResolver, mx_in_order_of_preference) {
     Asked asked;
     auto mx = run(asked.loop, asked.dns.mx("Example.TEST."));
     ASSERT_TRUE(mx->has_value());
-    EXPECT_EQ((*mx)->hosts, (std::vector<MxHost>{{10, "mx1.example.test"}, {20, "mx2.example.test"}}));
+    EXPECT_EQ((*mx)->hosts,
+              (std::vector<MxHost>{{10, "mx1.example.test"}, {20, "mx2.example.test"}}));
     EXPECT_FALSE((*mx)->is_null_mx);
     auto alias = run(asked.loop, asked.dns.mx("www.example.test"));
     EXPECT_EQ((*alias)->hosts.size(), 2U);
@@ -70,9 +71,11 @@ TEST(ScriptedResolver, addresses_of_both_families) {
     ASSERT_EQ((*both)->addresses.size(), 2U);
     EXPECT_TRUE((*both)->addresses.front().is_v6());
     EXPECT_EQ((*run(asked.loop, asked.dns.addresses("half.test")))->addresses.size(), 1U);
-    EXPECT_EQ(run(asked.loop, asked.dns.addresses("none.test"))->error().code, ErrorCode::Unavailable);
+    EXPECT_EQ(run(asked.loop, asked.dns.addresses("none.test"))->error().code,
+              ErrorCode::Unavailable);
     EXPECT_EQ((*run(asked.loop, asked.dns.addresses("gone.test")))->outcome, DnsOutcome::NxDomain);
-    EXPECT_TRUE((*run(asked.loop, asked.dns.addresses("safe.test", AddressFamilies::V4)))->is_secure);
+    EXPECT_TRUE(
+        (*run(asked.loop, asked.dns.addresses("safe.test", AddressFamilies::V4)))->is_secure);
     EXPECT_FALSE((*both)->is_secure);
 }
 
@@ -105,8 +108,9 @@ TEST(ScriptedResolver, the_nth_lookup_fails) {
 
 TEST(ScriptedResolver, refuses_lines_it_cannot_read) {
     ScriptedResolver dns;
-    for (std::string_view line : {"x.test", "x.test A 1.2.3", "x.test AAAA 1.2.3.4", "x.test MX mx.test",
-                                  "x.test MX 70000 mx.test", "x.test SRV 1", "x.test TLSA 3 1 1 0"}) {
+    for (std::string_view line :
+         {"x.test", "x.test A 1.2.3", "x.test AAAA 1.2.3.4", "x.test MX mx.test",
+          "x.test MX 70000 mx.test", "x.test SRV 1", "x.test TLSA 3 1 1 0"}) {
         EXPECT_FALSE(dns.add(line)) << line;
     }
 }

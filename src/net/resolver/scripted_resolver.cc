@@ -68,14 +68,10 @@ std::optional<std::string> tlsa_rdata(std::string_view value) {
 
 std::optional<std::string> rdata_of(RecordType type, std::string_view value) {
     switch (type) {
-        case RecordType::A:
-            return address_rdata(value, true);
-        case RecordType::Aaaa:
-            return address_rdata(value, false);
-        case RecordType::Txt:
-            return text_to_wire(value);
-        case RecordType::Tlsa:
-            return tlsa_rdata(value);
+        case RecordType::A: return address_rdata(value, true);
+        case RecordType::Aaaa: return address_rdata(value, false);
+        case RecordType::Txt: return text_to_wire(value);
+        case RecordType::Tlsa: return tlsa_rdata(value);
         case RecordType::Mx: {
             auto preference = parse_u32(take_word(value));
             auto name = name_to_wire(value);
@@ -86,8 +82,7 @@ std::optional<std::string> rdata_of(RecordType type, std::string_view value) {
         }
         case RecordType::Ns:
         case RecordType::Cname:
-        case RecordType::Ptr:
-            return name_to_wire(value);
+        case RecordType::Ptr: return name_to_wire(value);
     }
     return std::nullopt;
 }
@@ -152,10 +147,16 @@ Result<> ScriptedResolver::add_lines(std::string_view text) {
     return {};
 }
 
-void ScriptedResolver::remove(std::string_view name) { names_.erase(plain_name(name)); }
-void ScriptedResolver::clear() { names_.clear(); }
+void ScriptedResolver::remove(std::string_view name) {
+    names_.erase(plain_name(name));
+}
+void ScriptedResolver::clear() {
+    names_.clear();
+}
 
-void ScriptedResolver::fail_lookup(std::uint64_t nth) { fail_at_ = nth == 0 ? 0 : lookups_ + nth; }
+void ScriptedResolver::fail_lookup(std::uint64_t nth) {
+    fail_at_ = nth == 0 ? 0 : lookups_ + nth;
+}
 
 Result<RecordSet> ScriptedResolver::answer(const std::string& asked, RecordType type) const {
     RecordSet set;
@@ -179,13 +180,9 @@ Result<RecordSet> ScriptedResolver::answer(const std::string& asked, RecordType 
                 return temporary_error(ErrorCode::Timeout, asked + ": no answer");
             case Failure::Bogus:
                 return temporary_error(ErrorCode::Corrupt, asked + ": DNSSEC validation failed");
-            case Failure::NxDomain:
-                set.outcome = DnsOutcome::NxDomain;
-                return set;
-            case Failure::NoData:
-                return set;
-            case Failure::None:
-                break;
+            case Failure::NxDomain: set.outcome = DnsOutcome::NxDomain; return set;
+            case Failure::NoData: return set;
+            case Failure::None: break;
         }
         auto records = entry.records.find(type);
         auto alias = entry.records.find(RecordType::Cname);

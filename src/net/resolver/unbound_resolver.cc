@@ -58,8 +58,9 @@ namespace {
 Result<RecordSet> read_answer(const ub_result& answer) {
     std::string name = answer.qname;
     if (answer.bogus != 0) {
-        return temporary_error(ErrorCode::Corrupt,
-                               name + ": " + (answer.why_bogus != nullptr ? answer.why_bogus : "bogus"));
+        return temporary_error(
+            ErrorCode::Corrupt,
+            name + ": " + (answer.why_bogus != nullptr ? answer.why_bogus : "bogus"));
     }
     if (answer.rcode != kNoError && answer.rcode != kNxDomain) {
         return temporary_error(ErrorCode::Unavailable,
@@ -110,24 +111,26 @@ void UnboundResolver::State::start(const std::string& name, RecordType type, Com
         return;  // The completer says Cancelled.
     }
     if (lookups.size() >= limits::dns_lookups_max) {
-        completer.complete(temporary_error(ErrorCode::Unavailable, "too many DNS questions at once"));
+        completer.complete(
+            temporary_error(ErrorCode::Unavailable, "too many DNS questions at once"));
         return;
     }
     std::uint64_t number = next_number++;
     auto owned = std::make_unique<Lookup>(this, number, 0, std::move(completer), Timer());
     Lookup& lookup = *owned;
     lookups.emplace(number, std::move(owned));
-    int error = ub_resolve_async(context.get(), name.c_str(), static_cast<int>(type), kClassIn, &lookup,
-                                 &State::answered, &lookup.async_id);
+    int error = ub_resolve_async(context.get(), name.c_str(), static_cast<int>(type), kClassIn,
+                                 &lookup, &State::answered, &lookup.async_id);
     if (error != 0) {
         finish(number, temporary_error(ErrorCode::Unavailable, name + ": " + ub_strerror(error)));
         return;
     }
     // Answers come through ub_process() alone, so `lookup` still stands.
-    lookup.timeout = home->call_after(limits::dns_lookup_timeout, [this, number, id = lookup.async_id] {
-        ub_cancel(context.get(), id);
-        finish(number, temporary_error(ErrorCode::Timeout, "no DNS answer in time"));
-    });
+    lookup.timeout =
+        home->call_after(limits::dns_lookup_timeout, [this, number, id = lookup.async_id] {
+            ub_cancel(context.get(), id);
+            finish(number, temporary_error(ErrorCode::Timeout, "no DNS answer in time"));
+        });
 }
 
 namespace {
@@ -166,7 +169,8 @@ Result<> configure(ub_ctx* context, const UnboundResolver::Options& options) {
         }
     }
     for (const auto& stub : options.stubs) {
-        if (int error = ub_ctx_set_stub(context, stub.zone.c_str(), stub.server.c_str(), 0); error != 0) {
+        if (int error = ub_ctx_set_stub(context, stub.zone.c_str(), stub.server.c_str(), 0);
+            error != 0) {
             return std::unexpected(option_error("stub " + stub.zone, error));
         }
     }
@@ -176,8 +180,10 @@ Result<> configure(ub_ctx* context, const UnboundResolver::Options& options) {
         }
     }
     if (!options.trust_anchor_file.empty()) {
-        if (int error = ub_ctx_add_ta_file(context, options.trust_anchor_file.c_str()); error != 0) {
-            return std::unexpected(option_error("trust anchor " + options.trust_anchor_file, error));
+        if (int error = ub_ctx_add_ta_file(context, options.trust_anchor_file.c_str());
+            error != 0) {
+            return std::unexpected(
+                option_error("trust anchor " + options.trust_anchor_file, error));
         }
     }
     if (!options.root_hints_file.empty()) {
@@ -201,7 +207,8 @@ Result<> configure(ub_ctx* context, const UnboundResolver::Options& options) {
 
 UnboundResolver::UnboundResolver(std::shared_ptr<State> state) : state_(std::move(state)) {}
 
-Result<std::unique_ptr<UnboundResolver>> UnboundResolver::create(Shard* home, const Options& options) {
+Result<std::unique_ptr<UnboundResolver>> UnboundResolver::create(Shard* home,
+                                                                 const Options& options) {
     auto state = std::make_shared<State>();
     state->home = home;
     state->context.reset(ub_ctx_create());
@@ -217,7 +224,8 @@ Result<std::unique_ptr<UnboundResolver>> UnboundResolver::create(Shard* home, co
     return std::unique_ptr<UnboundResolver>(new UnboundResolver(std::move(state)));
 }
 
-Task<void> UnboundResolver::pump(std::shared_ptr<State> state, std::unique_ptr<DescriptorWatch> watch) {
+Task<void> UnboundResolver::pump(std::shared_ptr<State> state,
+                                 std::unique_ptr<DescriptorWatch> watch) {
     if (!watch->attach(*state->home)) {
         co_return;
     }

@@ -22,11 +22,11 @@ public:
     };
     struct Options {
         std::vector<std::string> forwarders{};  ///< "IP" or "IP@PORT": all questions go there.
-        std::vector<Stub> stubs{};            ///< Zones with servers of their own.
-        bool use_resolv_conf = false;         ///< Forward to the system's resolvers.
-        std::string trust_anchor_file{};      ///< Empty: no validation, nothing is secure.
+        std::vector<Stub> stubs{};              ///< Zones with servers of their own.
+        bool use_resolv_conf = false;           ///< Forward to the system's resolvers.
+        std::string trust_anchor_file{};        ///< Empty: no validation, nothing is secure.
         std::string root_hints_file{};
-        bool query_localhost = false;         ///< Needed for servers on 127.0.0.1.
+        bool query_localhost = false;  ///< Needed for servers on 127.0.0.1.
     };
     /// Nothing of forwarders, stubs, resolv.conf: asks the root servers itself. `home` outlives it
     /// and must be a shard of a ShardPool. Internal/Invalid names the option libunbound refused.

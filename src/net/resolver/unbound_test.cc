@@ -1,7 +1,7 @@
 // UnboundResolver against a small name server of the test on loopback.
 #include <gtest/gtest.h>
-#include <poll.h>
 #include <sys/socket.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -62,7 +62,8 @@ private:
     }
     static std::vector<std::string> records(const std::string& name, int type) {
         if (name == "mail.test" && type == 15) {
-            return {mx_to_wire(20, *name_to_wire("mx2.test")), mx_to_wire(10, *name_to_wire("mx1.test"))};
+            return {mx_to_wire(20, *name_to_wire("mx2.test")),
+                    mx_to_wire(10, *name_to_wire("mx1.test"))};
         }
         if (name == "mx1.test" && type == 1) {
             return {"\xC0\x00\x02\x01"s};

@@ -1,9 +1,9 @@
 #include "net/tls/certificate_maker.h"
 
-#include <fcntl.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,8 +29,8 @@ std::unexpected<Error> failed(std::string_view doing) {
 Result<std::string> to_pem(X509* certificate, EVP_PKEY* key) {
     BioPtr out(BIO_new(BIO_s_mem()));
     bool is_written = key != nullptr
-                          ? PEM_write_bio_PKCS8PrivateKey(out.get(), key, nullptr, nullptr, 0, nullptr,
-                                                          nullptr) == 1
+                          ? PEM_write_bio_PKCS8PrivateKey(out.get(), key, nullptr, nullptr, 0,
+                                                          nullptr, nullptr) == 1
                           : PEM_write_bio_X509(out.get(), certificate) == 1;
     if (!is_written) {
         return failed("writing PEM");
@@ -64,7 +64,8 @@ struct Wanted {
 
 bool add_extensions(X509* certificate, X509* issuer, const Wanted& wanted) {
     if (wanted.names.empty()) {
-        return add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+        return add_extension(certificate, issuer, NID_basic_constraints,
+                             "critical,CA:TRUE,pathlen:0") &&
                add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
                add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
     }
@@ -142,7 +143,8 @@ Result<> write_file(const std::string& path, std::string_view text, mode_t mode)
 
 bool names_all(const CertificateFacts& facts, const std::vector<std::string>& names) {
     return std::all_of(names.begin(), names.end(), [&](const std::string& name) {
-        return std::find(facts.names.begin(), facts.names.end(), to_lower(name)) != facts.names.end();
+        return std::find(facts.names.begin(), facts.names.end(), to_lower(name)) !=
+               facts.names.end();
     });
 }
 

@@ -21,7 +21,7 @@ struct DevCertificate {
 };
 /// Keeps what is in `dir` when it names all `names` and lasts a week more; else makes the CA (if
 /// needed) and a server certificate anew. `dir` must exist.
-Result<DevCertificate> make_dev_certificate(const std::string& dir, const std::vector<std::string>& names,
-                                            WallTime now);
+Result<DevCertificate> make_dev_certificate(const std::string& dir,
+                                            const std::vector<std::string>& names, WallTime now);
 
 }  // namespace godwit::net

@@ -41,7 +41,8 @@ Result<TlsCertificate> read_tls_certificate(const std::string& chain_file,
             text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
             if (text.size() > limits::tls_pem_size_max) {
                 return internal_error(ErrorCode::LimitExceeded,
-                                      path + " exceeds " + std::to_string(limits::tls_pem_size_max) +
+                                      path + " exceeds " +
+                                          std::to_string(limits::tls_pem_size_max) +
                                           " bytes (limits.h: tls_pem_size_max)");
             }
         }
@@ -71,7 +72,8 @@ Result<TlsCertificates::Set::Entry> load_entry(const TlsCertificate& certificate
     BioPtr chain = memory_bio(certificate.chain_pem);
     entry.leaf.reset(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
     if (!entry.leaf) {
-        return internal_error(ErrorCode::Invalid, "no certificate in the PEM text: " + openssl_error());
+        return internal_error(ErrorCode::Invalid,
+                              "no certificate in the PEM text: " + openssl_error());
     }
     entry.chain.reset(sk_X509_new_null());
     while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)) {
@@ -86,17 +88,19 @@ Result<TlsCertificates::Set::Entry> load_entry(const TlsCertificate& certificate
     // An empty pass phrase instead of a prompt on the terminal.
     entry.key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, nullptr, const_cast<char*>("")));
     if (!entry.key) {
-        return internal_error(ErrorCode::Invalid, "no private key in the PEM text: " + openssl_error());
+        return internal_error(ErrorCode::Invalid,
+                              "no private key in the PEM text: " + openssl_error());
     }
     ERR_clear_error();
     if (X509_check_private_key(entry.leaf.get(), entry.key.get()) != 1) {
-        return internal_error(ErrorCode::Invalid, "the private key is not the certificate's: " +
-                                                      openssl_error());
+        return internal_error(ErrorCode::Invalid,
+                              "the private key is not the certificate's: " + openssl_error());
     }
     if (EVP_PKEY_get_base_id(entry.key.get()) == EVP_PKEY_RSA &&
         EVP_PKEY_get_bits(entry.key.get()) < 2048) {
-        return internal_error(ErrorCode::Invalid, "an RSA key has at least 2048 bits, this one " +
-                                                      std::to_string(EVP_PKEY_get_bits(entry.key.get())));
+        return internal_error(ErrorCode::Invalid,
+                              "an RSA key has at least 2048 bits, this one " +
+                                  std::to_string(EVP_PKEY_get_bits(entry.key.get())));
     }
     return entry;
 }
@@ -119,8 +123,8 @@ std::vector<std::string> certificate_names(X509* certificate) {
     }
     if (names.empty()) {
         std::array<char, 256> text{};
-        if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, text.data(),
-                                      text.size()) > 0) {
+        if (X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName,
+                                      text.data(), text.size()) > 0) {
             names.push_back(to_lower(std::string_view(text.data())));
         }
     }
@@ -131,7 +135,8 @@ Result<CertificateFacts> certificate_facts(std::string_view chain_pem) {
     BioPtr bio = memory_bio(chain_pem);
     X509Ptr leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (!leaf) {
-        return internal_error(ErrorCode::Invalid, "no certificate in the PEM text: " + openssl_error());
+        return internal_error(ErrorCode::Invalid,
+                              "no certificate in the PEM text: " + openssl_error());
     }
     CertificateFacts facts;
     facts.names = certificate_names(leaf.get());
@@ -178,14 +183,18 @@ Result<std::shared_ptr<const TlsCertificates::Set>> TlsCertificates::load(
     return set;
 }
 
-void TlsCertificates::take(std::shared_ptr<const Set> set) { state_->cell.store(std::move(set)); }
+void TlsCertificates::take(std::shared_ptr<const Set> set) {
+    state_->cell.store(std::move(set));
+}
 
 Result<> TlsCertificates::replace(const std::vector<TlsCertificate>& certificates) {
     take(TRY(load(certificates)));
     return {};
 }
 
-bool TlsCertificates::is_empty() const { return current()->entries.empty(); }
+bool TlsCertificates::is_empty() const {
+    return current()->entries.empty();
+}
 std::shared_ptr<const TlsCertificates::Set> TlsCertificates::current() const {
     return state_->cell.load();
 }
@@ -202,14 +211,17 @@ int choose_certificate(SSL* ssl, void* argument) {
     SSL_certs_clear(ssl);
     for (std::size_t index : chosen) {
         const auto& entry = set->entries[index];
-        if (SSL_use_cert_and_key(ssl, entry.leaf.get(), entry.key.get(), entry.chain.get(), 1) != 1) {
+        if (SSL_use_cert_and_key(ssl, entry.leaf.get(), entry.key.get(), entry.chain.get(), 1) !=
+            1) {
             return 0;
         }
     }
     return chosen.empty() ? 0 : 1;
 }
 
-int acknowledge_name(SSL*, int*, void*) { return SSL_TLSEXT_ERR_OK; }
+int acknowledge_name(SSL*, int*, void*) {
+    return SSL_TLSEXT_ERR_OK;
+}
 
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                 unsigned int in_size, void* argument) {
@@ -257,8 +269,8 @@ Result<SslContextPtr> make_context(const SSL_METHOD* method) {
 TlsServerContext::TlsServerContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsServerContext::~TlsServerContext() = default;
 
-Result<std::unique_ptr<TlsServerContext>> TlsServerContext::create(const TlsCertificates* certificates,
-                                                                   Options options) {
+Result<std::unique_ptr<TlsServerContext>> TlsServerContext::create(
+    const TlsCertificates* certificates, Options options) {
     auto state = std::make_unique<State>();
     state->certificates = certificates;
     state->options = std::move(options);

@@ -21,7 +21,8 @@ struct TlsCertificate {
     std::string key_pem;
 };
 /// Reads both files; a chain_file may hold the key too (then key_file is the same).
-Result<TlsCertificate> read_tls_certificate(const std::string& chain_file, const std::string& key_file);
+Result<TlsCertificate> read_tls_certificate(const std::string& chain_file,
+                                            const std::string& key_file);
 
 /// What an administrator wants to see of a certificate.
 struct CertificateFacts {
@@ -58,9 +59,10 @@ private:
 class TlsServerContext {
 public:
     struct Options {
-        std::string service{};            ///< "imaps": what tickets are bound to.
-        std::vector<std::string> alpn{};  ///< Taken in this order. A client that offers only others is
-                                        ///< refused; one that offers none is served. Empty: ignored.
+        std::string service{};  ///< "imaps": what tickets are bound to.
+        std::vector<std::string>
+            alpn{};  ///< Taken in this order. A client that offers only others is
+                     ///< refused; one that offers none is served. Empty: ignored.
     };
     /// The certificates outlive it.
     static Result<std::unique_ptr<TlsServerContext>> create(const TlsCertificates* certificates,
@@ -78,7 +80,7 @@ private:
 class TlsClientContext {
 public:
     struct Options {
-        std::string ca_file{};  ///< PEM. Empty: the system's store.
+        std::string ca_file{};         ///< PEM. Empty: the system's store.
         bool use_system_store = true;  ///< Looked at when ca_file is empty; false: trust nobody.
     };
     static Result<std::unique_ptr<TlsClientContext>> create(Options options);
@@ -111,8 +113,8 @@ enum class ChannelBinding : std::uint8_t {
 class TlsSession {
 public:
     virtual ~TlsSession() = default;
-    [[nodiscard]] virtual std::string version() const = 0;  ///< "TLSv1.3".
-    [[nodiscard]] virtual std::string cipher() const = 0;   ///< "TLS_AES_256_GCM_SHA384".
+    [[nodiscard]] virtual std::string version() const = 0;      ///< "TLSv1.3".
+    [[nodiscard]] virtual std::string cipher() const = 0;       ///< "TLS_AES_256_GCM_SHA384".
     [[nodiscard]] virtual std::string server_name() const = 0;  ///< SNI, lower case; empty: none.
     [[nodiscard]] virtual std::string alpn() const = 0;         ///< Empty: none.
     [[nodiscard]] virtual bool is_resumed() const = 0;

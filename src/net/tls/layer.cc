@@ -19,7 +19,9 @@ struct BioState {
     bool is_at_end = false;
 };
 
-BioState& state_of(BIO* bio) { return *static_cast<BioState*>(BIO_get_data(bio)); }
+BioState& state_of(BIO* bio) {
+    return *static_cast<BioState*>(BIO_get_data(bio));
+}
 
 int channel_read(BIO* bio, char* out, int size) {
     BIO_clear_retry_flags(bio);
@@ -32,12 +34,8 @@ int channel_read(BIO* bio, char* out, int size) {
         case IoStep::Outcome::Done:
             state.is_at_end = step.count == 0;
             return static_cast<int>(step.count);
-        case IoStep::Outcome::WouldBlock:
-            BIO_set_retry_read(bio);
-            return -1;
-        case IoStep::Outcome::Failed:
-            state.error = step.error;
-            return -1;
+        case IoStep::Outcome::WouldBlock: BIO_set_retry_read(bio); return -1;
+        case IoStep::Outcome::Failed: state.error = step.error; return -1;
     }
     return -1;
 }
@@ -49,26 +47,18 @@ int channel_write(BIO* bio, const char* bytes, int size) {
     }
     IoStep step = state_of(bio).channel->write({bytes, static_cast<std::size_t>(size)});
     switch (step.outcome) {
-        case IoStep::Outcome::Done:
-            return static_cast<int>(step.count);
-        case IoStep::Outcome::WouldBlock:
-            BIO_set_retry_write(bio);
-            return -1;
-        case IoStep::Outcome::Failed:
-            state_of(bio).error = step.error;
-            return -1;
+        case IoStep::Outcome::Done: return static_cast<int>(step.count);
+        case IoStep::Outcome::WouldBlock: BIO_set_retry_write(bio); return -1;
+        case IoStep::Outcome::Failed: state_of(bio).error = step.error; return -1;
     }
     return -1;
 }
 
 long channel_control(BIO* bio, int command, long, void*) {
     switch (command) {
-        case BIO_CTRL_FLUSH:
-            return 1;
-        case BIO_CTRL_EOF:
-            return state_of(bio).is_at_end ? 1 : 0;
-        default:
-            return 0;
+        case BIO_CTRL_FLUSH: return 1;
+        case BIO_CTRL_EOF: return state_of(bio).is_at_end ? 1 : 0;
+        default: return 0;
     }
 }
 
@@ -175,14 +165,10 @@ private:
 IoStep OpenSslLayer::not_done(int result) {
     int kind = SSL_get_error(ssl_.get(), result);
     switch (kind) {
-        case SSL_ERROR_WANT_READ:
-            return IoStep::would_block(Direction::Read);
-        case SSL_ERROR_WANT_WRITE:
-            return IoStep::would_block(Direction::Write);
-        case SSL_ERROR_ZERO_RETURN:
-            return IoStep::done(0);  // close_notify.
-        default:
-            break;
+        case SSL_ERROR_WANT_READ: return IoStep::would_block(Direction::Read);
+        case SSL_ERROR_WANT_WRITE: return IoStep::would_block(Direction::Write);
+        case SSL_ERROR_ZERO_RETURN: return IoStep::done(0);  // close_notify.
+        default: break;
     }
     // A TLS reason comes first: the alert about it may have failed to leave as well.
     if (kind != SSL_ERROR_SSL && io_.error != 0) {
@@ -197,7 +183,8 @@ Error OpenSslLayer::classify() const {
     int reason = ERR_GET_REASON(ERR_peek_error());
     if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING || (io_.is_at_end && reason == 0)) {
         ERR_clear_error();
-        return Error{ErrorKind::Temporary, ErrorCode::Closed, "the peer ended TLS without close_notify"};
+        return Error{ErrorKind::Temporary, ErrorCode::Closed,
+                     "the peer ended TLS without close_notify"};
     }
     std::string text = openssl_error();
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
@@ -247,7 +234,8 @@ std::optional<std::string> OpenSslLayer::server_end_point() const {
         ERR_clear_error();
         return std::nullopt;
     }
-    const EVP_MD* method = hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
+    const EVP_MD* method =
+        hash == NID_md5 || hash == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash);
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
     if (method == nullptr || X509_digest(certificate, method, digest.data(), &size) != 1) {

@@ -1,6 +1,7 @@
-// TLS over a Channel, one step at a time; it never waits. Private to net/; OpenSSL stays in layer.cc.
-// One path for sockets and memory: OpenSSL reads and writes through a small BIO on the channel, so
-// what tests run is what serves. Buffers are released while idle (SSL_MODE_RELEASE_BUFFERS).
+// TLS over a Channel, one step at a time; it never waits. Private to net/; OpenSSL stays in
+// layer.cc. One path for sockets and memory: OpenSSL reads and writes through a small BIO on the
+// channel, so what tests run is what serves. Buffers are released while idle
+// (SSL_MODE_RELEASE_BUFFERS).
 #pragma once
 
 #include <memory>

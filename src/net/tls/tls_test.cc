@@ -1,7 +1,7 @@
 // TLS over memory streams: handshakes, names, trust, bindings, tickets, ALPN, reload, certificates.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
+#include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
@@ -15,7 +15,9 @@
 namespace godwit::net {
 namespace {
 
-WallTime today() { return system_clock().wall(); }
+WallTime today() {
+    return system_clock().wall();
+}
 
 /// A folder of its own, removed with what is in it.
 class TestFolder {
@@ -52,7 +54,8 @@ Task<void> serve(Stream* stream, const TlsServerContext* context, Side* side) {
     }
     side->is_done = true;
 }
-Task<void> visit(Stream* stream, const TlsClientContext* context, TlsClientOptions options, Side* side) {
+Task<void> visit(Stream* stream, const TlsClientContext* context, TlsClientOptions options,
+                 Side* side) {
     side->result = co_await stream->start_tls_client(context, std::move(options));
     if (side->result) {
         side->result = co_await talk(stream, "from client", &side->got);
@@ -62,14 +65,16 @@ Task<void> visit(Stream* stream, const TlsClientContext* context, TlsClientOptio
 
 struct House {
     TestFolder folder;
-    DevCertificate files = *make_dev_certificate(folder.path(), {"mx.example.test", "127.0.0.1"}, today());
+    DevCertificate files =
+        *make_dev_certificate(folder.path(), {"mx.example.test", "127.0.0.1"}, today());
     TlsCertificates certificates;
     std::unique_ptr<TlsServerContext> server;
     std::unique_ptr<TlsClientContext> client;
 
     explicit House(std::vector<std::string> alpn = {}) {
         EXPECT_TRUE(certificates.replace({*read_tls_certificate(files.cert_file, files.key_file)}));
-        server = *TlsServerContext::create(&certificates, {.service = "test", .alpn = std::move(alpn)});
+        server =
+            *TlsServerContext::create(&certificates, {.service = "test", .alpn = std::move(alpn)});
         client = *TlsClientContext::create({.ca_file = files.ca_file});
     }
 };
@@ -84,7 +89,8 @@ struct Meeting {
     explicit Meeting(House& house, TlsClientOptions options, MemoryPairOptions pair = {}) {
         std::tie(a, b) = memory_stream_pair(loop.shard(), loop.shard(), std::move(pair));
         spawn(loop.shard(), "server", serve(b.get(), house.server.get(), &server));
-        spawn(loop.shard(), "client", visit(a.get(), house.client.get(), std::move(options), &client));
+        spawn(loop.shard(), "client",
+              visit(a.get(), house.client.get(), std::move(options), &client));
         loop.run_until_idle();
     }
 };
@@ -147,7 +153,8 @@ TEST(Tls, alpn_mismatch_is_refused) {
 
 TEST(Tls, certificates_by_name_and_reload) {
     House house;
-    auto one = *make_self_signed({"one.example.test", "*.wild.test"}, today(), std::chrono::days(30));
+    auto one =
+        *make_self_signed({"one.example.test", "*.wild.test"}, today(), std::chrono::days(30));
     auto dev = *read_tls_certificate(house.files.cert_file, house.files.key_file);
     ASSERT_TRUE(house.certificates.replace({dev, one}));
     Meeting other(house, {.host = "a.wild.test", .verify = TlsVerify::Opportunistic});
@@ -158,7 +165,8 @@ TEST(Tls, certificates_by_name_and_reload) {
     EXPECT_EQ(other.a->tls()->channel_binding(ChannelBinding::TlsServerEndPoint),
               other.b->tls()->channel_binding(ChannelBinding::TlsServerEndPoint));
     // A key that is another's: nothing changes.
-    EXPECT_FALSE(house.certificates.replace({{.chain_pem = dev.chain_pem, .key_pem = one.key_pem}}));
+    EXPECT_FALSE(
+        house.certificates.replace({{.chain_pem = dev.chain_pem, .key_pem = one.key_pem}}));
     Meeting still(house, {.host = "mx.example.test"});
     EXPECT_TRUE(still.client.result);
 }
@@ -201,7 +209,9 @@ TEST(Tls, silent_handshake_meets_the_deadline) {
     EXPECT_EQ(server.result.error().code, ErrorCode::Timeout);
 }
 
-Task<void> close_stream(Stream* stream) { co_await stream->close(); }
+Task<void> close_stream(Stream* stream) {
+    co_await stream->close();
+}
 Task<Result<std::size_t>> read_one(Stream* stream) {
     std::string buffer(10, '\0');
     co_return co_await stream->read_some(buffer);
@@ -233,7 +243,9 @@ TEST(Tls, every_failing_step_is_an_error) {
     FAIL() << "never passed untouched";
 }
 
-Task<Result<Readiness>> idle(Stream* stream) { co_return co_await stream->wait_readable(); }
+Task<Result<Readiness>> idle(Stream* stream) {
+    co_return co_await stream->wait_readable();
+}
 
 // With TLS 1.3 the server has finished when the client finds fault with its certificate.
 TEST(Tls, late_alert_is_told_as_such_to_a_waiting_reader) {
@@ -254,10 +266,11 @@ TEST(CertificateMaker, keeps_what_is_valid) {
     ASSERT_TRUE(first) << first.error().text;
     auto before = read_tls_certificate(first->cert_file, first->key_file);
     ASSERT_TRUE(make_dev_certificate(folder.path(), names, today()));
-    EXPECT_EQ(read_tls_certificate(first->cert_file, first->key_file)->chain_pem, before->chain_pem);
+    EXPECT_EQ(read_tls_certificate(first->cert_file, first->key_file)->chain_pem,
+              before->chain_pem);
     auto facts = certificate_facts(before->chain_pem);
     EXPECT_EQ(facts->names, names);
-    struct stat mode {};
+    struct stat mode{};
     stat(first->key_file.c_str(), &mode);
     EXPECT_EQ(mode.st_mode & 0777U, 0600U);
     // Another name, or a year later: a new one of the same CA.

@@ -55,7 +55,9 @@ KeptMailbox::~KeptMailbox() {
     kept_size().with([this](std::size_t& all) { all -= size_; });
 }
 
-void OpenMailbox::claim_recent(Uid up_to) { recent_after_ = std::max(recent_after_, up_to); }
+void OpenMailbox::claim_recent(Uid up_to) {
+    recent_after_ = std::max(recent_after_, up_to);
+}
 
 void KeywordTable::assign(const store::KeywordNames& names) {
     count_ = 0;
@@ -157,13 +159,16 @@ std::shared_ptr<OpenMailbox> AccountRoom::find_open(MailboxId mailbox) const {
 net::Task<void> AccountRoom::catch_up(MailboxId id, ModSeq at_least) {
     constexpr int kTurnsMax = 64;
     const auto is_behind = [&](const std::shared_ptr<OpenMailbox>& mailbox) {
-        return mailbox != nullptr && mailbox->is_ready_ && mailbox->view().highest_mod_seq() < at_least;
+        return mailbox != nullptr && mailbox->is_ready_ &&
+               mailbox->view().highest_mod_seq() < at_least;
     };
     for (int turn = 0; turn < kTurnsMax && is_behind(find_open(id)); ++turn) {
         co_await net::yield_now();
     }
     if (is_behind(find_open(id))) {
-        std::erase_if(kept_, [id](const KeptMailbox& kept) { return kept.mailbox()->view().mailbox() == id; });
+        std::erase_if(kept_, [id](const KeptMailbox& kept) {
+            return kept.mailbox()->view().mailbox() == id;
+        });
     }
 }
 

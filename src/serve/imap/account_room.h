@@ -102,9 +102,9 @@ public:
     AccountRoom(const AccountRoom&) = delete;
     AccountRoom& operator=(const AccountRoom&) = delete;
 
-    /// The mailbox, loaded; shared with whoever has it open. It knows of what `at_least` stands for:
-    /// what its row in the store said when the caller looked. NotFound when it is not there (any more)
-    /// or cannot be selected. The caller keeps the room alive.
+    /// The mailbox, loaded; shared with whoever has it open. It knows of what `at_least` stands
+    /// for: what its row in the store said when the caller looked. NotFound when it is not there
+    /// (any more) or cannot be selected. The caller keeps the room alive.
     net::Task<Result<std::shared_ptr<OpenMailbox>>> open(MailboxId mailbox, ModSeq at_least);
     /// Null when no session has it open.
     [[nodiscard]] std::shared_ptr<OpenMailbox> find_open(MailboxId mailbox) const;

@@ -47,8 +47,9 @@ net::Task<Result<>> Appending::put(std::string bytes) {
         co_return writer_->append(bytes);
     }
     std::shared_ptr<store::BlobWriter> writer = writer_;
-    co_return co_await net::offload(c_->services()->offload,
-                                    [writer, chunk = std::move(bytes)] { return writer->append(chunk); });
+    co_return co_await net::offload(c_->services()->offload, [writer, chunk = std::move(bytes)] {
+        return writer->append(chunk);
+    });
 }
 
 net::Task<Result<store::NewBody>> Appending::finish_body() {
@@ -78,7 +79,8 @@ net::Task<Result<std::optional<Answer>>> Appending::receive() {
             }
         } else if (const auto* command = std::get_if<imap::Command>(&event)) {
             imap::Lexer lexer(*command);
-            const Result<imap::AppendArguments> whole = imap::parse_append(lexer, Conversation::spelling());
+            const Result<imap::AppendArguments> whole =
+                imap::parse_append(lexer, Conversation::spelling());
             co_return whole ? std::optional<Answer>() : bad(whole.error().text);
         } else if (std::holds_alternative<imap::Continue>(event)) {
             c_->out().continuation("Go ahead");
@@ -109,7 +111,8 @@ store::Plan Appending::make_plan(store::NewBody body) {
     step.mailbox = mailbox_;
     step.record = flow::make_record(parser_.finish(), body);
     step.flags = as_names(message_.flags);
-    step.internal_date = unix_seconds(message_.internal_date.value_or(c_->services()->clock->wall()));
+    step.internal_date =
+        unix_seconds(message_.internal_date.value_or(c_->services()->clock->wall()));
     store::Plan plan;
     plan.steps.emplace_back(std::move(step));
     plan.bodies.push_back(std::move(body));
@@ -153,31 +156,38 @@ net::Task<std::optional<Answer>> forbid_size(Conversation* c, std::uint64_t size
     }
     const AccountId account = c->account();
     const Result<bool> fits = co_await flow::read(
-        c->services(), [account, size](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<bool> {
-            const std::optional<store::Account> who = TRY(store::read_account(snapshot, tier, account));
+        c->services(),
+        [account, size](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<bool> {
+            const std::optional<store::Account> who =
+                TRY(store::read_account(snapshot, tier, account));
             if (!who || who->quota_bytes == 0) {
                 return true;
             }
-            const std::optional<store::AccountHead> head = TRY(store::read_head(snapshot, tier, account));
+            const std::optional<store::AccountHead> head =
+                TRY(store::read_head(snapshot, tier, account));
             const std::uint64_t used = head ? head->bytes_used : 0;
             return used <= who->quota_bytes && size <= who->quota_bytes - used;
         });
     if (!fits) {
         co_return refusal(fits.error(), "APPEND");
     }
-    co_return *fits ? std::nullopt : std::optional(no(imap::code::kOverQuota, "Account is over its quota"));
+    co_return *fits ? std::nullopt
+                    : std::optional(no(imap::code::kOverQuota, "Account is over its quota"));
 }
 
 // Looks at an offer without taking its literal: the mailbox, or why not.
-net::Task<std::expected<MailboxId, Answer>> judge(Conversation* c, imap::AppendArguments* arguments) {
+net::Task<std::expected<MailboxId, Answer>> judge(Conversation* c,
+                                                  imap::AppendArguments* arguments) {
     const imap::AppendMessage& message = arguments->messages.back();
     if (arguments->messages.size() > 1) {
         co_return std::unexpected(bad("One message in an APPEND"));
     }
     if (message.literal.binary && !message.utf8) {
-        co_return std::unexpected(bad("Binary literals are not taken"));  // RFC 3516 is not announced.
+        co_return std::unexpected(
+            bad("Binary literals are not taken"));  // RFC 3516 is not announced.
     }
-    const Result<store::MailboxState> mailbox = co_await find_selectable(c, arguments->mailbox.name);
+    const Result<store::MailboxState> mailbox =
+        co_await find_selectable(c, arguments->mailbox.name);
     if (!mailbox) {
         co_return std::unexpected(mailbox_refusal(mailbox.error()));
     }
@@ -192,10 +202,12 @@ net::Task<std::expected<MailboxId, Answer>> judge(Conversation* c, imap::AppendA
 AnswerTask run_append(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
     if (command.streamed.empty()) {
-        const Result<imap::AppendArguments> whole = imap::parse_append(lexer, Conversation::spelling());
+        const Result<imap::AppendArguments> whole =
+            imap::parse_append(lexer, Conversation::spelling());
         co_return bad(whole ? "APPEND wants a message" : whole.error().text);
     }
-    Result<imap::AppendArguments> arguments = imap::parse_append_offer(lexer, Conversation::spelling());
+    Result<imap::AppendArguments> arguments =
+        imap::parse_append_offer(lexer, Conversation::spelling());
     if (!arguments) {
         c->reader().refuse_literal();
         co_return bad(arguments.error().text);

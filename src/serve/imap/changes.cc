@@ -8,7 +8,8 @@
 
 namespace godwit::serve::imap_desk {
 
-net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c, std::string name) {
+net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c,
+                                                                   std::string name) {
     const AccountId account = c->account();
     const std::string normal = mail::to_nfc(name);
     co_return co_await flow::read(
@@ -25,7 +26,9 @@ net::Task<Result<store::MailboxState>> find_selectable(Conversation* c, std::str
     co_return *std::move(found);
 }
 
-store::FlagNames as_names(const imap::FlagSet& flags) { return {flags.system, flags.keywords}; }
+store::FlagNames as_names(const imap::FlagSet& flags) {
+    return {flags.system, flags.keywords};
+}
 
 std::optional<Answer> forbid_read(Conversation* c) {
     if (c->selected()->is_deleted()) {
@@ -46,11 +49,12 @@ std::optional<Answer> forbid_change(Conversation* c) {
 
 std::vector<Uid> slice(const std::vector<Uid>& uids, std::size_t from, std::size_t count) {
     const std::size_t end = std::min(uids.size(), from + count);
-    return {uids.begin() + static_cast<std::ptrdiff_t>(from), uids.begin() + static_cast<std::ptrdiff_t>(end)};
+    return {uids.begin() + static_cast<std::ptrdiff_t>(from),
+            uids.begin() + static_cast<std::ptrdiff_t>(end)};
 }
 
-net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids, store::FlagChange change,
-                                    store::FlagNames flags) {
+net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
+                                    store::FlagChange change, store::FlagNames flags) {
     FlagOutcome outcome;
     for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
         store::ChangeFlags step;
@@ -77,7 +81,8 @@ net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids, stor
 net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids) {
     std::vector<Uid> doomed;
     for (const store::MessageRow& row : c->selected()->view().rows()) {
-        if (row.flags.has(store::SystemFlag::Deleted) && (!uids || uids->contains(row.uid.value()))) {
+        if (row.flags.has(store::SystemFlag::Deleted) &&
+            (!uids || uids->contains(row.uid.value()))) {
             doomed.push_back(row.uid);
         }
     }

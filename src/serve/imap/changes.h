@@ -14,7 +14,8 @@ namespace godwit::serve::imap_desk {
 
 /// Any mailbox of the account by its UTF-8 name, which is brought to normal form C; nullopt when
 /// there is none.
-net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c, std::string name);
+net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c,
+                                                                   std::string name);
 /// One that messages can be in; NotFound otherwise.
 net::Task<Result<store::MailboxState>> find_selectable(Conversation* c, std::string name);
 
@@ -30,10 +31,10 @@ struct FlagOutcome {
     std::vector<Uid> changed;  ///< Rising.
     std::optional<Error> failure;
 };
-/// Changes flags in the selected mailbox, at most limits::plan_rows_max messages a commit. The session
-/// is not told of what changed: that is the caller's answer.
-net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids, store::FlagChange change,
-                                    store::FlagNames flags);
+/// Changes flags in the selected mailbox, at most limits::plan_rows_max messages a commit. The
+/// session is not told of what changed: that is the caller's answer.
+net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
+                                    store::FlagChange change, store::FlagNames flags);
 /// Expunges those of `uids` (nullopt: all) in the selected mailbox that have \Deleted.
 net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids);
 

@@ -34,7 +34,7 @@ enum class Prefix : std::uint8_t { None, Optional, Required };
 struct CommandRow {
     std::string_view name;
     Prefix prefix = Prefix::None;
-    std::uint8_t states = 0;  ///< State bits.
+    std::uint8_t states = 0;             ///< State bits.
     Expunges expunges = Expunges::Tell;  ///< Without UID; with it, EXPUNGE may always be told.
     std::string_view capability;         ///< Announced because this row is here; words.
     std::string_view rfc;
@@ -49,7 +49,8 @@ std::string capability_list(const Conversation& conversation);
 Answer ok(std::string text);
 Answer no(std::string_view code, std::string text);
 Answer bad(std::string text);
-/// What a client is told of an error of a parser or of the store. RFC 5530. Internal ones are logged.
+/// What a client is told of an error of a parser or of the store. RFC 5530. Internal ones are
+/// logged.
 Answer refusal(const Error& error, std::string_view doing);
 
 // The commands, each group in the file of its name.
@@ -57,31 +58,31 @@ AnswerTask run_append(Conversation* c, imap::Command command);        // append.
 AnswerTask run_authenticate(Conversation* c, imap::Command command);  // login.cc
 AnswerTask run_capability(Conversation* c, imap::Command command);    // basic.cc
 AnswerTask run_check(Conversation* c, imap::Command command);
-AnswerTask run_close(Conversation* c, imap::Command command);  // select.cc
-AnswerTask run_copy(Conversation* c, imap::Command command);   // copy_move.cc
+AnswerTask run_close(Conversation* c, imap::Command command);   // select.cc
+AnswerTask run_copy(Conversation* c, imap::Command command);    // copy_move.cc
 AnswerTask run_create(Conversation* c, imap::Command command);  // mailboxes.cc
 AnswerTask run_delete(Conversation* c, imap::Command command);
-AnswerTask run_enable(Conversation* c, imap::Command command);  // basic.cc
-AnswerTask run_examine(Conversation* c, imap::Command command);  // select.cc
-AnswerTask run_expunge(Conversation* c, imap::Command command);  // expunge.cc
-AnswerTask run_fetch(Conversation* c, imap::Command command);    // fetch.cc
-AnswerTask run_id(Conversation* c, imap::Command command);       // basic.cc
-AnswerTask run_idle(Conversation* c, imap::Command command);     // idle.cc
-AnswerTask run_list(Conversation* c, imap::Command command);     // list.cc
-AnswerTask run_login(Conversation* c, imap::Command command);    // login.cc
-AnswerTask run_logout(Conversation* c, imap::Command command);   // basic.cc
-AnswerTask run_lsub(Conversation* c, imap::Command command);     // list.cc
-AnswerTask run_move(Conversation* c, imap::Command command);     // copy_move.cc
-AnswerTask run_namespace(Conversation* c, imap::Command command);  // mailboxes.cc
-AnswerTask run_noop(Conversation* c, imap::Command command);       // basic.cc
-AnswerTask run_rename(Conversation* c, imap::Command command);     // mailboxes.cc
-AnswerTask run_search(Conversation* c, imap::Command command);     // search.cc
-AnswerTask run_select(Conversation* c, imap::Command command);     // select.cc
-AnswerTask run_starttls(Conversation* c, imap::Command command);   // login.cc
-AnswerTask run_status(Conversation* c, imap::Command command);     // mailboxes.cc
-AnswerTask run_store(Conversation* c, imap::Command command);      // store_flags.cc
-AnswerTask run_subscribe(Conversation* c, imap::Command command);  // mailboxes.cc
-AnswerTask run_unselect(Conversation* c, imap::Command command);   // select.cc
+AnswerTask run_enable(Conversation* c, imap::Command command);       // basic.cc
+AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
+AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc
+AnswerTask run_fetch(Conversation* c, imap::Command command);        // fetch.cc
+AnswerTask run_id(Conversation* c, imap::Command command);           // basic.cc
+AnswerTask run_idle(Conversation* c, imap::Command command);         // idle.cc
+AnswerTask run_list(Conversation* c, imap::Command command);         // list.cc
+AnswerTask run_login(Conversation* c, imap::Command command);        // login.cc
+AnswerTask run_logout(Conversation* c, imap::Command command);       // basic.cc
+AnswerTask run_lsub(Conversation* c, imap::Command command);         // list.cc
+AnswerTask run_move(Conversation* c, imap::Command command);         // copy_move.cc
+AnswerTask run_namespace(Conversation* c, imap::Command command);    // mailboxes.cc
+AnswerTask run_noop(Conversation* c, imap::Command command);         // basic.cc
+AnswerTask run_rename(Conversation* c, imap::Command command);       // mailboxes.cc
+AnswerTask run_search(Conversation* c, imap::Command command);       // search.cc
+AnswerTask run_select(Conversation* c, imap::Command command);       // select.cc
+AnswerTask run_starttls(Conversation* c, imap::Command command);     // login.cc
+AnswerTask run_status(Conversation* c, imap::Command command);       // mailboxes.cc
+AnswerTask run_store(Conversation* c, imap::Command command);        // store_flags.cc
+AnswerTask run_subscribe(Conversation* c, imap::Command command);    // mailboxes.cc
+AnswerTask run_unselect(Conversation* c, imap::Command command);     // select.cc
 AnswerTask run_unsubscribe(Conversation* c, imap::Command command);  // mailboxes.cc
 AnswerTask run_xlist(Conversation* c, imap::Command command);        // list.cc
 

@@ -18,8 +18,10 @@ constexpr std::uint8_t kAny = kFresh | kIn;
 
 constexpr std::array kCommands = {
     CommandRow{"APPEND", Prefix::None, kIn, Expunges::Tell, "LITERAL+", "3501 6.3.11", &run_append},
-    CommandRow{"AUTHENTICATE", Prefix::None, kFresh, Expunges::Tell, "SASL-IR", "3501 6.2.2", &run_authenticate},
-    CommandRow{"CAPABILITY", Prefix::None, kAny, Expunges::Tell, "IMAP4rev1", "3501 6.1.1", &run_capability},
+    CommandRow{"AUTHENTICATE", Prefix::None, kFresh, Expunges::Tell, "SASL-IR", "3501 6.2.2",
+               &run_authenticate},
+    CommandRow{"CAPABILITY", Prefix::None, kAny, Expunges::Tell, "IMAP4rev1", "3501 6.1.1",
+               &run_capability},
     CommandRow{"CHECK", Prefix::None, kOpen, Expunges::Tell, "", "3501 6.4.1", &run_check},
     CommandRow{"CLOSE", Prefix::None, kOpen, Expunges::Tell, "", "3501 6.4.2", &run_close},
     CommandRow{"COPY", Prefix::Optional, kOpen, Expunges::Tell, "", "3501 6.4.7", &run_copy},
@@ -27,16 +29,19 @@ constexpr std::array kCommands = {
     CommandRow{"DELETE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.4", &run_delete},
     CommandRow{"ENABLE", Prefix::None, kIn, Expunges::Tell, "ENABLE", "5161 3.1", &run_enable},
     CommandRow{"EXAMINE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.2", &run_examine},
-    CommandRow{"EXPUNGE", Prefix::Optional, kOpen, Expunges::Tell, "UIDPLUS", "3501 6.4.3, 4315 2.1", &run_expunge},
+    CommandRow{"EXPUNGE", Prefix::Optional, kOpen, Expunges::Tell, "UIDPLUS",
+               "3501 6.4.3, 4315 2.1", &run_expunge},
     CommandRow{"FETCH", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.5", &run_fetch},
     CommandRow{"ID", Prefix::None, kAny, Expunges::Tell, "ID", "2971 3.1", &run_id},
     CommandRow{"IDLE", Prefix::None, kIn, Expunges::Tell, "IDLE", "2177 3", &run_idle},
-    CommandRow{"LIST", Prefix::None, kIn, Expunges::Tell, "CHILDREN SPECIAL-USE", "3501 6.3.8", &run_list},
+    CommandRow{"LIST", Prefix::None, kIn, Expunges::Tell, "CHILDREN SPECIAL-USE", "3501 6.3.8",
+               &run_list},
     CommandRow{"LOGIN", Prefix::None, kFresh, Expunges::Tell, "", "3501 6.2.3", &run_login},
     CommandRow{"LOGOUT", Prefix::None, kAny, Expunges::Tell, "", "3501 6.1.3", &run_logout},
     CommandRow{"LSUB", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.9", &run_lsub},
     CommandRow{"MOVE", Prefix::Optional, kOpen, Expunges::Tell, "MOVE", "6851 3.1", &run_move},
-    CommandRow{"NAMESPACE", Prefix::None, kIn, Expunges::Tell, "NAMESPACE", "2342 5", &run_namespace},
+    CommandRow{"NAMESPACE", Prefix::None, kIn, Expunges::Tell, "NAMESPACE", "2342 5",
+               &run_namespace},
     CommandRow{"NOOP", Prefix::None, kAny, Expunges::Tell, "", "3501 6.1.2", &run_noop},
     CommandRow{"RENAME", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.5", &run_rename},
     CommandRow{"SEARCH", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.4", &run_search},
@@ -45,11 +50,14 @@ constexpr std::array kCommands = {
     CommandRow{"STATUS", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.10", &run_status},
     CommandRow{"STORE", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.6", &run_store},
     CommandRow{"SUBSCRIBE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.6", &run_subscribe},
-    CommandRow{"UNSELECT", Prefix::None, kOpen, Expunges::Tell, "UNSELECT", "3691 2", &run_unselect},
-    CommandRow{"UNSUBSCRIBE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.7", &run_unsubscribe},
+    CommandRow{"UNSELECT", Prefix::None, kOpen, Expunges::Tell, "UNSELECT", "3691 2",
+               &run_unselect},
+    CommandRow{"UNSUBSCRIBE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.7",
+               &run_unsubscribe},
     CommandRow{"XLIST", Prefix::None, kIn, Expunges::Tell, "", "", &run_xlist},
 };
-static_assert(std::ranges::is_sorted(kCommands, {}, &CommandRow::name), "the table is sorted by name");
+static_assert(std::ranges::is_sorted(kCommands, {}, &CommandRow::name),
+              "the table is sorted by name");
 
 void add_words(std::string& list, std::string_view words) {
     if (!words.empty()) {
@@ -89,13 +97,17 @@ std::string capability_list(const Conversation& conversation) {
     return list;
 }
 
-Answer ok(std::string text) { return {imap::Condition::Ok, "", std::move(text)}; }
+Answer ok(std::string text) {
+    return {imap::Condition::Ok, "", std::move(text)};
+}
 
 Answer no(std::string_view code, std::string text) {
     return {imap::Condition::No, std::string(code), std::move(text)};
 }
 
-Answer bad(std::string text) { return {imap::Condition::Bad, "", std::move(text)}; }
+Answer bad(std::string text) {
+    return {imap::Condition::Bad, "", std::move(text)};
+}
 
 Answer refusal(const Error& error, std::string_view doing) {
     if (error.kind == ErrorKind::Internal) {
@@ -104,7 +116,8 @@ Answer refusal(const Error& error, std::string_view doing) {
     }
     switch (error.code) {
         case ErrorCode::NotFound: return no(imap::code::kNonExistent, "No such mailbox");
-        case ErrorCode::AlreadyExists: return no(imap::code::kAlreadyExists, "Mailbox exists already");
+        case ErrorCode::AlreadyExists:
+            return no(imap::code::kAlreadyExists, "Mailbox exists already");
         case ErrorCode::OverQuota: return no(imap::code::kOverQuota, "Account is over its quota");
         case ErrorCode::LimitExceeded: return no(imap::code::kLimit, error.text);
         case ErrorCode::Denied:

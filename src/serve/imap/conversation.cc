@@ -39,7 +39,9 @@ bool Conversation::may_send_password() const {
            (services_->settings()->allow_plaintext_login && stream_->peer().is_loopback());
 }
 
-sasl::ChannelBindings Conversation::bindings() const { return flow::channel_bindings(stream_->tls()); }
+sasl::ChannelBindings Conversation::bindings() const {
+    return flow::channel_bindings(stream_->tls());
+}
 
 std::vector<const sasl::MechanismRow*> Conversation::mechanisms() const {
     return sasl::offered_mechanisms(may_send_password(), bindings());
@@ -115,7 +117,8 @@ net::Task<void> Conversation::leave_mailbox() {
 net::Task<Result<>> Conversation::flush() {
     if (!out_.empty()) {
         const std::string bytes = out_.take();
-        stream_->set_deadline(stream_->shard().now() + services_->settings()->limits.command_timeout);
+        stream_->set_deadline(stream_->shard().now() +
+                              services_->settings()->limits.command_timeout);
         CO_TRY(co_await stream_->write_all(bytes));
     }
     co_return Result<>();
@@ -129,7 +132,8 @@ net::Task<Result<>> Conversation::drain() {
 }
 
 MonoTime Conversation::silence_limit() const {
-    return login_ ? heard_at_ + limits::imap_idle_timeout : connected_at_ + limits::imap_preauth_timeout;
+    return login_ ? heard_at_ + limits::imap_idle_timeout
+                  : connected_at_ + limits::imap_preauth_timeout;
 }
 
 net::Task<Result<bool>> Conversation::fill(MonoTime wake_at) {

@@ -57,8 +57,8 @@ public:
     net::Task<Result<>> flush();
     /// flush(), once enough has gathered.
     net::Task<Result<>> drain();
-    /// Waits for input until `wake_at`, and feeds it to the reader. False when it was woken instead:
-    /// by time, by a change, or by the server's end.
+    /// Waits for input until `wake_at`, and feeds it to the reader. False when it was woken
+    /// instead: by time, by a change, or by the server's end.
     net::Task<Result<bool>> fill(MonoTime wake_at);
     /// The client's next line, which is no command. nullopt when the session must end.
     net::Task<Result<std::optional<std::string>>> read_line(std::size_t size_max);
@@ -74,7 +74,9 @@ public:
     void say_fatal(const imap::Fatal& fatal);
     void wake_on_news(bool on) { wakes_on_news_ = on; }
 
-    [[nodiscard]] static constexpr imap::NameSpelling spelling() { return imap::NameSpelling::Utf7; }
+    [[nodiscard]] static constexpr imap::NameSpelling spelling() {
+        return imap::NameSpelling::Utf7;
+    }
 
 private:
     void on_change(const store::AccountChange& change);

@@ -12,7 +12,8 @@ namespace {
 
 enum class Kind : std::uint8_t { Copy, Move };
 
-net::Task<Result<store::Copied>> copy_piece(Conversation* c, MailboxId target, std::vector<Uid> uids, Kind kind) {
+net::Task<Result<store::Copied>> copy_piece(Conversation* c, MailboxId target,
+                                            std::vector<Uid> uids, Kind kind) {
     store::CopyMessages step;
     step.account = c->account();
     step.source = c->selected()->view().mailbox();
@@ -43,16 +44,19 @@ net::Task<void> take_back(Conversation* c, MailboxId target, std::vector<Uid> ui
 }
 
 // In pieces of one plan each. What was moved before a failure stays moved and is told.
-net::Task<Result<store::Copied>> copy_all(Conversation* c, MailboxId target, std::vector<Uid> uids, Kind kind) {
+net::Task<Result<store::Copied>> copy_all(Conversation* c, MailboxId target, std::vector<Uid> uids,
+                                          Kind kind) {
     store::Copied all;
     for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
-        Result<store::Copied> piece = co_await copy_piece(c, target, slice(uids, at, limits::plan_rows_max), kind);
+        Result<store::Copied> piece =
+            co_await copy_piece(c, target, slice(uids, at, limits::plan_rows_max), kind);
         if (!piece) {
             if (kind == Kind::Copy) {
                 co_await take_back(c, target, std::move(all.target));
             } else if (!all.target.empty()) {
                 c->out().untagged(imap::Condition::Ok,
-                                  imap::code::copy_uid(all.uid_validity, all.source, all.target), "Moved");
+                                  imap::code::copy_uid(all.uid_validity, all.source, all.target),
+                                  "Moved");
             }
             co_return std::unexpected(std::move(piece.error()));
         }
@@ -82,10 +86,12 @@ AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
     }
     const Result<store::MailboxState> target = co_await find_selectable(c, arguments->mailbox.name);
     if (!target) {
-        co_return target.error().code == ErrorCode::NotFound ? no(imap::code::kTryCreate, "No such mailbox")
-                                                             : refusal(target.error(), command.name);
+        co_return target.error().code == ErrorCode::NotFound
+            ? no(imap::code::kTryCreate, "No such mailbox")
+            : refusal(target.error(), command.name);
     }
-    const Result<store::Copied> copied = co_await copy_all(c, target->id, std::move(targets->uids), kind);
+    const Result<store::Copied> copied =
+        co_await copy_all(c, target->id, std::move(targets->uids), kind);
     if (!copied) {
         co_return refusal(copied.error(), command.name);
     }

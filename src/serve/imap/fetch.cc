@@ -33,7 +33,8 @@ public:
 
 private:
     [[nodiscard]] bool needs_record() const {
-        return attributes_.envelope || attributes_.body || attributes_.body_structure || !attributes_.bodies.empty();
+        return attributes_.envelope || attributes_.body || attributes_.body_structure ||
+               !attributes_.bodies.empty();
     }
     net::Task<void> set_seen(std::vector<Uid> uids);
     net::Task<Result<>> send_rows(const std::vector<Uid>* uids);
@@ -41,7 +42,8 @@ private:
     net::Task<Result<>> send_message(const Loaded* message);
     net::Task<Result<>> send_body(const Loaded* message, const imap::BodyItem* item);
     net::Task<Result<>> stream(const Loaded* message, imap::ByteRange range);
-    net::Task<Result<std::string>> read_header_text(const Loaded* message, const imap::BodyItem* item,
+    net::Task<Result<std::string>> read_header_text(const Loaded* message,
+                                                    const imap::BodyItem* item,
                                                     imap::ByteRange range);
     net::Task<Result<mail::Envelope>> read_envelope(const Loaded* message);
     void begin_row(std::size_t index, const store::MessageRow& row);
@@ -101,7 +103,8 @@ void Fetching::begin_row(std::size_t index, const store::MessageRow& row) {
         begin_item();
         out.raw("UID ").number(row.uid.value());
     }
-    if (attributes_.flags || (!seen_now_.empty() && std::ranges::binary_search(seen_now_, row.uid))) {
+    if (attributes_.flags ||
+        (!seen_now_.empty() && std::ranges::binary_search(seen_now_, row.uid))) {
         begin_item();
         c_->selected()->write_flags(out, row);
     }
@@ -162,7 +165,8 @@ net::Task<Result<>> Fetching::send_records(const std::vector<Uid>* uids) {
                 continue;
             }
             Loaded message{rows[i], *std::move((*records)[i]), {}};
-            Result<mail::MessageSummary> summary = mail::MessageSummary::decode(message.record.summary);
+            Result<mail::MessageSummary> summary =
+                mail::MessageSummary::decode(message.record.summary);
             if (!summary) {
                 note_failure(std::move(summary.error()), message.row.uid);
                 continue;
@@ -180,9 +184,11 @@ net::Task<Result<mail::Envelope>> Fetching::read_envelope(const Loaded* message)
     if (!message->summary.headers_truncated) {
         co_return message->summary.envelope();
     }
-    const imap::ByteRange header{message->record.prefix.size(),
-                                 std::min<std::uint64_t>(message->summary.header_size, limits::header_block_size_max)};
-    const std::string block = CO_TRY(co_await read_message(c_->services(), &message->record, header));
+    const imap::ByteRange header{
+        message->record.prefix.size(),
+        std::min<std::uint64_t>(message->summary.header_size, limits::header_block_size_max)};
+    const std::string block =
+        CO_TRY(co_await read_message(c_->services(), &message->record, header));
     co_return mail::read_envelope(block, mail::split_header(block));
 }
 
@@ -255,21 +261,27 @@ std::optional<imap::ByteRange> locate(const Loaded& message, const imap::Section
 }
 
 bool is_filtered(const imap::Section& section) {
-    return section.text == imap::SectionText::HeaderFields || section.text == imap::SectionText::HeaderFieldsNot;
+    return section.text == imap::SectionText::HeaderFields ||
+           section.text == imap::SectionText::HeaderFieldsNot;
 }
 
 bool is_in_summary(const Loaded& message, const imap::Section& section) {
     return section.part.empty() && section.text == imap::SectionText::HeaderFields &&
-           !message.summary.headers_truncated && std::ranges::all_of(section.fields, mail::is_hot_header);
+           !message.summary.headers_truncated &&
+           std::ranges::all_of(section.fields, mail::is_hot_header);
 }
 
-net::Task<Result<std::string>> Fetching::read_header_text(const Loaded* message, const imap::BodyItem* item,
+net::Task<Result<std::string>> Fetching::read_header_text(const Loaded* message,
+                                                          const imap::BodyItem* item,
                                                           imap::ByteRange range) {
     if (is_in_summary(*message, item->section)) {
-        co_return imap::filter_header(message->record.prefix + message->summary.headers, item->section);
+        co_return imap::filter_header(message->record.prefix + message->summary.headers,
+                                      item->section);
     }
-    range.size = std::min<std::uint64_t>(range.size, message->record.prefix.size() + limits::header_block_size_max);
-    const std::string header = CO_TRY(co_await read_message(c_->services(), &message->record, range));
+    range.size = std::min<std::uint64_t>(
+        range.size, message->record.prefix.size() + limits::header_block_size_max);
+    const std::string header =
+        CO_TRY(co_await read_message(c_->services(), &message->record, range));
     co_return imap::filter_header(header, item->section);
 }
 
@@ -289,7 +301,8 @@ net::Task<Result<>> Fetching::send_body(const Loaded* message, const imap::BodyI
             co_return Result<>();
         }
         const imap::ByteRange piece = imap::apply_partial({0, text->size()}, item->partial);
-        out.literal_header(piece.size).raw(std::string_view(*text).substr(piece.offset, piece.size));
+        out.literal_header(piece.size)
+            .raw(std::string_view(*text).substr(piece.offset, piece.size));
         co_return Result<>();
     }
     co_return co_await stream(message, imap::apply_partial(*range, item->partial));
@@ -298,10 +311,13 @@ net::Task<Result<>> Fetching::send_body(const Loaded* message, const imap::BodyI
 net::Task<Result<>> Fetching::stream(const Loaded* message, imap::ByteRange range) {
     imap::ResponseWriter& out = c_->out();
     const auto step = [](imap::ByteRange left) {
-        return imap::ByteRange{left.offset, std::min<std::uint64_t>(left.size, limits::stream_write_buffer_max)};
+        return imap::ByteRange{left.offset,
+                               std::min<std::uint64_t>(left.size, limits::stream_write_buffer_max)};
     };
-    // The first step is read before its size is promised, so that a damaged body is no broken stream.
-    Result<std::string> bytes = co_await read_message(c_->services(), &message->record, step(range));
+    // The first step is read before its size is promised, so that a damaged body is no broken
+    // stream.
+    Result<std::string> bytes =
+        co_await read_message(c_->services(), &message->record, step(range));
     if (bytes && bytes->size() != step(range).size) {
         bytes = internal_error(ErrorCode::Corrupt, "a stored body is shorter than its record says");
     }

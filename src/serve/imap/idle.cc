@@ -17,7 +17,9 @@ constexpr std::size_t kLineSizeMax = 64;
 // Wakes the session for news while it lives.
 class Listening {
 public:
-    explicit Listening(Conversation* conversation) : conversation_(conversation) { conversation_->wake_on_news(true); }
+    explicit Listening(Conversation* conversation) : conversation_(conversation) {
+        conversation_->wake_on_news(true);
+    }
     ~Listening() { conversation_->wake_on_news(false); }
     Listening(const Listening&) = delete;
     Listening& operator=(const Listening&) = delete;

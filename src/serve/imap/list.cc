@@ -26,7 +26,8 @@ struct Inventory {
 net::Task<Result<Inventory>> take_inventory(Conversation* c) {
     const AccountId account = c->account();
     co_return co_await flow::read(
-        c->services(), [account](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Inventory> {
+        c->services(),
+        [account](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Inventory> {
             Inventory inventory;
             inventory.mailboxes = TRY(store::list_mailboxes(snapshot, tier, account));
             inventory.subscriptions = TRY(store::list_subscriptions(snapshot, tier, account));
@@ -36,12 +37,15 @@ net::Task<Result<Inventory>> take_inventory(Conversation* c) {
 
 // Q17: the names of the old command for roles that have one there.
 std::string_view xlist_role(std::string_view special_use) {
-    return special_use == "\\Junk" ? "\\Spam" : special_use == "\\Archive" ? "\\AllMail" : special_use;
+    return special_use == "\\Junk"      ? "\\Spam"
+           : special_use == "\\Archive" ? "\\AllMail"
+                                        : special_use;
 }
 
 class Lister {
 public:
-    Lister(Conversation* conversation, Form form, imap::ListArguments arguments, Inventory inventory);
+    Lister(Conversation* conversation, Form form, imap::ListArguments arguments,
+           Inventory inventory);
     net::Task<Result<>> write_all();
 
 private:
@@ -58,14 +62,19 @@ private:
     Form form_;
     imap::ListArguments arguments_;
     Inventory inventory_;
-    std::set<std::string_view> parents_;  ///< Names with inferiors; views of inventory_, which stays.
+    std::set<std::string_view>
+        parents_;  ///< Names with inferiors; views of inventory_, which stays.
     std::set<std::string_view> subscribed_;
     std::vector<imap::ListPattern> patterns_;
     std::vector<Line> lines_;
 };
 
-Lister::Lister(Conversation* conversation, Form form, imap::ListArguments arguments, Inventory inventory)
-    : c_(conversation), form_(form), arguments_(std::move(arguments)), inventory_(std::move(inventory)) {
+Lister::Lister(Conversation* conversation, Form form, imap::ListArguments arguments,
+               Inventory inventory)
+    : c_(conversation),
+      form_(form),
+      arguments_(std::move(arguments)),
+      inventory_(std::move(inventory)) {
     for (const std::string& pattern : arguments_.patterns) {
         patterns_.emplace_back(mail::to_nfc(arguments_.reference + pattern));
     }
@@ -84,7 +93,8 @@ Lister::Lister(Conversation* conversation, Form form, imap::ListArguments argume
 }
 
 bool Lister::matches(const std::string& name) const {
-    return std::ranges::any_of(patterns_, [&name](const imap::ListPattern& pattern) { return pattern.matches(name); });
+    return std::ranges::any_of(
+        patterns_, [&name](const imap::ListPattern& pattern) { return pattern.matches(name); });
 }
 
 std::string Lister::attributes_of(const store::MailboxState& mailbox) const {
@@ -94,11 +104,13 @@ std::string Lister::attributes_of(const store::MailboxState& mailbox) const {
     }
     if (!mailbox.special_use.empty()) {
         // Q3: in every reply, whether asked for or not.
-        text.append(" ").append(form_ == Form::Xlist ? xlist_role(mailbox.special_use) : mailbox.special_use);
+        text.append(" ").append(form_ == Form::Xlist ? xlist_role(mailbox.special_use)
+                                                     : mailbox.special_use);
     } else if (form_ == Form::Xlist && mailbox.id == store::kInbox) {
         text += " \\Inbox";
     }
-    if ((arguments_.return_subscribed || arguments_.select_subscribed) && subscribed_.contains(mailbox.name)) {
+    if ((arguments_.return_subscribed || arguments_.select_subscribed) &&
+        subscribed_.contains(mailbox.name)) {
         text += " \\Subscribed";
     }
     return text;
@@ -172,7 +184,8 @@ AnswerTask list(Conversation* c, imap::Command command, Form form) {
     if (form != Form::Lsub && !arguments->extended && arguments->patterns.size() == 1 &&
         arguments->patterns.front().empty()) {
         // RFC 3501 6.3.8: the separator and the root of the reference.
-        c->out().line((form == Form::List ? "LIST" : "XLIST") + std::string(R"( (\Noselect) "/" "")"));
+        c->out().line((form == Form::List ? "LIST" : "XLIST") +
+                      std::string(R"( (\Noselect) "/" "")"));
         co_return ok(done);
     }
     Result<Inventory> inventory = co_await take_inventory(c);

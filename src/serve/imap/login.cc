@@ -53,11 +53,14 @@ AnswerTask finish_login(Conversation* c, LoggedIn who) {
     co_return answer;
 }
 
-Answer denied() { return no(imap::code::kAuthenticationFailed, "Name or password is wrong"); }
+Answer denied() {
+    return no(imap::code::kAuthenticationFailed, "Name or password is wrong");
+}
 
 Answer put_off(bool is_throttled) {
-    return no(imap::code::kUnavailable, is_throttled ? "Too many failed logins, try again later"
-                                                     : "Cannot check the login now, try again later");
+    return no(imap::code::kUnavailable, is_throttled
+                                            ? "Too many failed logins, try again later"
+                                            : "Cannot check the login now, try again later");
 }
 
 Answer Authentication::fail(const sasl::Failed& failed) {
@@ -68,7 +71,8 @@ Answer Authentication::fail(const sasl::Failed& failed) {
     }
     switch (failed.failure) {
         case sasl::Failure::Malformed: return bad("Not what the mechanism expects");
-        case sasl::Failure::Cancelled: return bad("Authentication was cancelled");  // RFC 3501 6.2.2.
+        case sasl::Failure::Cancelled:
+            return bad("Authentication was cancelled");  // RFC 3501 6.2.2.
         case sasl::Failure::Temporary: return put_off(is_throttled_);
         case sasl::Failure::Credentials: break;
     }
@@ -103,9 +107,9 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
                 co_return Answer{.code = "", .text = "", .is_silent = true};
             }
         } else if (auto* wanted = std::get_if<sasl::NeedPassword>(&step)) {
-            LoginOutcome outcome = co_await verify_password(c_->services(), std::move(wanted->authzid),
-                                                            std::move(wanted->authcid),
-                                                            std::move(wanted->password), peer);
+            LoginOutcome outcome = co_await verify_password(
+                c_->services(), std::move(wanted->authzid), std::move(wanted->authcid),
+                std::move(wanted->password), peer);
             who_ = std::move(outcome.who);
             is_throttled_ = outcome.is_throttled;
             step_ = exchange_.finish(outcome.verdict);
@@ -116,14 +120,15 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
             scram_mark_ = found ? found->mark : std::nullopt;
             step_ = found ? exchange_.keys(std::move(found->keys)) : exchange_.unavailable();
         } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
-            LoginOutcome outcome = co_await admit_proved(c_->services(), scram_mark_,
-                                                         std::move(proved->authzid),
-                                                         std::move(proved->authcid), peer);
+            LoginOutcome outcome =
+                co_await admit_proved(c_->services(), scram_mark_, std::move(proved->authzid),
+                                      std::move(proved->authcid), peer);
             who_ = std::move(outcome.who);
             step_ = exchange_.finish(outcome.verdict);
         } else if (const auto* failed = std::get_if<sasl::Failed>(&step)) {
             // A wrong password was counted where it was verified; a wrong proof is known only here.
-            if (failed->failure == sasl::Failure::Credentials && sasl::row_of(exchange_.mechanism()).reveals_password == false) {
+            if (failed->failure == sasl::Failure::Credentials &&
+                sasl::row_of(exchange_.mechanism()).reveals_password == false) {
                 note_failure(c_->services(), failed->authcid, peer);
             }
             co_return fail(*failed);

@@ -15,7 +15,8 @@ net::Task<Result<std::vector<store::PlanStep>>> missing_parents(Conversation* c,
     std::vector<store::PlanStep> steps;
     for (std::size_t at = name.find(imap::kHierarchySeparator); at != std::string::npos;
          at = name.find(imap::kHierarchySeparator, at + 1)) {
-        const std::optional<store::MailboxState> known = CO_TRY(co_await find_mailbox(c, name.substr(0, at)));
+        const std::optional<store::MailboxState> known =
+            CO_TRY(co_await find_mailbox(c, name.substr(0, at)));
         if (!known) {
             store::CreateMailbox parent;
             parent.account = c->account();
@@ -47,9 +48,10 @@ AnswerTask subscribe(Conversation* c, imap::Command command, bool subscribed) {
     co_return ok(subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed");
 }
 
-// RFC 3501 6.3.5 for an INBOX that is too large for one plan: a new mailbox, then moves in pieces. A
-// failure on the way leaves each message in one of the two.
-net::Task<Result<>> empty_inbox_into(Conversation* c, std::vector<store::PlanStep> parents, std::string name) {
+// RFC 3501 6.3.5 for an INBOX that is too large for one plan: a new mailbox, then moves in pieces.
+// A failure on the way leaves each message in one of the two.
+net::Task<Result<>> empty_inbox_into(Conversation* c, std::vector<store::PlanStep> parents,
+                                     std::string name) {
     store::CreateMailbox create;
     create.account = c->account();
     create.name = std::move(name);
@@ -65,7 +67,8 @@ net::Task<Result<>> empty_inbox_into(Conversation* c, std::vector<store::PlanSte
     for (;;) {
         const std::vector<store::MessageRow> rows = CO_TRY(co_await flow::read(
             c->services(), [account](const store::Snapshot& snapshot, store::ReadTier tier) {
-                return store::read_rows(snapshot, tier, account, store::kInbox, Uid(1), limits::scan_rows_max);
+                return store::read_rows(snapshot, tier, account, store::kInbox, Uid(1),
+                                        limits::scan_rows_max);
             }));
         if (rows.empty()) {
             co_return Result<>();
@@ -91,8 +94,10 @@ net::Task<Result<std::uint32_t>> count_above(Conversation* c, MailboxId mailbox,
     Uid next(from.value() + 1);
     for (;;) {
         const std::vector<store::MessageRow> rows = CO_TRY(co_await flow::read(
-            c->services(), [account, mailbox, next](const store::Snapshot& snapshot, store::ReadTier tier) {
-                return store::read_rows(snapshot, tier, account, mailbox, next, limits::scan_rows_max);
+            c->services(),
+            [account, mailbox, next](const store::Snapshot& snapshot, store::ReadTier tier) {
+                return store::read_rows(snapshot, tier, account, mailbox, next,
+                                        limits::scan_rows_max);
             }));
         count += static_cast<std::uint32_t>(rows.size());
         if (rows.size() < limits::scan_rows_max) {
@@ -168,7 +173,8 @@ AnswerTask run_rename(Conversation* c, imap::Command command) {
     if (!names) {
         co_return bad(names.error().text);
     }
-    const Result<std::optional<store::MailboxState>> state = co_await find_mailbox(c, names->from.name);
+    const Result<std::optional<store::MailboxState>> state =
+        co_await find_mailbox(c, names->from.name);
     if (!state) {
         co_return refusal(state.error(), "RENAME");
     }
@@ -177,7 +183,8 @@ AnswerTask run_rename(Conversation* c, imap::Command command) {
     }
     const std::string to = mail::to_nfc(names->to.name);
     // Checked here, or its new parents would be made first: they may be its own inferiors.
-    if ((*state)->id != store::kInbox && to.starts_with((*state)->name + imap::kHierarchySeparator)) {
+    if ((*state)->id != store::kInbox &&
+        to.starts_with((*state)->name + imap::kHierarchySeparator)) {
         co_return no(imap::code::kCannot, "A mailbox cannot become its own inferior");
     }
     Result<std::vector<store::PlanStep>> steps = co_await missing_parents(c, to);
@@ -204,7 +211,8 @@ AnswerTask run_unsubscribe(Conversation* c, imap::Command command) {
 
 AnswerTask run_status(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
-    const Result<imap::StatusArguments> arguments = imap::parse_status(lexer, Conversation::spelling());
+    const Result<imap::StatusArguments> arguments =
+        imap::parse_status(lexer, Conversation::spelling());
     if (!arguments) {
         co_return bad(arguments.error().text);
     }

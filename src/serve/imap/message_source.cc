@@ -12,10 +12,9 @@ net::Task<Result<std::vector<std::optional<store::MessageRecord>>>> read_records
     using Records = std::vector<std::optional<store::MessageRecord>>;
     check(emails.size() <= kRecordBatch, "records are read in bounded steps");
     co_return co_await flow::read(
-        services, [account, emails = std::move(emails)](const store::Snapshot& snapshot,
-                                                        store::ReadTier tier) -> Result<Records> {
-            return store::read_records(snapshot, tier, account, emails);
-        });
+        services,
+        [account, emails = std::move(emails)](const store::Snapshot& snapshot, store::ReadTier tier)
+            -> Result<Records> { return store::read_records(snapshot, tier, account, emails); });
 }
 
 Result<std::string> read_octets(store::Store& store, store::ReadTier tier,
@@ -40,8 +39,10 @@ Result<std::string> read_octets(store::Store& store, store::ReadTier tier,
 }
 
 net::Task<Result<std::string>> read_message(const flow::Services* services,
-                                            const store::MessageRecord* record, imap::ByteRange range) {
-    Result<std::string> near = read_octets(*services->store, store::ReadTier::Cached, *record, range);
+                                            const store::MessageRecord* record,
+                                            imap::ByteRange range) {
+    Result<std::string> near =
+        read_octets(*services->store, store::ReadTier::Cached, *record, range);
     if (near || near.error().code != ErrorCode::WouldBlock) {
         co_return near;
     }

@@ -23,8 +23,10 @@ net::Task<Result<std::vector<std::optional<store::MessageRecord>>>> read_records
 /// Octets of prefix and body together, cut at the end. Synchronous: for steps of flow::read.
 Result<std::string> read_octets(store::Store& store, store::ReadTier tier,
                                 const store::MessageRecord& record, imap::ByteRange range);
-/// The same from a shard: from memory at once, else on the offload pool. `record` outlives the wait.
+/// The same from a shard: from memory at once, else on the offload pool. `record` outlives the
+/// wait.
 net::Task<Result<std::string>> read_message(const flow::Services* services,
-                                            const store::MessageRecord* record, imap::ByteRange range);
+                                            const store::MessageRecord* record,
+                                            imap::ByteRange range);
 
 }  // namespace godwit::serve

@@ -24,19 +24,22 @@ constexpr std::size_t kRowsInTurn = 8192;
 // Messages that one job of the pool reads.
 constexpr std::size_t kMessagesInJob = 8;
 
-Truth truth(bool value) { return value ? Truth::Yes : Truth::No; }
+Truth truth(bool value) {
+    return value ? Truth::Yes : Truth::No;
+}
 
 std::chrono::sys_days day_of(std::int64_t unix_seconds) {
-    return std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
+    return std::chrono::floor<std::chrono::days>(
+        std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
 }
 
 // The program with what of it depends on the session resolved. Shared with jobs of the pool, which
 // may outlive the session; immutable.
 struct Question {
     imap::SearchProgram program;
-    std::vector<imap::NumberSet> sets;             ///< By SearchNode::set.
-    std::vector<store::KeywordSet> keywords;       ///< By node.
-    std::vector<std::string> needles;              ///< By node, folded.
+    std::vector<imap::NumberSet> sets;        ///< By SearchNode::set.
+    std::vector<store::KeywordSet> keywords;  ///< By node.
+    std::vector<std::string> needles;         ///< By node, folded.
 };
 
 Truth ask_row(const Question& question, const SearchNode& node, const store::MessageRow& row,
@@ -47,11 +50,13 @@ Truth ask_row(const Question& question, const SearchNode& node, const store::Mes
         case SearchOp::SequenceNumbers: return truth(question.sets[node.set].contains(number));
         case SearchOp::Uids: return truth(question.sets[node.set].contains(row.uid.value()));
         case SearchOp::Flag:
-            return truth(((row.flags.system & static_cast<std::uint8_t>(node.flag)) != 0) == node.wanted);
+            return truth(((row.flags.system & static_cast<std::uint8_t>(node.flag)) != 0) ==
+                         node.wanted);
         case SearchOp::Keyword: {
             bool is_set = false;
             for (std::size_t i = 0; i < 4; ++i) {
-                is_set = is_set || (row.flags.keywords.words()[i] & question.keywords[index].words()[i]) != 0;
+                is_set = is_set ||
+                         (row.flags.keywords.words()[i] & question.keywords[index].words()[i]) != 0;
             }
             return truth(is_set == node.wanted);
         }
@@ -70,7 +75,8 @@ Truth ask_sent(const SearchNode& node, const mail::MessageSummary& summary) {
     if (!summary.sent) {
         return Truth::No;
     }
-    const auto day = day_of(summary.sent->unix_seconds + summary.sent->offset_minutes * std::int64_t{60});
+    const auto day =
+        day_of(summary.sent->unix_seconds + summary.sent->offset_minutes * std::int64_t{60});
     switch (node.op) {
         case SearchOp::SentBefore: return truth(day < node.day);
         case SearchOp::SentOn: return truth(day == node.day);
@@ -78,8 +84,8 @@ Truth ask_sent(const SearchNode& node, const mail::MessageSummary& summary) {
     }
 }
 
-Truth ask_summary(const SearchNode& node, std::string_view needle, const store::MessageRecord& record,
-                  const mail::MessageSummary& summary) {
+Truth ask_summary(const SearchNode& node, std::string_view needle,
+                  const store::MessageRecord& record, const mail::MessageSummary& summary) {
     switch (node.op) {
         case SearchOp::SentBefore:
         case SearchOp::SentOn:
@@ -111,11 +117,13 @@ Result<bool> ask_message(const Question& question, store::Store* store, const Op
     std::optional<Error> failure;
     const Truth found = imap::evaluate(question.program, [&](const SearchNode& node) {
         const Candidate& candidate = open.candidate;
-        const Truth by_row = ask_row(question, node, candidate.row, candidate.number, candidate.is_recent);
+        const Truth by_row =
+            ask_row(question, node, candidate.row, candidate.number, candidate.is_recent);
         if (by_row != Truth::Unknown || failure) {
             return by_row;
         }
-        const std::string& needle = question.needles[static_cast<std::size_t>(&node - question.program.nodes.data())];
+        const std::string& needle =
+            question.needles[static_cast<std::size_t>(&node - question.program.nodes.data())];
         const Truth by_summary = ask_summary(node, needle, open.record, open.summary);
         if (by_summary != Truth::Unknown) {
             return by_summary;
@@ -171,7 +179,8 @@ Searching::Searching(Conversation* conversation, imap::SearchProgram program) : 
         if (node.op == SearchOp::SequenceNumbers) {
             question->sets[node.set] = question->program.sets[node.set].resolve(selected.exists());
         } else if (node.op == SearchOp::Uids) {
-            question->sets[node.set] = question->program.sets[node.set].resolve(selected.last_uid().value());
+            question->sets[node.set] =
+                question->program.sets[node.set].resolve(selected.last_uid().value());
         } else if (node.op == SearchOp::Keyword) {
             question->keywords[i] = c_->room().keywords().find(node.text);
         }
@@ -189,7 +198,8 @@ net::Task<void> Searching::ask_rows() {
         for (std::size_t at = begin; at < end; ++at) {
             const store::MessageRow& row = rows[at];
             const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
-                return ask_row(*question_, node, row, selected.number_at(at, row.uid), selected.is_recent(row.uid));
+                return ask_row(*question_, node, row, selected.number_at(at, row.uid),
+                               selected.is_recent(row.uid));
             });
             if (value == Truth::Yes) {
                 found_.push_back(row.uid);
@@ -213,22 +223,26 @@ net::Task<Result<>> Searching::ask_records() {
             const Selected& selected = *c_->selected();
             const std::size_t index = selected.view().lower_bound(uid);
             if (const store::MessageRow* row = selected.view().find(uid)) {
-                candidates.push_back({*row, selected.number_at(index, uid), selected.is_recent(uid)});
+                candidates.push_back(
+                    {*row, selected.number_at(index, uid), selected.is_recent(uid)});
                 emails.push_back(row->email);
             }
         }
-        auto records = CO_TRY(co_await read_records(c_->services(), c_->account(), std::move(emails)));
+        auto records =
+            CO_TRY(co_await read_records(c_->services(), c_->account(), std::move(emails)));
         std::vector<OpenCase> open;
         for (std::size_t i = 0; i < candidates.size(); ++i) {
             if (!records[i]) {
                 continue;  // Gone meanwhile.
             }
             const Candidate& candidate = candidates[i];
-            mail::MessageSummary summary = CO_TRY(mail::MessageSummary::decode(records[i]->summary));
+            mail::MessageSummary summary =
+                CO_TRY(mail::MessageSummary::decode(records[i]->summary));
             const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
                 const Truth by_row =
                     ask_row(*question_, node, candidate.row, candidate.number, candidate.is_recent);
-                const auto index = static_cast<std::size_t>(&node - question_->program.nodes.data());
+                const auto index =
+                    static_cast<std::size_t>(&node - question_->program.nodes.data());
                 return by_row != Truth::Unknown
                            ? by_row
                            : ask_summary(node, question_->needles[index], *records[i], summary);

@@ -18,8 +18,10 @@ void describe(Conversation* c) {
     if (const std::optional<std::uint32_t> first = selected.first_unseen()) {
         out.untagged(imap::Condition::Ok, imap::code::unseen(*first), "First unseen message");
     }
-    out.untagged(imap::Condition::Ok, imap::code::uid_validity(selected.view().uid_validity()), "UIDs are valid");
-    out.untagged(imap::Condition::Ok, imap::code::uid_next(selected.view().uid_next()), "Next UID at least");
+    out.untagged(imap::Condition::Ok, imap::code::uid_validity(selected.view().uid_validity()),
+                 "UIDs are valid");
+    out.untagged(imap::Condition::Ok, imap::code::uid_next(selected.view().uid_next()),
+                 "Next UID at least");
 }
 
 AnswerTask open(Conversation* c, imap::Command command, Access access) {

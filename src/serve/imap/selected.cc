@@ -10,14 +10,16 @@ namespace godwit::serve::imap_desk {
 
 namespace {
 
-static_assert(static_cast<int>(imap::SystemFlag::Seen) == static_cast<int>(store::SystemFlag::Seen) &&
+static_assert(static_cast<int>(imap::SystemFlag::Seen) ==
+                      static_cast<int>(store::SystemFlag::Seen) &&
                   static_cast<int>(imap::SystemFlag::Answered) ==
                       static_cast<int>(store::SystemFlag::Answered) &&
                   static_cast<int>(imap::SystemFlag::Flagged) ==
                       static_cast<int>(store::SystemFlag::Flagged) &&
                   static_cast<int>(imap::SystemFlag::Deleted) ==
                       static_cast<int>(store::SystemFlag::Deleted) &&
-                  static_cast<int>(imap::SystemFlag::Draft) == static_cast<int>(store::SystemFlag::Draft),
+                  static_cast<int>(imap::SystemFlag::Draft) ==
+                      static_cast<int>(store::SystemFlag::Draft),
               "flags on the wire and in the store have the same bits");
 
 // T88: past it the view is compared by mod-sequence instead.
@@ -77,8 +79,8 @@ void Selected::take_recent() {
 std::uint32_t Selected::recent_count() const {
     std::size_t count = 0;
     for (const imap::NumberRange& range : recent_.ranges()) {
-        const std::size_t end =
-            range.last == UINT32_MAX ? view().rows().size() : view().lower_bound(Uid(range.last + 1));
+        const std::size_t end = range.last == UINT32_MAX ? view().rows().size()
+                                                         : view().lower_bound(Uid(range.last + 1));
         count += std::min(end, known_) - std::min(view().lower_bound(Uid(range.first)), known_);
     }
     for (const Uid ghost : ghosts_) {
@@ -155,7 +157,8 @@ void Selected::write_flags(imap::ResponseWriter& out, const store::MessageRow& r
         for (std::size_t word = 0; word < row.flags.keywords.words().size(); ++word) {
             std::uint64_t left = row.flags.keywords.words()[word];
             for (; left != 0; left &= left - 1) {
-                const auto id = static_cast<std::uint8_t>(word * 64 + static_cast<std::size_t>(__builtin_ctzll(left)));
+                const auto id = static_cast<std::uint8_t>(
+                    word * 64 + static_cast<std::size_t>(__builtin_ctzll(left)));
                 const std::string& name = room_->keywords().name(id);
                 if (!name.empty()) {
                     out.raw(is_first ? "" : " ").raw(name);
@@ -226,7 +229,8 @@ void Selected::note_expunged(const store::MessagesExpunged& expunged) {
     std::vector<Uid> merged;
     merged.reserve(ghosts_.size() + expunged.uids.size());
     const auto known_end = std::ranges::upper_bound(expunged.uids, last_uid_);
-    std::merge(ghosts_.begin(), ghosts_.end(), expunged.uids.begin(), known_end, std::back_inserter(merged));
+    std::merge(ghosts_.begin(), ghosts_.end(), expunged.uids.begin(), known_end,
+               std::back_inserter(merged));
     ghosts_ = std::move(merged);
 }
 
@@ -280,7 +284,11 @@ void Selected::tell_arrivals(imap::ResponseWriter& out) {
 
 bool Selected::tell_flags(imap::ResponseWriter& out) {
     const auto tell = [&](const store::MessageRow& row, std::size_t index) {
-        out.raw("* ").number(number_at(index, row.uid)).raw(" FETCH (UID ").number(row.uid.value()).raw(" ");
+        out.raw("* ")
+            .number(number_at(index, row.uid))
+            .raw(" FETCH (UID ")
+            .number(row.uid.value())
+            .raw(" ");
         write_flags(out, row);
         out.raw(")\r\n");
     };

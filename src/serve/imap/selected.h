@@ -26,14 +26,14 @@ enum class Expunges : std::uint8_t { Hold, Tell };
 
 /// Messages that a command names, rising.
 struct Targets {
-    std::vector<Uid> uids;   ///< Those that are still there.
-    bool has_gone = false;   ///< A sequence number named one that is expunged meanwhile.
+    std::vector<Uid> uids;  ///< Those that are still there.
+    bool has_gone = false;  ///< A sequence number named one that is expunged meanwhile.
 };
 
 class Selected {
 public:
-    /// The client is told of everything that is in the view now by describe(). `wake` is called when
-    /// there is something to tell.
+    /// The client is told of everything that is in the view now by describe(). `wake` is called
+    /// when there is something to tell.
     Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox, Access access,
              std::move_only_function<void()> wake);
 
@@ -42,19 +42,24 @@ public:
     [[nodiscard]] bool is_read_only() const { return access_ == Access::ReadOnly; }
     [[nodiscard]] bool is_deleted() const { return view().is_deleted(); }
     /// The number that EXISTS last said.
-    [[nodiscard]] std::uint32_t exists() const { return static_cast<std::uint32_t>(known_ + ghosts_.size()); }
+    [[nodiscard]] std::uint32_t exists() const {
+        return static_cast<std::uint32_t>(known_ + ghosts_.size());
+    }
     [[nodiscard]] std::uint32_t recent_count() const;
     /// Sequence number of the first message without \Seen.
     [[nodiscard]] std::optional<std::uint32_t> first_unseen() const;
     [[nodiscard]] Uid last_uid() const { return last_uid_; }
 
     /// nullopt: a sequence number beyond EXISTS, which is BAD (RFC 3501 9, seq-number).
-    [[nodiscard]] std::optional<Targets> resolve(const imap::SequenceSet& set, Numbering numbering) const;
+    [[nodiscard]] std::optional<Targets> resolve(const imap::SequenceSet& set,
+                                                 Numbering numbering) const;
     /// Of a message that is in the view and known to the client; `index` is its row's.
     [[nodiscard]] std::uint32_t number_at(std::size_t index, Uid uid) const;
     /// Rows of the view that the client knows: indices below.
     [[nodiscard]] std::size_t known_rows() const { return known_; }
-    [[nodiscard]] bool is_recent(Uid uid) const { return !recent_.empty() && recent_.contains(uid.value()); }
+    [[nodiscard]] bool is_recent(Uid uid) const {
+        return !recent_.empty() && recent_.contains(uid.value());
+    }
 
     /// "FLAGS (...)" of a row.
     void write_flags(imap::ResponseWriter& out, const store::MessageRow& row) const;
@@ -93,12 +98,12 @@ private:
     Access access_;
     std::move_only_function<void()> wake_;
     Watcher watcher_;
-    Uid last_uid_;                      ///< Last uid the client was told of.
-    std::size_t known_ = 0;             ///< Rows of the view up to it.
-    std::vector<Uid> ghosts_;           ///< Rising.
-    imap::NumberSet recent_;            ///< Uids that are \Recent to this session.
-    std::vector<FlagChange> changes_;   ///< Flags to tell, at most kChangesMax.
-    std::optional<ModSeq> resync_from_; ///< Too many: all rows that changed after this (T88).
+    Uid last_uid_;                       ///< Last uid the client was told of.
+    std::size_t known_ = 0;              ///< Rows of the view up to it.
+    std::vector<Uid> ghosts_;            ///< Rising.
+    imap::NumberSet recent_;             ///< Uids that are \Recent to this session.
+    std::vector<FlagChange> changes_;    ///< Flags to tell, at most kChangesMax.
+    std::optional<ModSeq> resync_from_;  ///< Too many: all rows that changed after this (T88).
     Uid resync_at_{1};
     std::size_t told_keywords_ = 0;
 };

@@ -43,7 +43,8 @@ net::Task<void> Session::run() {
     if (protocol_ == flow::Protocol::Imaps && tls_ != nullptr && conversation_.has_permit()) {
         const Result<> secured = co_await conversation_.start_tls();
         if (!secured) {
-            log::info("imap.tls_failed", {{"peer", stream.peer().to_string()}, {"error", secured.error().text}});
+            log::info("imap.tls_failed",
+                      {{"peer", stream.peer().to_string()}, {"error", secured.error().text}});
             co_return;
         }
     }
@@ -51,7 +52,8 @@ net::Task<void> Session::run() {
     co_await conversation_.leave_mailbox();
     if (!ended) {
         if (ended.error().code != ErrorCode::Closed) {
-            log::debug("imap.connection_lost", {{"peer", stream.peer().to_string()}, {"error", ended.error().text}});
+            log::debug("imap.connection_lost",
+                       {{"peer", stream.peer().to_string()}, {"error", ended.error().text}});
         }
         co_return;
     }
@@ -121,7 +123,8 @@ std::optional<Answer> Session::forbid(const CommandRow* row, const imap::Command
     switch (conversation_.state()) {
         case imap_desk::State::NotAuthenticated: return imap_desk::bad("Please log in first");
         case imap_desk::State::Authenticated:
-            return imap_desk::bad((row->states & 1U) != 0 ? "Already logged in" : "Please select a mailbox first");
+            return imap_desk::bad((row->states & 1U) != 0 ? "Already logged in"
+                                                          : "Please select a mailbox first");
         case imap_desk::State::Selected: break;
     }
     return imap_desk::bad("Already logged in");
@@ -141,7 +144,8 @@ net::Task<Result<>> Session::handle_command(imap::Command command) {
     // RFC 3501 7.4.1 names FETCH, STORE and SEARCH; with UID they are other commands.
     const Expunges expunges = command.uid ? Expunges::Tell : row->expunges;
     const Answer done = CO_TRY(co_await row->run(&conversation_, std::move(command)));
-    if (!conversation_.has_said_bye() && !done.is_silent && done.condition != imap::Condition::Bad) {
+    if (!conversation_.has_said_bye() && !done.is_silent &&
+        done.condition != imap::Condition::Bad) {
         CO_TRY(co_await conversation_.announce(expunges));
     }
     answer(tag, done);

@@ -40,7 +40,9 @@ private:
 
 }  // namespace
 
-std::string fold_needle(std::string_view needle) { return mail::fold_case(needle); }
+std::string fold_needle(std::string_view needle) {
+    return mail::fold_case(needle);
+}
 
 bool has_header_text(std::string_view block, std::string_view name, std::string_view needle) {
     const mail::HeaderIndex index = mail::split_header(block);
@@ -53,14 +55,17 @@ bool has_header_text(std::string_view block, std::string_view name, std::string_
 bool has_any_header_text(std::string_view block, std::string_view needle) {
     const mail::HeaderIndex index = mail::split_header(block);
     return std::ranges::any_of(index.fields, [&](const mail::HeaderField& field) {
-        return has(std::string(field.name(block)) + ": " + mail::decode_header_text(field.body(block)), needle);
+        return has(
+            std::string(field.name(block)) + ": " + mail::decode_header_text(field.body(block)),
+            needle);
     });
 }
 
 Result<std::string_view> MessageSearch::header() {
     if (!has_header_) {
         const std::uint64_t size =
-            record_->prefix.size() + std::min<std::uint64_t>(summary_->header_size, limits::header_block_size_max);
+            record_->prefix.size() +
+            std::min<std::uint64_t>(summary_->header_size, limits::header_block_size_max);
         header_ = TRY(read_octets(*store_, store::ReadTier::Disk, *record_, {0, size}));
         has_header_ = true;
     }
@@ -73,10 +78,11 @@ Result<bool> MessageSearch::has_part_text(const mail::Part& part, std::string_vi
     // What a needle may stretch over from one window into the next, in any charset.
     const std::size_t overlap = needle.size() * 4 + 16;
     Base64Windows base64;
-    std::string held;   // Encoded: the unfinished last line.
-    std::string octets; // Decoded: the tail of the window before, and this one.
+    std::string held;    // Encoded: the unfinished last line.
+    std::string octets;  // Decoded: the tail of the window before, and this one.
     for (std::uint64_t at = 0; at < part.body_size;) {
-        const std::uint64_t size = std::min<std::uint64_t>(limits::search_window_size, part.body_size - at);
+        const std::uint64_t size =
+            std::min<std::uint64_t>(limits::search_window_size, part.body_size - at);
         held += TRY(read_octets(*store_, store::ReadTier::Disk, *record_,
                                 {record_->prefix.size() + part.body_offset + at, size}));
         at += size;
@@ -84,8 +90,9 @@ Result<bool> MessageSearch::has_part_text(const mail::Part& part, std::string_vi
         const bool is_last = at >= part.body_size || newline == std::string::npos;
         std::string window = held.substr(0, is_last ? held.size() : newline + 1);
         held.erase(0, window.size());
-        octets += part.encoding == mail::TransferEncoding::Base64 ? base64.decode(window)
-                                                                  : mail::decode_transfer(window, part.encoding);
+        octets += part.encoding == mail::TransferEncoding::Base64
+                      ? base64.decode(window)
+                      : mail::decode_transfer(window, part.encoding);
         std::string text = mail::to_utf8(octets, charset);
         if (is_html) {
             text = mail::html_to_text(text, text.size());
@@ -105,7 +112,8 @@ Result<bool> MessageSearch::has_body_text(std::string_view needle) {
         return true;
     }
     for (const mail::Part& part : summary_->parts) {
-        if (part.kind == mail::Part::Kind::Leaf && part.type == "text" && TRY(has_part_text(part, needle))) {
+        if (part.kind == mail::Part::Kind::Leaf && part.type == "text" &&
+            TRY(has_part_text(part, needle))) {
             return true;
         }
     }

@@ -24,7 +24,8 @@ bool has_any_header_text(std::string_view block, std::string_view needle);
 class MessageSearch {
 public:
     /// Both outlive it.
-    MessageSearch(store::Store* store, const store::MessageRecord* record, const mail::MessageSummary* summary)
+    MessageSearch(store::Store* store, const store::MessageRecord* record,
+                  const mail::MessageSummary* summary)
         : store_(store), record_(record), summary_(summary) {}
 
     /// The header with its prefix, read once.

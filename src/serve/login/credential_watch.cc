@@ -10,7 +10,8 @@ namespace godwit::serve {
 void CredentialWatch::begin(const LoggedIn& who) {
     end();
     who_ = who;
-    // As if news had come: a change between the proof and this subscription is seen by the first look.
+    // As if news had come: a change between the proof and this subscription is seen by the first
+    // look.
     news_ = std::make_shared<News>(News{.stream = stream_, .has_come = true});
     net::Shard* shard = &net::Shard::here();
     token_ = services_->store->changes().subscribe(

@@ -15,7 +15,8 @@ namespace godwit::serve {
 /// Own shard. Services and stream outlive it.
 class CredentialWatch {
 public:
-    CredentialWatch(flow::Services* services, net::Stream* stream) : services_(services), stream_(stream) {}
+    CredentialWatch(flow::Services* services, net::Stream* stream)
+        : services_(services), stream_(stream) {}
     ~CredentialWatch() { end(); }
     CredentialWatch(const CredentialWatch&) = delete;
     CredentialWatch& operator=(const CredentialWatch&) = delete;

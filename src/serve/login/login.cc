@@ -30,7 +30,8 @@ bool may_try(const flow::Services* services, std::string_view name, const net::E
 }
 
 // Clients send their login name as authzid too, complete or bare (mbsync, neomutt).
-bool acts_as_itself(const store::Account& account, std::string_view authzid, std::string_view authcid) {
+bool acts_as_itself(const store::Account& account, std::string_view authzid,
+                    std::string_view authcid) {
     return authzid.empty() || equals_ignore_case(authzid, account.name) ||
            equals_ignore_case(authzid, authcid);
 }
@@ -44,7 +45,8 @@ LoginOutcome grant(const flow::Services* services, const store::Account& account
             .is_throttled = false};
 }
 
-LoginOutcome deny(const flow::Services* services, std::string_view name, const net::Endpoint& peer) {
+LoginOutcome deny(const flow::Services* services, std::string_view name,
+                  const net::Endpoint& peer) {
     note_failure(services, name, peer);
     return {};
 }
@@ -55,15 +57,16 @@ LoginOutcome put_off(bool is_throttled) {
 
 // True when what was proved against `mark` is still what the account goes by.
 bool is_current(const std::optional<store::Account>& now, const CredentialMark& mark) {
-    return now && !now->is_disabled && now->id == mark.account && now->auth_epoch == mark.auth_epoch;
+    return now && !now->is_disabled && now->id == mark.account &&
+           now->auth_epoch == mark.auth_epoch;
 }
 
 sasl::ScramKeys as_sasl(const store::ScramKeys& keys) {
     return {keys.salt, keys.iterations, keys.stored_key, keys.server_key};
 }
 
-// What is shown, and worked through, for a name that nobody has: as costly as a real one, and the same
-// for "nobody", "NOBODY" and "nobody@our.domain", as it would be for an account.
+// What is shown, and worked through, for a name that nobody has: as costly as a real one, and the
+// same for "nobody", "NOBODY" and "nobody@our.domain", as it would be for an account.
 sasl::ScramKeys decoy_keys(const flow::Services* services, std::string_view authcid) {
     std::string login(authcid);
     if (login.find('@') == std::string::npos) {
@@ -74,8 +77,8 @@ sasl::ScramKeys decoy_keys(const flow::Services* services, std::string_view auth
     return sasl::scram_decoy(services->decoy_secret, key, store::kScramIterations);
 }
 
-// Runs on the password pool. The cheap proof first; a wrong password always pays for both hashes, as
-// an unknown name does, so that time tells nothing (T38).
+// Runs on the password pool. The cheap proof first; a wrong password always pays for both hashes,
+// as an unknown name does, so that time tells nothing (T38).
 bool is_right(const sasl::ScramKeys& keys, const store::Credentials& credentials,
               std::string_view password, Argon2Cost cost) {
     count(Metric::PasswordDerivations);
@@ -119,12 +122,14 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
         co_return grant(services, *account, peer);
     }
     const store::Credentials credentials = is_usable ? account->credentials : store::Credentials{};
-    const sasl::ScramKeys keys = credentials.scram.stored_key.empty() ? decoy_keys(services, authcid)
-                                                                      : as_sasl(credentials.scram);
+    const sasl::ScramKeys keys = credentials.scram.stored_key.empty()
+                                     ? decoy_keys(services, authcid)
+                                     : as_sasl(credentials.scram);
     const Argon2Cost cost = services->settings()->argon2;
-    const Result<bool> right = co_await net::offload(
-        services->passwords,
-        [keys, credentials, secret = *prepared, cost] { return is_right(keys, credentials, secret, cost); });
+    const Result<bool> right =
+        co_await net::offload(services->passwords, [keys, credentials, secret = *prepared, cost] {
+            return is_right(keys, credentials, secret, cost);
+        });
     if (!right) {
         co_return put_off(false);
     }

@@ -18,7 +18,7 @@ namespace godwit::serve {
 /// What a session keeps of its login.
 struct LoggedIn {
     AccountId account;
-    std::string name;            ///< The account's login name.
+    std::string name;  ///< The account's login name.
     std::uint64_t auth_epoch = 0;
 };
 
@@ -41,13 +41,14 @@ struct ScramLookup {
 };
 
 /// Name and password as PLAIN, LOGIN, IMAP LOGIN or USER/PASS gave them. Never a hint which of the
-/// two was wrong, in words or in time. Costs an Argon2id hash on the password pool unless remembered.
-/// Denied too when the credentials changed meanwhile (T46).
+/// two was wrong, in words or in time. Costs an Argon2id hash on the password pool unless
+/// remembered. Denied too when the credentials changed meanwhile (T46).
 net::Task<LoginOutcome> verify_password(const flow::Services* services, std::string authzid,
-                                        std::string authcid, std::string password, net::Endpoint peer);
+                                        std::string authcid, std::string password,
+                                        net::Endpoint peer);
 
-/// Keys for SCRAM; decoys that no proof fits for an unknown or disabled account, the same whatever way
-/// its name is written (T38). Temporary error when throttled or when the store did not answer.
+/// Keys for SCRAM; decoys that no proof fits for an unknown or disabled account, the same whatever
+/// way its name is written (T38). Temporary error when throttled or when the store did not answer.
 net::Task<Result<ScramLookup>> find_scram_keys(const flow::Services* services, std::string authcid,
                                                net::Endpoint peer);
 
@@ -57,11 +58,12 @@ net::Task<LoginOutcome> admit_proved(const flow::Services* services,
                                      std::optional<CredentialMark> mark, std::string authzid,
                                      std::string authcid, net::Endpoint peer);
 
-/// Is what a session logged in with still good (T46)? False for a removed or disabled account and for
-/// changed credentials; true when the store did not answer.
+/// Is what a session logged in with still good (T46)? False for a removed or disabled account and
+/// for changed credentials; true when the store did not answer.
 net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who);
 
 /// A SASL exchange failed: counts against guessing.
-void note_failure(const flow::Services* services, std::string_view authcid, const net::Endpoint& peer);
+void note_failure(const flow::Services* services, std::string_view authcid,
+                  const net::Endpoint& peer);
 
 }  // namespace godwit::serve

@@ -6,7 +6,8 @@
 
 namespace godwit::serve {
 
-net::Task<Result<MaildropSnapshot>> take_maildrop(const flow::Services* services, AccountId account) {
+net::Task<Result<MaildropSnapshot>> take_maildrop(const flow::Services* services,
+                                                  AccountId account) {
     MaildropSnapshot maildrop;
     const auto inbox = CO_TRY(co_await flow::read(
         services, [account](const store::Snapshot& snapshot, store::ReadTier tier) {
@@ -28,8 +29,8 @@ net::Task<Result<MaildropSnapshot>> take_maildrop(const flow::Services* services
             maildrop.emails.push_back(row.email);
             // Q18: never reused, stable, printable; UIDVALIDITY.UID is all of that.
             maildrop.listing.push_back({.size = row.size,
-                                        .unique_id = std::to_string(inbox->uid_validity.value()) + "." +
-                                                     std::to_string(row.uid.value()),
+                                        .unique_id = std::to_string(inbox->uid_validity.value()) +
+                                                     "." + std::to_string(row.uid.value()),
                                         .requires_utf8 = false});
         }
         if (rows.size() < limits::scan_rows_max) {
@@ -40,7 +41,8 @@ net::Task<Result<MaildropSnapshot>> take_maildrop(const flow::Services* services
 }
 
 net::Task<bool> remove_messages(const flow::Services* services, AccountId account,
-                                const MaildropSnapshot* maildrop, std::vector<std::size_t> deleted) {
+                                const MaildropSnapshot* maildrop,
+                                std::vector<std::size_t> deleted) {
     for (std::size_t done = 0; done < deleted.size();) {
         store::ExpungeMessages expunge;
         expunge.account = account;
@@ -53,7 +55,8 @@ net::Task<bool> remove_messages(const flow::Services* services, AccountId accoun
         plan.steps.emplace_back(std::move(expunge));
         const Result<> removed = co_await flow::commit_all(services->store, std::move(plan));
         if (!removed) {
-            log::error("pop3.remove_failed", {{"account", account.value()}, {"error", removed.error().text}});
+            log::error("pop3.remove_failed",
+                       {{"account", account.value()}, {"error", removed.error().text}});
             co_return false;
         }
     }

@@ -1,5 +1,5 @@
-// The snapshot of INBOX that a POP3 session works on. RFC 1939 4: numbers are fixed for the session;
-// nobody is locked out: what others expunge meanwhile is refused when it is asked for.
+// The snapshot of INBOX that a POP3 session works on. RFC 1939 4: numbers are fixed for the
+// session; nobody is locked out: what others expunge meanwhile is refused when it is asked for.
 #pragma once
 
 #include <string>
@@ -14,13 +14,14 @@ namespace godwit::serve {
 
 struct MaildropSnapshot {
     UidValidity uid_validity;
-    std::vector<Uid> uids;          ///< In the order of the maildrop.
+    std::vector<Uid> uids;  ///< In the order of the maildrop.
     std::vector<EmailId> emails;
-    pop3::Maildrop listing;         ///< Sizes and unique ids.
+    pop3::Maildrop listing;  ///< Sizes and unique ids.
 };
 
 /// Reads INBOX in bounded steps.
-net::Task<Result<MaildropSnapshot>> take_maildrop(const flow::Services* services, AccountId account);
+net::Task<Result<MaildropSnapshot>> take_maildrop(const flow::Services* services,
+                                                  AccountId account);
 
 /// Removes messages by their place in the snapshot, durably. False when some could not be removed.
 net::Task<bool> remove_messages(const flow::Services* services, AccountId account,

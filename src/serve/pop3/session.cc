@@ -81,7 +81,8 @@ pop3::ServerOptions Session::options() const {
     options.stls_offered = tls_ != nullptr && stream_->tls() == nullptr;
     options.passwords_allowed = passwords_allowed();
     const sasl::ChannelBindings bindings = flow::channel_bindings(stream_->tls());
-    for (const sasl::MechanismRow* row : sasl::offered_mechanisms(options.passwords_allowed, bindings)) {
+    for (const sasl::MechanismRow* row :
+         sasl::offered_mechanisms(options.passwords_allowed, bindings)) {
         options.sasl_mechanisms += options.sasl_mechanisms.empty() ? "" : " ";
         options.sasl_mechanisms += row->name;
     }
@@ -184,7 +185,8 @@ net::Task<Result<>> Session::handle(pop3::ServerEvent event) {
         co_return Result<>();
     }
     if (auto* response = std::get_if<pop3::AuthResponse>(&event)) {
-        co_await follow(response->bytes ? exchange_->respond(*response->bytes) : exchange_->cancel());
+        co_await follow(response->bytes ? exchange_->respond(*response->bytes)
+                                        : exchange_->cancel());
         co_return Result<>();
     }
     if (std::holds_alternative<pop3::StartTls>(event)) {
@@ -228,7 +230,8 @@ net::Task<void> Session::log_in(LoginOutcome outcome) {
     }
     Result<MaildropSnapshot> maildrop = co_await take_maildrop(services_, outcome.who->account);
     if (!maildrop) {
-        log::error("pop3.maildrop_failed", {{"user", outcome.who->name}, {"error", maildrop.error().text}});
+        log::error("pop3.maildrop_failed",
+                   {{"user", outcome.who->name}, {"error", maildrop.error().text}});
         deny(sasl::Verdict::Temporary);
         co_return;
     }
@@ -270,9 +273,9 @@ net::Task<void> Session::follow(sasl::Step step) {
             co_return;
         }
         if (auto* password = std::get_if<sasl::NeedPassword>(&step)) {
-            co_await log_in(co_await verify_password(services_, std::move(password->authzid),
-                                                     std::move(password->authcid),
-                                                     std::move(password->password), stream_->peer()));
+            co_await log_in(co_await verify_password(
+                services_, std::move(password->authzid), std::move(password->authcid),
+                std::move(password->password), stream_->peer()));
             co_return;
         }
         if (auto* lookup = std::get_if<sasl::NeedScramKeys>(&step)) {
@@ -283,9 +286,9 @@ net::Task<void> Session::follow(sasl::Step step) {
             continue;
         }
         if (auto* proved = std::get_if<sasl::Proved>(&step)) {
-            LoginOutcome outcome = co_await admit_proved(services_, std::exchange(scram_mark_, {}),
-                                                         proved->authzid, proved->authcid,
-                                                         stream_->peer());
+            LoginOutcome outcome =
+                co_await admit_proved(services_, std::exchange(scram_mark_, {}), proved->authzid,
+                                      proved->authcid, stream_->peer());
             step = exchange_->finish(outcome.verdict);
             if (std::holds_alternative<sasl::Challenge>(step)) {
                 // SCRAM's last word goes out as a challenge that the client answers with nothing.
@@ -303,7 +306,8 @@ net::Task<void> Session::follow(sasl::Step step) {
         if (failed.failure == sasl::Failure::Credentials) {
             note_failure(services_, failed.authcid, stream_->peer());
         }
-        deny(failed.failure == sasl::Failure::Temporary ? sasl::Verdict::Temporary : sasl::Verdict::Denied);
+        deny(failed.failure == sasl::Failure::Temporary ? sasl::Verdict::Temporary
+                                                        : sasl::Verdict::Denied);
         co_return;
     }
 }
@@ -314,7 +318,9 @@ net::Task<Result<>> Session::retrieve(pop3::Retrieve wanted) {
     const Uid uid = maildrop_.uids.at(wanted.index);
     using Found = std::optional<store::MessageRecord>;
     const Result<Found> found = co_await flow::read(
-        services_, [account, email, uid](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Found> {
+        services_,
+        [account, email, uid](const store::Snapshot& snapshot,
+                              store::ReadTier tier) -> Result<Found> {
             // The row is what says that it is still there; the record may outlive it for a while.
             const auto rows = TRY(store::read_rows(snapshot, tier, account, store::kInbox, uid, 1));
             if (rows.empty() || rows.front().uid != uid) {

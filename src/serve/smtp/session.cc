@@ -89,8 +89,10 @@ private:
     CredentialWatch watch_;
     std::optional<smtp::ServerEngine> engine_;
     std::optional<LoggedIn> login_;
-    std::optional<CredentialMark> scram_mark_;  ///< Of the keys that the open exchange is held with.
-    bool is_failure_counted_ = false;  ///< By verify_password or admit_proved, for the AuthFailed to come.
+    std::optional<CredentialMark>
+        scram_mark_;  ///< Of the keys that the open exchange is held with.
+    bool is_failure_counted_ =
+        false;  ///< By verify_password or admit_proved, for the AuthFailed to come.
     bool is_done_ = false;
     // The open transaction, beside the engine's: what the directory said, and the body so far.
     std::vector<store::Recipient> resolved_;
@@ -105,9 +107,10 @@ smtp::ServerOptions Session::options() const {
     options.service = service_of(listener_.protocol);
     options.hostname = settings->hostname;
     options.message_size_max = settings->limits.message_size;
-    options.recipients_max = is_submission(listener_.protocol) || options.service == smtp::Service::Lmtp
-                                 ? settings->limits.recipients_authenticated
-                                 : settings->limits.recipients;
+    options.recipients_max =
+        is_submission(listener_.protocol) || options.service == smtp::Service::Lmtp
+            ? settings->limits.recipients_authenticated
+            : settings->limits.recipients;
     options.recipients_authenticated_max = settings->limits.recipients_authenticated;
     options.tls_active = stream_->tls() != nullptr;
     options.tls_available = tls_ != nullptr && !options.tls_active && !is_local_door();
@@ -122,8 +125,8 @@ smtp::ServerOptions Session::options() const {
     options.bindings = flow::channel_bindings(stream_->tls());
     options.nonce_seed = services_->random->bytes(32);
     options.scram_decoy_secret = services_->decoy_secret;
-    options.bare_newlines = listener_.reject_bare_newline ? smtp::BareNewlines::Reject
-                                                          : smtp::BareNewlines::Repair;
+    options.bare_newlines =
+        listener_.reject_bare_newline ? smtp::BareNewlines::Reject : smtp::BareNewlines::Repair;
     return options;
 }
 
@@ -141,8 +144,8 @@ net::Task<void> Session::run() {
             stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
             const Result<> secured = co_await stream_->start_tls_server(tls_);
             if (!secured) {
-                log::info("smtp.tls_failed", {{"peer", stream_->peer().to_string()},
-                                              {"error", secured.error().text}});
+                log::info("smtp.tls_failed",
+                          {{"peer", stream_->peer().to_string()}, {"error", secured.error().text}});
                 co_return;
             }
         }
@@ -164,8 +167,8 @@ net::Task<void> Session::run() {
     }
     const Result<> ended = co_await converse();
     if (!ended && ended.error().code != ErrorCode::Closed) {
-        log::debug("smtp.connection_lost", {{"peer", stream_->peer().to_string()},
-                                            {"error", ended.error().text}});
+        log::debug("smtp.connection_lost",
+                   {{"peer", stream_->peer().to_string()}, {"error", ended.error().text}});
     }
     if (ended) {
         stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(5));
@@ -205,8 +208,9 @@ net::Task<Result<>> Session::end_if_stale() {
     if (engine_->is_between_commands() && co_await watch_.is_stale()) {
         login_.reset();
         watch_.end();
-        engine_->hang_up(make_reply(421, {4, 7, 0}, "Credentials were changed, please log in again"),
-                         "credentials changed");
+        engine_->hang_up(
+            make_reply(421, {4, 7, 0}, "Credentials were changed, please log in again"),
+            "credentials changed");
         co_return co_await handle_events();
     }
     co_return Result<>();
@@ -279,16 +283,16 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
         // Pipelined behind the change.
         login_.reset();
         watch_.end();
-        engine_->hang_up(make_reply(421, {4, 7, 0}, "Credentials were changed, please log in again"),
-                         "credentials changed");
+        engine_->hang_up(
+            make_reply(421, {4, 7, 0}, "Credentials were changed, please log in again"),
+            "credentials changed");
         co_return Result<>();
     }
     std::optional<AccountId> submitter;
     if (login_) {
         submitter = login_->account;
     }
-    engine_->answer(
-        co_await flow::check_sender(services_, std::move(event.sender), submitter));
+    engine_->answer(co_await flow::check_sender(services_, std::move(event.sender), submitter));
     co_return Result<>();
 }
 
@@ -323,9 +327,10 @@ net::Task<Result<>> Session::on(smtp::event::BodyBytes event) {
     const Result<> stored = co_await intake_->append(std::move(event.bytes));
     if (!stored) {
         // The rest is read to its end and refused there: the client is in the middle of sending.
-        body_failure_ = stored.error().code == ErrorCode::DiskFull
-                            ? make_reply(452, {4, 3, 1}, "Disk is full, try again later")
-                            : make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later");
+        body_failure_ =
+            stored.error().code == ErrorCode::DiskFull
+                ? make_reply(452, {4, 3, 1}, "Disk is full, try again later")
+                : make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later");
         log::error("smtp.body_failed", {{"error", stored.error().text}});
         intake_.reset();
     }
@@ -369,16 +374,17 @@ net::Task<std::vector<smtp::Reply>> Session::take_mail(smtp::event::EndOfMail* e
     Result<flow::Taken> taken = co_await intake_->finish();
     if (!taken) {
         log::error("smtp.body_failed", {{"error", taken.error().text}});
-        co_return all(taken.error().code == ErrorCode::DiskFull
-                          ? make_reply(452, {4, 3, 1}, "Disk is full, try again later")
-                          : make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later"));
+        co_return all(
+            taken.error().code == ErrorCode::DiskFull
+                ? make_reply(452, {4, 3, 1}, "Disk is full, try again later")
+                : make_reply(451, {4, 3, 0}, "Cannot store the message now, try again later"));
     }
     if (taken->refusal) {
         co_return all(*taken->refusal);
     }
     if (login_ && !taken->authors.empty()) {
-        std::optional<smtp::Reply> refusal = co_await flow::check_ownership(
-            services_, login_->account, std::move(taken->authors));
+        std::optional<smtp::Reply> refusal =
+            co_await flow::check_ownership(services_, login_->account, std::move(taken->authors));
         if (refusal) {
             co_return all(std::move(*refusal));
         }
@@ -445,8 +451,9 @@ void Session::settle_login(const LoginOutcome& outcome) {
 
 net::Task<Result<>> Session::on(smtp::event::AuthPassword event) {
     CO_TRY(co_await flush());
-    settle_login(co_await verify_password(services_, std::move(event.authzid), std::move(event.authcid),
-                                          std::move(event.password), stream_->peer()));
+    settle_login(co_await verify_password(services_, std::move(event.authzid),
+                                          std::move(event.authcid), std::move(event.password),
+                                          stream_->peer()));
     co_return Result<>();
 }
 
@@ -472,13 +479,14 @@ net::Task<Result<>> Session::on(smtp::event::AuthProved event) {
 net::Task<Result<>> Session::on(smtp::event::AuthFailed event) {
     login_.reset();
     watch_.end();
-    // A wrong password was counted where it was verified; a wrong SCRAM proof is known only here (T37).
+    // A wrong password was counted where it was verified; a wrong SCRAM proof is known only here
+    // (T37).
     if (event.failure == sasl::Failure::Credentials && !std::exchange(is_failure_counted_, false)) {
         note_failure(services_, event.authcid, stream_->peer());
     }
-    log::info("smtp.auth_failed", {{"peer", stream_->peer().to_string()},
-                                   {"user", event.authcid},
-                                   {"reason", event.reason}});
+    log::info(
+        "smtp.auth_failed",
+        {{"peer", stream_->peer().to_string()}, {"user", event.authcid}, {"reason", event.reason}});
     co_return Result<>();
 }
 

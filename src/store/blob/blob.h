@@ -66,15 +66,15 @@ public:
     virtual ~BlobStore() = default;
     [[nodiscard]] virtual std::unique_ptr<BlobWriter> writer() = 0;
 
-    /// Octets [offset, offset + length) of a body, cut at its end. Frames are checked by checksum, a
-    /// whole read by hash too. NotFound, Corrupt, Io; WouldBlock under Cached.
+    /// Octets [offset, offset + length) of a body, cut at its end. Frames are checked by checksum,
+    /// a whole read by hash too. NotFound, Corrupt, Io; WouldBlock under Cached.
     [[nodiscard]] virtual Result<std::string> read(const BlobId& id, std::uint64_t offset,
                                                    std::uint64_t length, ReadTier tier) const = 0;
     [[nodiscard]] virtual Result<std::uint64_t> size(const BlobId& id, ReadTier tier) const = 0;
 
-    /// Commit thread: makes `body` part of the group: nothing when it is stored already, its bytes in
-    /// the X row when small, else appended to the open segment by the next sync().
-    /// Tells whether it was new.
+    /// Commit thread: makes `body` part of the group: nothing when it is stored already, its bytes
+    /// in the X row when small, else appended to the open segment by the next sync(). Tells whether
+    /// it was new.
     enum class Staged : std::uint8_t { New, Known };
     [[nodiscard]] virtual Result<Staged> stage(NewBody body, Batch& batch) = 0;
     /// Commit thread: the last link to `id` goes away in this group: erase its row, count its bytes
@@ -90,8 +90,8 @@ public:
     /// found to do goes to the commit thread as work for its batch.
     using CommitWork = std::move_only_function<Result<>(Batch&)>;
     struct TendStep {
-        CommitWork work;              ///< Null when nothing is to be committed.
-        bool is_more_to_do = false;   ///< Another step at once would find work.
+        CommitWork work;             ///< Null when nothing is to be committed.
+        bool is_more_to_do = false;  ///< Another step at once would find work.
     };
     /// Unlinks dead segments after their grace time, or copies up to `bytes_max` out of the segment
     /// with the most dead bytes (limits::segment_dead_share_max).
@@ -103,9 +103,10 @@ std::unique_ptr<BlobStore> make_memory_blob_store(Kv* kv);
 
 class FileSystem;
 
-/// Bodies in files below `folder` of `files`; see blob/file.h. Both pointers must outlive it. Refuses
-/// (Corrupt) when the segments and the keys disagree about what was durable.
-Result<std::unique_ptr<BlobStore>> open_file_blob_store(FileSystem* files, std::string folder, Kv* kv);
+/// Bodies in files below `folder` of `files`; see blob/file.h. Both pointers must outlive it.
+/// Refuses (Corrupt) when the segments and the keys disagree about what was durable.
+Result<std::unique_ptr<BlobStore>> open_file_blob_store(FileSystem* files, std::string folder,
+                                                        Kv* kv);
 
 /// The X row of a body.
 std::string encode(const BlobLocation& location);

@@ -119,8 +119,8 @@ Result<std::string> FileBlobStore::read_once(const BlobId& id, std::uint64_t off
         if (range.length == 0 && location.size != 0) {
             return std::string();
         }
-        body = TRY(read_segment(id, std::get<SegmentPlace>(location.place), location.size, range,
-                                tier));
+        body = TRY(
+            read_segment(id, std::get<SegmentPlace>(location.place), location.size, range, tier));
     }
     if (is_whole(offset, length, location.size)) {
         TRY(check_hash(id, body));
@@ -236,8 +236,8 @@ Result<BlobStore::TendStep> FileBlobStore::compact(std::uint32_t segment, std::u
     std::vector<Moved> bodies;
     std::uint64_t bytes = 0;
     Result<> problem;
-    compacted_to_ = TRY(walk_records(
-        *file, compacted_to_, [&](std::uint64_t offset, const RecordHeader& header) {
+    compacted_to_ = TRY(
+        walk_records(*file, compacted_to_, [&](std::uint64_t offset, const RecordHeader& header) {
             if (offset >= end || bytes >= bytes_max) {
                 return false;
             }

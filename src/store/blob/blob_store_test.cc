@@ -15,7 +15,9 @@ namespace {
 
 constexpr const char* kFolder = "/data/blobs";
 
-BlobId id_of(std::string_view body) { return {sha256(body)}; }
+BlobId id_of(std::string_view body) {
+    return {sha256(body)};
+}
 
 class FileBlobs : public testing::Test {
 protected:

@@ -1,10 +1,10 @@
 #include "store/blob/file.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,10 +17,10 @@ namespace {
 
 std::unexpected<Error> system_error(std::string_view what, const std::string& path) {
     const int number = errno;
-    const ErrorCode code = number == ENOENT                      ? ErrorCode::NotFound
-                           : number == EEXIST                    ? ErrorCode::AlreadyExists
+    const ErrorCode code = number == ENOENT                       ? ErrorCode::NotFound
+                           : number == EEXIST                     ? ErrorCode::AlreadyExists
                            : number == ENOSPC || number == EDQUOT ? ErrorCode::DiskFull
-                                                                 : ErrorCode::Io;
+                                                                  : ErrorCode::Io;
     return internal_error(code, std::string(what) + " " + path + ": " + std::strerror(number));
 }
 

@@ -12,7 +12,8 @@ class MemoryWriter final : public BlobWriter {
 public:
     [[nodiscard]] Result<> append(std::string_view bytes) override {
         if (body_.size() + bytes.size() > limits::blob_size_max) {
-            return temporary_error(ErrorCode::LimitExceeded, "body exceeds limits.h: blob_size_max");
+            return temporary_error(ErrorCode::LimitExceeded,
+                                   "body exceeds limits.h: blob_size_max");
         }
         body_.append(bytes);
         return {};

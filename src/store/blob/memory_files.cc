@@ -13,7 +13,9 @@ struct MemoryFiles::Content {
 
 namespace {
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string folder_of(const std::string& path) {
+    return path.substr(0, path.rfind('/'));
+}
 
 class MemoryFile final : public File {
 public:
@@ -96,7 +98,9 @@ Result<> MemoryFiles::unlink(const std::string& path) {
     return {};
 }
 
-Result<> MemoryFiles::make_folder(const std::string& /*path*/) { return {}; }
+Result<> MemoryFiles::make_folder(const std::string& /*path*/) {
+    return {};
+}
 
 Result<> MemoryFiles::sync_folder(const std::string& path) {
     const std::scoped_lock lock(mutex_);

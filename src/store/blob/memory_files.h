@@ -17,15 +17,16 @@ public:
     MemoryFiles();
     ~MemoryFiles() override;
 
-    [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
+    [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path,
+                                                     OpenMode mode) override;
     [[nodiscard]] Result<> unlink(const std::string& path) override;
     [[nodiscard]] Result<> make_folder(const std::string& path) override;
     [[nodiscard]] Result<> sync_folder(const std::string& path) override;
     [[nodiscard]] Result<std::vector<std::string>> list(const std::string& path) override;
     [[nodiscard]] Result<std::uint64_t> free_space(const std::string& path) override;
 
-    /// The power fails: names made or unlinked since sync_folder() may be as before, unsynced writes
-    /// may be lost or torn; `random` chooses. Files that are open write nowhere any more.
+    /// The power fails: names made or unlinked since sync_folder() may be as before, unsynced
+    /// writes may be lost or torn; `random` chooses. Files that are open write nowhere any more.
     void crash(Random& random);
     /// Of synced and unsynced content; for damage tests.
     [[nodiscard]] std::string content(const std::string& path) const;

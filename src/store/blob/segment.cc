@@ -29,7 +29,9 @@ std::unexpected<Error> corrupt(std::string text) {
     return internal_error(ErrorCode::Corrupt, std::move(text));
 }
 
-std::uint64_t frame_count(std::uint64_t body_size) { return (body_size + kFrame - 1) / kFrame; }
+std::uint64_t frame_count(std::uint64_t body_size) {
+    return (body_size + kFrame - 1) / kFrame;
+}
 
 }  // namespace
 
@@ -104,7 +106,9 @@ std::string frame_checksum(std::uint32_t crc) {
     return std::move(out).take();
 }
 
-std::uint32_t frame_seed(std::uint64_t index) { return static_cast<std::uint32_t>(index); }
+std::uint32_t frame_seed(std::uint64_t index) {
+    return static_cast<std::uint32_t>(index);
+}
 
 RecordRange range_of(std::uint64_t body_size, std::uint64_t offset, std::uint64_t length) {
     RecordRange range;
@@ -118,8 +122,7 @@ RecordRange range_of(std::uint64_t body_size, std::uint64_t offset, std::uint64_
     range.first_frame = offset / kFrame;
     const std::uint64_t end_frame = frame_count(offset + length);
     const std::uint64_t body_end = std::min(end_frame * kFrame, body_size);
-    const std::uint64_t end =
-        record_header_size + body_end + end_frame * frame_checksum_size;
+    const std::uint64_t end = record_header_size + body_end + end_frame * frame_checksum_size;
     range.has_header = range.first_frame == 0;
     range.start = range.has_header ? 0 : offset_in_record(range.first_frame * kFrame);
     range.size = static_cast<std::size_t>(end - range.start);
@@ -174,8 +177,7 @@ RecordPieces::RecordPieces(const RecordHeader& header, std::string_view body) {
         const std::string_view payload =
             body.substr(static_cast<std::size_t>(frame * kFrame), kFrame);
         views_.push_back(payload);
-        views_.push_back(
-            scratch_.emplace_back(frame_checksum(crc32c(payload, frame_seed(frame)))));
+        views_.push_back(scratch_.emplace_back(frame_checksum(crc32c(payload, frame_seed(frame)))));
     }
     views_.push_back(scratch_.emplace_back(encode_record_tail(header)));
 }

@@ -1,6 +1,6 @@
-// The format of segment files: a file header, then records of one body each: header, frames of 64 KiB
-// with a checksum after each, tail. Law: docs/storage.md "Segments"; STORE.md "The commit path".
-// Pure: octets in, octets out. Decoding is total. All integers big-endian.
+// The format of segment files: a file header, then records of one body each: header, frames of 64
+// KiB with a checksum after each, tail. Law: docs/storage.md "Segments"; STORE.md "The commit
+// path". Pure: octets in, octets out. Decoding is total. All integers big-endian.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct SegmentHeader {
 std::string encode(const SegmentHeader& header);
 Result<SegmentHeader> decode_segment_header(std::string_view octets);
 
-/// Before each body. `durable` is the last durable commit when the record was written: a store whose
-/// keys end before it has lost a synced tail of its log.
+/// Before each body. `durable` is the last durable commit when the record was written: a store
+/// whose keys end before it has lost a synced tail of its log.
 struct RecordHeader {
     std::uint64_t size = 0;  ///< Of the body.
     CommitSeq durable;
@@ -60,8 +60,8 @@ struct RecordRange {
     std::size_t length = 0;  ///< What was asked for, cut at the body's end.
 };
 RecordRange range_of(std::uint64_t body_size, std::uint64_t offset, std::uint64_t length);
-/// Checks the frames in `raw` (what the file holds at `range`) and leaves only the body octets asked
-/// for, in place. Corrupt when it is short or a checksum does not hold.
+/// Checks the frames in `raw` (what the file holds at `range`) and leaves only the body octets
+/// asked for, in place. Corrupt when it is short or a checksum does not hold.
 Result<std::string> open_range(std::string raw, const RecordRange& range, const BlobId& id,
                                std::uint64_t body_size);
 

@@ -15,7 +15,8 @@
 
 namespace godwit::store {
 
-/// Numbers with this bit are files of one body ("own-XXXXXXXX"), the others shared ("seg-XXXXXXXX").
+/// Numbers with this bit are files of one body ("own-XXXXXXXX"), the others shared
+/// ("seg-XXXXXXXX").
 inline constexpr std::uint32_t own_segment_bit = 0x80000000U;
 
 class SegmentFiles {

@@ -101,8 +101,8 @@ Result<> SegmentLog::open_next(CommitSeq durable) {
     TRY(flush());
     const std::uint32_t segment = files_->next_shared();
     file_ = TRY(files_->files().open(files_->path(segment), OpenMode::Create));
-    const std::string header = encode(
-        SegmentHeader{.number = segment, .durable = durable, .store = files_->store()});
+    const std::string header =
+        encode(SegmentHeader{.number = segment, .durable = durable, .store = files_->store()});
     const std::string_view view = header;
     TRY(file_->write_at(0, {&view, 1}));
     flush_from_ = end_ = segment_header_size;
@@ -137,9 +137,8 @@ Result<SegmentPlace> SegmentLog::append(const BlobId& id, std::string body, Comm
 void SegmentLog::adopt(SegmentPlace place, std::uint64_t body_size) {
     count(Metric::BlobBytesWritten, static_cast<std::int64_t>(record_size(body_size)));
     const std::scoped_lock lock(mutex_);
-    rows_[place.segment] = {.end = place.offset + record_size(body_size),
-                            .live_bytes = body_size,
-                            .live_bodies = 1};
+    rows_[place.segment] = {
+        .end = place.offset + record_size(body_size), .live_bytes = body_size, .live_bodies = 1};
     touched_.insert(place.segment);
 }
 
@@ -242,7 +241,8 @@ std::optional<std::uint32_t> SegmentLog::pick_for_compaction(
             row.end == 0 || except.contains(segment)) {
             continue;
         }
-        const std::uint64_t share = 100 - std::min<std::uint64_t>(100, row.live_bytes * 100 / row.end);
+        const std::uint64_t share =
+            100 - std::min<std::uint64_t>(100, row.live_bytes * 100 / row.end);
         if (share >= best_share) {
             best = segment;
             best_share = share;

@@ -30,7 +30,8 @@ public:
     [[nodiscard]] Result<> recover(const Kv& kv, CommitSeq durable);
 
     /// Where the body will be once sync() returns. Takes the bytes and holds them until then.
-    [[nodiscard]] Result<SegmentPlace> append(const BlobId& id, std::string body, CommitSeq durable);
+    [[nodiscard]] Result<SegmentPlace> append(const BlobId& id, std::string body,
+                                              CommitSeq durable);
     /// A finished file of one body becomes part of the store.
     void adopt(SegmentPlace place, std::uint64_t body_size);
     /// The body at `place` is no longer referred to.
@@ -78,8 +79,8 @@ private:
     std::vector<std::uint32_t> dropped_;
 };
 
-/// Walks the records of a file from `from`, header by header, while they hold. `visit` returns false
-/// to stop. Gives the offset after the last whole record.
+/// Walks the records of a file from `from`, header by header, while they hold. `visit` returns
+/// false to stop. Gives the offset after the last whole record.
 template <class Visit>
 Result<std::uint64_t> walk_records(const File& file, std::uint64_t from, Visit visit) {
     std::string octets;

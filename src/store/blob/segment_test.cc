@@ -21,7 +21,8 @@ Record make_record(std::size_t size) {
     Record record;
     record.body = random.bytes(size);
     record.id.hash = sha256(record.body);
-    const RecordPieces pieces({.size = size, .durable = CommitSeq{9}, .id = record.id}, record.body);
+    const RecordPieces pieces({.size = size, .durable = CommitSeq{9}, .id = record.id},
+                              record.body);
     for (const std::string_view piece : pieces.views()) {
         record.octets += piece;
     }
@@ -57,9 +58,9 @@ TEST(Segment, Any_range_gives_the_octets_of_the_body) {
         const std::uint64_t offset = random.below(310000);
         const std::uint64_t length = random.below(random.below(2) == 0 ? 100 : 310000);
         const RecordRange range = range_of(record.body.size(), offset, length);
-        const auto got = open_range(
-            record.octets.substr(static_cast<std::size_t>(range.start), range.size), range,
-            record.id, record.body.size());
+        const auto got =
+            open_range(record.octets.substr(static_cast<std::size_t>(range.start), range.size),
+                       range, record.id, record.body.size());
         ASSERT_TRUE(got) << got.error().text;
         const std::string expected = offset >= record.body.size()
                                          ? std::string()
@@ -83,13 +84,12 @@ TEST(Segment, Flipped_bits_are_noticed) {
 
 TEST(Segment, Swapped_frames_are_noticed) {
     const Record record = make_record(3 * limits::blob_frame_size);
-    const RecordRange range = range_of(record.body.size(), limits::blob_frame_size,
-                                       2 * limits::blob_frame_size);
-    const std::string raw =
-        record.octets.substr(static_cast<std::size_t>(range.start), range.size);
+    const RecordRange range =
+        range_of(record.body.size(), limits::blob_frame_size, 2 * limits::blob_frame_size);
+    const std::string raw = record.octets.substr(static_cast<std::size_t>(range.start), range.size);
     const std::size_t half = raw.size() / 2;
-    EXPECT_FALSE(open_range(raw.substr(half) + raw.substr(0, half), range, record.id,
-                            record.body.size()));
+    EXPECT_FALSE(
+        open_range(raw.substr(half) + raw.substr(0, half), range, record.id, record.body.size()));
 }
 
 TEST(BlobLocation, Survives_the_round_trip_and_refuses_damage) {
@@ -101,7 +101,8 @@ TEST(BlobLocation, Survives_the_round_trip_and_refuses_damage) {
         decode_blob_location(encode(BlobLocation{.size = 9, .place = SegmentPlace{7, 1234567}}));
     ASSERT_TRUE(placed);
     EXPECT_EQ(std::get<SegmentPlace>(placed->place).offset, 1234567U);
-    EXPECT_FALSE(decode_blob_location(encode(BlobLocation{.size = 4, .place = std::string("abc")})));
+    EXPECT_FALSE(
+        decode_blob_location(encode(BlobLocation{.size = 4, .place = std::string("abc")})));
 }
 
 }  // namespace

@@ -52,8 +52,8 @@ Result<> SpooledBody::append(std::string_view bytes) {
         const std::string_view part =
             bytes.substr(0, static_cast<std::size_t>(limits::blob_frame_size - filled));
         bytes.remove_prefix(part.size());
-        frame_crc_ = crc32c(
-            part, filled == 0 ? frame_seed(size_ / limits::blob_frame_size) : frame_crc_);
+        frame_crc_ =
+            crc32c(part, filled == 0 ? frame_seed(size_ / limits::blob_frame_size) : frame_crc_);
         size_ += part.size();
         pieces.push_back(part);
         if (size_ % limits::blob_frame_size == 0) {
@@ -70,7 +70,8 @@ Result<> SpooledBody::finish(const BlobId& id, CommitSeq durable, bool is_kept) 
     const std::uint64_t at = segment_header_size + offset_in_record(size_);
     end += encode_record_tail(header);
     const std::string head =
-        encode(SegmentHeader{.number = segment_, .durable = durable, .store = files_->store()}) + encode(header);
+        encode(SegmentHeader{.number = segment_, .durable = durable, .store = files_->store()}) +
+        encode(header);
     const std::string_view head_view = head;
     const std::string_view end_view = end;
     TRY(file_->write_at(at, {&end_view, 1}));
@@ -92,9 +93,7 @@ Result<std::string> SpooledBody::read_all(const BlobId& id) const {
 FileBlobWriter::FileBlobWriter(std::shared_ptr<SegmentFiles> files,
                                const std::shared_ptr<BodyBudget>& budget,
                                const std::atomic<std::uint64_t>* durable)
-    : files_(std::move(files)),
-      charge_(std::make_shared<BodyCharge>(budget)),
-      durable_(durable) {}
+    : files_(std::move(files)), charge_(std::make_shared<BodyCharge>(budget)), durable_(durable) {}
 
 Result<> FileBlobWriter::append(std::string_view bytes) {
     if (size_ + bytes.size() > limits::blob_size_max) {

@@ -40,8 +40,8 @@ CommitResult closed() {
 // \Deleted set on messages: without it nobody could remove any over IMAP. No new names of keywords.
 bool marks_for_removal(const PlanStep& step) {
     const auto* change = std::get_if<ChangeFlags>(&step);
-    return change != nullptr && change->change == FlagChange::Add && change->flags.keywords.empty() &&
-           change->flags.has(SystemFlag::Deleted);
+    return change != nullptr && change->change == FlagChange::Add &&
+           change->flags.keywords.empty() && change->flags.has(SystemFlag::Deleted);
 }
 
 bool makes_smaller(const PlanStep& step) {
@@ -53,7 +53,8 @@ bool makes_smaller(const PlanStep& step) {
            std::holds_alternative<TrimChangeLog>(step) || std::holds_alternative<TrimTrace>(step);
 }
 
-/// What may run on a disk that is all but full: something goes away and nothing but its trail comes.
+/// What may run on a disk that is all but full: something goes away and nothing but its trail
+/// comes.
 bool only_makes_smaller(const Plan& plan) {
     bool is_any = false;
     for (const PlanStep& step : plan.steps) {
@@ -126,7 +127,9 @@ Committer::Committer(CommitterParts parts, CommitDrive drive)
     }
 }
 
-Committer::~Committer() { stop(); }
+Committer::~Committer() {
+    stop();
+}
 
 void Committer::submit(std::unique_ptr<Plan> plan, CommitCompletion completion) {
     check(plan != nullptr, "submit without a plan");
@@ -137,9 +140,13 @@ void Committer::submit_work(CommitWork work, CommitCompletion completion) {
     inner_->push({.plan = nullptr, .work = std::move(work), .completion = std::move(completion)});
 }
 
-void Committer::set_disk_room(DiskRoom room) { inner_->room.store(room); }
+void Committer::set_disk_room(DiskRoom room) {
+    inner_->room.store(room);
+}
 
-CommitSeq Committer::last_durable() const { return CommitSeq(inner_->durable.load()); }
+CommitSeq Committer::last_durable() const {
+    return CommitSeq(inner_->durable.load());
+}
 
 bool Committer::run_once() {
     check(!inner_->thread.joinable(), "run_once() beside the commit thread");

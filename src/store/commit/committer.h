@@ -42,8 +42,8 @@ struct CommitterParts {
     /// Called on the commit thread before each group, to look at the disk. May be null.
     std::function<void()> before_group;
     /// Called (once, on the commit thread) when a write, a sync or a read of the engine failed:
-    /// nothing further is committed, all pending plans fail with Closed, and the process is expected
-    /// to end.
+    /// nothing further is committed, all pending plans fail with Closed, and the process is
+    /// expected to end.
     std::function<void(const Error&)> on_fatal;
 };
 
@@ -59,8 +59,8 @@ public:
     /// Takes the plan in order. Completion always comes, also at stop (Closed).
     void submit(std::unique_ptr<Plan> plan, CommitCompletion completion);
 
-    /// The same for housekeeping; its rows come before those of the group's plans. The receipt has no
-    /// results.
+    /// The same for housekeeping; its rows come before those of the group's plans. The receipt has
+    /// no results.
     void submit_work(CommitWork work, CommitCompletion completion);
 
     /// At Critical, plans fail with DiskFull unless they only make the store smaller. Any thread.

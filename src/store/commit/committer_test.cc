@@ -44,9 +44,7 @@ protected:
                                        results_.push_back(std::move(result));
                                    });
     }
-    Uid uid(std::size_t index) {
-        return std::get<Appended>(results_.at(index)->results.at(0)).uid;
-    }
+    Uid uid(std::size_t index) { return std::get<Appended>(results_.at(index)->results.at(0)).uid; }
     BlobId id_of(std::string_view body) { return {sha256(body)}; }
 
     SeededRandom random_{1};
@@ -79,13 +77,12 @@ TEST_F(Commits, Plans_of_a_group_share_one_commit_in_their_order) {
 }
 
 TEST_F(Commits, Watchers_hear_before_the_caller) {
-    const auto token = store_->changes().subscribe(
-        account_, [this](const auto& change) {
-            EXPECT_EQ(change->account, account_);
-            // What is told can be read.
-            EXPECT_EQ(load_commit_seq(store_->kv()).value(), change->seq);
-            events_.emplace_back("published");
-        });
+    const auto token = store_->changes().subscribe(account_, [this](const auto& change) {
+        EXPECT_EQ(change->account, account_);
+        // What is told can be read.
+        EXPECT_EQ(load_commit_seq(store_->kv()).value(), change->seq);
+        events_.emplace_back("published");
+    });
     submit(delivery("one"));
     store_->committer().run_once();
     EXPECT_EQ(events_, (std::vector<std::string>{"published", "completed"}));
@@ -133,7 +130,8 @@ TEST_F(Commits, Bodies_live_as_long_as_their_links_whatever_the_order) {
             submit(std::move(plan));
         }
         while (!there.empty() && random_.below(3) == 0) {
-            const auto which = there.begin() + static_cast<std::ptrdiff_t>(random_.below(there.size()));
+            const auto which =
+                there.begin() + static_cast<std::ptrdiff_t>(random_.below(there.size()));
             submit(expunge(which->first));
             there.erase(which);
         }
@@ -142,7 +140,8 @@ TEST_F(Commits, Bodies_live_as_long_as_their_links_whatever_the_order) {
         std::size_t next = 0;
         for (const CommitResult& result : results_) {
             if (result && std::holds_alternative<Appended>(result->results.at(0))) {
-                there.emplace_back(std::get<Appended>(result->results.at(0)).uid, coming.at(next++));
+                there.emplace_back(std::get<Appended>(result->results.at(0)).uid,
+                                   coming.at(next++));
             }
         }
         ASSERT_EQ(next, coming.size());

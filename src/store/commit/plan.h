@@ -22,11 +22,13 @@ namespace godwit::store {
 struct TraceEvent {
     MailId mail;
     WallTime at;
-    std::string kind;    ///< Stable dotted name: "accepted", "delivered", "deferred", "bounced" ...
-    std::string detail;  ///< One JSON object as text; bounded by limits::queue_error_text_size_max * 2.
+    std::string kind;  ///< Stable dotted name: "accepted", "delivered", "deferred", "bounced" ...
+    std::string
+        detail;  ///< One JSON object as text; bounded by limits::queue_error_text_size_max * 2.
 };
 
-/// What the mailbox needs to know of a message beside its body: made at delivery from the one parse.
+/// What the mailbox needs to know of a message beside its body: made at delivery from the one
+/// parse.
 struct MessageRecord {
     BlobId blob;
     std::uint64_t blob_size = 0;
@@ -34,7 +36,8 @@ struct MessageRecord {
     std::string prefix;
     /// mail::MessageSummary, encoded. Offsets are relative to the body (after `prefix`).
     std::string summary;
-    /// 64-bit hashes of Message-ID, In-Reply-To and References, own Message-ID first; for threading.
+    /// 64-bit hashes of Message-ID, In-Reply-To and References, own Message-ID first; for
+    /// threading.
     std::vector<std::uint64_t> reference_hashes;
     std::int64_t sent_at = 0;  ///< Date header, unix seconds; 0 when absent.
 };
@@ -78,14 +81,16 @@ struct CopyMessages {
 
 struct CreateMailbox {
     AccountId account;
-    std::string name;          ///< UTF-8, NFC, '/' between levels; parents must exist or be created before it in the plan.
-    std::string special_use;   ///< "\\Sent" ... or empty.
+    std::string name;  ///< UTF-8, NFC, '/' between levels; parents must exist or be created before
+                       ///< it in the plan.
+    std::string special_use;  ///< "\\Sent" ... or empty.
     bool subscribed = false;
 };
 struct RenameMailbox {
     AccountId account;
     MailboxId mailbox;
-    std::string name;  ///< Inferiors move along. Renaming INBOX moves its messages (RFC 3501 6.3.5): see stamper.
+    std::string name;  ///< Inferiors move along. Renaming INBOX moves its messages (RFC
+                       ///< 3501 6.3.5): see stamper.
 };
 struct DeleteMailbox {
     AccountId account;
@@ -105,14 +110,14 @@ struct ClaimRecent {
     MailboxId mailbox;
 };
 
-/// Removes what deleted mailboxes (or a deleted account) left behind, at most `messages_max` messages;
-/// repeat until Purged::is_done. See mailbox/removal.h.
+/// Removes what deleted mailboxes (or a deleted account) left behind, at most `messages_max`
+/// messages; repeat until Purged::is_done. See mailbox/removal.h.
 struct PurgeRemains {
     AccountId account;
     std::size_t messages_max = 0;
 };
-/// Drops change log rows written before `before`, oldest first, at most `rows_max`. Clients whose last
-/// state is older synchronise in full (RFC 7162 3.2.5.2).
+/// Drops change log rows written before `before`, oldest first, at most `rows_max`. Clients whose
+/// last state is older synchronise in full (RFC 7162 3.2.5.2).
 struct TrimChangeLog {
     AccountId account;
     WallTime before;
@@ -146,8 +151,8 @@ struct AddToQueue {
 struct UpdateQueue {
     MailId mail;
     std::vector<QueueDelivery> deliveries;
-    /// Set when this is what came of an attempt: the time its delivery was due. A row that is held, or
-    /// due at another time, has had an order of an operator meanwhile, which then stands.
+    /// Set when this is what came of an attempt: the time its delivery was due. A row that is held,
+    /// or due at another time, has had an order of an operator meanwhile, which then stands.
     std::optional<WallTime> attempted_due{};
 };
 /// Operators: removes the message with all that is left of it.
@@ -155,10 +160,10 @@ struct RemoveFromQueue {
     MailId mail;
 };
 
-using PlanStep = std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages, CreateMailbox,
-                              RenameMailbox, DeleteMailbox, SubscribeMailbox, ClaimRecent, PurgeRemains,
-                              TrimChangeLog, TrimTrace, ChangeRows, AddToQueue, UpdateQueue,
-                              RemoveFromQueue, TraceEvent>;
+using PlanStep = std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages,
+                              CreateMailbox, RenameMailbox, DeleteMailbox, SubscribeMailbox,
+                              ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows,
+                              AddToQueue, UpdateQueue, RemoveFromQueue, TraceEvent>;
 
 struct Plan {
     std::vector<PlanStep> steps;
@@ -217,10 +222,11 @@ struct CommitReceipt {
 
 /// Why a plan was dropped whole. `step` is the index of the step that did not fit.
 struct PlanFailure {
-    Error error;  ///< NotFound, AlreadyExists, OverQuota, LimitExceeded, Stale, DiskFull, Closed ...
+    Error
+        error;  ///< NotFound, AlreadyExists, OverQuota, LimitExceeded, Stale, DiskFull, Closed ...
     std::size_t step = 0;
-    /// The plan itself, when it was not stamped: whoever plans again takes the bodies from it. May be
-    /// null.
+    /// The plan itself, when it was not stamped: whoever plans again takes the bodies from it. May
+    /// be null.
     std::unique_ptr<Plan> plan{};
 };
 using CommitResult = std::expected<CommitReceipt, PlanFailure>;

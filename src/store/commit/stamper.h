@@ -52,8 +52,8 @@ public:
     /// Closes the group: adds its rows, the heads and counters they moved, and the commit's number
     /// (what read_commit_seq gives) to `batch`.
     [[nodiscard]] GroupOutcome finish_group(Batch& batch);
-    /// After finish_group: BlobStore::stage said New for this body of the group, so that all its links
-    /// are known from now on.
+    /// After finish_group: BlobStore::stage said New for this body of the group, so that all its
+    /// links are known from now on.
     void body_is_new(const BlobId& body);
     /// Forgets the open group and all that is kept in memory.
     void abandon_group();

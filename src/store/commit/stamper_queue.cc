@@ -153,9 +153,9 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
         const QueueDelivery before = TRY(decode_queue_delivery(*row));
         erase_due(context, step.mail, before);
         if (!delivery.is_done) {
-            put_delivery(context, step.mail,
-                         step.attempted_due ? with_orders(delivery, before, *step.attempted_due)
-                                            : delivery);
+            put_delivery(
+                context, step.mail,
+                step.attempted_due ? with_orders(delivery, before, *step.attempted_due) : delivery);
             continue;
         }
         ++done;

@@ -44,7 +44,7 @@ struct StampContext {
     std::vector<BlobId> unlinked;
 
     std::uint32_t trace_ordinal = 0;  ///< Of the next trace event of the group.
-    std::vector<MailId> fresh;  ///< Messages that the open plan brings in, rising.
+    std::vector<MailId> fresh;        ///< Messages that the open plan brings in, rising.
     const Plan* plan = nullptr;
 };
 

@@ -13,8 +13,8 @@
 
 namespace godwit::store {
 
-/// Rounds of new SCRAM keys. RFC 7677 section 4 asks for at least 4096. A leaked SCRAM key must not be
-/// much cheaper to try than the Argon2id hash beside it; more rounds than this make phones wait.
+/// Rounds of new SCRAM keys. RFC 7677 section 4 asks for at least 4096. A leaked SCRAM key must not
+/// be much cheaper to try than the Argon2id hash beside it; more rounds than this make phones wait.
 inline constexpr std::uint32_t kScramIterations = 15000;
 
 struct ScramKeys {

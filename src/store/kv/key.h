@@ -1,7 +1,6 @@
-// How keys are made: one family byte, then fixed big-endian parts, so that byte order is number order
-// within a family. Rows of accounts, queue and directory are listed in mailbox/schema.h; here are the
-// tools all of them share and the families of the store itself.
-// Law: docs/storage.md.
+// How keys are made: one family byte, then fixed big-endian parts, so that byte order is number
+// order within a family. Rows of accounts, queue and directory are listed in mailbox/schema.h; here
+// are the tools all of them share and the families of the store itself. Law: docs/storage.md.
 #pragma once
 
 #include <concepts>
@@ -31,8 +30,12 @@ template <class Tag, class Rep>
 void append_key(std::string& key, StrongId<Tag, Rep> part) {
     append_key(key, part.value());
 }
-inline void append_key(std::string& key, std::string_view raw) { key.append(raw); }
-inline void append_key(std::string& key, const BlobId& blob) { key.append(blob.bytes()); }
+inline void append_key(std::string& key, std::string_view raw) {
+    key.append(raw);
+}
+inline void append_key(std::string& key, const BlobId& blob) {
+    key.append(blob.bytes());
+}
 
 /// make_key('U', account, mailbox, uid). A raw string part must be the last one or of fixed size.
 /// Up to 15 bytes (every frequent row) need no allocation.
@@ -65,7 +68,9 @@ inline std::string link_key(const BlobId& blob, AccountId account, EmailId email
 inline std::string link_key(const BlobId& blob, MailId queued) {
     return make_key(family::link, blob, AccountId{0}, queued);
 }
-inline std::string link_prefix(const BlobId& blob) { return make_key(family::link, blob); }
+inline std::string link_prefix(const BlobId& blob) {
+    return make_key(family::link, blob);
+}
 
 inline constexpr std::size_t blob_location_key_size = 1 + 32;
 inline constexpr std::size_t link_key_size = 1 + 32 + 4 + 8;

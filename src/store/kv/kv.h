@@ -15,8 +15,8 @@
 
 namespace godwit::store {
 
-/// How far a read may go. A shard asks Cached first; on ErrorCode::WouldBlock it runs the whole read
-/// again on the offload pool with Disk.
+/// How far a read may go. A shard asks Cached first; on ErrorCode::WouldBlock it runs the whole
+/// read again on the offload pool with Disk.
 enum class ReadTier : std::uint8_t { Cached, Disk };
 
 /// An ordered list of puts and erases that becomes durable whole or not at all. Later entries win.
@@ -69,15 +69,16 @@ public:
     [[nodiscard]] virtual Result<std::optional<std::string>> get(std::string_view key,
                                                                  ReadTier tier) const = 0;
     /// `upper` (exclusive) bounds forward walks; empty means none.
-    [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(ReadTier tier, std::string_view upper = {}) const = 0;
+    [[nodiscard]] virtual std::unique_ptr<Cursor> cursor(ReadTier tier,
+                                                         std::string_view upper = {}) const = 0;
 };
 
 /// A seam (virtual). snapshot() and get() from any thread; commit() from the commit thread alone.
 class Kv {
 public:
     virtual ~Kv() = default;
-    /// Returns when the batch is on disk (synced) and visible to new snapshots. An Io error means the
-    /// store can no longer be trusted to write: the caller ends the process (RELIABILITY.md 2).
+    /// Returns when the batch is on disk (synced) and visible to new snapshots. An Io error means
+    /// the store can no longer be trusted to write: the caller ends the process (RELIABILITY.md 2).
     [[nodiscard]] virtual Result<> commit(const Batch& batch) = 0;
     [[nodiscard]] virtual std::unique_ptr<Snapshot> snapshot() const = 0;
     /// Reads the newest committed value, without the cost of a snapshot.
@@ -89,8 +90,9 @@ public:
     [[nodiscard]] virtual std::uint64_t approximate_size() const = 0;
 };
 
-/// What a memory engine keeps: hand the same one to a second engine to "reopen after a crash". Every
-/// commit is whole in it. `commits_allowed` counts down; at zero commits fail with Io (fault tests).
+/// What a memory engine keeps: hand the same one to a second engine to "reopen after a crash".
+/// Every commit is whole in it. `commits_allowed` counts down; at zero commits fail with Io (fault
+/// tests).
 struct MemoryKvDisk;
 std::shared_ptr<MemoryKvDisk> make_memory_kv_disk();
 void allow_commits(MemoryKvDisk& disk, std::uint64_t count);
@@ -101,12 +103,12 @@ std::unique_ptr<Kv> make_memory_kv(std::shared_ptr<MemoryKvDisk> disk = nullptr)
 struct RocksOptions {
     std::uint64_t cache_bytes = 32ULL * 1024 * 1024;         ///< Blocks, indexes and filters.
     std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;  ///< Each of at most two.
-    /// A background flush or compaction failed: nothing may be written any more. Called on an engine
-    /// thread, at most once; must not call the engine. Required.
+    /// A background flush or compaction failed: nothing may be written any more. Called on an
+    /// engine thread, at most once; must not call the engine. Required.
     std::function<void(const Error&)> on_fatal;
 };
-/// Opens or makes the engine in `folder`, with the profile of RELIABILITY.md 3. Refuses a log that is
-/// damaged before its tail (Corrupt).
+/// Opens or makes the engine in `folder`, with the profile of RELIABILITY.md 3. Refuses a log that
+/// is damaged before its tail (Corrupt).
 Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options);
 
 }  // namespace godwit::store

@@ -114,7 +114,8 @@ void expect_same(const Snapshot& snapshot, const Model& model, Random& random) {
         auto bounded = snapshot.cursor(ReadTier::Disk, upper);
         bounded->seek(key);
         auto first = model.lower_bound(key);
-        expect_at(*bounded, model, first != model.end() && first->first < upper ? first : model.end());
+        expect_at(*bounded, model,
+                  first != model.end() && first->first < upper ? first : model.end());
 
         cursor->seek_back(key);
         auto after = model.upper_bound(key);
@@ -141,7 +142,8 @@ TEST_P(KvContract, Random_script_equals_the_model) {
             held.push_back({kv_->snapshot(), model});
         }
         if (held.size() > 5) {
-            const auto which = held.begin() + static_cast<std::ptrdiff_t>(random.below(held.size()));
+            const auto which =
+                held.begin() + static_cast<std::ptrdiff_t>(random.below(held.size()));
             expect_same(*which->snapshot, which->model, random);
             held.erase(which);
         }

@@ -1,5 +1,6 @@
 // The engine in memory: a map from key to the versions that snapshots still need.
-// The same contract as rocks.cc, held by kv/kv_test.cc. Deterministic; a commit is whole or nothing.
+// The same contract as rocks.cc, held by kv/kv_test.cc. Deterministic; a commit is whole or
+// nothing.
 #include <limits>
 #include <map>
 #include <mutex>
@@ -133,7 +134,8 @@ private:
 
 class MemorySnapshot final : public Snapshot {
 public:
-    // The disk outlives the engine when a test keeps it; a snapshot keeps it too, as any may go first.
+    // The disk outlives the engine when a test keeps it; a snapshot keeps it too, as any may go
+    // first.
     explicit MemorySnapshot(std::shared_ptr<MemoryKvDisk> disk) : disk_(std::move(disk)) {
         const std::unique_lock lock(disk_->mutex);
         at_ = disk_->newest;
@@ -201,7 +203,9 @@ private:
 
 }  // namespace
 
-std::shared_ptr<MemoryKvDisk> make_memory_kv_disk() { return std::make_shared<MemoryKvDisk>(); }
+std::shared_ptr<MemoryKvDisk> make_memory_kv_disk() {
+    return std::make_shared<MemoryKvDisk>();
+}
 
 void allow_commits(MemoryKvDisk& disk, std::uint64_t count) {
     const std::unique_lock lock(disk.mutex);

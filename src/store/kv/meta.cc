@@ -27,10 +27,13 @@ Result<std::uint64_t> decode_number(std::string_view value, const char* what) {
 
 }  // namespace
 
-std::string format_key() { return make_key(family::meta, kFormat); }
+std::string format_key() {
+    return make_key(family::meta, kFormat);
+}
 
 std::string encode(const FormatRow& row) {
-    return seal(std::move(begin_record(kVersion).u32(row.version).u32(row.lowest_reader).u64(row.store)));
+    return seal(
+        std::move(begin_record(kVersion).u32(row.version).u32(row.lowest_reader).u64(row.store)));
 }
 
 Result<FormatRow> decode_format(std::string_view value) {
@@ -51,9 +54,13 @@ Result<std::optional<FormatRow>> load_format(const Kv& kv) {
     return TRY(decode_format(*value));
 }
 
-std::string commit_seq_key() { return make_key(family::meta, kCommitSeq); }
+std::string commit_seq_key() {
+    return make_key(family::meta, kCommitSeq);
+}
 
-std::string encode_commit_seq(CommitSeq seq) { return encode_number(seq.value()); }
+std::string encode_commit_seq(CommitSeq seq) {
+    return encode_number(seq.value());
+}
 
 Result<CommitSeq> decode_commit_seq(std::string_view value) {
     return CommitSeq(TRY(decode_number(value, "commit sequence row")));
@@ -64,17 +71,25 @@ Result<CommitSeq> load_commit_seq(const Kv& kv) {
     return value ? decode_commit_seq(*value) : CommitSeq{};
 }
 
-std::string mail_id_reservation_key() { return make_key(family::meta, kMailIds); }
+std::string mail_id_reservation_key() {
+    return make_key(family::meta, kMailIds);
+}
 
-std::string encode_mail_id_reservation(std::uint64_t bound) { return encode_number(bound); }
+std::string encode_mail_id_reservation(std::uint64_t bound) {
+    return encode_number(bound);
+}
 
 Result<std::uint64_t> decode_mail_id_reservation(std::string_view value) {
     return decode_number(value, "mail id row");
 }
 
-std::string segment_key(std::uint32_t segment) { return make_key(family::meta, kSegment, segment); }
+std::string segment_key(std::uint32_t segment) {
+    return make_key(family::meta, kSegment, segment);
+}
 
-std::string segment_prefix() { return make_key(family::meta, kSegment); }
+std::string segment_prefix() {
+    return make_key(family::meta, kSegment);
+}
 
 std::optional<std::uint32_t> parse_segment_key(std::string_view key) {
     if (key.size() != 6 || !key.starts_with(segment_prefix())) {

@@ -19,8 +19,8 @@ inline constexpr std::uint32_t format_lowest_reader = 1;
 struct FormatRow {
     std::uint32_t version = format_version;
     std::uint32_t lowest_reader = format_lowest_reader;
-    /// Drawn when the store was made; in each segment file too, so that keys and bodies of two stores
-    /// (a restored backup) cannot be mixed.
+    /// Drawn when the store was made; in each segment file too, so that keys and bodies of two
+    /// stores (a restored backup) cannot be mixed.
     std::uint64_t store = 0;
 };
 std::string format_key();

@@ -43,10 +43,12 @@ Result<OpenedView> open_record(std::string_view value) {
     if (sum.u32() != crc32c(body)) {
         return internal_error(ErrorCode::Corrupt, "record checksum does not hold");
     }
-    return OpenedView{.version = static_cast<std::uint8_t>(body.front()), .payload = body.substr(1)};
+    return OpenedView{.version = static_cast<std::uint8_t>(body.front()),
+                      .payload = body.substr(1)};
 }
 
-Result<ByteReader> read_record(std::string_view value, std::uint8_t version, std::string_view what) {
+Result<ByteReader> read_record(std::string_view value, std::uint8_t version,
+                               std::string_view what) {
     Result<OpenedView> record = open_record(value);
     if (!record) {
         return std::unexpected(std::move(record).error().within(what));

@@ -5,8 +5,8 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
-#include <rocksdb/perf_level.h>
 #include <rocksdb/options.h>
+#include <rocksdb/perf_level.h>
 #include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
@@ -18,8 +18,12 @@
 namespace godwit::store {
 namespace {
 
-rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
-std::string_view view(const rocksdb::Slice& bytes) { return {bytes.data(), bytes.size()}; }
+rocksdb::Slice slice(std::string_view bytes) {
+    return {bytes.data(), bytes.size()};
+}
+std::string_view view(const rocksdb::Slice& bytes) {
+    return {bytes.data(), bytes.size()};
+}
 
 Error translate(const rocksdb::Status& status, std::string_view what) {
     const std::string text = std::string(what) + ": " + status.ToString();
@@ -43,8 +47,8 @@ public:
             on_fatal_(translate(*status, "rocksdb background work"));
         }
     }
-    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/,
-                              rocksdb::Status /*status*/, bool* auto_recovery) override {
+    void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*status*/,
+                              bool* auto_recovery) override {
         *auto_recovery = false;
     }
 
@@ -56,14 +60,15 @@ private:
 rocksdb::ReadOptions read_options(ReadTier tier) {
     rocksdb::ReadOptions options;
     options.verify_checksums = true;
-    options.read_tier =
-        tier == ReadTier::Cached ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
+    options.read_tier = tier == ReadTier::Cached ? rocksdb::kBlockCacheTier : rocksdb::kReadAllTier;
     return options;
 }
 
-// Its counters are kept by thread and on by default: each comparison of keys would count itself, and
-// nobody asks.
-void count_nothing() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
+// Its counters are kept by thread and on by default: each comparison of keys would count itself,
+// and nobody asks.
+void count_nothing() {
+    rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+}
 
 Result<std::optional<std::string>> read(rocksdb::DB& db, rocksdb::ReadOptions options,
                                         std::string_view key) {
@@ -120,7 +125,8 @@ private:
 
 class RocksSnapshot final : public Snapshot {
 public:
-    // The database is shared with its Kv: a snapshot on the offload pool may outlive a stopping store.
+    // The database is shared with its Kv: a snapshot on the offload pool may outlive a stopping
+    // store.
     explicit RocksSnapshot(std::shared_ptr<rocksdb::DB> db)
         : db_(std::move(db)), at_(db_->GetSnapshot()) {}
     ~RocksSnapshot() override { db_->ReleaseSnapshot(at_); }
@@ -152,8 +158,9 @@ public:
         rocksdb::WriteBatch rows(batch.size() + batch.entries().size() * kEntryOverhead, 0,
                                  kProtectionBytes, 0);
         for (const Batch::Entry& entry : batch.entries()) {
-            const rocksdb::Status added = entry.value ? rows.Put(slice(entry.key), slice(*entry.value))
-                                                      : rows.Delete(slice(entry.key));
+            const rocksdb::Status added = entry.value
+                                              ? rows.Put(slice(entry.key), slice(*entry.value))
+                                              : rows.Delete(slice(entry.key));
             if (!added.ok()) {
                 return std::unexpected(translate(added, "rocksdb batch"));
             }

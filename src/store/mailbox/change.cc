@@ -62,7 +62,9 @@ void ChangeBus::unsubscribe(Token token) {
     const std::shared_ptr<Listener> gone = std::move(found->second);
     inner_->by_token.erase(found);
     gone->is_on.store(false);
-    const auto is_gone = [&](const std::shared_ptr<Listener>& listener) { return listener == gone; };
+    const auto is_gone = [&](const std::shared_ptr<Listener>& listener) {
+        return listener == gone;
+    };
     if (gone->on_queue) {
         std::erase_if(inner_->queue, is_gone);
         return;

@@ -13,7 +13,12 @@ namespace godwit::store {
 namespace {
 constexpr std::uint8_t kVersion = 1;
 
-enum MessageBits : std::uint8_t { kIs8bit = 1, kNeedsSmtputf8 = 2, kReturnHeadersOnly = 4, kReturnFull = 8 };
+enum MessageBits : std::uint8_t {
+    kIs8bit = 1,
+    kNeedsSmtputf8 = 2,
+    kReturnHeadersOnly = 4,
+    kReturnFull = 8
+};
 enum DeliveryBits : std::uint8_t { kIsHeld = 1, kWasTried = 2 };
 
 void write_time(ByteWriter& out, WallTime time) {

@@ -58,13 +58,13 @@ struct QueueMessage {
     WallTime accepted_at{};
     WallTime expires_at{};
     std::uint32_t deliveries = 0;  ///< How many it came with; the stamper counts them.
-    bool is_8bit = false;  ///< BODY=8BITMIME or 8-bit octets seen.
+    bool is_8bit = false;          ///< BODY=8BITMIME or 8-bit octets seen.
     bool needs_smtputf8 = false;
     std::string envelope_id;           ///< ENVID, decoded.
     bool return_headers_only = false;  ///< RET=HDRS.
-    bool return_full = false;          ///< RET=FULL: what we do anyway, but a next hop must be told.
-    AccountId submitter;               ///< 0 when it came from outside.
-    std::string peer;                  ///< Who handed it in, for `queue show`.
+    bool return_full = false;  ///< RET=FULL: what we do anyway, but a next hop must be told.
+    AccountId submitter;       ///< 0 when it came from outside.
+    std::string peer;          ///< Who handed it in, for `queue show`.
 };
 
 std::string encode(const QueueMessage& message);
