@@ -3,6 +3,7 @@ import base64
 import imaplib
 import random
 import re
+import socket
 import ssl
 import time
 
@@ -347,3 +348,22 @@ def tls_1_1_is_refused(world):
         expect(False, "TLS 1.1 was accepted")
     except (ssl.SSLError, OSError, imaplib.IMAP4.error):
         pass
+
+
+@case
+def tickets_of_one_service_are_worth_nothing_at_another(world):
+    context = ssl.create_default_context(cafile=world.ca)
+
+    def visit(service, session):
+        with socket.create_connection(("127.0.0.1", world.port(service)), 10) as plain:
+            with context.wrap_socket(plain, server_hostname="localhost", session=session) as client:
+                client.recv(1000)  # The tickets of TLS 1.3 come before the greeting.
+                return client.session_reused, client.session
+
+    services = ("imaps", "pop3s", "submissions")
+    for given in services:
+        _, session = visit(given, None)
+        expect(visit(given, session)[0], f"{given} takes up a session of its own")
+        for other in services:
+            if other != given:
+                expect(not visit(other, session)[0], f"a session of {given} was taken up by {other}")
