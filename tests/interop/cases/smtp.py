@@ -1,7 +1,10 @@
 """SMTP as a socket sees it: what no client library lets one say."""
 import base64
+import os
+import smtplib
+import subprocess
 
-from harness import DISCARD, DOMAIN, Raw, case, expect, expect_equal, message, token, without_trace
+from harness import DISCARD, DOMAIN, Raw, Skip, case, expect, expect_equal, message, token, without_trace
 
 
 def open_smtp(world, port="smtp", hello="EHLO client.test"):
@@ -279,3 +282,30 @@ def lmtp_answers_per_recipient(world):
     world.wait_mail("bob", word)
     world.wait_mail("carol", word)
     raw.smtp("EHLO client.test", 5)
+
+
+@case
+def a_250_comes_after_the_sync(world):
+    """The system calls of the real program: the log of the rows is synced between the 354 and the 250 of each message."""
+    trace = os.path.join(world.folder, "calls")
+    watcher = subprocess.Popen(["strace", "-f", "-y", "-e", "trace=fdatasync,fsync,sendto", "-o", trace, "-p", str(world.process.pid)], stderr=subprocess.PIPE, text=True)
+    try:
+        if "attached" not in watcher.stderr.readline():
+            raise Skip("strace may not watch here")
+        for to in ("bob", "someone"):
+            with smtplib.SMTP("127.0.0.1", world.port("smtp"), timeout=20) as client:
+                client.sendmail(f"alice@{DOMAIN}", [f"bob@{DOMAIN}" if to == "bob" else f"x@{DISCARD}"], message(token()))
+    finally:
+        watcher.terminate()
+        watcher.wait()
+    said, synced = [], False
+    for line in open(trace):
+        if '"354 ' in line:
+            synced = False
+        elif "sync(" in line and "/kv/" in line and line.rstrip().endswith("= 0"):
+            synced = True
+        elif "sync resumed" in line and line.rstrip().endswith("= 0"):
+            synced = True
+        elif '"250 2.0.0 Ok: ' in line:
+            said.append(synced)
+    expect_equal(said, [True, True], "a sync before each 250 (of a mailbox, of the queue)")
