@@ -36,8 +36,8 @@ struct MessageRecord {
     std::string prefix;
     /// mail::MessageSummary, encoded. Offsets are relative to the body (after `prefix`).
     std::string summary;
-    /// 64-bit hashes of Message-ID, In-Reply-To and References, own Message-ID first; for
-    /// threading.
+    /// 64-bit hashes for threading: of the own Message-ID, of References in their order, of
+    /// In-Reply-To where it names others.
     std::vector<std::uint64_t> reference_hashes;
     std::int64_t sent_at = 0;  ///< Date header, unix seconds; 0 when absent.
 };

@@ -28,7 +28,7 @@ void unlink_body(StampContext& context, const BlobId& blob, std::string key) {
 }
 
 std::vector<std::uint64_t> thread_hashes(const std::vector<std::uint64_t>& hashes) {
-    // Own Message-ID, In-Reply-To and the thread's root stand in front; the nearest ancestors last.
+    // The own Message-ID and the thread's root stand in front; the nearest ancestors last.
     constexpr std::size_t kFront = 3;
     std::vector<std::uint64_t> chosen;
     const auto take = [&chosen](std::uint64_t hash) {
