@@ -35,7 +35,9 @@ TEST(MessageRecord, keeps_the_body_the_date_and_a_summary_that_reads_back) {
 TEST(MessageRecord, is_threaded_by_its_own_id_first_and_then_by_what_it_refers_to) {
     const store::MessageRecord record = record_of(
         "Message-ID: <own@x>\r\nReferences: <a@x> <b@x>\r\nIn-Reply-To: <b@x> <c@x>\r\n\r\n");
-    const auto hash = [](std::string_view id) { return reference_hash("<" + std::string(id) + ">"); };
+    const auto hash = [](std::string_view id) {
+        return reference_hash("<" + std::string(id) + ">");
+    };
     EXPECT_EQ(record.reference_hashes,
               (std::vector<std::uint64_t>{hash("own@x"), hash("a@x"), hash("b@x"), hash("c@x")}));
     EXPECT_TRUE(record_of("Subject: none\r\n\r\n").reference_hashes.empty());
