@@ -14,6 +14,7 @@
 
 #include "base/metrics.h"
 #include "base/random.h"
+#include "store/folder.h"
 #include "store/store_testing.h"
 
 namespace godwit::store {
@@ -121,7 +122,7 @@ double cpu_seconds() {
 
 int run(const Options& options) {
     StoreOptions store_options;
-    store_options.folder = options.folder;
+    keep_in_folder(store_options, options.folder);
     store_options.on_fatal = [](const Error& error) {
         std::fprintf(stderr, "%s\n", error.text.c_str());
         std::abort();

@@ -17,7 +17,7 @@
 #include "app/places.h"
 #include "app/unix_client.h"
 #include "base/log.h"
-#include "store/store.h"
+#include "store/folder.h"
 
 namespace godwit::app {
 namespace {
@@ -92,8 +92,8 @@ Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings)
     // Others may pass through the data folder to submit.sock (0711), and see nothing in it.
     ::umask(0077);
     store::StoreOptions options;
-    options.folder = settings.data_folder;
-    options.cache_bytes = settings.storage.cache_mib * kMib;
+    store::keep_in_folder(options, settings.data_folder,
+                          {.cache_bytes = settings.storage.cache_mib * kMib});
     options.disk_low_bytes = settings.storage.disk_low_mib * kMib;
     options.disk_critical_bytes = settings.storage.disk_critical_mib * kMib;
     options.on_fatal = end_on_fatal;

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "net/io/test_loop.h"
 #include "store/directory/directory.h"
+#include "store/folder.h"
 #include "store/mailbox/keys.h"
 #include "store/mailbox/mailbox.h"
 #include "store/store.h"
@@ -52,7 +53,7 @@ protected:
     void open() {
         store_.reset();
         store::StoreOptions options;
-        options.folder = folder_.string();
+        store::keep_in_folder(options, folder_.string());
         options.drive = store::CommitDrive::Manual;
         options.disk_low_bytes = options.disk_critical_bytes = 0;
         options.disk_reserve_bytes = 0;

@@ -1,12 +1,6 @@
 #include "store/store.h"
 
-#include <sys/file.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <cerrno>
-#include <cstring>
 #include <mutex>
 
 #include "base/limits.h"
@@ -17,45 +11,6 @@
 
 namespace godwit::store {
 namespace {
-
-/// Holds <data>/LOCK for as long as it lives; the file says who.
-class FolderLock {
-public:
-    static Result<std::unique_ptr<FolderLock>> take(const std::string& folder) {
-        const std::string path = folder + "/LOCK";
-        const int number = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (number < 0) {
-            return internal_error(ErrorCode::Io, "open " + path + ": " + std::strerror(errno));
-        }
-        auto lock = std::unique_ptr<FolderLock>(new FolderLock(number));
-        if (::flock(number, LOCK_EX | LOCK_NB) != 0) {
-            return temporary_error(ErrorCode::Unavailable,
-                                   folder + " is in use by process " + lock->holder());
-        }
-        const std::string pid = std::to_string(::getpid()) + "\n";
-        if (::ftruncate(number, 0) != 0 ||
-            ::pwrite(number, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-            return internal_error(ErrorCode::Io, "write " + path + ": " + std::strerror(errno));
-        }
-        return lock;
-    }
-    ~FolderLock() { ::close(number_); }
-    FolderLock(const FolderLock&) = delete;
-    FolderLock& operator=(const FolderLock&) = delete;
-
-private:
-    explicit FolderLock(int number) : number_(number) {}
-    [[nodiscard]] std::string holder() const {
-        char text[16] = {};
-        const ssize_t size = ::pread(number_, text, sizeof text - 1, 0);
-        std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
-        while (!pid.empty() && (pid.back() < '0' || pid.back() > '9')) {
-            pid.pop_back();
-        }
-        return pid.empty() ? "unknown" : pid;
-    }
-    int number_;
-};
 
 // Before anything is written.
 Result<> check_format(Kv& kv, Random& random) {
@@ -79,30 +34,21 @@ Result<> check_format(Kv& kv, Random& random) {
 // Room that clean-up can have when nothing else is left.
 class ReserveFile {
 public:
-    ReserveFile(std::string path, std::uint64_t size) : path_(std::move(path)), size_(size) {}
+    ReserveFile(FileSystem* files, std::string path, std::uint64_t size)
+        : files_(files), path_(std::move(path)), size_(size) {}
 
-    void make() {
-        if (size_ == 0) {
-            return;
-        }
-        const int number = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (number < 0) {
-            return;
-        }
-        is_there_ = ::posix_fallocate(number, 0, static_cast<off_t>(size_)) == 0;
-        ::close(number);
-        if (!is_there_) {
-            ::unlink(path_.c_str());
-        }
-    }
+    void make() { is_there_ = size_ != 0 && files_->reserve(path_, size_).has_value(); }
     void let_go() {
-        ::unlink(path_.c_str());
+        if (const auto gone = files_->unlink(path_); !gone) {
+            log::warn("store.reserve_stays", {{"error", gone.error().text}});
+        }
         is_there_ = false;
     }
     [[nodiscard]] bool is_there() const { return is_there_; }
     [[nodiscard]] std::uint64_t size() const { return size_; }
 
 private:
+    FileSystem* files_;
     std::string path_;
     std::uint64_t size_;
     bool is_there_ = false;
@@ -115,7 +61,7 @@ constexpr Duration kDiskLookEvery = std::chrono::seconds(1);
 struct Store::Inner {
     StoreOptions options;
     Clock* clock = nullptr;
-    std::unique_ptr<FolderLock> lock;
+    std::unique_ptr<FileHold> lock;
     std::unique_ptr<Kv> kv;
     std::unique_ptr<BlobStore> blobs;
     std::unique_ptr<Stamper> stamper;
@@ -138,24 +84,25 @@ struct Store::Inner {
 };
 
 Result<> Store::Inner::open_engines(Random& random) {
-    if (options.folder.empty()) {
-        kv = make_memory_kv(options.memory_disk);
+    const auto open_kv = [this]() -> Result<std::unique_ptr<Kv>> {
+        return options.open_kv ? options.open_kv(options.on_fatal)
+                               : make_memory_kv(options.memory_disk);
+    };
+    if (options.files == nullptr) {
+        kv = TRY(open_kv());
         blobs = make_memory_blob_store(kv.get());
         return check_format(*kv, random);
     }
-    FileSystem& files = system_files();
+    FileSystem& files = *options.files;
     TRY(files.make_folder(options.folder));
-    lock = TRY(FolderLock::take(options.folder));
-    kv =
-        TRY(open_rocks_kv(options.folder + "/kv", {.cache_bytes = options.cache_bytes,
-                                                   .write_buffer_bytes = options.write_buffer_bytes,
-                                                   .on_fatal = options.on_fatal}));
+    lock = TRY(files.hold(options.folder + "/LOCK"));
+    kv = TRY(open_kv());
     TRY(check_format(*kv, random));
     blobs = TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get()));
     // The names of both folders themselves.
     TRY(files.sync_folder(options.folder));
-    reserve =
-        std::make_unique<ReserveFile>(options.folder + "/RESERVE", options.disk_reserve_bytes);
+    reserve = std::make_unique<ReserveFile>(&files, options.folder + "/RESERVE",
+                                            options.disk_reserve_bytes);
     return {};
 }
 
@@ -173,7 +120,7 @@ Result<> Store::Inner::open_rows() {
 // Two watermarks and a reserve: a real write error ends the process, so that a full disk must never
 // get that far. Intake resumes by itself once a quarter more than the low mark is free.
 void Store::Inner::look_at_disk() {
-    if (options.folder.empty() && !options.free_space) {
+    if (options.files == nullptr && !options.free_space) {
         return;
     }
     const std::unique_lock guard(disk_mutex, std::try_to_lock);
@@ -183,7 +130,7 @@ void Store::Inner::look_at_disk() {
     }
     disk_looked_at = now;
     const auto free =
-        options.free_space ? options.free_space() : system_files().free_space(options.folder);
+        options.free_space ? options.free_space() : options.files->free_space(options.folder);
     if (!free) {
         log::error("store.disk_unknown", {{"error", free.error().text}});
         return;

@@ -1,4 +1,5 @@
 // The cellars as one thing: opens a data folder and holds engine, bodies, commit thread and bus.
+// store/folder.h gives the engines of the machine.
 // Thread-safe but where a part says otherwise.
 #pragma once
 
@@ -15,13 +16,19 @@
 
 namespace godwit::store {
 
+class FileSystem;
+
 struct StoreOptions {
-    std::string folder;  ///< <data>; "" = all in memory (tests, simulator).
-    /// In memory only: what survives a crash of the store. Null makes one that is forgotten.
+    /// Where bodies, lock and reserve are, in `folder`. Null: bodies are rows of the key engine
+    /// (tests). Outlives the store.
+    FileSystem* files = nullptr;
+    std::string folder;
+    /// Opens the engine of the keys, once; what it is given is on_fatal. Null: one in memory.
+    std::function<Result<std::unique_ptr<Kv>>(std::function<void(const Error&)>)> open_kv;
+    /// The default engine only: what survives a crash of the store. Null makes one that is
+    /// forgotten.
     std::shared_ptr<MemoryKvDisk> memory_disk;
     CommitDrive drive = CommitDrive::Thread;
-    std::uint64_t cache_bytes = 32ULL * 1024 * 1024;
-    std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;
     /// Below `disk_low_bytes` free, intake stops (452); below `disk_critical_bytes` all writes but
     /// deletions. A reserve file of `disk_reserve_bytes` is let go for clean-up.
     std::uint64_t disk_low_bytes = 256ULL * 1024 * 1024;

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "base/bytes.h"
+#include "store/folder.h"
 #include "store/fsck.h"
 #include "store/kv/meta.h"
 #include "store/store_testing.h"
@@ -37,7 +38,7 @@ private:
 
 Result<std::unique_ptr<Store>> open(const std::string& folder) {
     StoreOptions options;
-    options.folder = folder;
+    keep_in_folder(options, folder);
     options.on_fatal = [](const Error& error) { check_failed("store", error.text.c_str(), "", 0); };
     return Store::open(std::move(options), &system_clock(), &system_random());
 }

@@ -12,6 +12,7 @@
 #include "serve/pop3/session.h"
 #include "serve/smtp/session.h"
 #include "store/directory/directory.h"
+#include "store/folder.h"
 #include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
 
@@ -88,7 +89,9 @@ Stage::~Stage() {
 
 void Stage::build_store() {
     store::StoreOptions options;
-    options.folder = folder_;
+    if (!folder_.empty()) {
+        store::keep_in_folder(options, folder_);
+    }
     options.drive = store::CommitDrive::Manual;
     options.free_space = [this]() -> Result<std::uint64_t> { return free_space_; };
     options.on_fatal = [](const Error& error) {

@@ -1,5 +1,6 @@
 #include "store/blob/file.h"
 
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -125,6 +126,25 @@ private:
     std::string path_;
 };
 
+/// The lock goes with the descriptor; the file's text says who has it.
+class SystemHold final : public FileHold {
+public:
+    explicit SystemHold(int number) : descriptor_(number) {}
+    [[nodiscard]] int number() const { return descriptor_.number(); }
+    [[nodiscard]] std::string holder() const {
+        char text[16] = {};
+        const ssize_t size = ::pread(number(), text, sizeof text - 1, 0);
+        std::string pid(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+        while (!pid.empty() && (pid.back() < '0' || pid.back() > '9')) {
+            pid.pop_back();
+        }
+        return pid.empty() ? "unknown" : pid;
+    }
+
+private:
+    Descriptor descriptor_;
+};
+
 class SystemFiles final : public FileSystem {
 public:
     [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path,
@@ -180,6 +200,38 @@ public:
             return system_error("free space", path);
         }
         return static_cast<std::uint64_t>(facts.f_bavail) * facts.f_frsize;
+    }
+    [[nodiscard]] Result<std::unique_ptr<FileHold>> hold(const std::string& path) override {
+        const int number = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (number < 0) {
+            return system_error("open", path);
+        }
+        auto hold = std::make_unique<SystemHold>(number);
+        if (::flock(number, LOCK_EX | LOCK_NB) != 0) {
+            return temporary_error(ErrorCode::Unavailable,
+                                   path + " is in use by process " + hold->holder());
+        }
+        const std::string pid = std::to_string(::getpid()) + "\n";
+        if (::ftruncate(number, 0) != 0 ||
+            ::pwrite(number, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+            return system_error("write", path);
+        }
+        return hold;
+    }
+    [[nodiscard]] Result<> reserve(const std::string& path, std::uint64_t size) override {
+        const Descriptor file(
+            ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (file.number() < 0) {
+            return system_error("open", path);
+        }
+        // It gives the error back, and leaves errno alone.
+        errno = ::posix_fallocate(file.number(), 0, static_cast<off_t>(size));
+        if (errno != 0) {
+            auto error = system_error("reserve", path);
+            ::unlink(path.c_str());
+            return error;
+        }
+        return {};
     }
 };
 

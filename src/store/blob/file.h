@@ -36,6 +36,12 @@ enum class OpenMode : std::uint8_t {
     Create,  ///< For writing and reading; fails when the name is taken.
 };
 
+/// A file that one process holds; see FileSystem::hold.
+class FileHold {
+public:
+    virtual ~FileHold() = default;
+};
+
 /// Names are paths. Callable from any thread.
 class FileSystem {
 public:
@@ -53,6 +59,12 @@ public:
     [[nodiscard]] virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
     /// Octets an ordinary process may still write where `path` is.
     [[nodiscard]] virtual Result<std::uint64_t> free_space(const std::string& path) = 0;
+    /// Makes the file and has this process hold it until the handle dies. Unavailable, naming the
+    /// other process, when one holds it.
+    [[nodiscard]] virtual Result<std::unique_ptr<FileHold>> hold(const std::string& path) = 0;
+    /// Makes a file that takes up `size` octets; leaves none behind when there is no room
+    /// (DiskFull).
+    [[nodiscard]] virtual Result<> reserve(const std::string& path, std::uint64_t size) = 0;
 };
 
 /// The machine's. Lives as long as the process.

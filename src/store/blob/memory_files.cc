@@ -129,6 +129,37 @@ Result<std::uint64_t> MemoryFiles::free_space(const std::string& /*path*/) {
     return free_space_;
 }
 
+Result<std::unique_ptr<FileHold>> MemoryFiles::hold(const std::string& path) {
+    class Hold final : public FileHold {
+    public:
+        Hold(MemoryFiles* files, std::string path) : files_(files), path_(std::move(path)) {}
+        ~Hold() override {
+            const std::scoped_lock lock(files_->mutex_);
+            files_->held_.erase(path_);
+        }
+        Hold(const Hold&) = delete;
+        Hold& operator=(const Hold&) = delete;
+
+    private:
+        MemoryFiles* files_;
+        std::string path_;
+    };
+    const std::scoped_lock lock(mutex_);
+    if (!held_.insert(path).second) {
+        return temporary_error(ErrorCode::Unavailable, path + " is in use");
+    }
+    return std::make_unique<Hold>(this, path);
+}
+
+Result<> MemoryFiles::reserve(const std::string& path, std::uint64_t size) {
+    const std::scoped_lock lock(mutex_);
+    if (size > free_space_) {
+        return internal_error(ErrorCode::DiskFull, "reserve " + path);
+    }
+    names_.try_emplace(path, std::make_shared<Content>());
+    return {};
+}
+
 void MemoryFiles::crash(Random& random) {
     const std::scoped_lock lock(mutex_);
     std::map<std::string, std::shared_ptr<Content>> left = synced_names_;

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "base/random.h"
@@ -24,6 +25,9 @@ public:
     [[nodiscard]] Result<> sync_folder(const std::string& path) override;
     [[nodiscard]] Result<std::vector<std::string>> list(const std::string& path) override;
     [[nodiscard]] Result<std::uint64_t> free_space(const std::string& path) override;
+    [[nodiscard]] Result<std::unique_ptr<FileHold>> hold(const std::string& path) override;
+    /// The file has no content here.
+    [[nodiscard]] Result<> reserve(const std::string& path, std::uint64_t size) override;
 
     /// The power fails: names made or unlinked since sync_folder() may be as before, unsynced
     /// writes may be lost or torn; `random` chooses. Files that are open write nowhere any more.
@@ -41,6 +45,7 @@ private:
     std::map<std::string, std::shared_ptr<Content>> names_;
     std::map<std::string, std::shared_ptr<Content>> synced_names_;
     std::uint64_t free_space_ = ~std::uint64_t{0};
+    std::set<std::string> held_;
 };
 
 }  // namespace godwit::store

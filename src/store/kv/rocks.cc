@@ -3,6 +3,8 @@
 // Every commit is synced; a background error is final; nothing is ever resumed.
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
@@ -210,6 +212,12 @@ rocksdb::BlockBasedTableOptions table_options(const RocksOptions& options) {
     return table;
 }
 
+/// In the order of destruction: the database first. Any snapshot may be the last to let go.
+struct OpenDatabase {
+    std::unique_ptr<rocksdb::Env> env;
+    std::unique_ptr<rocksdb::DB> db;
+};
+
 // RELIABILITY.md 3, line by line.
 rocksdb::Options engine_options(const RocksOptions& options) {
     rocksdb::Options engine;
@@ -261,12 +269,19 @@ rocksdb::Options engine_options(const RocksOptions& options) {
 
 Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options) {
     check(options.on_fatal != nullptr, "open_rocks_kv needs on_fatal");
+    rocksdb::Options engine = engine_options(options);
+    auto kept = std::make_shared<OpenDatabase>();
+    if (options.file_system != nullptr) {
+        kept->env = rocksdb::NewCompositeEnv(options.file_system);
+        engine.env = kept->env.get();
+    }
     rocksdb::DB* opened = nullptr;
-    const rocksdb::Status status = rocksdb::DB::Open(engine_options(options), folder, &opened);
+    const rocksdb::Status status = rocksdb::DB::Open(engine, folder, &opened);
     if (!status.ok()) {
         return std::unexpected(translate(status, "rocksdb open " + folder));
     }
-    return std::make_unique<RocksKv>(std::shared_ptr<rocksdb::DB>(opened));
+    kept->db.reset(opened);
+    return std::make_unique<RocksKv>(std::shared_ptr<rocksdb::DB>(kept, opened));
 }
 
 }  // namespace godwit::store

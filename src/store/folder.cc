@@ -1,0 +1,18 @@
+#include "store/folder.h"
+
+#include "store/blob/file.h"
+
+namespace godwit::store {
+
+void keep_in_folder(StoreOptions& options, std::string folder, FolderOptions how) {
+    options.files = &system_files();
+    options.open_kv = [folder, how](std::function<void(const Error&)> on_fatal) {
+        return open_rocks_kv(folder + "/kv", {.cache_bytes = how.cache_bytes,
+                                              .write_buffer_bytes = how.write_buffer_bytes,
+                                              .file_system = nullptr,
+                                              .on_fatal = std::move(on_fatal)});
+    };
+    options.folder = std::move(folder);
+}
+
+}  // namespace godwit::store
