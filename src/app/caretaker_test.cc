@@ -153,7 +153,7 @@ protected:
     std::filesystem::path folder_;
     net::TestLoop loop_;
     SeededRandom random_{3};
-    net::OffloadPool pool_{{.name = "test", .threads = 0}};
+    net::OffloadInline pool_;
     flow::Settings settings_;
     net::SwapCell<flow::Settings> cell_;
     std::unique_ptr<store::Store> store_;

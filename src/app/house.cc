@@ -6,19 +6,13 @@
 #include <thread>
 
 #include "app/admin_client.h"
-#include "app/caretaker.h"
 #include "app/config.h"
-#include "app/doors.h"
 #include "app/file.h"
+#include "app/household.h"
 #include "app/places.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "flow/outbound/scheduler.h"
-#include "flow/policy/connection_guard.h"
-#include "flow/policy/login_guard.h"
-#include "flow/policy/recipient_guard.h"
-#include "flow/roll_call.h"
 #include "net/io/asio_network.h"
 #include "net/io/shard_pool.h"
 #include "net/resolver/unbound_resolver.h"
@@ -83,7 +77,6 @@ Result<std::unique_ptr<net::UnboundResolver>> make_resolver(const flow::Settings
 struct House::Inner {
     HouseOptions options;
     unsigned shards = 1;
-    net::SwapCell<flow::Settings> settings;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<net::ShardPool> pool;
     std::unique_ptr<net::AsioNetwork> network;
@@ -92,19 +85,13 @@ struct House::Inner {
     net::TlsCertificates certificates;
     std::unique_ptr<net::TlsClientContext> tls_client;
     std::unique_ptr<net::UnboundResolver> resolver;
-    std::unique_ptr<flow::LoginGuard> login_guard;
-    flow::ConnectionGuard connection_guard;
-    flow::RecipientGuard recipient_guard;
-    std::unique_ptr<flow::RollCall> roll_call;
-    flow::Services services;
-    std::unique_ptr<flow::OutboundScheduler> scheduler;
+    std::unique_ptr<Household> household;
     serve::AdminHost admin;
-    std::unique_ptr<Doors> doors;
     std::mutex reload_mutex;
     bool is_open = false;
 
     Result<> build_street(const flow::Settings& now);
-    Result<> build_services(const flow::Settings& now);
+    Result<> furnish(const flow::SettingsPtr& now);
     void describe(JsonWriter& json);
 };
 
@@ -112,9 +99,9 @@ Result<> House::Inner::build_street(const flow::Settings& now) {
     shards = shard_count(now);
     pool = std::make_unique<net::ShardPool>(shards);
     network = std::make_unique<net::AsioNetwork>(pool.get(), net::inherited_sockets());
-    offload = std::make_unique<net::OffloadPool>(net::OffloadPool::Options{
+    offload = std::make_unique<net::OffloadThreads>(net::OffloadThreads::Options{
         .name = "work", .threads = std::max(4U, core_count()), .queue_max = 4096});
-    passwords = std::make_unique<net::OffloadPool>(net::OffloadPool::Options{
+    passwords = std::make_unique<net::OffloadThreads>(net::OffloadThreads::Options{
         .name = "passwords", .threads = std::max(1U, core_count() / 2), .queue_max = 256});
     const auto all = TRY(read_certificates(now));
     if (!all.empty()) {
@@ -127,45 +114,33 @@ Result<> House::Inner::build_street(const flow::Settings& now) {
     return {};
 }
 
-Result<> House::Inner::build_services(const flow::Settings& now) {
-    login_guard = std::make_unique<flow::LoginGuard>(system_random().bytes(32));
-    roll_call = std::make_unique<flow::RollCall>(shards);
-    services.store = store.get();
-    services.network = network.get();
-    services.resolver = resolver.get();
-    services.offload = offload.get();
-    services.passwords = passwords.get();
-    services.tls_client = tls_client.get();
-    services.clock = &system_clock();
-    services.random = &system_random();
-    services.login_guard = login_guard.get();
-    services.connection_guard = &connection_guard;
-    services.recipient_guard = &recipient_guard;
-    services.roll_call = roll_call.get();
-    services.current_settings = &settings;
-    services.decoy_secret = system_random().bytes(32);
+Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
+    Ground ground;
+    ground.store = store.get();
+    ground.network = network.get();
+    ground.resolver = resolver.get();
+    ground.offload = offload.get();
+    ground.passwords = passwords.get();
+    ground.tls_client = tls_client.get();
+    ground.certificates = &certificates;
+    ground.clock = &system_clock();
+    ground.random = &system_random();
     for (unsigned i = 0; i < shards; ++i) {
-        services.shards.push_back(&pool->shard(i));
+        ground.shards.push_back(&pool->shard(i));
     }
-    std::vector<net::Shard*> all;
-    for (unsigned i = 0; i < shards; ++i) {
-        all.push_back(&pool->shard(i));
-    }
-    scheduler = std::make_unique<flow::OutboundScheduler>(&services, std::move(all));
-    services.scheduler = scheduler.get();
-    admin = make_admin_host(store.get(), now);
-    admin.argon2 = [this] { return settings.load()->argon2; };
+    household = TRY(Household::create(std::move(ground), now));
+    admin = make_admin_host(store.get(), *now);
+    admin.argon2 = [this] { return household->settings()->argon2; };
     admin.describe_server = [this](JsonWriter& json) { describe(json); };
-    doors = std::make_unique<Doors>(&services, &certificates);
-    return doors->prepare();
+    return {};
 }
 
 void House::Inner::describe(JsonWriter& json) {
-    const auto now = settings.load();
+    const auto now = household->settings();
     json.field("version", GODWIT_VERSION).field("hostname", now->hostname);
     json.field("data_folder", now->data_folder).field("threads", shards);
-    json.field("connections", connection_guard.open()).key("listeners").begin_array();
-    for (const std::string& name : doors->names()) {
+    json.field("connections", household->connections().open()).key("listeners").begin_array();
+    for (const std::string& name : household->doors().names()) {
         json.string(name);
     }
     json.end_array();
@@ -178,11 +153,10 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     const flow::SettingsPtr settings = options.settings;
     log::set_level(level_of(settings->log_level));
     inner->options = std::move(options);
-    inner->settings.store(settings);
     TRY(make_folder(settings->data_folder, 0711));
     inner->store = TRY(open_store(*settings));
     TRY(inner->build_street(*settings));
-    TRY(inner->build_services(*settings));
+    TRY(inner->furnish(settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
     house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
     return house;
@@ -199,25 +173,26 @@ store::Store& House::store() {
 }
 
 std::vector<std::string> House::doors() {
-    return inner_->doors->names();
+    return inner_->household->doors().names();
 }
 
 Result<> House::open() {
     Inner* const inner = inner_.get();
-    TRY(inner->scheduler->start());
-    net::spawn(inner->pool->shard(0), "caretaker", take_care(&inner->services));
+    TRY(inner->household->start());
     inner->pool->start();
     inner->is_open = true;
-    const auto settings = inner->settings.load();
+    const auto settings = inner->household->settings();
+    Doors& doors = inner->household->doors();
     TRY(write_file(mailname_file(*settings), settings->default_domain + "\n", 0644));
-    TRY(inner->doors->open_own(
-        "admin", admin_socket(*settings), 0660, [inner](std::unique_ptr<net::Stream> stream) {
-            net::Shard& shard = stream->shard();
-            net::spawn(shard, "admin",
-                       serve::serve_admin(&inner->services, &inner->admin, std::move(stream)));
-        }));
-    TRY(inner->doors->open_submit(submit_socket(*settings)));
-    TRY(inner->doors->open(settings->listeners));
+    TRY(doors.open_own("admin", admin_socket(*settings), 0660,
+                       [inner](std::unique_ptr<net::Stream> stream) {
+                           net::Shard& shard = stream->shard();
+                           net::spawn(shard, "admin",
+                                      serve::serve_admin(&inner->household->services(),
+                                                         &inner->admin, std::move(stream)));
+                       }));
+    TRY(doors.open_submit(submit_socket(*settings)));
+    TRY(doors.open(settings->listeners));
     return {};
 }
 
@@ -228,16 +203,16 @@ Result<std::string> House::reload() {
     }
     const std::lock_guard lock(inner.reload_mutex);
     flow::Settings fresh = TRY(inner.options.reread());
-    const flow::SettingsPtr before = inner.settings.load();
+    const flow::SettingsPtr before = inner.household->settings();
     const std::vector<std::string> waiting = keys_needing_restart(*before, fresh);
     keep_restart_keys(*before, fresh);
     auto certificates = TRY(net::TlsCertificates::load(TRY(read_certificates(fresh))));
     // What is refused changes nothing: the doors are the last that can fail, and fail whole.
-    const auto changed = TRY(inner.doors->open(fresh.listeners));
+    const auto changed = TRY(inner.household->doors().open(fresh.listeners));
     // None (the check has seen to it that no listener needs one): STARTTLS is offered no more.
     inner.certificates.take(std::move(certificates));
     log::set_level(level_of(fresh.log_level));
-    inner.settings.store(std::make_shared<const flow::Settings>(std::move(fresh)));
+    inner.household->change_settings(std::make_shared<const flow::Settings>(std::move(fresh)));
     JsonWriter json;
     json.begin_object().field("reloaded", true).key("listeners").begin_array();
     for (const std::string& what : changed) {
@@ -254,19 +229,14 @@ Result<std::string> House::reload() {
 
 void House::close(const std::function<bool()>& hurry) {
     Inner* const inner = inner_.get();
-    inner->doors->close();
-    inner->scheduler->stop();
     // One flag a shard: true when nobody is served there and no delivery is under way.
     std::vector<std::atomic<bool>> idle(inner->shards);
-    for (unsigned i = 0; i < inner->shards; ++i) {
-        inner->pool->shard(i).post([inner] { inner->roll_call->close_here(); });
-    }
+    inner->household->begin_to_close();
     const MonoTime until = system_clock().mono() + limits::shutdown_grace;
     while (system_clock().mono() < until && !hurry()) {
         for (unsigned i = 0; i < inner->shards; ++i) {
-            inner->pool->shard(i).post([inner, flag = &idle[i]] {
-                *flag = inner->roll_call->is_empty_here() && inner->scheduler->is_idle_here();
-            });
+            inner->pool->shard(i).post(
+                [inner, flag = &idle[i]] { *flag = inner->household->is_empty_here(); });
         }
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         if (std::ranges::all_of(idle, [](const std::atomic<bool>& flag) { return flag.load(); })) {
@@ -277,8 +247,7 @@ void House::close(const std::function<bool()>& hurry) {
     inner->pool->join();
     inner->offload->stop();
     inner->passwords->stop();
-    inner->doors.reset();
-    inner->scheduler.reset();
+    inner->household.reset();
     inner->store->stop();
     inner->is_open = false;
 }

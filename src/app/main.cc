@@ -5,9 +5,12 @@
 
 #include "app/cli.h"
 #include "app/commands.h"
+#include "base/clock.h"
+#include "base/log.h"
 
 int main(int argc, char** argv) {
     using namespace godwit::app;
+    godwit::log::set_clock(&godwit::system_clock());
     const std::string_view path = argc > 0 ? argv[0] : "godwit";
     const std::string name(path.substr(path.rfind('/') + 1));
     std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);

@@ -21,6 +21,7 @@ std::atomic<Level> minimum{Level::Info};
 std::mutex sink_mutex;
 Sink sink_function = nullptr;
 void* sink_context = nullptr;
+std::atomic<Clock*> line_clock = nullptr;
 
 std::string timestamp(WallTime now) {
     const std::int64_t micros = now.time_since_epoch().count();
@@ -49,13 +50,19 @@ void set_sink(Sink sink, void* context) {
     sink_context = context;
 }
 
+void set_clock(Clock* clock) {
+    line_clock.store(clock, std::memory_order_relaxed);
+}
+
 void write(Level level, std::string_view event, Fields fields) {
     if (!is_on(level)) {
         return;
     }
     JsonWriter line;
     line.begin_object();
-    line.field("time", timestamp(system_clock().wall()));
+    if (const Clock* clock = line_clock.load(std::memory_order_relaxed); clock != nullptr) {
+        line.field("time", timestamp(clock->wall()));
+    }
     line.field("level", kLevelNames.at(static_cast<std::size_t>(level)));
     line.field("event", event);
     for (const Field& field : fields) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <variant>
 
+#include "base/clock.h"
 #include "base/ids.h"
 
 namespace godwit::log {
@@ -43,6 +44,10 @@ void set_level(Level level);
 /// outlive its use and be callable from any thread; calls are serialised.
 using Sink = void (*)(void* context, std::string_view line);
 void set_sink(Sink sink, void* context);
+
+/// What lines are dated by. None yet: lines have no time. The clock outlives its use; set it before
+/// threads start.
+void set_clock(Clock* clock);
 
 /// `event` is a stable dotted name: "smtp.accepted".
 void write(Level level, std::string_view event, Fields fields);

@@ -1,26 +1,8 @@
 #include "base/random.h"
 
-#include <sys/random.h>
-
 #include "base/result.h"
 
 namespace godwit {
-
-namespace {
-class SystemRandom final : public Random {
-public:
-    std::string bytes(std::size_t count) override {
-        std::string out(count, '\0');
-        std::size_t have = 0;
-        while (have < count) {
-            const ssize_t got = ::getrandom(out.data() + have, count - have, 0);
-            check(got > 0, "getrandom failed: no randomness, no service");
-            have += static_cast<std::size_t>(got);
-        }
-        return out;
-    }
-};
-}  // namespace
 
 std::uint64_t Random::u64() {
     const std::string raw = bytes(8);
@@ -39,11 +21,6 @@ std::uint64_t Random::below(std::uint64_t bound) {
             return value % bound;
         }
     }
-}
-
-Random& system_random() {
-    static SystemRandom random;
-    return random;
 }
 
 std::string SeededRandom::bytes(std::size_t count) {

@@ -13,6 +13,7 @@ void keep_in_folder(StoreOptions& options, std::string folder, FolderOptions how
                                               .on_fatal = std::move(on_fatal)});
     };
     options.folder = std::move(folder);
+    options.drive = CommitDrive::Thread;
 }
 
 }  // namespace godwit::store

@@ -194,6 +194,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
                          .clock = clock,
                          .last = TRY(load_commit_seq(*inner.kv)),
                          .before_group = [&inner] { inner.look_at_disk(); },
+                         .on_pending = inner.options.on_pending,
                          .on_fatal = inner.options.on_fatal};
     inner.committer = std::make_unique<Committer>(std::move(parts), inner.options.drive);
     return store;

@@ -28,7 +28,10 @@ struct StoreOptions {
     /// The default engine only: what survives a crash of the store. Null makes one that is
     /// forgotten.
     std::shared_ptr<MemoryKvDisk> memory_disk;
-    CommitDrive drive = CommitDrive::Thread;
+    /// By hand when nothing is said; keep_in_folder() says Thread.
+    CommitDrive drive;
+    /// See CommitterParts.
+    std::function<void()> on_pending;
     /// Below `disk_low_bytes` free, intake stops (452); below `disk_critical_bytes` all writes but
     /// deletions. A reserve file of `disk_reserve_bytes` is let go for clean-up.
     std::uint64_t disk_low_bytes = 256ULL * 1024 * 1024;

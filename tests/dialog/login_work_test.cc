@@ -83,7 +83,7 @@ TEST_F(LoginWork, T38_scram_shows_nothing_that_a_real_name_would_not) {
 
 // The hash takes its time on the pool; what it was reckoned against must still hold after it.
 TEST_F(LoginWork, T46_a_password_that_was_changed_during_the_hash_is_denied) {
-    net::OffloadPool slow({.name = "slow", .threads = 1});
+    net::OffloadThreads slow({.name = "slow", .threads = 1});
     std::promise<void> gate;
     ASSERT_TRUE(slow.submit([opened = gate.get_future().share()] { opened.wait(); }));
     stage_.services().passwords = &slow;

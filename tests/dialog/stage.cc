@@ -71,8 +71,7 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     must(certificates_.replace({test_certificate()}), "certificates");
     tls_client_ = must(net::TlsClientContext::create({.ca_file = "", .use_system_store = false}),
                        "client trust");
-    pool_ = std::make_unique<net::OffloadPool>(
-        net::OffloadPool::Options{.name = "stage", .threads = 0});
+    pool_ = std::make_unique<net::OffloadInline>();
     login_guard_ = std::make_unique<flow::LoginGuard>(random_.bytes(32));
     connection_guard_ = std::make_unique<flow::ConnectionGuard>();
     recipient_guard_ = std::make_unique<flow::RecipientGuard>();

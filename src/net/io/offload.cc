@@ -8,7 +8,7 @@
 
 namespace godwit::net {
 
-struct OffloadPool::State {
+struct OffloadThreads::State {
     Options options;
     mutable std::mutex mutex;
     std::condition_variable changed;
@@ -33,41 +33,36 @@ struct OffloadPool::State {
     }
 };
 
-OffloadPool::OffloadPool(Options options) : state_(std::make_unique<State>()) {
+OffloadThreads::OffloadThreads(Options options) : state_(std::make_unique<State>()) {
     state_->options = std::move(options);
     for (std::size_t i = 0; i < state_->options.threads; ++i) {
         state_->threads.emplace_back([state = state_.get()] { state->serve(); });
     }
 }
 
-OffloadPool::~OffloadPool() {
+OffloadThreads::~OffloadThreads() {
     stop();
 }
 
-Result<> OffloadPool::submit(Work job) {
+Result<> OffloadThreads::submit(Work job) {
     {
         std::lock_guard lock(state_->mutex);
         if (state_->is_stopped) {
             return temporary_error(ErrorCode::Unavailable,
                                    state_->options.name + " pool is stopped");
         }
-        if (!state_->options.threads) {
-            // Falls through to run it here, outside the lock.
-        } else if (state_->queue.size() >= state_->options.queue_max) {
+        if (state_->queue.size() >= state_->options.queue_max) {
             return temporary_error(ErrorCode::Unavailable,
                                    state_->options.name + " pool is busy: " +
                                        std::to_string(state_->queue.size()) + " jobs wait");
-        } else {
-            state_->queue.push_back(std::move(job));
-            state_->changed.notify_one();
-            return {};
         }
+        state_->queue.push_back(std::move(job));
+        state_->changed.notify_one();
     }
-    job();
     return {};
 }
 
-void OffloadPool::stop() {
+void OffloadThreads::stop() {
     std::deque<Work> dropped;
     {
         std::lock_guard lock(state_->mutex);
@@ -81,7 +76,7 @@ void OffloadPool::stop() {
     state_->threads.clear();
 }
 
-std::size_t OffloadPool::waiting() const {
+std::size_t OffloadThreads::waiting() const {
     std::lock_guard lock(state_->mutex);
     return state_->queue.size();
 }

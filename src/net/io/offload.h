@@ -14,29 +14,54 @@
 
 namespace godwit::net {
 
+/// A seam (virtual): threads in production, at once in tests, after a while in the simulator.
 class OffloadPool {
 public:
-    /// `threads` 0: jobs run at once inside submit(), for TestLoop and the simulator.
+    virtual ~OffloadPool() = default;
+    /// Any thread. Temporary/Unavailable when the queue is full or the pool is stopped.
+    virtual Result<> submit(Work job) = 0;
+    /// Finishes jobs that run, destroys those that wait (their tasks get Cancelled), joins.
+    virtual void stop() = 0;
+    [[nodiscard]] virtual std::size_t waiting() const = 0;
+};
+
+class OffloadThreads final : public OffloadPool {
+public:
     struct Options {
         std::string name{};  ///< In errors: "passwords".
         std::size_t threads = 2;
         std::size_t queue_max = 256;  ///< Jobs waiting; past it submit() refuses.
     };
-    explicit OffloadPool(Options options);
-    OffloadPool(const OffloadPool&) = delete;
-    OffloadPool& operator=(const OffloadPool&) = delete;
+    explicit OffloadThreads(Options options);
+    OffloadThreads(const OffloadThreads&) = delete;
+    OffloadThreads& operator=(const OffloadThreads&) = delete;
     /// stop()s.
-    ~OffloadPool();
+    ~OffloadThreads() override;
 
-    /// Any thread. Temporary/Unavailable when the queue is full or the pool is stopped.
-    Result<> submit(Work job);
-    /// Finishes jobs that run, destroys those that wait (their tasks get Cancelled), joins.
-    void stop();
-    [[nodiscard]] std::size_t waiting() const;
+    Result<> submit(Work job) override;
+    void stop() override;
+    [[nodiscard]] std::size_t waiting() const override;
 
 private:
     struct State;
     std::unique_ptr<State> state_;
+};
+
+/// Runs each job inside submit().
+class OffloadInline final : public OffloadPool {
+public:
+    Result<> submit(Work job) override {
+        if (is_stopped_) {
+            return temporary_error(ErrorCode::Unavailable, "the pool is stopped");
+        }
+        job();
+        return {};
+    }
+    void stop() override { is_stopped_ = true; }
+    [[nodiscard]] std::size_t waiting() const override { return 0; }
+
+private:
+    bool is_stopped_ = false;
 };
 
 namespace detail {

@@ -283,8 +283,8 @@ Task<Result<std::string>> offloaded(OffloadPool* pool) {
 
 TEST(Offload, runs_inline_and_on_threads) {
     TestLoop loop;
-    OffloadPool inline_pool({.name = "inline", .threads = 0});
-    OffloadPool threads({.name = "threads", .threads = 2});
+    OffloadInline inline_pool;
+    OffloadThreads threads({.name = "threads", .threads = 2});
     EXPECT_EQ(run(loop, offloaded(&inline_pool))->value(), "done");
     EXPECT_EQ(run(loop, offloaded(&threads))->value(), "done");
     threads.stop();
@@ -292,7 +292,7 @@ TEST(Offload, runs_inline_and_on_threads) {
 }
 
 TEST(Offload, refuses_past_its_bound) {
-    OffloadPool pool({.name = "small", .threads = 1, .queue_max = 1});
+    OffloadThreads pool({.name = "small", .threads = 1, .queue_max = 1});
     std::mutex gate;
     gate.lock();
     std::atomic<bool> is_running = false;

@@ -1,35 +1,19 @@
 #include "store/commit/committer.h"
 
-#include <signal.h>
-
-#include <atomic>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <thread>
 #include <unordered_set>
 
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "store/commit/stamper.h"
+#include "store/commit/committer_inner.h"
 #include "store/kv/meta.h"
 
 namespace godwit::store {
+
+using detail::Item;
+using detail::Stamped;
+
 namespace {
-
-struct Item {
-    std::unique_ptr<Plan> plan;  // Else work.
-    CommitWork work;
-    CommitCompletion completion;
-};
-
-/// Part of the open group, waiting for its sync.
-struct Stamped {
-    std::unique_ptr<Plan> plan;  // Kept for its bodies.
-    CommitCompletion completion;
-    std::vector<StepResult> results;
-};
 
 CommitResult closed() {
     return std::unexpected(PlanFailure{
@@ -76,54 +60,12 @@ std::size_t body_bytes(const Plan& plan) {
 
 }  // namespace
 
-struct Committer::Inner {
-    explicit Inner(CommitterParts with) : parts(std::move(with)), durable(parts.last.value()) {}
-
-    void push(Item item);
-    void loop();
-    enum class Patience : std::uint8_t { Keep, Spent };
-    bool pull(Patience patience);
-    void run_group();
-    void take(Item item);
-    void take_work(Item item);
-    Result<bool> finish_group();
-    Result<> stage_bodies(const GroupOutcome& outcome);
-    void complete_group(CommitSeq seq);
-    void fail(const Error& error);
-    void close_pending();
-
-    CommitterParts parts;
-    std::atomic<DiskRoom> room = DiskRoom::Ample;
-    std::atomic<std::uint64_t> durable;
-
-    std::mutex mutex;  // Of what follows.
-    std::condition_variable wake;
-    std::vector<Item> pending;
-    std::vector<Item> patient;  // Plans that may wait; they go with the next pending ones.
-    bool is_sleeping = false;
-    bool is_stopping = false;
-    bool is_closed = false;
-
-    // The commit thread's own.
-    std::deque<Item> taken;
-    std::vector<Stamped> group;
-    std::size_t group_bodies = 0;
-    Batch batch;
-    GroupOutcome outcome;
-    std::optional<Error> broken;  // A read of the engine failed while stamping.
-    std::thread thread;
-};
+constinit const CommitDrive CommitDrive::Manual{.start = nullptr};
 
 Committer::Committer(CommitterParts parts, CommitDrive drive)
     : inner_(std::make_unique<Inner>(std::move(parts))) {
-    if (drive == CommitDrive::Thread) {
-        // Signals are the main thread's.
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        inner_->thread = std::thread([inner = inner_.get()] { inner->loop(); });
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (drive.start != nullptr) {
+        inner_->loop = drive.start(*inner_);
     }
 }
 
@@ -149,7 +91,7 @@ CommitSeq Committer::last_durable() const {
 }
 
 bool Committer::run_once() {
-    check(!inner_->thread.joinable(), "run_once() beside the commit thread");
+    check(inner_->loop == nullptr, "run_once() beside the commit thread");
     if (!inner_->pull(Inner::Patience::Spent)) {
         return false;
     }
@@ -163,10 +105,9 @@ void Committer::stop() {
     {
         const std::scoped_lock lock(inner_->mutex);
         inner_->is_stopping = true;
-        inner_->wake.notify_one();
     }
-    if (inner_->thread.joinable()) {
-        inner_->thread.join();
+    if (inner_->loop != nullptr) {
+        inner_->loop->join();
     } else {
         while (run_once()) {
         }
@@ -175,53 +116,29 @@ void Committer::stop() {
 }
 
 void Committer::Inner::push(Item item) {
+    bool is_taken = false;
+    bool is_first = false;
     {
         const std::scoped_lock lock(mutex);
         if (!is_closed) {
+            is_taken = true;
+            is_first = pending.empty() && patient.empty();
             const bool may_wait = item.plan != nullptr && item.plan->may_wait;
             const bool is_first_patient = may_wait && patient.empty();
             (may_wait ? patient : pending).push_back(std::move(item));
             // The first patient one is told of too, so that the thread sleeps only so long.
-            if (is_sleeping && (!may_wait || is_first_patient)) {
-                is_sleeping = false;
-                wake.notify_one();
+            if (loop != nullptr && (!may_wait || is_first_patient)) {
+                loop->wake();
             }
-            return;
         }
+    }
+    if (is_taken) {
+        if (is_first && parts.on_pending) {
+            parts.on_pending();
+        }
+        return;
     }
     item.completion(closed());
-}
-
-// STORE.md: the group is everything pending when the previous sync returned; no window but for
-// plans that may wait.
-void Committer::Inner::loop() {
-    for (;;) {
-        Patience patience = Patience::Keep;
-        {
-            std::unique_lock lock(mutex);
-            while (pending.empty() && !is_stopping) {
-                is_sleeping = true;
-                if (patient.empty()) {
-                    wake.wait(lock);
-                } else if (wake.wait_for(lock, kCommitPatience) == std::cv_status::timeout) {
-                    patience = Patience::Spent;
-                    break;
-                }
-            }
-            is_sleeping = false;
-            if (pending.empty() && patient.empty()) {
-                return;
-            }
-            if (is_stopping) {
-                patience = Patience::Spent;
-            }
-        }
-        pull(patience);
-        while (!taken.empty()) {
-            run_group();
-            pull(Patience::Keep);
-        }
-    }
 }
 
 // Takes what is pending, and with it (or alone, once their patience is spent) what may wait.

@@ -28,9 +28,6 @@ class Stamper;
 /// How long a plan that may wait (Plan::may_wait) waits for a group to ride in.
 inline constexpr std::chrono::milliseconds kCommitPatience{50};
 
-/// How the loop is driven: its own thread in production, by hand in tests and the simulator.
-enum class CommitDrive : std::uint8_t { Thread, Manual };
-
 /// What the loop works with. All must outlive the committer.
 struct CommitterParts {
     Kv* kv = nullptr;
@@ -41,11 +38,16 @@ struct CommitterParts {
     CommitSeq last;  ///< The newest commit in `kv`.
     /// Called on the commit thread before each group, to look at the disk. May be null.
     std::function<void()> before_group;
+    /// Called when something was submitted while nothing waited, on the caller's thread: who drives
+    /// by hand learns when. May be null.
+    std::function<void()> on_pending;
     /// Called (once, on the commit thread) when a write, a sync or a read of the engine failed:
     /// nothing further is committed, all pending plans fail with Closed, and the process is
     /// expected to end.
     std::function<void(const Error&)> on_fatal;
 };
+
+struct CommitDrive;
 
 /// Owns the order of all changes. submit() from any thread. The queue is not bounded here: each
 /// connection and each delivery waits for the plan it submitted.
@@ -76,9 +78,29 @@ public:
     /// Idempotent.
     void stop();
 
-private:
     struct Inner;
+
+private:
     std::unique_ptr<Inner> inner_;
+};
+
+/// The thread that drives a committer.
+class CommitLoop {
+public:
+    virtual ~CommitLoop() = default;
+    /// Something waits. With the committer's mutex.
+    virtual void wake() = 0;
+    /// Once the committer is stopping: returns when the thread has ended.
+    virtual void join() = 0;
+};
+
+/// How the committer is driven: by its own thread in production, by hand (run_once) in tests and
+/// the simulator, which does not even link the thread.
+struct CommitDrive {
+    std::unique_ptr<CommitLoop> (*start)(Committer::Inner&) = nullptr;
+    bool operator==(const CommitDrive&) const = default;
+    static const CommitDrive Thread;
+    static const CommitDrive Manual;
 };
 
 }  // namespace godwit::store

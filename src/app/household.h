@@ -1,0 +1,69 @@
+// What lives in a house, whatever ground it stands on: guards, scheduler, desks, doors, caretaker.
+// The ground is the machine's (house.cc), a dialog's stage or the simulator's world. Nothing here
+// touches a socket, a file, a thread or the time by itself.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/doors.h"
+#include "flow/outbound/scheduler.h"
+#include "flow/policy/connection_guard.h"
+#include "flow/policy/login_guard.h"
+#include "flow/policy/recipient_guard.h"
+#include "flow/roll_call.h"
+#include "flow/services.h"
+
+namespace godwit::app {
+
+/// All outlive the household, and it outlives the shards' last step.
+struct Ground {
+    store::Store* store = nullptr;
+    net::Network* network = nullptr;
+    net::Resolver* resolver = nullptr;  ///< Null: no look-ups.
+    net::OffloadPool* offload = nullptr;
+    net::OffloadPool* passwords = nullptr;
+    net::TlsClientContext* tls_client = nullptr;
+    const net::TlsCertificates* certificates = nullptr;
+    Clock* clock = nullptr;
+    Random* random = nullptr;
+    std::vector<net::Shard*> shards;
+};
+
+class Household {
+public:
+    static Result<std::unique_ptr<Household>> create(Ground ground, flow::SettingsPtr settings);
+    ~Household();
+    Household(const Household&) = delete;
+    Household& operator=(const Household&) = delete;
+
+    [[nodiscard]] flow::Services& services() { return services_; }
+    [[nodiscard]] Doors& doors() { return *doors_; }
+    [[nodiscard]] flow::ConnectionGuard& connections() { return connection_guard_; }
+    [[nodiscard]] flow::SettingsPtr settings() const { return cell_.load(); }
+    void change_settings(flow::SettingsPtr settings) { cell_.store(std::move(settings)); }
+
+    /// Has the queue worked on and the caretaker begin; before the doors open.
+    Result<> start();
+    /// No new connections, no new deliveries; sessions end at their next command boundary. Then
+    /// ask is_empty_here() on each shard.
+    void begin_to_close();
+    /// Nobody is served on this shard and no delivery is under way there.
+    [[nodiscard]] bool is_empty_here() const;
+
+private:
+    Household(Ground ground, flow::SettingsPtr settings);
+
+    Ground ground_;
+    net::SwapCell<flow::Settings> cell_;
+    flow::LoginGuard login_guard_;
+    flow::ConnectionGuard connection_guard_;
+    flow::RecipientGuard recipient_guard_;
+    flow::RollCall roll_call_;
+    flow::Services services_;
+    std::unique_ptr<flow::OutboundScheduler> scheduler_;
+    std::unique_ptr<Doors> doors_;
+};
+
+}  // namespace godwit::app
