@@ -1,0 +1,110 @@
+// One machine with Godwit on it: its disk survives its crashes, its house does not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/household.h"
+#include "net/io/test_loop.h"
+#include "sim/dice.h"
+#include "sim/internet.h"
+#include "store/store.h"
+
+namespace godwit::sim {
+
+class World;
+class Disk;
+class NodeClock;
+class SlowPool;
+
+/// A mailbox owner of a node. The password is the local part.
+struct NodeAccount {
+    std::string name;  ///< "ann@node1.test"
+    std::string password;
+};
+
+class Node {
+public:
+    /// `number` from 1; shards [first_shard, first_shard + count) of the loop are its own.
+    Node(World* world, unsigned number, unsigned first_shard, unsigned count);
+    ~Node();
+    Node(const Node&) = delete;
+    Node& operator=(const Node&) = delete;
+
+    [[nodiscard]] unsigned number() const { return number_; }
+    /// "node1.test": its mail domain; its MX is mx.node1.test at address().
+    [[nodiscard]] const std::string& domain() const { return domain_; }
+    [[nodiscard]] const std::string& hostname() const { return hostname_; }
+    [[nodiscard]] net::IpAddress address() const { return address_; }
+    [[nodiscard]] net::Endpoint door(flow::Protocol protocol) const;
+    [[nodiscard]] const std::vector<NodeAccount>& accounts() const { return accounts_; }
+    /// Alias -> targets; targets may be abroad.
+    [[nodiscard]] const std::map<std::string, std::vector<std::string>>& aliases() const {
+        return aliases_;
+    }
+
+    /// Makes domain, accounts and aliases on a new disk.
+    void found();
+    /// Opens the store and the doors. A start that crashes or fails is tried again later by itself.
+    void start();
+    /// At once, wherever its tasks stand. Power: what was not synced may be lost.
+    enum class Crash : std::uint8_t { Kill, Power };
+    void crash(Crash how);
+    /// As SIGTERM does.
+    void stop();
+    [[nodiscard]] bool is_up() const { return household_ != nullptr && !is_frozen_; }
+    /// From a crash point, or from the disk in the middle of a commit: nothing that happens from
+    /// here on leaves the node or reaches its disk; the crash itself follows when the loop is
+    /// between two works.
+    void freeze(const std::string& why);
+    [[nodiscard]] bool is_frozen() const { return is_frozen_; }
+    /// Runs the commit thread's work that is due; called when nothing else moves. Internal to
+    /// World.
+    bool commit_if_due();
+    [[nodiscard]] bool owns(const net::Shard* shard) const;
+
+    /// Only while is_up() or after the audit opened it.
+    [[nodiscard]] store::Store& store() { return *store_; }
+    [[nodiscard]] app::Household& household() { return *household_; }
+    [[nodiscard]] Dice& dice() { return dice_; }
+    /// `godwit queue VERB --all` and the like; the answer as JSON. Empty when the node is down.
+    std::string order(const std::string& request);
+    /// fsck over its store; what is wrong, in words.
+    std::vector<std::string> inspect();
+    /// Crashes, stops, clock jumps, full disks by chance, from now on.
+    void begin_misfortunes();
+    void become_calm();
+
+private:
+    net::Task<void> misfortunes();
+    void start_later(Duration after);
+    void tear_down();
+    flow::Settings make_settings() const;
+    void fail(const Error& error);
+
+    World* world_;
+    unsigned number_;
+    Dice dice_;
+    std::vector<net::Shard*> shards_;
+    unsigned first_shard_;
+    std::string domain_;
+    std::string hostname_;
+    net::IpAddress address_;
+    std::vector<NodeAccount> accounts_;
+    std::map<std::string, std::vector<std::string>> aliases_;
+    std::unique_ptr<NodeClock> clock_;
+    std::unique_ptr<Disk> disk_;
+    std::unique_ptr<SlowPool> pool_;
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<app::Household> household_;
+    net::Timer commit_timer_;
+    net::Timer start_timer_;
+    bool is_commit_due_ = false;
+    bool is_frozen_ = false;
+    bool is_crash_coming_ = false;
+    std::uint64_t lives_ = 0;
+};
+
+}  // namespace godwit::sim
