@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/outbound/expire_held.h"
 #include "flow/read.h"
@@ -24,7 +25,9 @@ net::Task<Result<>> run_steps(const flow::Services* services, Next next) {
         if (!plan) {
             co_return Result<>();
         }
+        crash_point<"caretaker.step_planned">();
         auto done = co_await flow::commit_all(services->store, std::move(*plan));
+        crash_point<"caretaker.step_committed">();
         // Stale: somebody was faster; the next step is made from what is there now.
         if (!done && done.error().code != ErrorCode::Stale) {
             co_return done;
@@ -56,11 +59,13 @@ net::Task<Result<>> tend_store(const flow::Services* services) {
     constexpr std::chrono::milliseconds kRest(100);
     store::Store* const store = services->store;
     for (unsigned step = 0; step < kTendStepsMax; ++step) {
+        crash_point<"caretaker.tending">();
         const bool is_more =
             CO_TRY(co_await net::offload(services->offload, [store] { return store->tend(); }));
         if (!is_more) {
             break;
         }
+        crash_point<"caretaker.tended">();
         co_await net::sleep_for(kRest);
     }
     co_return Result<>();

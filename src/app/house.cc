@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "net/io/asio_network.h"
 #include "net/io/shard_pool.h"
 #include "net/resolver/unbound_resolver.h"
@@ -155,6 +156,7 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     inner->options = std::move(options);
     TRY(make_folder(settings->data_folder, 0711));
     inner->store = TRY(open_store(*settings));
+    crash_point<"start.store_open">();
     TRY(inner->build_street(*settings));
     TRY(inner->furnish(settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
@@ -178,7 +180,9 @@ std::vector<std::string> House::doors() {
 
 Result<> House::open() {
     Inner* const inner = inner_.get();
+    crash_point<"start.house_built">();
     TRY(inner->household->start());
+    crash_point<"start.scheduler_started">();
     inner->pool->start();
     inner->is_open = true;
     const auto settings = inner->household->settings();
@@ -191,8 +195,10 @@ Result<> House::open() {
                                       serve::serve_admin(&inner->household->services(),
                                                          &inner->admin, std::move(stream)));
                        }));
+    crash_point<"start.admin_open">();
     TRY(doors.open_submit(submit_socket(*settings)));
     TRY(doors.open(settings->listeners));
+    crash_point<"start.doors_open">();
     return {};
 }
 
@@ -208,11 +214,14 @@ Result<std::string> House::reload() {
     keep_restart_keys(*before, fresh);
     auto certificates = TRY(net::TlsCertificates::load(TRY(read_certificates(fresh))));
     // What is refused changes nothing: the doors are the last that can fail, and fail whole.
+    crash_point<"reload.checked">();
     const auto changed = TRY(inner.household->doors().open(fresh.listeners));
+    crash_point<"reload.doors_changed">();
     // None (the check has seen to it that no listener needs one): STARTTLS is offered no more.
     inner.certificates.take(std::move(certificates));
     log::set_level(level_of(fresh.log_level));
     inner.household->change_settings(std::make_shared<const flow::Settings>(std::move(fresh)));
+    crash_point<"reload.done">();
     JsonWriter json;
     json.begin_object().field("reloaded", true).key("listeners").begin_array();
     for (const std::string& what : changed) {
@@ -231,7 +240,9 @@ void House::close(const std::function<bool()>& hurry) {
     Inner* const inner = inner_.get();
     // One flag a shard: true when nobody is served there and no delivery is under way.
     std::vector<std::atomic<bool>> idle(inner->shards);
+    crash_point<"stop.begun">();
     inner->household->begin_to_close();
+    crash_point<"stop.doors_closed">();
     const MonoTime until = system_clock().mono() + limits::shutdown_grace;
     while (system_clock().mono() < until && !hurry()) {
         for (unsigned i = 0; i < inner->shards; ++i) {
@@ -243,12 +254,15 @@ void House::close(const std::function<bool()>& hurry) {
             break;
         }
     }
+    crash_point<"stop.sessions_ended">();
     inner->pool->stop();
     inner->pool->join();
+    crash_point<"stop.shards_joined">();
     inner->offload->stop();
     inner->passwords->stop();
     inner->household.reset();
     inner->store->stop();
+    crash_point<"stop.store_closed">();
     inner->is_open = false;
 }
 

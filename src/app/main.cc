@@ -1,10 +1,12 @@
 // The program: a command line, under one of several names.
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/cli.h"
 #include "app/commands.h"
+#include "app/crash_at.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -15,6 +17,11 @@ int main(int argc, char** argv) {
     const std::string name(path.substr(path.rfind('/') + 1));
     std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
     const Console console = standard_console();
+    if (const char* order = std::getenv("GODWIT_CRASH_AT"); order != nullptr) {
+        if (const auto code = obey_crash_order(order, console); code) {
+            return *code;
+        }
+    }
     if (name == "sendmail" || name == "mailq" || name == "newaliases") {
         return run_sendmail(name, words, console);
     }

@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "store/blob/file.h"
 #include "store/commit/stamper.h"
 #include "store/kv/meta.h"
@@ -18,7 +19,10 @@ Result<> check_format(Kv& kv, Random& random) {
     if (!row) {
         Batch batch;
         batch.put(format_key(), encode(FormatRow{.store = random.u64()}));
-        return kv.commit(batch);
+        crash_point<"store.format_unwritten">();
+        TRY(kv.commit(batch));
+        crash_point<"store.format_written">();
+        return {};
     }
     if (row->lowest_reader > format_version) {
         return internal_error(ErrorCode::Unsupported,
@@ -95,12 +99,16 @@ Result<> Store::Inner::open_engines(Random& random) {
     }
     FileSystem& files = *options.files;
     TRY(files.make_folder(options.folder));
+    crash_point<"store.folder_made">();
     lock = TRY(files.hold(options.folder + "/LOCK"));
     kv = TRY(open_kv());
+    crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
     blobs = TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get()));
+    crash_point<"store.bodies_open">();
     // The names of both folders themselves.
     TRY(files.sync_folder(options.folder));
+    crash_point<"store.folder_synced">();
     reserve = std::make_unique<ReserveFile>(&files, options.folder + "/RESERVE",
                                             options.disk_reserve_bytes);
     return {};
@@ -114,7 +122,9 @@ Result<> Store::Inner::open_rows() {
     next_mail.store(first);
     reserved_mail.store(first + limits::mail_id_block);
     batch.put(mail_id_reservation_key(), encode_mail_id_reservation(reserved_mail.load()));
-    return kv->commit(batch);
+    TRY(kv->commit(batch));
+    crash_point<"store.first_ids_reserved">();
+    return {};
 }
 
 // Two watermarks and a reserve: a real write error ends the process, so that a full disk must never
@@ -162,11 +172,13 @@ void Store::Inner::reserve_mail_ids() {
     committer->submit_work(
         [bound](Batch& batch) -> Result<> {
             batch.put(mail_id_reservation_key(), encode_mail_id_reservation(bound));
+            crash_point<"store.ids_asked">();
             return {};
         },
         [this, bound](const CommitResult& done) {
             if (done) {
                 reserved_mail.store(bound);
+                crash_point<"store.ids_reserved">();
             }
             is_reserving.store(false);
         });
@@ -245,7 +257,9 @@ Result<bool> Store::tend() {
 
 void Store::stop() {
     if (inner_->committer != nullptr) {
+        crash_point<"store.stopping">();
         inner_->committer->stop();
+        crash_point<"store.stopped">();
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/inbound/placement.h"
 #include "flow/inbound/receipt.h"
@@ -151,8 +152,10 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
                 co_return std::vector<smtp::Reply>(total, failure_reply(reported.error()));
             }
         }
+        crash_point<"receive.planned">();
         store::CommitResult result = co_await commit(services->store, std::move(placement.plan));
         if (result) {
+            crash_point<"receive.committed">();
             log_accepted(arrival, placement);
             std::vector<smtp::Reply> replies;
             for (std::size_t i = 0; i < total; ++i) {

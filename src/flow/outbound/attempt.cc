@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
@@ -158,7 +159,9 @@ net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, Ma
     plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}, due});
     plan.steps.emplace_back(
         store::TraceEvent{mail, services->clock->wall(), "held", std::move(json).take()});
+    crash_point<"outbound.hold_planned">();
     const Result<> committed = co_await commit_all(services->store, std::move(plan));
+    crash_point<"outbound.hold_committed">();
     // Stale: an operator took it away meanwhile.
     co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
@@ -201,6 +204,7 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
         co_return true;
     }
     Loaded loaded = std::move(**found);
+    crash_point<"outbound.loaded">();
     NextHop hop = decide_next_hop(*services->settings(), loaded.delivery.site);
     if (const auto* held = std::get_if<HoldHop>(&hop)) {
         co_return co_await hold(services, std::move(loaded.delivery), due.mail, held->reason);
@@ -216,6 +220,7 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     } else {
         co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
     }
+    crash_point<"outbound.attempted">();
     co_return co_await record_outcome(services, {.message = std::move(loaded.message),
                                                  .delivery = std::move(loaded.delivery),
                                                  .results = std::move(results)});
@@ -234,7 +239,9 @@ net::Task<bool> discard_deliveries(const Services* services, std::vector<store::
         plan.steps.emplace_back(
             store::TraceEvent{delivery.mail, now, "discarded", "{\"reason\":\"by the route\"}"});
     }
+    crash_point<"outbound.discard_planned">();
     const Result<> committed = co_await commit_all(services->store, std::move(plan));
+    crash_point<"outbound.discard_committed">();
     if (!committed && committed.error().code == ErrorCode::Stale && due.size() > 1) {
         // One of them was taken away by an operator meanwhile: settle each alone.
         bool is_settled = true;

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/read.h"
 #include "store/queue/queue.h"
@@ -86,9 +87,11 @@ net::Task<Result<>> expire_held(const Services* services) {
             for (AttemptOutcome& outcome : held) {
                 log::info("queue.expired_in_hold", {{"id", mail}, {"site", outcome.delivery.site}});
                 give_up(outcome);
+                crash_point<"outbound.expiry_planned">();
                 if (!co_await record_outcome(services, std::move(outcome))) {
                     log::warn("queue.expiry_put_off", {{"id", mail}});
                 }
+                crash_point<"outbound.expiry_committed">();
             }
         }
         if (page.is_last) {

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/outbound/notice.h"
 #include "store/store.h"
@@ -76,10 +77,15 @@ net::Task<store::CommitResult> commit_record(const Services* services, Record* r
     Result<> reported;
     if (!notice.recipients.empty()) {
         reported = co_await add_notice(services, &plan, std::move(notice));
+        crash_point<"outbound.notice_planned">();
     }
     if (reported) {
         const bool has_report = plan.steps.size() > own_steps;
+        crash_point<"outbound.outcome_planned">();
         store::CommitResult result = co_await commit(services->store, std::move(plan));
+        if (has_report) {
+            crash_point<"outbound.notice_committed">();
+        }
         if (result || !has_report || is_overtaken(result, own_steps)) {
             co_return result;
         }
@@ -130,6 +136,7 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
                    {{"id", record.mail}, {"error", committed.error().error.text}});
         co_return false;
     }
+    crash_point<"outbound.outcome_committed">();
     count(Metric::QueueDeliveriesDone, static_cast<std::int64_t>(record.settlement.delivered));
     count(Metric::QueueDeliveriesDeferred, record.settlement.deferred > 0 ? 1 : 0);
     count(Metric::QueueBounces, static_cast<std::int64_t>(record.settlement.failed));

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/read.h"
 #include "mail/address/domain.h"
@@ -27,6 +28,31 @@ std::chrono::seconds patience(smtp::WaitingFor waiting) {
         case smtp::WaitingFor::Nothing: break;
     }
     return limits::smtp_client_command_timeout;
+}
+
+// What waits for its reply was said, or the reply has come.
+void pass_said(smtp::WaitingFor awaited) {
+    switch (awaited) {
+        case smtp::WaitingFor::CommandReply: return crash_point<"outbound.command_said">();
+        case smtp::WaitingFor::DataInitReply: return crash_point<"outbound.data_said">();
+        case smtp::WaitingFor::DataDoneReply: return crash_point<"outbound.dot_said">();
+        case smtp::WaitingFor::QuitReply: return crash_point<"outbound.quit_said">();
+        case smtp::WaitingFor::Greeting:
+        case smtp::WaitingFor::BodyWrite:
+        case smtp::WaitingFor::Nothing: return;
+    }
+}
+
+void pass_heard(smtp::WaitingFor awaited) {
+    switch (awaited) {
+        case smtp::WaitingFor::Greeting: return crash_point<"outbound.greeting_heard">();
+        case smtp::WaitingFor::CommandReply: return crash_point<"outbound.command_answered">();
+        case smtp::WaitingFor::DataInitReply: return crash_point<"outbound.data_answered">();
+        case smtp::WaitingFor::DataDoneReply: return crash_point<"outbound.dot_answered">();
+        case smtp::WaitingFor::QuitReply:
+        case smtp::WaitingFor::BodyWrite:
+        case smtp::WaitingFor::Nothing: return;
+    }
 }
 
 smtp::Outcome host_failure(smtp::Stage stage, smtp::EnhancedStatus status, std::string text) {
@@ -111,6 +137,7 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
 
 net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls) {
     net::DialRequest request = dial_request();
+    crash_point<"outbound.connecting">();
     if (request.endpoints.empty() && services_->resolver == nullptr) {
         co_return host_failure(smtp::Stage::Greeting, {4, 4, 3}, "DNS look-ups are turned off");
     }
@@ -123,6 +150,7 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
             is_nowhere ? smtp::EnhancedStatus{4, 4, 4} : smtp::EnhancedStatus{4, 4, 1},
             hop_.host + ": " + dialed.error().text);
     }
+    crash_point<"outbound.connected">();
     stream_ = std::move(dialed->stream);
     peer_name_ = hop_.host + "[" + dialed->endpoint.to_string() + "]";
     if (hop_.tls == RouteSettings::Tls::Implicit) {
@@ -174,11 +202,14 @@ net::Task<void> RemoteSession::hear() {
     if (engine_->is_closed() || (written && wants_body)) {
         co_return;
     }
+    const smtp::WaitingFor awaited = engine_->waiting_for();
+    pass_said(awaited);
     // After a write error the peer's last words may still be there (E7).
     stream_->set_deadline(net::Shard::here().now() + patience(engine_->waiting_for()));
     std::string buffer(16 * 1024, '\0');
     const Result<std::size_t> got = co_await stream_->read_some(buffer);
     if (got && *got > 0) {
+        pass_heard(awaited);
         engine_->feed(std::string_view(buffer).substr(0, *got));
     }
     if (!written) {
@@ -292,6 +323,7 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
         if (std::holds_alternative<ev::NeedBody>(event)) {
             const bool is_read = co_await pump_body(&mail.message, &offset);
             const Result<> written = co_await flush();
+            crash_point<"outbound.body_piece_said">();
             if (!written && is_read) {
                 // The peer's own words, if any, say more than our write error (E7).
                 co_await hear();

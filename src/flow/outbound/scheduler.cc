@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/outbound/attempt.h"
 #include "flow/outbound/due_board.h"
 #include "flow/outbound/route.h"
@@ -98,6 +99,7 @@ void OutboundScheduler::Part::tell(const std::shared_ptr<const store::QueueChang
 
 void OutboundScheduler::Part::take_in() {
     const Inbox arrived = inbox_.with([](Inbox& inbox) { return std::exchange(inbox, {}); });
+    crash_point<"scheduler.told">();
     for (const auto& change : arrived.changes) {
         for (const store::QueueChange::Item& item : change->items) {
             if (owns(item.site)) {
@@ -147,6 +149,7 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
         co_await kept->close();
     }
     board_.worker_ended(site);
+    crash_point<"scheduler.worker_ended">();
     run();
 }
 
@@ -182,6 +185,7 @@ net::Task<void> OutboundScheduler::Part::refill(store::DueRange range) {
         log::error("queue.refill_failed", {{"site", range.site}, {"error", found.error().text}});
         board_.refill_failed(range.site, now() + kRefillRetry);
     } else {
+        crash_point<"scheduler.refilled">();
         board_.refilled(range, *found);
     }
     run();
@@ -236,6 +240,7 @@ Result<> OutboundScheduler::start() {
                 part->run();
             });
             after = site.site;
+            crash_point<"scheduler.site_learnt">();
         }
         if (sites.size() < limits::scan_rows_max) {
             return {};

@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/encoding.h"
 #include "base/limits.h"
+#include "base/probe.h"
 #include "mail/address/address.h"
 #include "serve/admin/calls.h"
 #include "store/directory/directory.h"
@@ -153,6 +154,7 @@ Result<std::string> remove_account(const AdminHost& host, const AdminArguments& 
         name = TRY(find(host, snapshot, login)).name;
         return store::plan_remove_account(snapshot, name);
     }));
+    crash_point<"admin.account_removed">();
     return one_field("address", name);
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/limits.h"
+#include "base/probe.h"
 #include "mail/text/date.h"
 #include "store/store.h"
 
@@ -16,8 +17,10 @@ Result<> change_store(const AdminHost& host,
         if (plan.steps.empty()) {
             return {};
         }
+        crash_point<"admin.change_planned">();
         store::CommitResult done = host.commit(std::move(plan));
         if (done) {
+            crash_point<"admin.change_committed">();
             return {};
         }
         if (done.error().error.code != ErrorCode::Stale || attempt >= limits::commit_replans_max) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/probe.h"
 #include "serve/admin/calls.h"
 #include "store/store.h"
 
@@ -156,6 +157,7 @@ Result<std::string> operate(const AdminHost& host, const AdminArguments& argumen
     std::uint64_t deliveries = 0;
     const auto one = [&](MailId mail) -> Result<> {
         const std::size_t touched = TRY(operate_on(host, mail, selection, operation));
+        crash_point<"admin.queue_message_settled">();
         messages += touched > 0 ? 1 : 0;
         deliveries += touched;
         return {};

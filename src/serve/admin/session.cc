@@ -5,6 +5,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/roll_call.h"
 
 namespace godwit::serve {
@@ -29,7 +30,9 @@ net::Task<Result<>> answer(flow::Services* services, const AdminHost* host, net:
     note(*stream, request, reply);
     reply.push_back('\n');
     stream->set_deadline(stream->shard().now() + limits::admin_idle_timeout);
-    co_return co_await stream->write_all(reply);
+    CO_TRY(co_await stream->write_all(reply));
+    crash_point<"admin.answered">();
+    co_return Result<>();
 }
 
 /// True when the session goes on.

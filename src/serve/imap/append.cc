@@ -1,6 +1,7 @@
 // Serves APPEND: the message goes through to the body store while it arrives, byte for byte.
 // RFC 3501 6.3.11; RFC 4315 3 (APPENDUID); RFC 7888; RFC 5530 3. Q14, Q27, Q35, Q44; T76, T77.
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/message_record.h"
 #include "flow/read.h"
@@ -135,14 +136,17 @@ AnswerTask Appending::run() {
     if (!body) {
         co_return refusal(body.error(), "APPEND");
     }
+    crash_point<"imap.append_planned">();
     store::CommitResult result =
         co_await flow::commit(c_->services()->store, make_plan(std::move(*body)));
     if (!result) {
         co_return mailbox_refusal(result.error().error);
     }
+    crash_point<"imap.append_committed">();
     const auto& appended = std::get<store::Appended>(result->results.at(0));
     Answer answer = ok("APPEND completed");
     answer.code = imap::code::append_uid(appended.uid_validity, appended.uid);
+    answer.once_written = &crash_point<"imap.append_answered">;
     co_return answer;
 }
 

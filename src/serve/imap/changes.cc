@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/read.h"
 #include "mail/text/charset.h"
@@ -65,11 +66,13 @@ net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
         step.flags = flags;
         store::Plan plan;
         plan.steps.emplace_back(std::move(step));
+        crash_point<"imap.store_planned">();
         store::CommitResult result = co_await flow::commit(c->services()->store, std::move(plan));
         if (!result) {
             outcome.failure = std::move(result.error().error);
             break;
         }
+        crash_point<"imap.store_committed">();
         const auto& done = std::get<store::FlagsChanged>(result->results.at(0));
         // Piece by piece: a session remembers no more changes than one commit brings (T88).
         c->selected()->forget_change(done.changed, done.mod_seq);
@@ -93,7 +96,9 @@ net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberS
         step.uids = slice(doomed, at, limits::plan_rows_max);
         store::Plan plan;
         plan.steps.emplace_back(std::move(step));
+        crash_point<"imap.expunge_planned">();
         CO_TRY(co_await flow::commit_all(c->services()->store, std::move(plan)));
+        crash_point<"imap.expunge_committed">();
     }
     co_return Result<>();
 }

@@ -25,6 +25,8 @@ struct Answer {
     std::string text;
     /// Was already sent, or never shall be.
     bool is_silent = false;
+    /// A crash point to pass once the response is written.
+    void (*once_written)() = nullptr;
 };
 using AnswerTask = net::Task<Result<Answer>>;
 

@@ -120,6 +120,9 @@ net::Task<Result<>> Conversation::flush() {
         stream_->set_deadline(stream_->shard().now() +
                               services_->settings()->limits.command_timeout);
         CO_TRY(co_await stream_->write_all(bytes));
+        if (once_written_ != nullptr) {
+            std::exchange(once_written_, nullptr)();
+        }
     }
     co_return Result<>();
 }

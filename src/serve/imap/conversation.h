@@ -72,6 +72,8 @@ public:
     [[nodiscard]] bool has_said_bye() const { return has_said_bye_; }
     /// The reader gave up on the client.
     void say_fatal(const imap::Fatal& fatal);
+    /// Called after the next flush that writes something.
+    void call_once_written(void (*call)()) { once_written_ = call; }
     void wake_on_news(bool on) { wakes_on_news_ = on; }
 
     [[nodiscard]] static constexpr imap::NameSpelling spelling() {
@@ -101,6 +103,7 @@ private:
     bool credentials_changed_ = false;
     bool wakes_on_news_ = false;
     bool has_said_bye_ = false;
+    void (*once_written_)() = nullptr;
 };
 
 }  // namespace godwit::serve::imap_desk

@@ -2,6 +2,7 @@
 // RFC 3501 6.4.7; RFC 6851 3; RFC 4315 3 (COPYUID); RFC 2180 4.4. All or nothing, as COPY must be.
 #include <algorithm>
 
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "serve/imap/changes.h"
 #include "wire/imap/arguments.h"
@@ -22,10 +23,13 @@ net::Task<Result<store::Copied>> copy_piece(Conversation* c, MailboxId target,
     step.move = kind == Kind::Move;
     store::Plan plan;
     plan.steps.emplace_back(std::move(step));
+    kind == Kind::Move ? crash_point<"imap.move_planned">() : crash_point<"imap.copy_planned">();
     store::CommitResult result = co_await flow::commit(c->services()->store, std::move(plan));
     if (!result) {
         co_return std::unexpected(std::move(result.error().error));
     }
+    kind == Kind::Move ? crash_point<"imap.move_committed">()
+                       : crash_point<"imap.copy_committed">();
     co_return std::get<store::Copied>(std::move(result->results.at(0)));
 }
 
@@ -103,8 +107,10 @@ AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
     if (kind == Kind::Move) {
         // RFC 6851 4.3: untagged, before the EXPUNGE responses.
         c->out().untagged(imap::Condition::Ok, code, "Moved");
+        answer.once_written = &crash_point<"imap.move_answered">;
     } else {
         answer.code = std::move(code);
+        answer.once_written = &crash_point<"imap.copy_answered">;
     }
     co_return answer;
 }

@@ -1,5 +1,6 @@
 // Serves EXPUNGE and UID EXPUNGE. RFC 3501 6.4.3; RFC 4315 2.1.
 // The EXPUNGE responses are told by the session like those of others, before the tagged OK.
+#include "base/probe.h"
 #include "serve/imap/changes.h"
 #include "wire/imap/arguments.h"
 
@@ -24,7 +25,9 @@ AnswerTask run_expunge(Conversation* c, imap::Command command) {
     if (!done) {
         co_return refusal(done.error(), "EXPUNGE");
     }
-    co_return ok("EXPUNGE completed");
+    Answer answer = ok("EXPUNGE completed");
+    answer.once_written = &crash_point<"imap.expunge_answered">;
+    co_return answer;
 }
 
 }  // namespace godwit::serve::imap_desk

@@ -1,5 +1,6 @@
 // Serves CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS and NAMESPACE.
 // RFC 3501 6.3.3-6.3.7, 6.3.10; RFC 2342 5; RFC 5530 3. Q7, Q15, Q28, Q33; T85, T86.
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/read.h"
 #include "mail/text/charset.h"
@@ -45,6 +46,7 @@ AnswerTask subscribe(Conversation* c, imap::Command command, bool subscribed) {
     if (!done) {
         co_return refusal(done.error(), "SUBSCRIBE");
     }
+    crash_point<"imap.subscribe_committed">();
     co_return ok(subscribed ? "SUBSCRIBE completed" : "UNSUBSCRIBE completed");
 }
 
@@ -138,11 +140,15 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
     step.account = c->account();
     step.name = name;
     steps->emplace_back(std::move(step));
+    crash_point<"imap.create_planned">();
     const Result<> done = co_await commit_steps(c, std::move(*steps));
     if (!done) {
         co_return refusal(done.error(), "CREATE");
     }
-    co_return ok("CREATE completed");
+    crash_point<"imap.create_committed">();
+    Answer answer = ok("CREATE completed");
+    answer.once_written = &crash_point<"imap.create_answered">;
+    co_return answer;
 }
 
 AnswerTask run_delete(Conversation* c, imap::Command command) {
@@ -160,11 +166,15 @@ AnswerTask run_delete(Conversation* c, imap::Command command) {
     }
     std::vector<store::PlanStep> steps;
     steps.emplace_back(store::DeleteMailbox{c->account(), (*state)->id});
+    crash_point<"imap.delete_planned">();
     const Result<> done = co_await commit_steps(c, std::move(steps));
     if (!done) {
         co_return refusal(done.error(), "DELETE");
     }
-    co_return ok("DELETE completed");
+    crash_point<"imap.delete_committed">();
+    Answer answer = ok("DELETE completed");
+    answer.once_written = &crash_point<"imap.delete_answered">;
+    co_return answer;
 }
 
 AnswerTask run_rename(Conversation* c, imap::Command command) {
@@ -196,9 +206,16 @@ AnswerTask run_rename(Conversation* c, imap::Command command) {
         done = co_await empty_inbox_into(c, std::move(*steps), to);
     } else {
         steps->emplace_back(store::RenameMailbox{c->account(), (*state)->id, to});
+        crash_point<"imap.rename_planned">();
         done = co_await commit_steps(c, std::move(*steps));
     }
-    co_return done ? ok("RENAME completed") : refusal(done.error(), "RENAME");
+    if (!done) {
+        co_return refusal(done.error(), "RENAME");
+    }
+    crash_point<"imap.rename_committed">();
+    Answer answer = ok("RENAME completed");
+    answer.once_written = &crash_point<"imap.rename_answered">;
+    co_return answer;
 }
 
 AnswerTask run_subscribe(Conversation* c, imap::Command command) {

@@ -155,6 +155,7 @@ net::Task<Result<>> Session::handle_command(imap::Command command) {
 void Session::answer(const std::string& tag, const Answer& answer) {
     if (!answer.is_silent) {
         conversation_.out().tagged(tag, answer.condition, answer.code, answer.text);
+        conversation_.call_once_written(answer.once_written);
     }
     if (answer.condition != imap::Condition::Bad) {
         bad_commands_ = 0;

@@ -1,6 +1,7 @@
 // Serves STORE and UID STORE. RFC 3501 6.4.6, 6.4.8; RFC 2180 4.2. Q13.
 #include <algorithm>
 
+#include "base/probe.h"
 #include "serve/imap/changes.h"
 #include "wire/imap/arguments.h"
 
@@ -75,7 +76,9 @@ AnswerTask run_store(Conversation* c, imap::Command command) {
     if (targets->has_gone) {
         co_return no(imap::code::kExpungeIssued, "Some of the messages are gone");
     }
-    co_return ok(command.uid ? "UID STORE completed" : "STORE completed");
+    Answer answer = ok(command.uid ? "UID STORE completed" : "STORE completed");
+    answer.once_written = &crash_point<"imap.store_answered">;
+    co_return answer;
 }
 
 }  // namespace godwit::serve::imap_desk

@@ -1,6 +1,7 @@
 #include "serve/pop3/maildrop.h"
 
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/read.h"
 
@@ -53,12 +54,14 @@ net::Task<bool> remove_messages(const flow::Services* services, AccountId accoun
         }
         store::Plan plan;
         plan.steps.emplace_back(std::move(expunge));
+        crash_point<"pop3.removal_planned">();
         const Result<> removed = co_await flow::commit_all(services->store, std::move(plan));
         if (!removed) {
             log::error("pop3.remove_failed",
                        {{"account", account.value()}, {"error", removed.error().text}});
             co_return false;
         }
+        crash_point<"pop3.removal_committed">();
     }
     co_return true;
 }

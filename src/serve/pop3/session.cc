@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/read.h"
 #include "flow/roll_call.h"
@@ -201,7 +202,9 @@ net::Task<Result<>> Session::handle(pop3::ServerEvent event) {
         co_return Result<>();
     }
     is_done_ = true;
-    co_return co_await flush();
+    CO_TRY(co_await flush());
+    crash_point<"pop3.end_answered">();
+    co_return Result<>();
 }
 
 net::Task<Result<>> Session::secure() {
@@ -357,6 +360,7 @@ net::Task<Result<>> Session::retrieve(pop3::Retrieve wanted) {
         }
     }
     engine_->end_message();
+    crash_point<"pop3.message_given">();
     co_return Result<>();
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/inbound/intake.h"
 #include "flow/inbound/receive.h"
@@ -35,6 +36,17 @@ smtp::Service service_of(flow::Protocol protocol) {
         return smtp::Service::Lmtp;
     }
     return is_submission(protocol) ? smtp::Service::Submission : smtp::Service::Mx;
+}
+
+// Mail was answered: the reply is with the system.
+void pass_answered(flow::Protocol protocol) {
+    if (protocol == flow::Protocol::Lmtp) {
+        crash_point<"lmtp.answered">();
+    } else if (is_submission(protocol)) {
+        crash_point<"submission.answered">();
+    } else {
+        crash_point<"smtp.answered">();
+    }
 }
 
 class Session {
@@ -99,6 +111,7 @@ private:
     std::optional<MailId> mail_;
     std::optional<flow::Intake> intake_;
     std::optional<smtp::Reply> body_failure_;
+    bool is_mail_answered_ = false;  ///< The reply to a message's end waits to be written.
 };
 
 smtp::ServerOptions Session::options() const {
@@ -181,6 +194,9 @@ net::Task<Result<>> Session::flush() {
     if (!output.empty()) {
         set_deadline();
         CO_TRY(co_await stream_->write_all(output));
+        if (std::exchange(is_mail_answered_, false)) {
+            pass_answered(listener_.protocol);
+        }
     }
     co_return Result<>();
 }
@@ -325,6 +341,7 @@ net::Task<Result<>> Session::on(smtp::event::BodyBytes event) {
         co_return Result<>();
     }
     const Result<> stored = co_await intake_->append(std::move(event.bytes));
+    crash_point<"smtp.body_arriving">();
     if (!stored) {
         // The rest is read to its end and refused there: the client is in the middle of sending.
         body_failure_ =
@@ -408,12 +425,15 @@ net::Task<std::vector<smtp::Reply>> Session::take_mail(smtp::event::EndOfMail* e
 net::Task<Result<>> Session::on(smtp::event::EndOfMail event) {
     // What was answered before goes out while the commit is under way.
     CO_TRY(co_await flush());
+    crash_point<"smtp.mail_ended">();
     std::vector<smtp::Reply> replies = co_await take_mail(&event);
+    crash_point<"smtp.reply_unwritten">();
     if (listener_.protocol == flow::Protocol::Lmtp) {
         engine_->answer_each(std::move(replies));
     } else {
         engine_->answer(flow::summary_reply(replies));
     }
+    is_mail_answered_ = true;
     forget_mail();
     co_return Result<>();
 }

@@ -2,6 +2,7 @@
 // Law: STORE.md "Decided" 2-3 and "The commit path"; docs/storage.md.
 // Only the commit thread decides whether a body is written or is there already.
 #include "base/limits.h"
+#include "base/probe.h"
 #include "base/recent.h"
 #include "store/blob/segment_log.h"
 #include "store/blob/spool.h"
@@ -175,6 +176,7 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
     if (auto* spool = std::get_if<std::shared_ptr<SpooledBody>>(&body.content)) {
         if ((*spool)->size() >= limits::blob_own_file_size_min) {
             (*spool)->keep();
+            crash_point<"blob.body_kept">();
             location.place = (*spool)->place();
             log_.adopt((*spool)->place(), body.size);
             put(body.id, std::move(location), batch);
@@ -201,6 +203,7 @@ Result<> FileBlobStore::stage_removal(const BlobId& id, Batch& batch) {
     if (const auto* place = std::get_if<SegmentPlace>(&location->place)) {
         log_.release(*place, location->size);
     }
+    crash_point<"blob.body_released">();
     batch.erase(blob_location_key(id));
     recent_.erase(id);
     group_[id] = std::nullopt;
@@ -265,6 +268,7 @@ Result<BlobStore::TendStep> FileBlobStore::compact(std::uint32_t segment, std::u
     TendStep step;
     step.is_more_to_do = compacting_ != 0;
     if (!bodies.empty()) {
+        crash_point<"blob.live_bodies_read">();
         step.work = [this, moved = std::move(bodies)](Batch& batch) mutable -> Result<> {
             return relocate(std::move(moved), batch);
         };
@@ -289,6 +293,7 @@ Result<> FileBlobStore::relocate(std::vector<Moved> bodies, Batch& batch) {
         const SegmentPlace target =
             TRY(log_.append(moved.id, std::move(moved.body), CommitSeq(durable_.load())));
         put(moved.id, BlobLocation{.size = location->size, .place = target}, batch);
+        crash_point<"blob.body_relocated">();
     }
     return {};
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 
 namespace godwit::store {
 namespace {
@@ -48,6 +49,7 @@ Result<> SegmentLog::recover(const Kv& kv, CommitSeq durable) {
         TRY(check_tail(*segment, row == rows.end() ? 0 : row->second.end, durable));
         if (row == rows.end()) {
             TRY(files_->remove(*segment));
+            crash_point<"blob.orphan_removed">();
             is_any_removed = true;
         }
     }
@@ -59,6 +61,7 @@ Result<> SegmentLog::recover(const Kv& kv, CommitSeq durable) {
     }
     if (is_any_removed) {
         TRY(files_->files().sync_folder(files_->folder()));
+        crash_point<"blob.orphans_gone">();
     }
     const std::scoped_lock lock(mutex_);
     rows_ = std::move(rows);
@@ -101,10 +104,12 @@ Result<> SegmentLog::open_next(CommitSeq durable) {
     TRY(flush());
     const std::uint32_t segment = files_->next_shared();
     file_ = TRY(files_->files().open(files_->path(segment), OpenMode::Create));
+    crash_point<"blob.segment_made">();
     const std::string header =
         encode(SegmentHeader{.number = segment, .durable = durable, .store = files_->store()});
     const std::string_view view = header;
     TRY(file_->write_at(0, {&view, 1}));
+    crash_point<"blob.segment_headed">();
     flush_from_ = end_ = segment_header_size;
     is_folder_dirty_ = true;
     const std::scoped_lock lock(mutex_);
@@ -159,8 +164,11 @@ Result<> SegmentLog::flush() {
     for (const auto& pending : pending_) {
         pieces.insert(pieces.end(), pending->pieces.views().begin(), pending->pieces.views().end());
     }
+    crash_point<"blob.records_gathered">();
     TRY(file_->write_at(flush_from_, pieces));
+    crash_point<"blob.records_written">();
     TRY(file_->sync());
+    crash_point<"blob.records_synced">();
     flush_from_ = end_;
     pending_.clear();
     was_synced_ = true;
@@ -170,7 +178,9 @@ Result<> SegmentLog::flush() {
 Result<bool> SegmentLog::sync(Batch& batch) {
     TRY(flush());
     if (is_folder_dirty_) {
+        crash_point<"blob.folder_unsynced">();
         TRY(files_->files().sync_folder(files_->folder()));
+        crash_point<"blob.folder_synced">();
         is_folder_dirty_ = false;
     }
     const std::scoped_lock lock(mutex_);
@@ -216,6 +226,7 @@ void SegmentLog::drop(std::uint32_t segment, Batch& batch) {
     touched_.erase(segment);
     dropping_.push_back(segment);
     batch.erase(segment_key(segment));
+    crash_point<"blob.segment_dropped">();
 }
 
 Result<> SegmentLog::unlink_dropped() {
@@ -225,7 +236,9 @@ Result<> SegmentLog::unlink_dropped() {
         dropped.swap(dropped_);
     }
     for (const std::uint32_t segment : dropped) {
+        crash_point<"blob.segment_unlinking">();
         TRY(files_->remove(segment));
+        crash_point<"blob.segment_unlinked">();
         log::info("store.segment_removed", {{"file", files_->path(segment)}});
     }
     return {};

@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "base/limits.h"
+#include "base/probe.h"
 
 namespace godwit::store {
 
@@ -32,6 +33,7 @@ SpooledBody::SpooledBody(std::shared_ptr<SegmentFiles> files, std::uint32_t segm
 SpooledBody::~SpooledBody() {
     if (!is_kept_.load()) {
         // A file that stays behind is removed at the next start: nothing refers to it.
+        crash_point<"blob.spool_given_up">();
         (void)files_->remove(segment_);
     }
 }
@@ -39,6 +41,7 @@ SpooledBody::~SpooledBody() {
 Result<std::shared_ptr<SpooledBody>> SpooledBody::create(std::shared_ptr<SegmentFiles> files) {
     const std::uint32_t segment = files->next_own();
     std::unique_ptr<File> file = TRY(files->files().open(files->path(segment), OpenMode::Create));
+    crash_point<"blob.spool_made">();
     return std::shared_ptr<SpooledBody>(
         new SpooledBody(std::move(files), segment, std::move(file)));
 }
@@ -60,7 +63,9 @@ Result<> SpooledBody::append(std::string_view bytes) {
             pieces.push_back(checksums.emplace_back(frame_checksum(frame_crc_)));
         }
     }
-    return file_->write_at(start, pieces);
+    TRY(file_->write_at(start, pieces));
+    crash_point<"blob.spool_grown">();
+    return {};
 }
 
 Result<> SpooledBody::finish(const BlobId& id, CommitSeq durable, bool is_kept) {
@@ -75,10 +80,14 @@ Result<> SpooledBody::finish(const BlobId& id, CommitSeq durable, bool is_kept) 
     const std::string_view head_view = head;
     const std::string_view end_view = end;
     TRY(file_->write_at(at, {&end_view, 1}));
+    crash_point<"blob.spool_without_head">();
     TRY(file_->write_at(0, {&head_view, 1}));
+    crash_point<"blob.spool_written">();
     if (is_kept) {
         TRY(file_->sync());
+        crash_point<"blob.spool_synced">();
         TRY(files_->files().sync_folder(files_->folder()));
+        crash_point<"blob.spool_named">();
     }
     return {};
 }

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "store/commit/committer_inner.h"
 #include "store/kv/meta.h"
 
@@ -163,6 +164,7 @@ void Committer::Inner::run_group() {
     }
     const CommitSeq seq(durable.load() + 1);
     parts.stamper->begin_group(seq, parts.clock->wall());
+    crash_point<"commit.group_begun">();
     group_bodies = 0;
     while (!taken.empty() && !broken &&
            parts.stamper->group_size() + group_bodies + batch.size() <
@@ -191,6 +193,7 @@ void Committer::Inner::take(Item item) {
         return;
     }
     auto results = parts.stamper->stamp(*item.plan);
+    crash_point<"commit.plan_stamped">();
     if (results) {
         group_bodies += body_bytes(*item.plan);
         group.push_back({std::move(item.plan), std::move(item.completion), *std::move(results)});
@@ -208,6 +211,7 @@ void Committer::Inner::take(Item item) {
 void Committer::Inner::take_work(Item item) {
     const std::size_t mark = batch.entries().size();
     auto done = item.work(batch);
+    crash_point<"commit.work_taken">();
     if (done) {
         group.push_back({nullptr, std::move(item.completion), {}});
         return;
@@ -224,18 +228,23 @@ void Committer::Inner::take_work(Item item) {
 // False when the group had nothing to write.
 Result<bool> Committer::Inner::finish_group() {
     outcome = parts.stamper->finish_group(batch);
+    crash_point<"commit.group_stamped">();
     TRY(stage_bodies(outcome));
+    crash_point<"commit.bodies_staged">();
     const bool was_body_synced = TRY(parts.blobs->sync(batch));
+    crash_point<"commit.bodies_synced">();
     // The stamper's last row is the commit's number, which alone says nothing.
     if (batch.entries().size() <= 1) {
         batch.clear();
         return false;
     }
     TRY(parts.kv->commit(batch));
+    crash_point<"commit.keys_synced">();
     batch.clear();
     const CommitSeq seq(durable.load() + 1);
     durable.store(seq.value());
     parts.blobs->committed(seq);
+    crash_point<"commit.blobs_told">();
     count(Metric::CommitGroups);
     count(Metric::CommitPlans, static_cast<std::int64_t>(group.size()));
     count(Metric::CommitSyncs, was_body_synced ? 2 : 1);
@@ -275,11 +284,14 @@ void Committer::Inner::complete_group(CommitSeq seq) {
     if (outcome.queue != nullptr) {
         parts.changes->publish(outcome.queue);
     }
+    crash_point<"commit.changes_published">();
     outcome = {};
     for (Stamped& stamped : group) {
         stamped.completion(CommitReceipt{.seq = seq, .results = std::move(stamped.results)});
+        crash_point<"commit.one_completed">();
     }
     group.clear();
+    crash_point<"commit.group_done">();
 }
 
 // RELIABILITY.md 2: nothing to roll back, nothing to retry; an unknown outcome is window W2.
