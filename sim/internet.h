@@ -4,6 +4,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ public:
     explicit Internet(World* world);
     ~Internet();
 
+    /// Who takes the connections to a place, in turn.
+    void settle(PlaceNumber place, std::vector<net::Shard*> shards);
     /// The network as seen from one place; connections come from `address` unless they name another
     /// source. Lives as long as the Internet.
     [[nodiscard]] net::Network& from(PlaceNumber place, net::IpAddress address);

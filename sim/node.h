@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -52,8 +53,8 @@ public:
     /// At once, wherever its tasks stand. Power: what was not synced may be lost.
     enum class Crash : std::uint8_t { Kill, Power };
     void crash(Crash how);
-    /// As SIGTERM does.
-    void stop();
+    /// As SIGTERM does, and a start a while later.
+    net::Task<void> stop_in_order();
     [[nodiscard]] bool is_up() const { return household_ != nullptr && !is_frozen_; }
     /// From a crash point, or from the disk in the middle of a commit: nothing that happens from
     /// here on leaves the node or reaches its disk; the crash itself follows when the loop is
@@ -73,15 +74,23 @@ public:
     std::string order(const std::string& request);
     /// fsck over its store; what is wrong, in words.
     std::vector<std::string> inspect();
+    /// Of the tasks on its shards.
+    [[nodiscard]] std::vector<std::string> task_names() const;
     /// Crashes, stops, clock jumps, full disks by chance, from now on.
     void begin_misfortunes();
     void become_calm();
 
 private:
-    net::Task<void> misfortunes();
+    net::Task<void> crash_by_chance();
+    net::Task<void> stop_by_chance();
+    net::Task<void> jump_by_chance();
+    net::Task<void> fill_by_chance();
+    Result<> open_store();
+    Result<> open_house();
+    void plan_commit();
     void start_later(Duration after);
     void tear_down();
-    flow::Settings make_settings() const;
+    [[nodiscard]] flow::Settings make_settings() const;
     void fail(const Error& error);
 
     World* world_;
@@ -101,9 +110,9 @@ private:
     std::unique_ptr<app::Household> household_;
     net::Timer commit_timer_;
     net::Timer start_timer_;
-    bool is_commit_due_ = false;
+    net::Timer end_timer_;
+    std::set<std::size_t> idle_shards_;
     bool is_frozen_ = false;
-    bool is_crash_coming_ = false;
     std::uint64_t lives_ = 0;
 };
 

@@ -54,6 +54,9 @@ struct Swarm {
 
     /// Drawn from `seed`.
     static Swarm draw(Dice& dice);
+    /// The faults of one kind are none. Unknown kinds change nothing: see kinds().
+    void leave_out(const std::string& kind);
+    static std::vector<std::string> kinds();
     /// "nodes=2 crash_every=3600s ...": what differs from nothing.
     [[nodiscard]] std::string describe() const;
 };

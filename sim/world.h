@@ -74,7 +74,7 @@ public:
     [[nodiscard]] const std::vector<std::unique_ptr<Node>>& nodes() const { return nodes_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Peer>>& peers() const { return peers_; }
     [[nodiscard]] const std::vector<std::unique_ptr<Person>>& people() const { return people_; }
-    [[nodiscard]] const net::TlsClientContext* tls_client() const { return tls_client_.get(); }
+    [[nodiscard]] net::TlsClientContext* tls_client() const { return tls_client_.get(); }
     [[nodiscard]] const net::TlsServerContext* tls_server() const { return tls_server_.get(); }
     [[nodiscard]] const net::TlsCertificates& certificates() const { return certificates_; }
 
@@ -84,6 +84,21 @@ public:
     [[nodiscard]] bool is_ending() const { return is_ending_; }
     void count(const std::string& what, std::uint64_t by = 1) { counts_[what] += by; }
 
+    /// While it lives, what is passed and what fails is this node's, though no shard of it runs.
+    class Acting {
+    public:
+        Acting(World* world, Node* node) : world_(world), before_(world->acting_) {
+            world->acting_ = node;
+        }
+        ~Acting() { world_->acting_ = before_; }
+        Acting(const Acting&) = delete;
+        Acting& operator=(const Acting&) = delete;
+
+    private:
+        World* world_;
+        Node* before_;
+    };
+
     /// Something that shall be done outside of all tasks, as soon as the loop is between two works:
     /// how a crash is carried out.
     void afterwards(net::Work work) { afterwards_.push_back(std::move(work)); }
@@ -92,10 +107,12 @@ private:
     void build();
     void run_for(Duration time);
     void settle();
+    void inspect();
     void become_calm();
-    void audit();
-    Verdict conclude();
+    [[nodiscard]] bool is_drained();
+    void drain();
     static void pass(const Place& place);
+    [[nodiscard]] Node* acting() const;
 
     WorldOptions options_;
     Swarm swarm_;
@@ -111,6 +128,7 @@ private:
     std::vector<std::unique_ptr<Peer>> peers_;
     std::vector<std::unique_ptr<Person>> people_;
     std::vector<net::Work> afterwards_;
+    Node* acting_ = nullptr;
     bool is_calm_ = false;
     bool is_ending_ = false;
     std::map<std::string, std::uint64_t> counts_;

@@ -1,5 +1,6 @@
 #include "net/io/test_loop.h"
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -110,11 +111,25 @@ struct TestLoop::State {
             if (queue.items.empty()) {
                 return false;
             }
-            item = std::move(queue.items.front());
-            queue.items.pop_front();
+            auto next = queue.items.begin();
+            if (choose) {
+                next = first_of_chosen();
+            }
+            item = std::move(*next);
+            queue.items.erase(next);
         }
         item.shard->run(item.work);
         return true;
+    }
+    std::function<std::uint64_t(std::uint64_t)> choose;
+    std::deque<LoopQueue::Item>::iterator first_of_chosen() {
+        std::vector<LoopShard*> busy;
+        for (const LoopQueue::Item& item : queue.items) {
+            if (std::ranges::find(busy, item.shard) == busy.end()) {
+                busy.push_back(item.shard);
+            }
+        }
+        return std::ranges::find(queue.items, busy[choose(busy.size())], &LoopQueue::Item::shard);
     }
     std::function<bool()> idle_work;
     bool wait_for_others() {
@@ -173,6 +188,48 @@ bool TestLoop::run_until_idle() {
         }
         if (!state_->wait_for_others()) {
             return false;
+        }
+    }
+}
+
+bool TestLoop::step() {
+    if (state_->run_one()) {
+        return true;
+    }
+    if (state_->next_timer() > state_->clock.mono()) {
+        return false;
+    }
+    for (const auto& shard : state_->shards) {
+        shard->run_timers();
+    }
+    return true;
+}
+
+MonoTime TestLoop::next_timer() const {
+    return state_->next_timer();
+}
+
+void TestLoop::set_tie_break(std::function<std::uint64_t(std::uint64_t)> choose) {
+    state_->choose = std::move(choose);
+}
+
+void TestLoop::drop_shard(unsigned index) {
+    LoopShard* const shard = state_->shards.at(index).get();
+    // The death of one may post more.
+    for (std::vector<Work> dropped;; dropped.clear()) {
+        shard->cancel();
+        {
+            const std::lock_guard lock(state_->queue.mutex);
+            for (LoopQueue::Item& item : state_->queue.items) {
+                if (item.shard == shard) {
+                    dropped.push_back(std::move(item.work));
+                }
+            }
+            std::erase_if(state_->queue.items,
+                          [&](const LoopQueue::Item& item) { return item.shard == shard; });
+        }
+        if (dropped.empty()) {
+            return;
         }
     }
 }

@@ -51,6 +51,15 @@ public:
     bool advance(Duration by);
     /// Goes to the next timer; false when there is none.
     bool advance_to_next_timer();
+    /// One work, or the timers that are due; false when nothing can run at this time.
+    bool step();
+    /// When the next timer of any shard is; kNever: there is none.
+    [[nodiscard]] MonoTime next_timer() const;
+    /// Which shard's oldest work is next, of those that have some: `choose(n)` gives 0 .. n-1. Null:
+    /// the oldest of all.
+    void set_tie_break(std::function<std::uint64_t(std::uint64_t)> choose);
+    /// Destroys the tasks of one shard where they stand, and what was posted to it.
+    void drop_shard(unsigned index);
     /// Tasks that have not ended, over all shards.
     [[nodiscard]] std::size_t task_count() const;
     /// Destroys all tasks where they stand, as a crash or stop() does.
