@@ -1,4 +1,5 @@
 // The simulator: lives of worlds by seed. `./dev sim` runs it on all cores and sums up.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>

@@ -15,6 +15,9 @@ class World;
 class Names {
 public:
     explicit Names(World* world);
+    ~Names();
+    Names(const Names&) = delete;
+    Names& operator=(const Names&) = delete;
 
     /// A resolver for one node, with its own faults: timeouts, SERVFAIL, slow answers, outages,
     /// names that are gone for a while where the swarm's dns_lies says so. Lies are only such that

@@ -8,7 +8,8 @@ namespace godwit::app {
 Household::Household(Ground ground, flow::SettingsPtr settings)
     : ground_(std::move(ground)),
       login_guard_(ground_.random->bytes(32)),
-      roll_call_(static_cast<unsigned>(ground_.shards.size())) {
+      // By the index of a shard in its loop, which the simulator shares between houses.
+      roll_call_(ground_.shards.back()->index() + 1) {
     cell_.store(std::move(settings));
     services_.store = ground_.store;
     services_.network = ground_.network;
