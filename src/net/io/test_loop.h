@@ -55,8 +55,8 @@ public:
     bool step();
     /// When the next timer of any shard is; kNever: there is none.
     [[nodiscard]] MonoTime next_timer() const;
-    /// Which shard's oldest work is next, of those that have some: `choose(n)` gives 0 .. n-1. Null:
-    /// the oldest of all.
+    /// Which shard's oldest work is next, of those that have some: `choose(n)` gives 0 .. n-1.
+    /// Null: the oldest of all.
     void set_tie_break(std::function<std::uint64_t(std::uint64_t)> choose);
     /// Destroys the tasks of one shard where they stand, and what was posted to it.
     void drop_shard(unsigned index);
