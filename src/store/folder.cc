@@ -6,6 +6,7 @@ namespace godwit::store {
 
 void keep_in_folder(StoreOptions& options, std::string folder, FolderOptions how) {
     options.files = &system_files();
+    options.judge_disk = durability_of;
     options.open_kv = [folder, how](std::function<void(const Error&)> on_fatal) {
         return open_rocks_kv(folder + "/kv", {.cache_bytes = how.cache_bytes,
                                               .write_buffer_bytes = how.write_buffer_bytes,

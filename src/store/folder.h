@@ -12,8 +12,8 @@ struct FolderOptions {
     std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;  ///< See RocksOptions.
 };
 
-/// Sets what `options` needs to open <folder> on the disk (files, folder, open_kv), driven by its
-/// own thread.
+/// Sets what `options` needs to open <folder> on the disk (files, folder, open_kv, judge_disk),
+/// driven by its own thread.
 void keep_in_folder(StoreOptions& options, std::string folder, FolderOptions how = {});
 
 }  // namespace godwit::store

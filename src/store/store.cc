@@ -66,6 +66,8 @@ struct Store::Inner {
     StoreOptions options;
     Clock* clock = nullptr;
     std::unique_ptr<FileHold> lock;
+    Durability durability{
+        .level = DurabilityLevel::Volatile, .file_system = "memory", .remark = "kept in memory"};
     std::unique_ptr<Kv> kv;
     std::unique_ptr<BlobStore> blobs;
     std::unique_ptr<Stamper> stamper;
@@ -101,6 +103,13 @@ Result<> Store::Inner::open_engines(Random& random) {
     TRY(files.make_folder(options.folder));
     crash_point<"store.folder_made">();
     lock = TRY(files.hold(options.folder + "/LOCK"));
+    if (options.judge_disk) {
+        durability = options.judge_disk(options.folder);
+        if (durability.level != DurabilityLevel::Synced) {
+            log::warn("store.durability",
+                      {{"level", to_string(durability.level)}, {"remark", durability.remark}});
+        }
+    }
     kv = TRY(open_kv());
     crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
@@ -212,6 +221,9 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
     return store;
 }
 
+const Durability& Store::durability() const {
+    return inner_->durability;
+}
 Kv& Store::kv() {
     return *inner_->kv;
 }

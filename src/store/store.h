@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "store/blob/blob.h"
 #include "store/commit/committer.h"
+#include "store/durability.h"
 #include "store/kv/kv.h"
 #include "store/mailbox/change.h"
 
@@ -40,6 +41,9 @@ struct StoreOptions {
     /// Octets free on the disk. Null: the file system is asked; a store in memory has always room.
     /// Called by the commit thread and by has_room_for_mail().
     std::function<Result<std::uint64_t>()> free_space;
+    /// What a sync is worth on the disk of `folder`; asked once, when it is open. Null: nothing
+    /// (memory).
+    std::function<Durability(const std::string& folder)> judge_disk;
     std::function<void(const Error&)> on_fatal;  ///< See Committer. Required.
 };
 
@@ -61,6 +65,8 @@ public:
     [[nodiscard]] MailId next_mail_id();
     /// False while the disk is too full to take mail in. Cheap; looked at once a second at most.
     [[nodiscard]] bool has_room_for_mail();
+    /// What an acknowledgement is worth here.
+    [[nodiscard]] const Durability& durability() const;
     /// One bounded step of housekeeping: dead segments, copying out of half-dead ones, a look at
     /// the disk. Blocks on the disk: offload pool only, one caller at a time, about once a minute.
     /// True when another step at once would find work.

@@ -39,6 +39,12 @@ Result<std::string> show_status(const AdminHost& host, const AdminArguments&) {
     json.begin_object().field("running", static_cast<bool>(host.describe_server));
     json.field("engine", host.store->kv().engine());
     json.field("store_bytes", host.store->kv().approximate_size());
+    const store::Durability& durability = host.store->durability();
+    json.field("durability", to_string(durability.level));
+    json.field("file_system", durability.file_system);
+    if (!durability.remark.empty()) {
+        json.field("durability_remark", durability.remark);
+    }
     json.field("commits", seq.value()).field("takes_mail", host.store->has_room_for_mail());
     if (host.describe_server) {
         host.describe_server(json);
