@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "net/resolver/scripted_resolver.h"
 #include "sim/dice.h"
@@ -19,10 +20,10 @@ public:
     Names(const Names&) = delete;
     Names& operator=(const Names&) = delete;
 
-    /// A resolver for one node, with its own faults: timeouts, SERVFAIL, slow answers, outages,
-    /// names that are gone for a while where the swarm's dns_lies says so. Lies are only such that
-    /// mail may rightly be refused for them (NXDOMAIN, null MX); the ledger knows refused mail by
-    /// its report.
+    /// A resolver for one node, with its own faults: timeouts, SERVFAIL, slow answers, outages, and
+    /// names of peers that are wrong for a while where the swarm's dns_lies says so. Lies are only
+    /// such that mail may rightly be put off or refused for them (NXDOMAIN, null MX, loops of
+    /// CNAME, hosts without an address); the ledger knows refused mail by its report.
     [[nodiscard]] net::Resolver& for_node(unsigned node);
     /// Lines as in net/resolver/scripted_resolver.h; replaces what is known of the domain.
     void set(const std::string& domain, const std::vector<std::string>& lines);
@@ -33,9 +34,14 @@ public:
     class View;
 
 private:
+    net::Task<void> have_outages();
+    net::Task<void> move_peers();
+
     World* world_;
     Dice dice_;
+    Dice moves_;
     net::ScriptedResolver truth_;
+    std::map<std::string, std::vector<std::string>> names_of_;  // By domain: what it has set.
     std::map<unsigned, std::unique_ptr<View>> views_;
     bool has_outage_ = false;
 };

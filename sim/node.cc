@@ -80,7 +80,7 @@ Node::Node(World* world, unsigned number, unsigned first_shard, unsigned count)
       first_shard_(first_shard),
       domain_("node" + std::to_string(number) + ".test"),
       hostname_("mx." + domain_),
-      address_(*net::IpAddress::parse("10.0." + std::to_string(number) + ".1")),
+      address_(*net::IpAddress::parse("11.21." + std::to_string(number) + ".1")),
       clock_(std::make_unique<NodeClock>(&world->loop().clock())) {
     for (unsigned i = 0; i < count; ++i) {
         shards_.push_back(&world->loop().shard(first_shard + i));

@@ -244,7 +244,10 @@ bool World::is_drained() {
         }
     }
     return std::ranges::all_of(
-        people_, [](const std::unique_ptr<Person>& person) { return person->has_converged(); });
+               people_,
+               [](const std::unique_ptr<Person>& person) { return person->has_converged(); }) &&
+           std::ranges::all_of(peers_,
+                               [](const std::unique_ptr<Peer>& peer) { return peer->is_idle(); });
 }
 
 // L1-L3: what is left at the end of everybody's patience.
