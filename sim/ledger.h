@@ -1,14 +1,15 @@
-// What was told to whom: the world's own book. Peers and clients write what they saw; check()
-// holds the nodes to it.
+// What was told to whom: the world's own book. Peers and people write what they saw; reckon()
+// (reckoning.h) holds the nodes to it.
 // Law: RELIABILITY.md 1 (P1-P5), 7 (I1-I8, I11, I14). Not one line of it asks a node for its
 // opinion: what a node holds is looked up in its store at the end (see audit.h).
 #pragma once
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -17,8 +18,8 @@ namespace godwit::sim {
 
 class World;
 
-/// A message, told apart from all others by its token ("t000123x..."), which stands in its
-/// Message-ID (<token@sim.test>) and as the first word of its Subject.
+/// A message, told apart from all others by its token ("t000123"), which stands in its Message-ID
+/// (<token@sim.test>) and as the first word of its Subject.
 struct Letter {
     std::string token;
     std::string sender;  ///< Reverse-path; "" is the null one.
@@ -34,8 +35,17 @@ struct Asked {
 /// How a hand-over by a client ended.
 enum class Told : std::uint8_t {
     Accepted,  ///< The final 250 was read.
-    Refused,   ///< A final 4xx or 5xx was read: must not be delivered by it.
+    Refused,   ///< A final 4xx or 5xx was read, or the end of data was not sent: must not be
+               ///< delivered by it. (A node that ends right after its 451 did not know itself.)
     Unknown,   ///< The end was not heard: may or may not have been accepted (W2).
+};
+
+/// One hand-over of a letter to a node. Recipients that lead to one mailbox share a copy of it.
+struct HandOver {
+    std::string node;  ///< Its mail domain: "node1.test".
+    std::vector<Asked> recipients;
+    Told told = Told::Unknown;
+    MonoTime at{};
 };
 
 /// How a peer's taking ended.
@@ -43,15 +53,25 @@ struct Taken {
     std::string peer;
     std::string recipient;
     std::string node;         ///< Who brought it (EHLO name).
-    std::string body_sha256;  ///< Of the message below its trace lines (see message_hash()).
+    std::string body_sha256;  ///< message_hash() of what came.
     MonoTime at{};
     /// False: the peer took it, but its 250 was never sent or may have been lost. True as soon as
     /// the next command came on the same connection.
     bool was_reply_read = false;
+    std::string token{};  ///< Set by taken_abroad().
+};
+
+/// One recipient's part of a report that reached a mailbox.
+struct Reported {
+    std::string recipient;  ///< Final-Recipient, lower case.
+    std::string action;     ///< "failed", "delayed", "relayed" ...
+    std::string reader;     ///< Whose mailbox.
+    std::string report;     ///< Message-ID of the report; "" when not known.
 };
 
 class Ledger {
 public:
+    /// `world` may be null: nothing is noted in a trace then.
     explicit Ledger(World* world) : world_(world) {}
 
     /// "t000001", "t000002", ... unique in the world.
@@ -59,45 +79,46 @@ public:
     /// Once, before the letter is handed over the first time.
     void wrote(Letter letter);
     /// One hand-over to a node by SMTP, submission or LMTP: what it was told for these recipients.
-    /// A letter may be handed over again after Unknown.
+    /// A letter may be handed over again after Unknown. `node` is its mail domain.
     void handed_over(const std::string& token, const std::string& node,
                      const std::vector<Asked>& recipients, Told told);
-    /// APPENDed over IMAP. `mailbox` for people.
+    /// APPENDed over IMAP to a mailbox of `account`.
     void appended(const std::string& token, const std::string& account, Told told);
+    /// The owner of `account` is sure to have taken a message out of its INBOX.
+    void removed(const std::string& token, const std::string& account);
     /// A peer has the message in its mailbox; gives a number for reply_was_read().
     std::size_t taken_abroad(const std::string& token, Taken taken);
     void reply_was_read(std::size_t taking);
-    /// A report of failure arrived at `reader` (an account or a peer's mailbox) about a recipient
-    /// of a letter of ours. As parsed from message/delivery-status.
+    /// A report arrived at `reader` (an account or a peer's mailbox) about a recipient of a letter
+    /// of ours. As parsed from message/delivery-status. `report` is its own Message-ID: one that
+    /// arrives twice is a copy, not a second report.
     void reported(const std::string& token, const std::string& recipient, const std::string& reader,
-                  const std::string& action);
-    /// A node ended without order.
-    void crashed(const std::string& node, MonoTime at);
+                  const std::string& action, const std::string& report = "");
+    /// A node ended without order. `hostname` is its EHLO name.
+    void crashed(const std::string& hostname, MonoTime at);
 
     /// Something is wrong now: kept, and shown at the end with the trace before it.
     void broken(const std::string& invariant, const std::string& what);
     [[nodiscard]] const std::vector<std::string>& findings() const { return findings_; }
 
-    /// At the end, when all is calm and drained: every letter against what peers, mailboxes and
-    /// reports say. See audit.h for what it compares with.
+    /// At the end: what the book says against itself (letters nobody wrote, and so on). The rest
+    /// is reckon()'s, see audit.h.
     void check();
 
-    struct Recipient {
-        bool is_accepted = false;
-        bool wants_failure_report = false;
-        unsigned accepted = 0;  ///< Times a 250 was heard.
-        unsigned unknown = 0;   ///< Times no end was heard.
-        std::vector<std::size_t> takings;
-        std::map<std::string, unsigned> reports;  ///< By action: "failed", "delayed" ...
-        std::string node;                         ///< That accepted it.
-    };
     struct Row {
         Letter letter;
-        std::map<std::string, Recipient> recipients;
+        std::vector<HandOver> hand_overs;
+        std::vector<std::size_t> takings;  ///< Indices into takings().
+        std::vector<Reported> reports;
+        std::map<std::string, Told> appends;      ///< By account.
+        std::map<std::string, unsigned> removals;  ///< By account: copies taken out of INBOX.
     };
     [[nodiscard]] const std::map<std::string, Row>& letters() const { return letters_; }
     [[nodiscard]] const std::vector<Taken>& takings() const { return takings_; }
     [[nodiscard]] const Row* find(const std::string& token) const;
+    /// Did the node crash in [from, until]?
+    [[nodiscard]] bool has_crashed(const std::string& hostname, MonoTime from,
+                                   MonoTime until) const;
 
 private:
     World* world_;
@@ -114,5 +135,7 @@ std::string find_token(std::string_view text);
 /// Hash of a message without the trace lines that hops put on top (Received, Return-Path,
 /// Delivered-To): what must be the same for sender and reader (I9).
 std::string message_hash(std::string_view text);
+/// An address as it is compared: ASCII lower case.
+std::string address_key(std::string_view address);
 
 }  // namespace godwit::sim

@@ -44,6 +44,22 @@ net::Task<Result<std::string>> Talk::octets(std::size_t count) {
     co_return bytes;
 }
 
+net::Task<Result<bool>> Talk::has_line(MonoTime until) {
+    const net::Timer alarm =
+        stream_->shard().call_at(until, [stream = stream_.get()] { stream->interrupt(); });
+    while (!heard_.contains('\n')) {
+        if (stream_->shard().now() >= until) {
+            co_return false;
+        }
+        stream_->set_deadline(until + patience_);
+        const net::Readiness ready = CO_TRY(co_await stream_->wait_readable());
+        if (ready == net::Readiness::Readable) {
+            CO_TRY(co_await more());
+        }
+    }
+    co_return true;
+}
+
 net::Task<Result<>> Talk::send(std::string bytes) {
     stream_->set_deadline(stream_->shard().now() + patience_);
     co_return co_await stream_->write_all(bytes);

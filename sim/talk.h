@@ -16,6 +16,8 @@ public:
     /// The next line without its CRLF; Closed at the end. Lines end with CRLF or LF.
     net::Task<Result<std::string>> line();
     net::Task<Result<std::string>> octets(std::size_t count);
+    /// Waits for a whole line until `until`, leaving the stream alive when none came: false.
+    net::Task<Result<bool>> has_line(MonoTime until);
     net::Task<Result<>> send(std::string bytes);
     /// What was read and not consumed is dropped.
     net::Task<Result<>> start_tls_server(const net::TlsServerContext* context);

@@ -1,0 +1,472 @@
+#include "sim/reckoning.h"
+
+#include <algorithm>
+#include <deque>
+
+namespace godwit::sim {
+
+namespace {
+
+// After a taking a node has this long to remember it; a crash within may bring the letter again.
+constexpr Duration kMemoryTime = std::chrono::seconds(60);
+// A node whose commit failed in a way it cannot know the outcome of says 451 and ends this soon.
+constexpr Duration kEndTime = std::chrono::seconds(5);
+// Nodes that one recipient may be passed on by before it counts as going round.
+constexpr std::size_t kHopsMax = 8;
+
+std::string domain_of(const std::string& address) {
+    const std::size_t at = address.rfind('@');
+    return at == std::string::npos ? "" : address.substr(at + 1);
+}
+
+std::string local_of(const std::string& address) {
+    return address.substr(0, address.rfind('@'));
+}
+
+// Follows one address through the aliases of nodes, as a directory should.
+class Walk {
+public:
+    explicit Walk(const Evidence& evidence) : evidence_(evidence) {}
+
+    std::vector<End> run(const std::string& node, const std::string& address) {
+        arrive({.node = node, .address = address_key(address)});
+        while (!steps_.empty()) {
+            const Step step = std::move(steps_.front());
+            steps_.pop_front();
+            follow(step);
+        }
+        return std::move(ends_);
+    }
+
+private:
+    struct Step {
+        std::string node;
+        std::string address;
+        std::string arrived{};  // The address under which it came to this node.
+        std::vector<std::string> path{};
+        std::vector<std::string> nodes{};
+    };
+
+    void arrive(Step step) {
+        step.arrived = step.address;
+        step.nodes.push_back(step.node);
+        step.path.push_back(step.address);
+        steps_.push_back(std::move(step));
+    }
+
+    void end(End::Kind kind, const Step& step, std::string where, std::string detail = "") {
+        // Several ways within one node to one mailbox are one.
+        if (kind == End::Kind::Mailbox && !seen_.insert(step.arrived + " " + where).second) {
+            return;
+        }
+        ends_.push_back({.kind = kind,
+                         .where = std::move(where),
+                         .detail = std::move(detail),
+                         .path = step.path,
+                         .nodes = step.nodes});
+    }
+
+    // Passed on to another system.
+    void leave(const Step& step) {
+        const std::string domain = domain_of(step.address);
+        if (!evidence_.nodes.contains(domain)) {
+            end(End::Kind::Abroad, step, step.address);
+        } else if (step.nodes.size() > kHopsMax) {
+            end(End::Kind::Nobody, step, step.address);
+        } else {
+            Step there = step;
+            there.node = domain;
+            there.path.pop_back();
+            arrive(std::move(there));
+        }
+    }
+
+    void follow(const Step& step) {
+        if (domain_of(step.address) != step.node) {
+            leave(step);
+            return;
+        }
+        const Directory& directory = evidence_.nodes.at(step.node);
+        const std::string local = local_of(step.address);
+        const std::size_t plus = local.find('+');
+        if (match(directory, step, step.address, "")) {
+            return;
+        }
+        if (plus != std::string::npos && plus > 0 &&
+            match(directory, step, local.substr(0, plus) + "@" + step.node,
+                  local.substr(plus + 1))) {
+            return;
+        }
+        // RFC 5321 4.5.1, RFC 2142 2.
+        if ((local == "postmaster" || local == "abuse") && !directory.accounts.empty()) {
+            end(End::Kind::Mailbox, step, directory.accounts.front());
+            return;
+        }
+        // An alias is good for those of its targets that are there.
+        if (step.address == step.arrived) {
+            end(End::Kind::Nobody, step, step.address);
+        }
+    }
+
+    bool match(const Directory& directory, const Step& step, const std::string& name,
+               const std::string& detail) {
+        if (std::ranges::find(directory.accounts, name) != directory.accounts.end()) {
+            end(End::Kind::Mailbox, step, name, detail);
+            return true;
+        }
+        const auto alias = directory.aliases.find(name);
+        if (alias == directory.aliases.end()) {
+            return false;
+        }
+        for (const std::string& target : alias->second) {
+            Step next = step;
+            next.address = address_key(target);
+            if (std::ranges::find(next.path, next.address) == next.path.end()) {
+                next.path.push_back(next.address);
+                steps_.push_back(std::move(next));
+            }
+        }
+        return true;
+    }
+
+    const Evidence& evidence_;
+    std::deque<Step> steps_;
+    std::vector<End> ends_;
+    std::set<std::string> seen_;
+};
+
+// One end of one letter, over all its hand-overs.
+struct Account {
+    End::Kind kind = End::Kind::Nobody;
+    std::string where;
+    unsigned required = 0;  // Copies or reports there must be.
+    unsigned allowed = 0;   // Copies there may be.
+    bool is_direct = true;  // Only the node that accepted it had it in hand.
+    bool is_here = true;    // A mailbox of the node that accepted it, always.
+    bool wants_report = false;
+    bool is_all_wanting = true;
+    std::set<std::string> path;     // All addresses on the ways there.
+    std::set<std::string> brought;  // Nodes that may be the last hop.
+};
+
+class Letterwise {
+public:
+    Letterwise(const Ledger& ledger, const Evidence& evidence, const Ledger::Row& row)
+        : ledger_(ledger), evidence_(evidence), row_(row), token_(row.letter.token) {}
+
+    void count_held(const Held& held) { ++copies_[held.account]; }
+
+    std::vector<std::string> run() {
+        for (const HandOver& hand_over : row_.hand_overs) {
+            const std::string& hostname = evidence_.nodes.at(hand_over.node).hostname;
+            if (hand_over.told != Told::Refused ||
+                ledger_.has_crashed(hostname, hand_over.at, hand_over.at + kEndTime)) {
+                add(hand_over);
+            }
+        }
+        for (const auto& [account, count] : row_.removals) {
+            if (!row_.appends.contains(account)) {
+                copies_[account] += count;
+            }
+        }
+        for (const std::size_t number : row_.takings) {
+            const Taken& taken = ledger_.takings().at(number);
+            ++copies_[taken.recipient];
+            if (taken.body_sha256 != message_hash(row_.letter.text)) {
+                broken("I9", "changed on its way to " + taken.recipient);
+            }
+        }
+        count_reports();
+        for (const auto& [where, account] : accounts_) {
+            judge(account);
+        }
+        judge_strays();
+        judge_reports();
+        return std::move(findings_);
+    }
+
+private:
+    void broken(const std::string& invariant, const std::string& what) {
+        std::string history;
+        for (const HandOver& hand_over : row_.hand_overs) {
+            history += history.empty() ? " [" : "; ";
+            for (const Asked& asked : hand_over.recipients) {
+                history += asked.recipient + (asked.wants_failure_report ? " " : " (quiet) ");
+            }
+            history += "at " + hand_over.node + ": ";
+            history += hand_over.told == Told::Accepted  ? "accepted"
+                       : hand_over.told == Told::Refused ? "refused"
+                                                         : "unknown";
+        }
+        findings_.push_back(invariant + ": " + token_ + " from <" + row_.letter.sender + ">: " +
+                            what + (history.empty() ? "" : history + "]"));
+    }
+
+    void add(const HandOver& hand_over) {
+        // One transaction puts one copy into a mailbox and subaddress, however many lead there, and
+        // one entry for an address into the queue.
+        std::map<std::string, std::set<std::string>> ways;
+        for (const Asked& asked : hand_over.recipients) {
+            for (const End& end : ends_of(evidence_, hand_over.node, asked.recipient)) {
+                const bool is_here = end.kind == End::Kind::Mailbox && end.nodes.size() == 1;
+                Account& account = accounts_[end.where];
+                account.kind = end.kind;
+                account.where = end.where;
+                account.is_direct = account.is_direct && end.nodes.size() == 1;
+                account.is_here = account.is_here && is_here;
+                account.wants_report = account.wants_report || asked.wants_failure_report;
+                account.is_all_wanting = account.is_all_wanting && asked.wants_failure_report;
+                account.path.insert(end.path.begin(), end.path.end());
+                account.brought.insert(end.nodes.back());
+                std::string way = is_here ? "+" + end.detail : "";
+                for (const std::string& address : end.path) {
+                    way += is_here || end.nodes.size() == 1 ? "" : " " + address;
+                    reportable_[address].insert(&hand_over);
+                    is_quiet_.try_emplace(address, true);
+                    is_quiet_[address] = is_quiet_[address] && !asked.wants_failure_report;
+                }
+                first_abroad_.insert(first_outside(end));
+                ways[(is_here ? "here " : "") + end.where].insert(std::move(way));
+            }
+        }
+        for (const auto& [key, distinct] : ways) {
+            const bool is_here = key.starts_with("here ");
+            Account& account = accounts_[is_here ? key.substr(5) : key];
+            const auto count = static_cast<unsigned>(distinct.size());
+            account.allowed += count;
+            if (hand_over.told == Told::Accepted) {
+                account.required += is_here ? count : 1;
+            }
+        }
+    }
+
+    // The address that the accepting node has in its queue.
+    static std::string first_outside(const End& end) {
+        for (const std::string& address : end.path) {
+            if (domain_of(address) != end.nodes.front()) {
+                return address;
+            }
+        }
+        return "";
+    }
+
+    void count_reports() {
+        std::set<std::string> seen;
+        for (const Reported& report : row_.reports) {
+            const std::string id = report.report + " " + report.recipient + " " + report.action;
+            if (!report.report.empty() && !seen.insert(id).second) {
+                continue;
+            }
+            ++reports_[report.action][report.recipient];
+        }
+    }
+
+    unsigned reports(const std::string& action, const Account& account) {
+        unsigned count = 0;
+        for (const auto& [recipient, times] : reports_[action]) {
+            count += account.path.contains(recipient) ? times : 0;
+        }
+        return count;
+    }
+
+    // W1: takings after which the letter may rightly have come again.
+    unsigned excused(const Account& account) {
+        unsigned count = 0;
+        for (const std::size_t number : row_.takings) {
+            const Taken& taken = ledger_.takings().at(number);
+            if (taken.recipient != account.where) {
+                continue;
+            }
+            bool is_excused = !taken.was_reply_read;
+            for (const auto& [domain, directory] : evidence_.nodes) {
+                is_excused = is_excused || (taken.node == directory.hostname &&
+                                            ledger_.has_crashed(directory.hostname, taken.at,
+                                                                taken.at + kMemoryTime));
+            }
+            count += is_excused ? 1 : 0;
+        }
+        return count;
+    }
+
+    bool is_held_back(const Account& account) {
+        return std::ranges::any_of(account.path, [this](const std::string& address) {
+            return evidence_.on_hold.contains({token_, address});
+        });
+    }
+
+    // May a report about it have got lost on its way? Not into a mailbox of the node that wrote it.
+    bool may_report_be_lost(const Account& account) {
+        const std::string home = domain_of(row_.letter.sender);
+        const bool is_at_home = std::ranges::all_of(
+            row_.hand_overs, [&](const HandOver& hand_over) { return hand_over.node == home; });
+        const bool may_be = evidence_.nodes.contains(home) ? evidence_.may_reports_be_lost
+                                                           : evidence_.may_reports_abroad_be_lost;
+        return may_be && !(account.is_direct && is_at_home);
+    }
+
+    void judge(const Account& account) {
+        const unsigned copies = copies_.contains(account.where) ? copies_[account.where] : 0;
+        const unsigned failed = reports("failed", account);
+        judge_loss(account, copies, failed);
+        judge_excess(account, copies);
+        // I7. A way over another node may have been reported whole while part of it went well.
+        const unsigned windows = excused(account);
+        if (account.allowed == 1 && account.is_direct && copies > 0 && failed > 0 && windows == 0) {
+            broken("I7", "both delivered to " + account.where + " and reported as failed");
+        }
+        if (account.kind == End::Kind::Nobody && copies > 0) {
+            broken("I1", "delivered to " + account.where + ", which nobody has");
+        }
+    }
+
+    void judge_loss(const Account& account, unsigned copies, unsigned failed) {
+        if (copies + failed >= account.required || is_held_back(account)) {
+            return;
+        }
+        const std::string seen = std::to_string(copies) + " copies and " + std::to_string(failed) +
+                                 " reports for " + std::to_string(account.required) +
+                                 " acceptances";
+        if (account.is_here) {
+            broken("P1", "not in the mailbox of " + account.where + ": " + seen);
+            return;
+        }
+        const bool must_report = !row_.letter.sender.empty() && account.is_all_wanting;
+        if (copies == 0 && must_report && !may_report_be_lost(account)) {
+            broken("P1", "neither delivered to " + account.where + " nor reported: " + seen);
+        } else if (copies == 0 && account.kind == End::Kind::Mailbox && !evidence_.may_relays_repeat &&
+                   !evidence_.may_reports_be_lost) {
+            broken("P1", "lost between nodes on its way to " + account.where + ": " + seen);
+        }
+    }
+
+    void judge_excess(const Account& account, unsigned copies) {
+        if (copies <= account.allowed) {
+            return;
+        }
+        if (!account.is_direct && evidence_.may_relays_repeat) {
+            return;
+        }
+        const unsigned windows = account.is_here ? 0 : excused(account);
+        if (copies > account.allowed + windows) {
+            broken(account.is_here ? "P3" : "I8",
+                   std::to_string(copies) + " copies at " + account.where + ", " +
+                       std::to_string(account.allowed) + " accounted for" +
+                       (windows > 0 ? ", " + std::to_string(windows) + " more excused" : ""));
+        }
+    }
+
+    void judge_strays() {
+        for (const auto& [where, count] : copies_) {
+            if (!accounts_.contains(where) && !row_.appends.contains(where)) {
+                broken("I1", std::to_string(count) + " copies came to " + where +
+                                 ", for whom it was never accepted");
+            }
+        }
+    }
+
+    void judge_reports() {
+        const std::string home = domain_of(row_.letter.sender);
+        for (const auto& [action, by_recipient] : reports_) {
+            for (const auto& [recipient, count] : by_recipient) {
+                if (!reportable_.contains(recipient)) {
+                    broken("I4", "a report (" + action + ") about " + recipient +
+                                     ", for whom it was never accepted");
+                    continue;
+                }
+                if (action == "failed") {
+                    judge_failure_reports(recipient, count, home);
+                } else if (action == "relayed") {
+                    judge_claim(recipient);
+                }
+            }
+        }
+    }
+
+    void judge_failure_reports(const std::string& recipient, unsigned count,
+                               const std::string& home) {
+        if (is_quiet_[recipient]) {
+            broken("I4", "a failure report about " + recipient + ", which nobody asked for");
+        }
+        const std::set<const HandOver*>& hand_overs = reportable_[recipient];
+        const bool is_at_home = std::ranges::all_of(
+            hand_overs, [&](const HandOver* hand_over) { return hand_over->node == home; });
+        // Whoever is further on may have had the letter more than once.
+        const bool is_first_hop = first_abroad_.contains(recipient) ||
+                                  domain_of(recipient) == (*hand_overs.begin())->node;
+        const bool is_strict = !evidence_.may_relays_repeat || (is_at_home && is_first_hop);
+        if (is_strict && count > hand_overs.size()) {
+            broken("I4", std::to_string(count) + " failure reports about " + recipient + " for " +
+                             std::to_string(hand_overs.size()) + " hand-overs");
+        }
+    }
+
+    // I3: "relayed" says that a next hop took it.
+    void judge_claim(const std::string& recipient) {
+        if (evidence_.nodes.contains(domain_of(recipient))) {
+            return;
+        }
+        if (!copies_.contains(recipient)) {
+            broken("I3", "reported as passed on to " + recipient + ", who never took it");
+        }
+    }
+
+    const Ledger& ledger_;
+    const Evidence& evidence_;
+    const Ledger::Row& row_;
+    std::string token_;
+    std::map<std::string, Account> accounts_;   // By end.
+    std::map<std::string, unsigned> copies_;    // By account or address abroad.
+    std::map<std::string, std::map<std::string, unsigned>> reports_;  // By action and recipient.
+    std::map<std::string, std::set<const HandOver*>> reportable_;     // By address on a way.
+    std::map<std::string, bool> is_quiet_;  // Nobody on whose way it is wants to hear of failure.
+    std::set<std::string> first_abroad_;
+    std::vector<std::string> findings_;
+};
+
+// Whether what is held can be there at all, and is whole.
+std::vector<std::string> judge_held(const Ledger& ledger, const Evidence& evidence) {
+    std::vector<std::string> findings;
+    for (const Held& held : evidence.held) {
+        const std::string place = held.account + " " + held.mailbox;
+        if (held.report) {
+            continue;
+        }
+        const Ledger::Row* row = ledger.find(held.token);
+        if (row == nullptr) {
+            findings.push_back("I1: " + place + " holds \"" + held.token +
+                               "\", which nobody wrote");
+        } else if (held.hash != message_hash(row->letter.text)) {
+            findings.push_back("I9: " + held.token + " was changed on its way to " + place);
+        }
+    }
+    return findings;
+}
+
+}  // namespace
+
+std::vector<End> ends_of(const Evidence& evidence, const std::string& node,
+                         const std::string& address) {
+    return Walk(evidence).run(node, address);
+}
+
+std::vector<std::string> reckon(const Ledger& ledger, const Evidence& evidence) {
+    std::vector<std::string> findings = judge_held(ledger, evidence);
+    std::map<std::string, std::vector<const Held*>> by_token;
+    for (const Held& held : evidence.held) {
+        // Mail arrives in INBOX; what is elsewhere its owner has put there.
+        if (!held.report && held.mailbox == "INBOX") {
+            by_token[held.token].push_back(&held);
+        }
+    }
+    for (const auto& [token, row] : ledger.letters()) {
+        Letterwise letter(ledger, evidence, row);
+        for (const Held* held : by_token[token]) {
+            letter.count_held(*held);
+        }
+        std::vector<std::string> wrong = letter.run();
+        findings.insert(findings.end(), wrong.begin(), wrong.end());
+    }
+    return findings;
+}
+
+}  // namespace godwit::sim

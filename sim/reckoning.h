@@ -1,0 +1,58 @@
+// What must have become of every letter, against what did: the ledger on one side, mailboxes,
+// peers and reports on the other. Pure: everything is handed in, findings come out.
+// Law: RELIABILITY.md 1 (P1-P3), 7 (I1-I5, I7-I9, I14).
+//
+// A recipient leads to ends: mailboxes, addresses abroad, and addresses that nobody has, over
+// aliases and from node to node. For each end of each recipient that was accepted there must be a
+// copy or a report, and never more than can be accounted for. Where the world itself cannot know
+// (a reply that was lost between two nodes), only losses are held against the nodes.
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/audit.h"
+#include "sim/ledger.h"
+
+namespace godwit::sim {
+
+/// Who has which address at a node, as the world made it.
+struct Directory {
+    std::string hostname;               ///< EHLO name: "mx.node1.test".
+    std::vector<std::string> accounts;  ///< The oldest first: it has postmaster's mail.
+    std::map<std::string, std::vector<std::string>> aliases;
+};
+
+struct Evidence {
+    std::map<std::string, Directory> nodes;  ///< By mail domain.
+    std::vector<Held> held;
+    /// Recipients that wait in a queue by order of an operator: letter and address.
+    std::set<std::pair<std::string, std::string>> on_hold;
+    /// Between nodes a reply may have been lost: mail that went that way may be there twice.
+    bool may_relays_repeat = true;
+    /// A report on its way from node to node may have failed for good (short lifetimes, names that
+    /// lie), or one on its way to a peer (that refuses it, too).
+    bool may_reports_be_lost = true;
+    bool may_reports_abroad_be_lost = true;
+};
+
+/// Where mail for one address ends.
+struct End {
+    enum class Kind : std::uint8_t { Mailbox, Abroad, Nobody };
+    Kind kind = Kind::Nobody;
+    std::string where;               ///< Account, or address.
+    std::string detail;              ///< Subaddress: each has a copy of its own.
+    std::vector<std::string> path;   ///< Addresses it went by, the first as asked, the last `where`'s.
+    std::vector<std::string> nodes;  ///< Mail domains that take it, in order.
+};
+
+/// The ends of mail that `node` takes for `address`.
+std::vector<End> ends_of(const Evidence& evidence, const std::string& node,
+                         const std::string& address);
+
+/// Everything that is wrong, as "I4: t000123 ...".
+std::vector<std::string> reckon(const Ledger& ledger, const Evidence& evidence);
+
+}  // namespace godwit::sim
