@@ -50,8 +50,7 @@ std::vector<Report::Part> read_status(std::string_view status) {
 }
 
 Result<std::string> read_whole(store::Store& store, const store::MessageRecord& record) {
-    const std::string body =
-        TRY(store.blobs().read(record.blob, 0, record.blob_size, kDisk));
+    const std::string body = TRY(store.blobs().read(record.blob, 0, record.blob_size, kDisk));
     if (body.size() != record.blob_size) {
         return internal_error(ErrorCode::Corrupt, "a body is shorter than its record says");
     }
@@ -134,8 +133,8 @@ Result<> look_at_queue(World& world, Node& node, Evidence* evidence) {
                     }
                     const std::string what = describe(message, delivery, recipient);
                     if (!delivery.is_held) {
-                        world.ledger().broken("L1", node.domain() + " still has " + token +
-                                                        " in its queue: " + what);
+                        world.ledger().broken(
+                            "L1", node.domain() + " still has " + token + " in its queue: " + what);
                     }
                     evidence->on_hold.emplace(token, address_key(recipient.address));
                 }
@@ -164,8 +163,7 @@ Evidence gather(World& world) {
     evidence.may_relays_repeat = swarm.reset > 0 || swarm.stall > 0 ||
                                  swarm.crash_every > Duration{} || swarm.crash_at_point > 0 ||
                                  swarm.commit_fails > 0 || swarm.file_fails > 0;
-    evidence.may_reports_be_lost =
-        swarm.dns_lies > 0 || swarm.retry_lifetime < kShortLifetime;
+    evidence.may_reports_be_lost = swarm.dns_lies > 0 || swarm.retry_lifetime < kShortLifetime;
     evidence.may_reports_abroad_be_lost = evidence.may_reports_be_lost || swarm.peer_trait > 0;
     return evidence;
 }
@@ -227,8 +225,8 @@ void audit(World& world) {
         }
         const Result<> looked = look_at_queue(world, *node, &evidence);
         if (!looked) {
-            ledger.broken("I1", node->domain() + ": its queue cannot be read: " +
-                                    looked.error().text);
+            ledger.broken("I1",
+                          node->domain() + ": its queue cannot be read: " + looked.error().text);
         }
     }
     audit_people(world);

@@ -73,8 +73,8 @@ void Ledger::handed_over(const std::string& token, const std::string& node,
     if (world_ != nullptr) {
         hand_over.at = world_->now();
         world_->count("letters " + std::string(word(told)));
-        world_->trace().note("ledger", token + " for " + names + " at " + node + ": " +
-                                           std::string(word(told)));
+        world_->trace().note(
+            "ledger", token + " for " + names + " at " + node + ": " + std::string(word(told)));
     }
     found->second.hand_overs.push_back(std::move(hand_over));
 }
@@ -115,8 +115,8 @@ std::size_t Ledger::taken_abroad(const std::string& token, Taken taken) {
     }
     if (world_ != nullptr) {
         world_->count("letters taken by peers");
-        world_->trace().note("ledger", token + " taken for " + taken.recipient + " from " +
-                                           taken.node);
+        world_->trace().note("ledger",
+                             token + " taken for " + taken.recipient + " from " + taken.node);
     }
     takings_.push_back(std::move(taken));
     return number;
@@ -159,10 +159,10 @@ void Ledger::check() {
         for (const Reported& report : row.reports) {
             // RFC 3461 6: a report goes to the reverse-path, and none to the null one.
             const std::string& sender = row.letter.sender;
-            const std::string plain = sender.substr(0, sender.find('+')) +
-                                      (sender.contains('+') && sender.contains('@')
-                                           ? sender.substr(sender.find('@'))
-                                           : "");
+            const std::string plain =
+                sender.substr(0, sender.find('+')) + (sender.contains('+') && sender.contains('@')
+                                                          ? sender.substr(sender.find('@'))
+                                                          : "");
             if (sender.empty()) {
                 broken("I4", token + " has the null sender, and " + report.reader +
                                  " was told what became of it");

@@ -110,7 +110,7 @@ public:
         std::vector<HandOver> hand_overs;
         std::vector<std::size_t> takings;  ///< Indices into takings().
         std::vector<Reported> reports;
-        std::map<std::string, Told> appends;      ///< By account.
+        std::map<std::string, Told> appends;       ///< By account.
         std::map<std::string, unsigned> removals;  ///< By account: copies taken out of INBOX.
     };
     [[nodiscard]] const std::map<std::string, Row>& letters() const { return letters_; }

@@ -198,8 +198,8 @@ private:
                        : hand_over.told == Told::Refused ? "refused"
                                                          : "unknown";
         }
-        findings_.push_back(invariant + ": " + token_ + " from <" + row_.letter.sender + ">: " +
-                            what + (history.empty() ? "" : history + "]"));
+        findings_.push_back(invariant + ": " + token_ + " from <" + row_.letter.sender +
+                            ">: " + what + (history.empty() ? "" : history + "]"));
     }
 
     void add(const HandOver& hand_over) {
@@ -333,8 +333,8 @@ private:
         const bool must_report = !row_.letter.sender.empty() && account.is_all_wanting;
         if (copies == 0 && must_report && !may_report_be_lost(account)) {
             broken("P1", "neither delivered to " + account.where + " nor reported: " + seen);
-        } else if (copies == 0 && account.kind == End::Kind::Mailbox && !evidence_.may_relays_repeat &&
-                   !evidence_.may_reports_be_lost) {
+        } else if (copies == 0 && account.kind == End::Kind::Mailbox &&
+                   !evidence_.may_relays_repeat && !evidence_.may_reports_be_lost) {
             broken("P1", "lost between nodes on its way to " + account.where + ": " + seen);
         }
     }
@@ -414,8 +414,8 @@ private:
     const Evidence& evidence_;
     const Ledger::Row& row_;
     std::string token_;
-    std::map<std::string, Account> accounts_;   // By end.
-    std::map<std::string, unsigned> copies_;    // By account or address abroad.
+    std::map<std::string, Account> accounts_;  // By end.
+    std::map<std::string, unsigned> copies_;   // By account or address abroad.
     std::map<std::string, std::map<std::string, unsigned>> reports_;  // By action and recipient.
     std::map<std::string, std::set<const HandOver*>> reportable_;     // By address on a way.
     std::map<std::string, bool> is_quiet_;  // Nobody on whose way it is wants to hear of failure.

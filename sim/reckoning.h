@@ -42,9 +42,10 @@ struct Evidence {
 struct End {
     enum class Kind : std::uint8_t { Mailbox, Abroad, Nobody };
     Kind kind = Kind::Nobody;
-    std::string where;               ///< Account, or address.
-    std::string detail;              ///< Subaddress: each has a copy of its own.
-    std::vector<std::string> path;   ///< Addresses it went by, the first as asked, the last `where`'s.
+    std::string where;   ///< Account, or address.
+    std::string detail;  ///< Subaddress: each has a copy of its own.
+    std::vector<std::string>
+        path;  ///< Addresses it went by, the first as asked, the last `where`'s.
     std::vector<std::string> nodes;  ///< Mail domains that take it, in order.
 };
 

@@ -110,7 +110,7 @@ Office::Receipt Office::take(const Envelope& envelope, const std::string& text) 
 
 // A report that comes again is not a second report: its 250 may have been lost (W1).
 bool Office::take_report(const Envelope& envelope, const std::string& text, Receipt* receipt) {
-    const std::optional<Report> report = read_report(text);
+    const std::optional<Notification> report = read_notification(text);
     if (!report) {
         return false;
     }
@@ -131,7 +131,7 @@ bool Office::take_report(const Envelope& envelope, const std::string& text, Rece
             }
             continue;
         }
-        for (const Report::Part& part : report->parts) {
+        for (const Notification::Part& part : report->parts) {
             note("is told that " + token + " for " + part.recipient + " is " + part.action);
             world_->ledger().reported(token, part.recipient, reader, part.action);
         }

@@ -91,14 +91,14 @@ std::string field_of(std::string_view header, std::string_view name) {
     return std::string(trim(value));
 }
 
-std::optional<Report> read_report(std::string_view text) {
+std::optional<Notification> read_notification(std::string_view text) {
     const Split whole = split_at_blank(text);
     const std::string type = field_of(whole.header, "Content-Type");
     const std::string boundary = boundary_of(type);
     if (!starts_with_ignore_case(type, "multipart/report") || boundary.empty()) {
         return std::nullopt;
     }
-    Report report;
+    Notification report;
     report.message_id = field_of(whole.header, "Message-ID");
     bool has_status = false;
     for (const std::string_view part : parts_of(whole.body, boundary)) {
@@ -111,7 +111,7 @@ std::optional<Report> read_report(std::string_view text) {
             Split blocks = split_at_blank(inside.body);
             while (!blocks.body.empty()) {
                 blocks = split_at_blank(blocks.body);
-                Report::Part one;
+                Notification::Part one;
                 one.action = to_lower(field_of(blocks.header, "Action"));
                 one.status = field_of(blocks.header, "Status");
                 const std::string original = field_of(blocks.header, "Original-Recipient");

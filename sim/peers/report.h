@@ -9,7 +9,7 @@
 
 namespace godwit::sim {
 
-struct Report {
+struct Notification {
     struct Part {
         std::string action;     ///< "failed", "delayed", ... in small letters.
         std::string recipient;  ///< Original-Recipient where there is one, else Final-Recipient.
@@ -21,7 +21,7 @@ struct Report {
 };
 
 /// nullopt: no multipart/report with a delivery status.
-std::optional<Report> read_report(std::string_view text);
+std::optional<Notification> read_notification(std::string_view text);
 
 /// The value of the first field `name` of a header block, unfolded and trimmed; "" when there is
 /// none.

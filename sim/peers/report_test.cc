@@ -28,7 +28,8 @@ TEST(SimReport, A_report_of_ours_is_read) {
     report.recipients = {failed, delayed};
     const Result<std::string> text = mail::build_dsn(report);
     ASSERT_TRUE(text);
-    const std::optional<Report> read = read_report("Received: by x\r\n\tfor y\r\n" + *text);
+    const std::optional<Notification> read =
+        read_notification("Received: by x\r\n\tfor y\r\n" + *text);
     ASSERT_TRUE(read);
     EXPECT_EQ(read->message_id, "<r1@mx.node1.test>");
     ASSERT_EQ(read->parts.size(), 2U);
@@ -41,9 +42,9 @@ TEST(SimReport, A_report_of_ours_is_read) {
 }
 
 TEST(SimReport, A_letter_is_no_report) {
-    EXPECT_FALSE(read_report("Subject: x\r\n\r\nAction: failed\r\n"));
-    EXPECT_FALSE(
-        read_report("Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--"));
+    EXPECT_FALSE(read_notification("Subject: x\r\n\r\nAction: failed\r\n"));
+    EXPECT_FALSE(read_notification(
+        "Content-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nx\r\n--b--"));
 }
 
 }  // namespace

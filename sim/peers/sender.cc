@@ -104,7 +104,7 @@ net::Task<void> Sender::deliver(Node* node, std::vector<Draft>* drafts) {
     if (!stream) {
         co_return;
     }
-    HandOver session(world_, std::move(*stream), options_.domain, Dice(dice_.u64()));
+    Transmission session(world_, std::move(*stream), options_.domain, Dice(dice_.u64()));
     if (!co_await session.open()) {
         co_return;
     }

@@ -6,7 +6,7 @@
 
 #include "net/io/endpoint.h"
 #include "sim/dice.h"
-#include "sim/peers/hand_over.h"
+#include "sim/peers/transmission.h"
 
 namespace godwit::sim {
 

@@ -59,10 +59,9 @@ private:
     }
 
     void look_at(std::uint32_t uid, RememberedMessage& known, const Flags& flags) {
-        if (!known.flags.empty() &&
-            std::ranges::find(known.flags, flags) == known.flags.end()) {
-            broken("I24", "UID " + std::to_string(uid) + " has " + to_string(flags) + ", told was " +
-                              alternatives(known.flags));
+        if (!known.flags.empty() && std::ranges::find(known.flags, flags) == known.flags.end()) {
+            broken("I24", "UID " + std::to_string(uid) + " has " + to_string(flags) +
+                              ", told was " + alternatives(known.flags));
         }
         known.flags = {flags};
         const auto read = seen_.read.find(uid);
@@ -137,9 +136,9 @@ private:
 
     void take_new() {
         std::optional<Unanswered>& asked = memory_.unanswered;
-        const bool may_come = asked && asked->target == name_ &&
-                              (asked->kind == Kind::Append || asked->kind == Kind::Copy ||
-                               asked->kind == Kind::Move);
+        const bool may_come =
+            asked && asked->target == name_ &&
+            (asked->kind == Kind::Append || asked->kind == Kind::Copy || asked->kind == Kind::Move);
         std::size_t come = 0;
         for (const std::uint32_t uid : new_) {
             RememberedMessage message = read_of(uid);
@@ -235,12 +234,12 @@ Comparison compare_names(Person::Memory& memory, const std::set<std::string>& na
 Comparison conclude(Person::Memory& memory) {
     Comparison out;
     const std::optional<Unanswered> asked = std::exchange(memory.unanswered, std::nullopt);
-    if (asked && asked->kind == Kind::Move && asked->has_left_source &&
-        asked->has_reached_target && *asked->has_left_source != *asked->has_reached_target) {
-        out.broken.emplace_back(
-            "I25", "moving from " + asked->source + " to " + asked->target +
-                       (*asked->has_left_source ? " left the messages in neither"
-                                                : " left the messages in both"));
+    if (asked && asked->kind == Kind::Move && asked->has_left_source && asked->has_reached_target &&
+        *asked->has_left_source != *asked->has_reached_target) {
+        out.broken.emplace_back("I25",
+                                "moving from " + asked->source + " to " + asked->target +
+                                    (*asked->has_left_source ? " left the messages in neither"
+                                                             : " left the messages in both"));
     }
     return out;
 }

@@ -31,7 +31,7 @@ struct Seen {
 /// What came of a comparison.
 struct Comparison {
     std::vector<std::pair<std::string, std::string>> broken;  ///< Invariant, and what is wrong.
-    std::vector<std::string> removed;  ///< Tokens that are out of INBOX now.
+    std::vector<std::string> removed;                         ///< Tokens that are out of INBOX now.
 };
 
 /// Brings `memory` up to what was seen of the mailbox `name`, which it knows.

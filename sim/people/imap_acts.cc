@@ -20,7 +20,7 @@ constexpr std::size_t kInboxFull = 40;
 constexpr std::size_t kMailboxFull = 30;
 
 const std::vector<std::string>& flag_names() {
-    static const std::vector<std::string> kNames = {"\\Seen", "\\Answered",  "\\Flagged", "\\Draft",
+    static const std::vector<std::string> kNames = {"\\Seen", "\\Answered", "\\Flagged", "\\Draft",
                                                     "Urgent", "$Forwarded", "later",     "k7"};
     return kNames;
 }
@@ -128,11 +128,11 @@ net::Task<Result<>> ImapActs::list() {
 // Reads messages whole, a few in a command.
 net::Task<Result<>> ImapActs::read(Uids uids, Seen* seen) {
     for (std::size_t at = 0; at < uids.size(); at += kReadAtOnce) {
-        const Uids some(uids.begin() + static_cast<std::ptrdiff_t>(at),
-                        uids.begin() +
-                            static_cast<std::ptrdiff_t>(std::min(uids.size(), at + kReadAtOnce)));
-        const ImapAnswer answer = CO_TRY(
-            co_await client_->ask("UID FETCH " + write_uids(some) + " (UID BODY.PEEK[])"));
+        const Uids some(
+            uids.begin() + static_cast<std::ptrdiff_t>(at),
+            uids.begin() + static_cast<std::ptrdiff_t>(std::min(uids.size(), at + kReadAtOnce)));
+        const ImapAnswer answer =
+            CO_TRY(co_await client_->ask("UID FETCH " + write_uids(some) + " (UID BODY.PEEK[])"));
         if (!answer.is_ok()) {
             // A disk may fail to read; what it did read is good.
             co_return temporary_error(ErrorCode::Denied, answer.text);
@@ -355,8 +355,7 @@ net::Task<Result<>> ImapActs::fetch() {
         message.flags.push_back(after);
     }
     const std::string what = sets_seen ? " (FLAGS BODY[])" : " (FLAGS BODY.PEEK[])";
-    const ImapAnswer answer =
-        CO_TRY(co_await change("UID FETCH " + std::to_string(uid) + what));
+    const ImapAnswer answer = CO_TRY(co_await change("UID FETCH " + std::to_string(uid) + what));
     check_told(answer, {});
     if (!answer.is_ok()) {
         // Which part of it failed is not told: the next look shows.
@@ -402,8 +401,8 @@ net::Task<Result<>> ImapActs::change_flags(Uids uids, std::string how, Flags fla
         after[uid] = changed;
         message.flags.push_back(std::move(changed));
     }
-    const ImapAnswer answer = CO_TRY(co_await change("UID STORE " + write_uids(uids) + " " + how +
-                                                     " " + to_string(flags)));
+    const ImapAnswer answer = CO_TRY(
+        co_await change("UID STORE " + write_uids(uids) + " " + how + " " + to_string(flags)));
     check_told(answer, {});
     for (const std::uint32_t uid : uids) {
         box().messages[uid].flags = {answer.is_ok() ? after[uid] : before[uid]};
@@ -443,11 +442,8 @@ net::Task<Result<>> ImapActs::expunge() {
     if (doomed.empty()) {
         co_return Result<>();  // The disk took no more flags.
     }
-    memory_->unanswered = Unanswered{.kind = Kind::Expunge,
-                                     .source = selected_,
-                                     .target = "",
-                                     .uids = doomed,
-                                     .messages = {}};
+    memory_->unanswered = Unanswered{
+        .kind = Kind::Expunge, .source = selected_, .target = "", .uids = doomed, .messages = {}};
     const std::string name = selected_;
     const ImapAnswer answer = CO_TRY(co_await change(is_close ? std::string("CLOSE")
                                                      : is_all ? std::string("EXPUNGE")
@@ -489,8 +485,8 @@ void ImapActs::take_copied(const std::string& told, const Uids& uids, const std:
         broken("I16", target + ": COPYUID says UIDVALIDITY " + words[0]);
     }
     if (from != uids || to.size() != from.size()) {
-        broken("P4", "COPYUID says " + words[1] + " to " + words[2] + " where " +
-                         write_uids(uids) + " was asked");
+        broken("P4", "COPYUID says " + words[1] + " to " + words[2] + " where " + write_uids(uids) +
+                         " was asked");
         return;
     }
     there.uid_validity = validity;
@@ -560,11 +556,8 @@ net::Task<Result<>> ImapActs::append() {
         flags.insert(dice_->pick(flag_names()));
     }
     message.flags = {flags};
-    memory_->unanswered = Unanswered{.kind = Kind::Append,
-                                     .source = "",
-                                     .target = target,
-                                     .uids = {},
-                                     .messages = {message}};
+    memory_->unanswered = Unanswered{
+        .kind = Kind::Append, .source = "", .target = target, .uids = {}, .messages = {message}};
     memory_->doing = "APPEND to " + target;
     memory_->unsettled = person_->world().now();
     const ImapAnswer answer = CO_TRY(co_await client_->ask_with_literal(
@@ -615,8 +608,8 @@ net::Task<Result<>> ImapActs::rename() {
     if (from == selected_) {
         CO_TRY(co_await leave());
     }
-    memory_->unanswered = Unanswered{
-        .kind = Kind::Rename, .source = from, .target = to, .uids = {}, .messages = {}};
+    memory_->unanswered =
+        Unanswered{.kind = Kind::Rename, .source = from, .target = to, .uids = {}, .messages = {}};
     const ImapAnswer answer = CO_TRY(co_await change("RENAME " + from + " " + to));
     memory_->unanswered.reset();
     if (answer.is_ok()) {
@@ -673,9 +666,9 @@ net::Task<Result<>> ImapActs::status() {
             told["UIDNEXT"] < known.uid_next ||
             (known.uid_validity != 0 && told["UIDVALIDITY"] != known.uid_validity)) {
             broken("I21", line + ", where " + std::to_string(known.messages.size()) +
-                              " messages were, " + std::to_string(unseen) +
-                              " unseen, UIDNEXT " + std::to_string(known.uid_next) +
-                              ", UIDVALIDITY " + std::to_string(known.uid_validity));
+                              " messages were, " + std::to_string(unseen) + " unseen, UIDNEXT " +
+                              std::to_string(known.uid_next) + ", UIDVALIDITY " +
+                              std::to_string(known.uid_validity));
         }
     }
     co_return Result<>();
@@ -683,8 +676,8 @@ net::Task<Result<>> ImapActs::status() {
 
 net::Task<Result<>> ImapActs::search() {
     const std::string flag = dice_->pick(flag_names());
-    const std::string key = flag.starts_with('\\') ? to_upper(std::string_view(flag).substr(1))
-                                                   : "KEYWORD " + flag;
+    const std::string key =
+        flag.starts_with('\\') ? to_upper(std::string_view(flag).substr(1)) : "KEYWORD " + flag;
     const ImapAnswer answer = CO_TRY(co_await client_->ask("UID SEARCH " + key));
     check_told(answer, {});
     if (!answer.is_ok()) {

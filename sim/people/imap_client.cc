@@ -102,8 +102,8 @@ std::vector<std::uint32_t> read_uids(std::string_view set) {
     for (const std::string_view piece : split(set, ',')) {
         const std::size_t colon = piece.find(':');
         const auto first = parse_u32(piece.substr(0, colon));
-        const auto last = colon == std::string_view::npos ? first
-                                                          : parse_u32(piece.substr(colon + 1));
+        const auto last =
+            colon == std::string_view::npos ? first : parse_u32(piece.substr(colon + 1));
         if (!first || !last || *last - *first > kUidsMax) {
             return {};
         }
@@ -128,8 +128,8 @@ void ImapClient::broken(const std::string& what) {
 
 net::Task<Result<>> ImapClient::open(Reach reach, Duration patience) {
     const bool is_tls = reach == Reach::Tls;
-    std::unique_ptr<net::Stream> stream = CO_TRY(co_await person_->connect(
-        is_tls ? flow::Protocol::Imaps : flow::Protocol::Imap, reach));
+    std::unique_ptr<net::Stream> stream = CO_TRY(
+        co_await person_->connect(is_tls ? flow::Protocol::Imaps : flow::Protocol::Imap, reach));
     talk_ = std::make_unique<Talk>(std::move(stream), patience);
     const std::string greeting = CO_TRY(co_await response());
     if (!greeting.starts_with("* OK")) {
@@ -203,8 +203,8 @@ net::Task<Result<>> ImapClient::wait_for_continuation(ImapAnswer* answer, std::s
         }
         if (line.starts_with(tag + " ")) {
             answer->text = line.substr(tag.size() + 1);
-            answer->kind = answer->text.starts_with("NO") ? ImapAnswer::Kind::No
-                                                          : ImapAnswer::Kind::Bad;
+            answer->kind =
+                answer->text.starts_with("NO") ? ImapAnswer::Kind::No : ImapAnswer::Kind::Bad;
             finished_ = *answer;
             co_return Result<>();
         }
@@ -225,8 +225,8 @@ net::Task<Result<ImapAnswer>> ImapClient::ask_with_literal(std::string command, 
         }
         CO_TRY(co_await talk_->send(literal + "\r\n"));
     } else {
-        CO_TRY(co_await talk_->send(tag + " " + command + " {" + size + "+}\r\n" + literal +
-                                    "\r\n"));
+        CO_TRY(
+            co_await talk_->send(tag + " " + command + " {" + size + "+}\r\n" + literal + "\r\n"));
     }
     co_return co_await listen(tag, true);
 }

@@ -83,7 +83,7 @@ private:
     unsigned tags_ = 0;
     bool is_numbering_ = false;
     bool is_selecting_ = false;
-    std::vector<std::uint32_t> uids_;  // By sequence number; 0: not told.
+    std::vector<std::uint32_t> uids_;     // By sequence number; 0: not told.
     std::optional<ImapAnswer> finished_;  // The tagged answer came instead of a continuation.
 };
 

@@ -124,9 +124,9 @@ private:
         } else {
             const std::uint64_t first = 1 + dice_.below(known);
             const bool by_uid = dice_.chance(0.3);
-            CO_TRY(co_await client->ask(
-                by_uid ? std::string("UID FETCH 1:* (FLAGS)")
-                       : "FETCH " + std::to_string(first) + ":* (UID FLAGS)"));
+            CO_TRY(co_await client->ask(by_uid
+                                            ? std::string("UID FETCH 1:* (FLAGS)")
+                                            : "FETCH " + std::to_string(first) + ":* (UID FLAGS)"));
         }
         co_return Result<>();
     }

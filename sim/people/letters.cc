@@ -70,8 +70,7 @@ const std::string& any_account(Dice& dice, const Node& node) {
 
 std::string with_detail(Dice& dice, const std::string& address) {
     const std::size_t at = address.find('@');
-    return address.substr(0, at) + "+" + (dice.chance(0.5) ? "lists" : "work") +
-           address.substr(at);
+    return address.substr(0, at) + "+" + (dice.chance(0.5) ? "lists" : "work") + address.substr(at);
 }
 
 std::string choose_recipient(Person& person, Dice& dice) {
@@ -122,8 +121,8 @@ Letter compose(Person& person, Dice& dice, const std::vector<std::string>& recip
     }
     std::string& text = letter.text;
     text = "From: " + letter.sender + "\r\nTo: " + to + "\r\nSubject: " + letter.token +
-           " a letter\r\nMessage-ID: <" + letter.token + "@sim.test>\r\nDate: " +
-           mail::format_date(unix_seconds(world.wall())) +
+           " a letter\r\nMessage-ID: <" + letter.token +
+           "@sim.test>\r\nDate: " + mail::format_date(unix_seconds(world.wall())) +
            "\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n";
     text += is_8bit ? "Content-Transfer-Encoding: 8bit\r\n\r\n" : "\r\n";
     text += make_body(dice, is_8bit);

@@ -59,7 +59,7 @@ struct Person::Memory {
     std::map<std::string, std::uint32_t> retired;  ///< UIDVALIDITY of deleted mailboxes, by name.
     std::optional<Unanswered> unanswered;
     std::optional<MonoTime> unsettled;  ///< Something that was asked then may yet take effect.
-    bool knows_mailboxes = false;  ///< LIST was read once.
+    bool knows_mailboxes = false;       ///< LIST was read once.
     // POP3: by unique id.
     std::map<std::string, RememberedMessage> maildrop;
     std::set<std::string> dropped;        ///< Unique ids removed for sure.
@@ -67,7 +67,7 @@ struct Person::Memory {
     // What is left to be done.
     bool is_pop3 = false;
     bool gives_orders = false;
-    bool has_written = false;  ///< The writer has stopped.
+    bool has_written = false;   ///< The writer has stopped.
     bool has_compared = false;  ///< The last comparison is done and agreed.
     bool has_released = false;  ///< All that was held is released.
     std::string doing;

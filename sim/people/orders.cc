@@ -11,8 +11,8 @@ namespace {
 constexpr Duration kUntilSure = std::chrono::hours(2);
 
 bool order(Person* person, const std::string& verb) {
-    const std::string answer = person->node().order(
-        R"({"call":"queue.)" + verb + R"(","arguments":{"all":true}})");
+    const std::string answer =
+        person->node().order(R"({"call":"queue.)" + verb + R"(","arguments":{"all":true}})");
     const bool is_done = answer.starts_with(R"({"ok":true)");
     if (is_done) {
         person->world().count("orders");

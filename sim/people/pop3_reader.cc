@@ -55,8 +55,8 @@ std::unexpected<Error> refused(const std::string& line) {
 
 net::Task<Result<>> Pop3Client::open(Reach reach, Duration patience) {
     const bool is_tls = reach == Reach::Tls;
-    std::unique_ptr<net::Stream> stream = CO_TRY(co_await person_->connect(
-        is_tls ? flow::Protocol::Pop3s : flow::Protocol::Pop3, reach));
+    std::unique_ptr<net::Stream> stream = CO_TRY(
+        co_await person_->connect(is_tls ? flow::Protocol::Pop3s : flow::Protocol::Pop3, reach));
     talk_ = std::make_unique<Talk>(std::move(stream), patience);
     const std::string greeting = CO_TRY(co_await talk_->line());
     if (!is_ok(greeting)) {
@@ -138,8 +138,7 @@ net::Task<Result<std::map<std::uint32_t, Pop3Client::Listed>>> Pop3Client::list(
                                        one.unique_id + "\"");
         }
     }
-    const std::string told =
-        "+OK " + std::to_string(listed.size()) + " " + std::to_string(octets);
+    const std::string told = "+OK " + std::to_string(listed.size()) + " " + std::to_string(octets);
     if (stat != told && !stat.starts_with(told + " ")) {
         broken("STAT says " + stat + ", LIST comes to " + told);
     }
@@ -363,8 +362,8 @@ net::Task<Result<>> glance_by_pop3(Person* person, Dice* dice) {
     }
     for (const auto& [uid, message] : inbox.messages) {
         if (!numbers.contains(uid)) {
-            person->broken("P4", "POP3 does not show UID " + std::to_string(uid) + " (" +
-                                     message.token + ")");
+            person->broken(
+                "P4", "POP3 does not show UID " + std::to_string(uid) + " (" + message.token + ")");
         }
     }
     if (!numbers.empty()) {
@@ -374,8 +373,8 @@ net::Task<Result<>> glance_by_pop3(Person* person, Dice* dice) {
         const auto known = inbox.messages.find(one->first);
         if (known != inbox.messages.end() && known->second.is_read() &&
             known->second.hash != message_hash(text)) {
-            person->broken("I20", "POP3 gives another message for UID " +
-                                      std::to_string(one->first));
+            person->broken("I20",
+                           "POP3 gives another message for UID " + std::to_string(one->first));
         }
     }
     const std::string bye = CO_TRY(co_await client.ask("QUIT"));

@@ -81,7 +81,8 @@ private:
 };
 
 std::unexpected<Error> unwelcome(const Reply& reply) {
-    return temporary_error(ErrorCode::Denied, reply.lines.empty() ? "no reply" : reply.lines.back());
+    return temporary_error(ErrorCode::Denied,
+                           reply.lines.empty() ? "no reply" : reply.lines.back());
 }
 
 net::Task<Result<Reply>> HandIn::reply() {
@@ -329,8 +330,8 @@ Manner Writer::choose_manner(std::size_t recipients, bool is_8bit, bool is_lmtp)
                   : manner.reach == Reach::Tls ? flow::Protocol::Submissions
                                                : flow::Protocol::Submission;
     // RFC 5321 4.5.3.2.6 asks for ten minutes after the end of data; not everybody has them.
-    manner.patience =
-        dice_.chance(0.2) ? dice_.between(std::chrono::seconds(1), std::chrono::seconds(30))
+    manner.patience = dice_.chance(0.2)
+                          ? dice_.between(std::chrono::seconds(1), std::chrono::seconds(30))
                           : Duration(std::chrono::minutes(10));
     if (dice_.chance(0.2)) {
         manner.mail_parameters += dice_.chance(0.5) ? " RET=HDRS" : " RET=FULL";
@@ -366,8 +367,8 @@ net::Task<bool> Writer::hand_in(const Letter* letter, std::vector<std::string> r
     Manner manner = choose_manner(recipients.size(), is_8bit, is_lmtp);
     std::vector<Asking> askings;
     for (std::size_t i = 0; i < recipients.size(); ++i) {
-        askings.push_back({.recipient = recipients[i],
-                           .wants_failure_report = wants_failure(manner.notify[i])});
+        askings.push_back(
+            {.recipient = recipients[i], .wants_failure_report = wants_failure(manner.notify[i])});
     }
     HandIn connection(person_, letter, std::move(manner), &askings);
     const Result<> done = co_await connection.run();
@@ -389,8 +390,7 @@ net::Task<void> Writer::write_one() {
     while (co_await hand_in(&letter, recipients, is_8bit, is_lmtp) && dice_.chance(0.6) &&
            !person_->world().is_ending()) {
         person_->world().count("letters handed over again");
-        co_await net::sleep_for(
-            dice_.between(std::chrono::seconds(10), std::chrono::minutes(30)));
+        co_await net::sleep_for(dice_.between(std::chrono::seconds(10), std::chrono::minutes(30)));
     }
 }
 

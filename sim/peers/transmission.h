@@ -30,9 +30,9 @@ struct Handed {
     bool wants_no_report = false;  ///< By NOTIFY, for all recipients.
 };
 
-class HandOver {
+class Transmission {
 public:
-    HandOver(World* world, std::unique_ptr<net::Stream> stream, std::string domain, Dice dice);
+    Transmission(World* world, std::unique_ptr<net::Stream> stream, std::string domain, Dice dice);
 
     /// Greeting, EHLO, TLS by chance. False: there is no session.
     net::Task<bool> open();

@@ -1,4 +1,4 @@
-#include "sim/peers/hand_over.h"
+#include "sim/peers/transmission.h"
 
 #include <algorithm>
 
@@ -24,17 +24,18 @@ std::unexpected<Error> dropped() {
 
 }  // namespace
 
-HandOver::HandOver(World* world, std::unique_ptr<net::Stream> stream, std::string domain, Dice dice)
+Transmission::Transmission(World* world, std::unique_ptr<net::Stream> stream, std::string domain,
+                           Dice dice)
     : world_(world),
       talk_(std::move(stream), kPatience),
       domain_(std::move(domain)),
       dice_(std::move(dice)) {}
 
-bool HandOver::may_fail() const {
+bool Transmission::may_fail() const {
     return !world_->is_calm();
 }
 
-net::Task<Result<HandOver::Reply>> HandOver::reply() {
+net::Task<Result<Transmission::Reply>> Transmission::reply() {
     Reply whole;
     for (std::size_t lines = 0; lines < kReplyLinesMax; ++lines) {
         std::string line = CO_TRY(co_await talk_.line());
@@ -57,12 +58,12 @@ net::Task<Result<HandOver::Reply>> HandOver::reply() {
     co_return temporary_error(ErrorCode::LimitExceeded, "a reply without an end");
 }
 
-net::Task<Result<HandOver::Reply>> HandOver::ask(std::string line) {
+net::Task<Result<Transmission::Reply>> Transmission::ask(std::string line) {
     CO_TRY(co_await talk_.send(line + "\r\n"));
     co_return co_await reply();
 }
 
-net::Task<Result<>> HandOver::say_hello() {
+net::Task<Result<>> Transmission::say_hello() {
     offers_.clear();
     if (dice_.chance(0.1)) {
         const Reply hello = CO_TRY(co_await ask("HELO mail." + domain_));
@@ -81,7 +82,7 @@ net::Task<Result<>> HandOver::say_hello() {
     co_return Result<>();
 }
 
-net::Task<bool> HandOver::open() {
+net::Task<bool> Transmission::open() {
     const Result<Reply> greeting = co_await reply();
     if (!greeting || greeting->code != 220 || !co_await say_hello()) {
         co_return false;
@@ -108,7 +109,7 @@ net::Task<bool> HandOver::open() {
     co_return true;
 }
 
-void HandOver::draw_wishes(const Handing& handing) {
+void Transmission::draw_wishes(const Handing& handing) {
     is_end_sent_ = false;
     drop_at_ = Step::kCount;
     if (may_fail() && dice_.chance(0.15)) {
@@ -123,7 +124,7 @@ void HandOver::draw_wishes(const Handing& handing) {
     }
 }
 
-std::string HandOver::mail_line(const Handing& handing) {
+std::string Transmission::mail_line(const Handing& handing) {
     const std::string& text = handing.letter.text;
     std::string line = "MAIL FROM:<" + handing.letter.sender + ">";
     if (has("SIZE") && dice_.chance(0.5)) {
@@ -139,7 +140,7 @@ std::string HandOver::mail_line(const Handing& handing) {
     return line;
 }
 
-std::string HandOver::rcpt_line(const std::string& recipient) {
+std::string Transmission::rcpt_line(const std::string& recipient) {
     std::string line = "RCPT TO:<" + recipient + ">";
     if (!notify_.empty()) {
         line += " NOTIFY=" + notify_;
@@ -150,7 +151,7 @@ std::string HandOver::rcpt_line(const std::string& recipient) {
     return line;
 }
 
-net::Task<bool> HandOver::drops_at(Step step) {
+net::Task<bool> Transmission::drops_at(Step step) {
     if (drop_at_ != step) {
         co_return false;
     }
@@ -163,7 +164,7 @@ net::Task<bool> HandOver::drops_at(Step step) {
     co_return true;
 }
 
-net::Task<Handed> HandOver::hand(Handing handing) {
+net::Task<Handed> Transmission::hand(Handing handing) {
     draw_wishes(handing);
     Handed handed;
     // What nothing was sent for cannot be delivered.
@@ -178,7 +179,7 @@ net::Task<Handed> HandOver::hand(Handing handing) {
 }
 
 // Fills in handed->told as the replies come.
-net::Task<Result<>> HandOver::transact(const Handing* handing, Handed* handed) {
+net::Task<Result<>> Transmission::transact(const Handing* handing, Handed* handed) {
     const std::size_t count = handing->recipients.size();
     std::vector<std::string> lines = {mail_line(*handing)};
     for (const std::string& recipient : handing->recipients) {
@@ -252,7 +253,7 @@ net::Task<Result<>> HandOver::transact(const Handing* handing, Handed* handed) {
     co_return last->code == 421 ? dropped() : Result<>();
 }
 
-net::Task<Result<>> HandOver::body(const Handing* handing, bool has_recipients) {
+net::Task<Result<>> Transmission::body(const Handing* handing, bool has_recipients) {
     if (!has_recipients) {
         // E1: nobody wants it, and the node listens all the same.
         co_return co_await talk_.send(".\r\n");
@@ -276,7 +277,7 @@ net::Task<Result<>> HandOver::body(const Handing* handing, bool has_recipients) 
     co_return co_await talk_.send(bytes.substr(end));
 }
 
-net::Task<Result<>> HandOver::chunks(const Handing* handing) {
+net::Task<Result<>> Transmission::chunks(const Handing* handing) {
     const std::string& text = handing->letter.text;
     std::size_t at = 0;
     std::size_t pending = 0;
@@ -308,7 +309,7 @@ net::Task<Result<>> HandOver::chunks(const Handing* handing) {
     co_return Result<>();
 }
 
-net::Task<void> HandOver::close() {
+net::Task<void> Transmission::close() {
     if (!is_open_) {
         co_return;
     }
