@@ -121,6 +121,8 @@ protected:
     /// Runs what is due, in order of time; returns when the next is (kNever: none).
     MonoTime run_due_timers();
     [[nodiscard]] MonoTime next_timer() const;
+    /// What was posted was dropped with it: the next one who is ready posts anew.
+    void posts_were_dropped() { ready_posted_ = false; }
 
 private:
     friend class Timer;

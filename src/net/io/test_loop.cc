@@ -99,6 +99,7 @@ void TestLoop::drop_shard(unsigned index) {
             std::erase_if(state_->queue.items,
                           [&](const detail::LoopQueue::Item& item) { return item.shard == shard; });
         }
+        shard->posts_were_dropped();
         if (dropped.empty()) {
             return;
         }

@@ -48,6 +48,7 @@ public:
         cancel_tasks();
     }
     using Shard::next_timer;
+    using Shard::posts_were_dropped;
 
 protected:
     void arm(MonoTime) override {}
