@@ -1,428 +1,270 @@
 #!/usr/bin/env python3
-"""Kills the real program under load, starts it again, and compares what it holds with a ledger of what it acknowledged.
+"""Kills the real program under load, at random and at named moments, starts it again, and compares what it holds with a ledger of what it acknowledged.
 
-The load: SMTP clients that deliver to local accounts and to a remote domain that is held in the queue, and IMAP clients that
-APPEND, STORE, COPY, MOVE and EXPUNGE. A line goes to the ledger, with fsync, only after the server's answer was read, so the ledger is a
-subset of what was acknowledged. What was asked but not answered when the kill came may have happened or not.
+The load: submission, SMTP and LMTP to local accounts; outbound mail to a server of ours that takes, refuses, puts off and hangs up; IMAP (APPEND,
+STORE, COPY, MOVE, EXPUNGE, CREATE, RENAME, DELETE, SUBSCRIBE), POP3 (RETR, DELE, QUIT) and an administrator who holds, releases and deletes queued mail,
+adds and removes accounts and has the configuration read again. A line goes to the ledger, with fdatasync, after the server's answer was read.
+What was asked and not answered may have happened or not, whole and once.
 
-After each restart: every acknowledged local message is there once, byte for byte (sha256); every held message is in the queue; what was expunged stays gone, flags
-stay set. Each cycle verifies what changed since the last one, the last cycle everything.
+After each restart: every acknowledged message is there, byte for byte, as often as it was acknowledged; outbound mail is queued, or was taken by the other server,
+or is reported once; flags, mailboxes, subscriptions, holds and removals stand; UIDs never name another message. Twice is right only where
+the other server's answer was lost (W1) or a client sent again what had no answer (W2); both are counted.
 
-usage: crash_loop.py [--program PATH] [--cycles N] [--seed S] [--keep]
-Prints `ok NAME` or `not ok NAME` lines and `crash:` lines with figures; ends with 1 when something acknowledged is lost.
+usage: crash_loop.py [--program PATH] [--cycles N] [--seed S] [--point NAME] [--keep]
+Prints `ok NAME` or `not ok NAME` lines and `crash:` lines with figures; ends with 1 when something is not as it must be.
 """
 import argparse
-import collections
-import contextlib
-import hashlib
-import imaplib
 import json
 import os
 import random
-import re
 import resource
 import shutil
 import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-DOMAIN, HELD = "example.test", "held.test"
-SMTP_ACCOUNTS = ["alice", "bob"]
-IMAP_ACCOUNT = "writer"
-START_SECONDS = 30
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+import clients  # noqa: E402
+import wire  # noqa: E402
+from aside import Aside  # noqa: E402
+from ledger import Ledger, World  # noqa: E402
+from points import CLEARING, STARTING, STOPPING, Points, is_one_of  # noqa: E402
+from server import DOMAIN, Server  # noqa: E402
+from sink import Sink  # noqa: E402
+from verify import Verifier  # noqa: E402
 
-
-def sha(data):
-    return hashlib.sha256(data).hexdigest()
-
-
-class Ledger:
-    """Append-only, each line on disk before record() returns; kept in memory beside for comparing."""
-
-    def __init__(self, path):
-        self.file = open(path, "ab", buffering=0)
-        self.lock = threading.Lock()
-        self.lines = 0
-
-    def record(self, **entry):
-        with self.lock:
-            self.file.write(json.dumps(entry).encode() + b"\n")
-            os.fdatasync(self.file.fileno())
-            self.lines += 1
-
-
-class Expectations:
-    """What the mailboxes and the queue must, may and must not hold."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.must = {}       # key -> sha256: acknowledged
-        self.may = {}        # key -> sha256: asked, no answer
-        self.gone = set()    # keys whose removal was acknowledged
-        self.flagged = set()
-        self.fresh = set()   # keys touched since the last verification
-
-
-def key_of(box, word):
-    return f"{box} {word}"
-
-
-class Client(threading.Thread):
-    """One load client. Ends when the server dies or the stop event is set."""
-
-    def __init__(self, test, number):
-        super().__init__(daemon=True)
-        self.test, self.number = test, number
-        self.random = random.Random(f"{test.seed}-{test.cycle}-{number}")
-
-    def run(self):
-        with contextlib.suppress(OSError, EOFError, imaplib.IMAP4.error, ValueError):
-            self.work()
-
-    def word(self):
-        return f"w{self.random.getrandbits(64):016x}"
-
-    def message(self, word):
-        size = self.random.choice((0, 200, 2000, 6000, 6000, 60_000, 300_000))
-        body = self.random.randbytes(size // 2 + 1).hex().encode()
-        body = b"\r\n".join(body[i:i + 76] for i in range(0, len(body), 76)) + b"\r\n"
-        return f"From: <alice@{DOMAIN}>\r\nTo: <x@{DOMAIN}>\r\nSubject: {word}\r\nMessage-ID: <{word}@load.test>\r\nDate: Thu, 01 Jan 1970 00:00:00 +0000\r\n\r\n".encode() + body
-
-
-class Smtp(Client):
-    """Speaks SMTP by hand, so that it is sure which byte of which answer it has seen."""
-
-    def reply(self):
-        while True:
-            while b"\r\n" not in self.buffer:
-                data = self.socket.recv(65536)
-                if not data:
-                    raise EOFError
-                self.buffer += data
-            line, _, self.buffer = self.buffer.partition(b"\r\n")
-            if line[3:4] != b"-":
-                return int(line[:3])
-
-    def work(self):
-        test = self.test
-        self.socket, self.buffer = socket.create_connection(("127.0.0.1", test.port(587)), 10), b""
-        self.reply()
-        self.socket.sendall(b"EHLO load.test\r\n")
-        self.reply()
-        # \0alice\0alice
-        self.socket.sendall(b"AUTH PLAIN AGFsaWNlAGFsaWNl\r\n")
-        if self.reply() != 235:
-            raise EOFError
-        while not test.stopping.is_set():
-            word = self.word()
-            data = self.message(word)
-            locals_ = self.random.sample(SMTP_ACCOUNTS, self.random.choice((1, 1, 2, 0)))
-            held = not locals_ or self.random.random() < 0.3
-            recipients = [f"{n}@{DOMAIN}" for n in locals_] + ([f"{word}@{HELD}"] if held else [])
-            self.socket.sendall(b"MAIL FROM:<alice@%b>\r\n" % DOMAIN.encode() + b"".join(b"RCPT TO:<%b>\r\n" % r.encode() for r in recipients) + b"DATA\r\n")
-            codes = [self.reply() for _ in range(len(recipients) + 2)]
-            if codes != [250] * (len(recipients) + 1) + [354]:
-                test.trouble(f"SMTP answered {codes}")
-                return
-            keys = [key_of(f"{n}/INBOX", word) for n in locals_] + ([key_of("queue", word)] if held else [])
-            with test.expect.lock:
-                for key in keys:
-                    test.expect.may[key] = sha(data)
-            self.socket.sendall(data + b".\r\n")
-            if self.reply() != 250:
-                test.trouble("SMTP refused after the dot")
-                return
-            test.acknowledge(keys, sha(data))
-
-
-class Imap(Client):
-    """APPENDs to a mailbox of its own, copies, moves, flags and expunges there."""
-
-    def work(self):
-        test, expect = self.test, self.test.expect
-        box, archive = f"Box{self.number}", f"Archive{self.number}"
-        client = imaplib.IMAP4("127.0.0.1", test.port(143), timeout=10)
-        client.login(IMAP_ACCOUNT, IMAP_ACCOUNT)
-        client.create(box)
-        client.create(archive)
-        client.select(box)
-        mine = []
-        while not test.stopping.is_set():
-            word = self.word()
-            data = self.message(word)
-            key = key_of(f"{IMAP_ACCOUNT}/{box}", word)
-            with expect.lock:
-                expect.may[key] = sha(data)
-            answer = client.append(box, None, None, data)
-            if answer[0] != "OK":
-                test.trouble(f"APPEND: {answer}")
-                return
-            found = re.search(rb"APPENDUID \d+ (\d+)", answer[1][0])
-            test.acknowledge([key], sha(data))
-            if not found:
-                continue
-            mine.append((found.group(1).decode(), word, sha(data)))
-            uid, word, digest = self.random.choice(mine)
-            key = key_of(f"{IMAP_ACCOUNT}/{box}", word)
-            there = key_of(f"{IMAP_ACCOUNT}/{archive}", word)
-            act = self.random.randrange(5)
-            if act == 0:
-                self.expect_ok(client.uid("STORE", uid, "+FLAGS", "(\\Flagged)"))
-                with expect.lock:
-                    expect.flagged.add(key)
-                    expect.fresh.add(key)
-            elif act == 1 and there not in expect.must:
-                with expect.lock:
-                    expect.may[there] = digest
-                self.expect_ok(client.uid("COPY", uid, archive))
-                test.acknowledge([there], digest)
-                mine.remove((uid, word, digest))
-            elif act == 2:
-                self.unsure(key)
-                self.expect_ok(client.uid("STORE", uid, "+FLAGS", "(\\Deleted)"))
-                self.expect_ok(client.uid("EXPUNGE", uid))
-                test.remove(key)
-                mine.remove((uid, word, digest))
-            elif act == 3 and there not in expect.must:
-                # Until the answer: in one of the two, never in neither.
-                with expect.lock:
-                    expect.may[there] = digest
-                self.unsure(key, there)
-                self.expect_ok(client.uid("MOVE", uid, archive))
-                test.remove(key)
-                test.acknowledge([there], digest)
-                mine.remove((uid, word, digest))
-
-    def expect_ok(self, answer):
-        if answer[0] != "OK":
-            self.test.trouble(f"IMAP: {answer}")
-            raise EOFError
-
-    def unsure(self, key, pair=None):
-        with self.test.expect.lock:
-            expect = self.test.expect
-            digest = expect.must.pop(key, None)
-            if digest:
-                expect.may[key] = digest
-            if pair:
-                self.test.either.append((key, pair))
-            expect.flagged.discard(key)
-            expect.fresh.add(key)
+FULL_CYCLES = 500        # From here on a point that never fired is a failure: each has had its turn thrice.
+FSCK_EVERY = 25
+DRAIN_SECONDS = 120
+PROBLEMS_MAX = 20
+# Kinds of problems, and the line that speaks of them.
+VERDICTS = {
+    "nothing_acknowledged_is_lost": ("lost",),
+    "bytes_are_the_same": ("bytes",),
+    "flags_hold": ("flags",),
+    "uids_and_ids_never_name_another_message": ("uids", "ids"),
+    "plans_are_whole": ("half",),
+    "nothing_is_there_twice": ("twice",),
+    "queue_removals_and_orders_hold": ("queue",),
+    "points_that_need_a_server_of_their_own": ("aside",),
+    "load_was_accepted": ("trouble",),
+    "the_test_itself": ("test",),
+}
 
 
 class Test:
+    accounts = ("alice", "bob", "carol", "writer")
+
     def __init__(self, options):
-        self.options, self.seed, self.cycle = options, options.seed, 0
+        self.options, self.seed = options, options.seed
         self.folder = tempfile.mkdtemp(prefix="godwit-crash-")
-        self.data = os.path.join(self.folder, "data")
-        self.base = random.Random(os.getpid()).randrange(310, 500) * 100
         self.ledger = Ledger(os.path.join(self.folder, "ledger"))
-        self.expect = Expectations()
-        self.either = []        # (source, target) of moves without an answer
+        self.world = World(self.ledger)
+        self.server = Server(options.program, os.path.join(self.folder, "main"))
+        self.sink = Sink(self.world, self.server)
+        self.tls = wire.tls_context()
         self.stopping = threading.Event()
-        self.process = None
-        self.troubles, self.lost, self.wrong = [], [], []
-        self.duplicates = self.unanswered_there = self.verified = 0
-        self.start_times = []
+        self.wants_large = self.wants_reload = self.wants_ids = self.wants_accounts = False
+        self.aside = None
+        self.random_kills = self.restarts = 0
+        self.fsck_found = []
+        listed = self.server.godwit(env=dict(os.environ, GODWIT_CRASH_AT="list"))
+        self.points = Points(listed.stdout.split() if listed.returncode == 0 else [], self.seed, options.point)
 
-    def port(self, standard):
-        return self.base + standard
+    # --- One cycle.
+    def start(self, name="", passing=0):
+        """Serves; starts once more when a start was cut off on purpose."""
+        was_cut = False
+        if not self.server.start(f"{name}:{passing}" if name else ""):
+            self.points.came(name, True)
+            self.restarts += 1
+            was_cut = True
+            # Recovery is cut off, and then the recovery from that.
+            second = self.chance.choice([other for other in self.points.names if is_one_of(other, STARTING)] or [""])
+            if not self.server.start(second):
+                self.points.armed[second] += 1
+                self.points.came(second, True)
+                self.restarts += 1
+                self.server.start()
+        return was_cut
 
-    def trouble(self, text):
-        if not self.stopping.is_set() and len(self.troubles) < 50:
-            self.troubles.append(f"cycle {self.cycle}: {text}")
+    def look(self, name, everything=False):
+        """True when the armed point fired meanwhile."""
+        has_fired = False
+        while True:
+            verifier = Verifier(self)
+            try:
+                verifier.look(everything)
+                self.lines = verifier.lines
+                return has_fired
+            except (wire.Gone, wire.No) as error:
+                until = time.monotonic() + 5
+                while not self.server.is_dead() and time.monotonic() < until:
+                    time.sleep(0.01)
+                fired = self.server.fired()
+                if fired is None:
+                    raise RuntimeError(f"while looking: {error}, the server {'died' if self.server.is_dead() else 'lives'}") from error
+                self.points.came(fired, fired == name)
+                has_fired = True
+                self.restarts += 1
+                self.server.start()
 
-    def acknowledge(self, keys, digest):
-        self.ledger.record(there=keys, sha256=digest)
-        with self.expect.lock:
-            for key in keys:
-                self.expect.may.pop(key, None)
-                self.expect.must[key] = digest
-                self.expect.fresh.add(key)
+    def leave_remains(self):
+        """An account that is removed with more messages than one commit takes, and a body file more than half of which was its own; then the end, before anybody clears up."""
+        self.server.start()
+        admin = wire.Admin(self.server.admin_socket)
+        for name, large, small in ((f"temp{self.world.cycle}a", 40, 280), (f"temp{self.world.cycle}b", 20, 0)):
+            self.world.accounts[name] = "maybe"
+            admin.call("account.add", address=name, password=name)
+            self.world.accounts[name] = "yes"
+            line = wire.Smtp(self.server.port("lmtp"), lmtp=True)
+            for number in range(large + small):
+                line.envelope("", [f"{name}@{DOMAIN}"])
+                line.send(f"Subject: {name} {number}\r\n\r\n".encode() + f"{name} {number} and so on\r\n".encode() * (4000 if number < large else 1) + b".\r\n")
+                line.expect(250)
+            line.close()
+        name = f"temp{self.world.cycle}a"
+        self.world.accounts[name] = "maybe"
+        admin.call("account.remove", address=name)
+        self.world.accounts[name] = "no"
+        admin.close()
+        self.server.kill()
 
-    def remove(self, key):
-        self.ledger.record(gone=[key])
-        with self.expect.lock:
-            self.expect.must.pop(key, None)
-            self.expect.may.pop(key, None)
-            self.expect.gone.add(key)
-            self.expect.fresh.add(key)
+    def load(self):
+        # The connections that looked go on with the load; the others end.
+        for account in ("carol", "writer"):
+            self.lines[account].close()
+        self.stopping.clear()
+        some = [clients.Submission(self, 0), clients.Submission(self, 1), clients.Submission(self, 2), clients.Exchanger(self, 3), clients.Lmtp(self, 4),
+                clients.ImapClient(self, 5, "writer", "Home5"), clients.ImapClient(self, 6, "writer", "Home6"),
+                clients.ImapClient(self, 7, "alice", "INBOX", self.lines["alice"]), clients.ImapClient(self, 8, "bob", "INBOX", self.lines["bob"]),
+                clients.Pop3Client(self, 9), clients.Administrator(self, 10)]
+        if self.wants_ids:
+            some = some[3:5] + [clients.Counting(self, 20 + i) for i in range(4)]
+        for client in some:
+            client.start()
+        return some
 
-    # --- the program
-    def start(self):
-        command = [self.options.program, "dev", "--dir", self.data, "--base-port", str(self.base), "--domain", DOMAIN]
-        for name in (*SMTP_ACCOUNTS, IMAP_ACCOUNT):
-            command += ["--account", f"{name}:{name}"]
+    def one(self, is_last):
+        world, server = self.world, self.server
+        name, passing = self.points.next()
+        world.point = f"{name}:{passing}" if name else "random"
+        self.wants_large = name.startswith("blob.spool") or name == "blob.body_kept" or name.startswith("blob.orphan")
+        self.wants_reload = name.startswith("reload.")
+        self.wants_ids = name.startswith("store.ids_")
+        self.wants_accounts = name == "admin.account_removed"
+        if is_one_of(name, CLEARING):
+            self.leave_remains()
+        was_cut = self.start(name, passing)
+        has_fired = self.look(name) or was_cut
         began = time.monotonic()
-        log = open(os.path.join(self.folder, "log"), "ab")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
-        ready = threading.Event()
-
-        def read(stream):
-            for line in stream:
-                if b"ready" in line:
-                    ready.set()
-        threading.Thread(target=read, args=(self.process.stdout,), daemon=True).start()
-        while not ready.wait(0.01):
-            if self.process.poll() is not None:
-                raise RuntimeError(f"did not start again: exit {self.process.returncode}\n{self.log_tail()}")
-            if time.monotonic() - began > START_SECONDS:
-                raise RuntimeError(f"not ready in {START_SECONDS} s\n{self.log_tail()}")
-        self.start_times.append(time.monotonic() - began)
-
-    def log_tail(self):
-        with contextlib.suppress(OSError):
-            return open(os.path.join(self.folder, "log"), errors="replace").read()[-3000:]
-
-    def kill(self):
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    # --- looking in
-    def mailboxes(self):
-        names = [f"{n}/INBOX" for n in SMTP_ACCOUNTS]
-        client = imaplib.IMAP4("127.0.0.1", self.port(143), timeout=60)
-        client.login(IMAP_ACCOUNT, IMAP_ACCOUNT)
-        for line in client.list()[1]:
-            name = line.decode().split()[-1].strip('"')
-            if re.match(r"(Box|Archive)\d+$", name):
-                names.append(f"{IMAP_ACCOUNT}/{name}")
-        client.logout()
-        return names
-
-    def held(self):
-        """{word: how often} of the queue."""
-        out = subprocess.run([self.options.program, "queue", "list", "--json", "--dir", self.data], capture_output=True, text=True, timeout=120)
-        if out.returncode:
-            raise RuntimeError(f"queue list: {out.stdout[-500:]}{out.stderr[-500:]}")
-        found = json.loads(out.stdout)
-        entries = found if isinstance(found, list) else found.get("entries", found.get("queue", []))
-        words = collections.Counter()
-        for entry in entries:
-            for word in set(re.findall(r"(w[0-9a-f]{16})@" + re.escape(HELD), json.dumps(entry))):
-                words[word] += 1
-        return words
-
-    def compare(self, everything):
-        """Bodies are fetched for what is new since the last comparison, or for all."""
-        expect = self.expect
-        seen = collections.Counter()
-        for box in self.mailboxes():
-            account, name = box.split("/")
-            client = imaplib.IMAP4("127.0.0.1", self.port(143), timeout=60)
-            client.login(account, account)
-            count = int(client.select(name, readonly=True)[1][0])
-            if count:
-                rows = {}
-                for item in client.uid("FETCH", "1:*", "(UID FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]:
-                    if isinstance(item, tuple):
-                        word = item[1].split(b":", 1)[1].strip().decode() if b":" in item[1] else ""
-                        uid = re.search(rb"UID (\d+)", item[0])
-                        rows[uid.group(1).decode()] = (word, item[0])
-                for uid, (word, flags) in rows.items():
-                    key = key_of(box, word)
-                    seen[key] += 1
-                    if key in expect.flagged and b"\\Flagged" not in flags:
-                        self.wrong.append(f"cycle {self.cycle}: a flag is lost: {key}")
-                wanted = [u for u, (w, _) in rows.items() if everything or key_of(box, w) in expect.fresh or key_of(box, w) in expect.may]
-                for i in range(0, len(wanted), 50):
-                    for item in client.uid("FETCH", ",".join(wanted[i:i + 50]), "(UID BODY.PEEK[])")[1]:
-                        if not isinstance(item, tuple):
-                            continue
-                        word = rows[re.search(rb"UID (\d+)", item[0]).group(1).decode()][0]
-                        key = key_of(box, word)
-                        self.verified += 1
-                        digest = expect.must.get(key) or expect.may.get(key)
-                        # A delivered message has trace lines on top; the rest is what was sent.
-                        start = item[1].find(b"From: <alice@")
-                        if digest and sha(item[1][max(start, 0):]) != digest:
-                            self.wrong.append(f"cycle {self.cycle}: other bytes: {key}")
-            client.logout()
-        for word, times in self.held().items():
-            seen[key_of("queue", word)] += times
-        for key in expect.must:
-            if not seen[key]:
-                self.lost.append(f"cycle {self.cycle}: lost: {key}")
-        for key in expect.gone:
-            if seen[key]:
-                self.wrong.append(f"cycle {self.cycle}: came back: {key}")
-        for source, target in self.either:
-            if (source in expect.may or source in expect.must or target in expect.may or target in expect.must) and not seen[source] and not seen[target]:
-                self.lost.append(f"cycle {self.cycle}: a MOVE left it in neither: {source}")
-            if source in expect.may and seen[source] and seen[target]:
-                self.wrong.append(f"cycle {self.cycle}: a MOVE left it in both: {source}")
-        self.either = []
-        self.duplicates += sum(times - 1 for key, times in seen.items() if times > 1)
-        # What had no answer is settled now by what is there.
-        for key, digest in list(expect.may.items()):
-            if seen[key]:
-                expect.must[key] = digest
-                self.unanswered_there += 1
-        expect.may.clear()
-        for key in self.lost:
-            expect.must.pop(key.split("lost: ")[-1], None)
-        expect.fresh.clear()
-
-    def trim(self):
-        """Empties what the later cycles do not need, so that a cycle costs the same at the end as at the start."""
-        for box in self.mailboxes():
-            account, name = box.split("/")
-            client = imaplib.IMAP4("127.0.0.1", self.port(143), timeout=60)
-            client.login(account, account)
-            if int(client.select(name)[1][0]) > 300:
-                rows = client.fetch("1:200", "(UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
-                uids = ",".join(re.search(rb"UID (\d+)", item[0]).group(1).decode() for item in rows if isinstance(item, tuple))
-                client.uid("STORE", uids, "+FLAGS.SILENT", "(\\Deleted)")
-                # Not EXPUNGE: a kill between a client's STORE and its EXPUNGE leaves \Deleted on others, and those are in the ledger.
-                if client.uid("EXPUNGE", uids)[0] != "OK":
-                    raise RuntimeError("trim: UID EXPUNGE refused")
-                for item in rows:
-                    if isinstance(item, tuple):
-                        self.remove(key_of(box, item[1].split(b":", 1)[1].strip().decode()))
-            client.logout()
+        world.ledger.record("cycle", number=world.cycle, point=world.point)
+        some = self.load()
+        if name and not has_fired:
+            patience = 20 if self.wants_ids else self.options.patience
+            if is_one_of(name, STOPPING):
+                time.sleep(self.chance.uniform(0.1, 0.3))
+                self.stopping.set()
+                server.process.send_signal(signal.SIGTERM)
+                patience = 20
+            while not server.is_dead() and time.monotonic() < began + patience:
+                time.sleep(0.005)
+            fired = server.fired()
+            if fired:
+                self.points.came(fired, time.monotonic() - began < 0.1)
+            else:
+                self.points.stayed_away(name)
+        else:
+            time.sleep(self.chance.uniform(0.1, self.options.patience))
+            self.random_kills += 1
+        if not server.is_dead():
+            server.kill()
+        elif not server.fired() and server.process.returncode != 0:
+            raise RuntimeError(f"the server ended with {server.process.returncode}\n{server.log_tail()}")
+        self.stopping.set()
+        for client in some:
+            client.join(15)
+            if client.is_alive():
+                world.problem("test", f"{client.name} hangs")
+        if world.cycle % FSCK_EVERY == 0:
+            found = server.fsck("--quick")
+            if found:
+                self.fsck_found.append(f"cycle {world.cycle} ({world.point}): {found}")
 
     def run(self):
-        chance = random.Random(self.seed)
-        began = time.monotonic()
-        self.start()
-        for self.cycle in range(1, self.options.cycles + 1):
-            self.stopping.clear()
-            clients = [Smtp(self, i) for i in range(4)] + [Imap(self, i) for i in range(4, 6)]
-            for client in clients:
-                client.start()
-            time.sleep(chance.uniform(0.15, 1.0))
-            self.kill()
-            self.stopping.set()
-            for client in clients:
-                client.join(15)
-            self.start()
-            last = self.cycle == self.options.cycles
-            self.compare(everything=last)
-            if self.cycle % 10 == 0 and not last:
-                self.trim()
-                self.compare(everything=False)
-            if self.cycle % 10 == 0 or last:
-                print(f"crash: {self.cycle} cycles, {self.ledger.lines} acknowledgements, {self.verified} bodies compared, {len(self.lost)} lost, {len(self.wrong)} wrong, "
-                      f"{self.duplicates} twice, {self.unanswered_there} there without an answer, slowest start {max(self.start_times):.2f} s, {time.monotonic() - began:.0f} s", flush=True)
-            if len(self.lost) + len(self.wrong) > 20:
+        self.chance = random.Random(self.seed)
+        self.began = time.monotonic()
+        self.server.make({"sink.test": {"kind": "smtp", "host": "127.0.0.1", "port": self.sink.port, "tls": "never"},
+                          "held.test": {"kind": "hold"}, "disc.test": {"kind": "discard"}}, self.accounts)
+        if self.points.aside:
+            self.aside = Aside(self)
+            self.aside.start()
+        for self.world.cycle in range(1, self.options.cycles + 1):
+            self.one(self.world.cycle == self.options.cycles)
+            if self.world.cycle % max(10, self.options.cycles // 10) == 0:
+                self.say()
+            if len(self.world.problems) + len(self.fsck_found) >= PROBLEMS_MAX:
+                return
+        self.world.point = "end"
+        self.drain()
+        self.say()
+
+    def drain(self):
+        """Everything that can leave leaves; then everything is compared."""
+        self.server.write_config()
+        self.server.start()
+        with self.world.lock:
+            self.sink.open.update(key for key in self.world.kinds if key.startswith("later-"))
+        admin = wire.Admin(self.server.admin_socket)
+        with self.world.lock:
+            for job in self.world.jobs.values():
+                job.held = None
+        admin.call("queue.release", site="sink.test")
+        until = time.monotonic() + DRAIN_SECONDS
+        while True:
+            waiting = [row for row in admin.rows("queue.list") if row["site"] != "held.test"]
+            if not waiting:
                 break
+            if time.monotonic() > until:
+                self.world.problem("lost", f"{len(waiting)} messages do not leave the queue: {waiting[:3]}")
+                break
+            admin.call("queue.retry", site="sink.test")
+            time.sleep(0.2)
+        admin.close()
+        self.look("", everything=True)
+        for job in self.world.jobs.values():
+            if job.acknowledged and not job.over and not job.key.startswith("held-"):
+                self.world.problem("lost", f"{job.key} ({job.mail}) is not settled at the end")
+        if self.aside is not None:
+            self.aside.join(0 if self.options.cycles < FULL_CYCLES else 900)
+            self.aside.cancel()
+            self.aside.join(60)
 
     def finish(self):
-        fsck = None
-        if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.stopped = self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.stopped = None
-            fsck = subprocess.run([self.options.program, "fsck", "--dir", self.data], capture_output=True, text=True, timeout=300)
-        return fsck
+        if self.server.is_dead():
+            return
+        code = self.server.stop()
+        if code != 0:
+            self.fsck_found.append(f"the last stop ended with {code}")
+        found = self.server.fsck()
+        if found:
+            self.fsck_found.append(found)
+
+    # --- Figures.
+    def figures(self):
+        world, points = self.world, self.points
+        return dict(cycles=world.cycle, acknowledged=self.ledger.lines, mail=self.ledger.kinds["mail"], bodies=world.counts["bodies"], remote=self.sink.taken, reports=world.counts["reports"],
+                    w1=world.counts["w1"], w1_remote_hung_up=world.counts["w1_cut"], w2=world.counts["w2"], unanswered_there=world.counts["unanswered_there"], random_kills=self.random_kills, cut_starts=self.restarts,
+                    points=len(points.names), points_fired=sum(1 for name in points.names if points.fired[name]), fired=sum(points.fired.values()),
+                    lost=sum(1 for kind, _ in world.problems if kind == "lost"), problems=len(world.problems) + len(self.fsck_found))
+
+    def say(self):
+        print("crash: " + ", ".join(f"{name} {value}" for name, value in self.figures().items()) + f", slowest start {max(self.server.start_times or [0]):.2f} s, {time.monotonic() - self.began:.0f} s", flush=True)
 
 
 def main():
@@ -430,13 +272,15 @@ def main():
     parser.add_argument("--program", default=os.path.join(ROOT, "build/release/godwit"))
     parser.add_argument("--cycles", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--point", help="only points with this in their name")
+    parser.add_argument("--patience", type=float, default=0.8, help="most seconds of load in a cycle")
     parser.add_argument("--keep", action="store_true", help="leave the folder and say where it is")
     options = parser.parse_args()
     options.program = os.path.abspath(options.program)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20000), hard))
-    test = Test(options)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    test = Test(options)
     failed = False
 
     def verdict(name, wrong):
@@ -449,24 +293,36 @@ def main():
         try:
             test.run()
         except Exception as error:
-            broken.append(f"cycle {test.cycle}: {error!r}\n{test.log_tail()}")
+            frame = error.__traceback__
+            while frame.tb_next is not None:
+                frame = frame.tb_next
+            broken.append(f"cycle {test.world.cycle} ({test.world.point}): {error!r} ({os.path.basename(frame.tb_frame.f_code.co_filename)}:{frame.tb_lineno})\n{test.server.log_tail()}")
+        test.finish()
         verdict("starts_and_answers_after_every_kill", broken)
-        verdict("nothing_acknowledged_is_lost", test.lost)
-        verdict("bytes_flags_and_removals_hold", test.wrong)
-        verdict("nothing_is_there_twice", [f"{test.duplicates} messages more than once"] if test.duplicates else [])
-        verdict("load_was_accepted", test.troubles or ([] if test.ledger.lines >= options.cycles else [f"only {test.ledger.lines} acknowledgements"]))
-        fsck = test.finish()
-        verdict("fsck_after_the_last_kill", [] if fsck and fsck.returncode == 0 else [f"exit {fsck and fsck.returncode}: {fsck and (fsck.stdout + fsck.stderr)[-1500:]}"])
+        for name, kinds in VERDICTS.items():
+            wrong = [text for kind, text in test.world.problems if kind in kinds]
+            if name == "load_was_accepted" and test.ledger.lines < options.cycles:
+                wrong.append(f"only {test.ledger.lines} acknowledgements")
+            verdict(name, wrong)
+        verdict("fsck_holds", test.fsck_found)
+        for name in sorted(test.points.names):
+            print(f"crash: point {name} armed {test.points.armed[name]} fired {test.points.fired[name]}")
+        silent = test.points.silent()
+        if options.cycles >= FULL_CYCLES:
+            verdict("every_crash_point_was_passed", silent)
+        elif silent:
+            print(f"crash: not fired in this run: {' '.join(silent)}")
         history = os.path.join(ROOT, "bench", "history")
         os.makedirs(history, exist_ok=True)
         with open(os.path.join(history, "crash.jsonl"), "a") as f:
-            f.write(json.dumps(dict(at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), cycles=test.cycle, seed=options.seed, acknowledged=test.ledger.lines, verified=test.verified, lost=len(test.lost),
-                                    wrong=len(test.wrong), duplicates=test.duplicates, slowest_start_s=round(max(test.start_times or [0]), 3))) + "\n")
+            f.write(json.dumps(dict(at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seed=options.seed, seconds=round(time.monotonic() - test.began), slowest_start_s=round(max(test.server.start_times or [0]), 3), **test.figures())) + "\n")
     finally:
-        if test.process and test.process.poll() is None:
-            test.process.kill()
+        if test.aside is not None:
+            test.aside.cancel()
+        if not test.server.is_dead():
+            test.server.kill()
         if options.keep or failed:
-            print(f"crash: kept {test.folder}")
+            print(f"crash: seed {options.seed}, kept {test.folder}")
         else:
             shutil.rmtree(test.folder, ignore_errors=True)
     return 1 if failed else 0

@@ -1,0 +1,152 @@
+"""Crash points that ordinary cycles do not pass: a folder's first start, held mail whose days are over, body files that nobody needs for ten minutes.
+
+Each is provoked with a server of its own, beside the loop.
+"""
+import os
+import re
+import subprocess
+import threading
+import time
+
+import wire
+from ledger import sha
+from points import BORN, DAYS, is_one_of
+from server import DOMAIN, Server
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Aside(threading.Thread):
+    def __init__(self, test):
+        super().__init__(daemon=True, name="aside")
+        self.test, self.points = test, test.points
+        self.current = None
+        self.cancelled = threading.Event()
+
+    def run(self):
+        clock = os.path.join(self.test.folder, "clock_ahead.so")
+        built = subprocess.run(["clang-19", "-O1", "-shared", "-fPIC", "-o", clock, os.path.join(HERE, "clock_ahead.c")], capture_output=True, text=True)
+        if built.returncode:
+            self.test.world.problem("test", f"clock_ahead.c: {built.stderr}")
+            return
+        for number, name in enumerate(self.points.aside):
+            if self.cancelled.is_set():
+                return
+            server = self.current = Server(self.test.options.program, os.path.join(self.test.folder, f"aside{number}"))
+            self.points.armed[name] += 1
+            try:
+                found = self.born(server, name) if is_one_of(name, BORN) else self.held(server, name, clock) if is_one_of(name, DAYS) else self.idle(server, name, clock)
+            except Exception as error:
+                found = f"{error!r}\n{server.log_tail()}"
+            if not server.is_dead():
+                server.kill()
+            if self.cancelled.is_set():
+                return
+            if found:
+                self.test.world.problem("aside", f"{name}: {found}")
+            else:
+                server.remove()
+
+    def cancel(self):
+        self.cancelled.set()
+        if self.current is not None and not self.current.is_dead():
+            self.current.kill()
+
+    def wait_fired(self, server, name, seconds):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not server.is_dead():
+            time.sleep(0.05)
+        if server.fired() != name:
+            raise RuntimeError(f"did not fire in {seconds} s")
+        self.points.came(name, False)
+
+    def deliver(self, server, words, size=20_000):
+        line = wire.Smtp(server.port("lmtp"), lmtp=True)
+        for word in words:
+            line.envelope("", [f"alice@{DOMAIN}"])
+            line.send(f"Subject: {word}\r\n\r\n".encode() + b"0123456789abcdef\r\n" * (size // 18) + b".\r\n")
+            line.expect(250)
+        line.close()
+
+    def words(self, server):
+        """Of alice's messages; each must be readable."""
+        line = wire.Pop3(server.port("pop3s"), self.test.tls, "alice")
+        found = []
+        for text in line.lines("LIST"):
+            data = line.retrieve(int(text.split()[0]))
+            subject = re.search(rb"^Subject: (.+?)\r$", data, re.M)
+            found.append((subject.group(1).decode() if subject else "", sha(data)))
+        line.do("QUIT")
+        line.close()
+        return found
+
+    def born(self, server, name):
+        """A new folder whose first start is cut off."""
+        died = server.godwit("init", "--hostname", f"mx.{DOMAIN}", "--domain", DOMAIN, "--dir", server.home, env=dict(os.environ, GODWIT_CRASH_AT=name))
+        if died.returncode != -9:
+            return f"init ended with {died.returncode}"
+        self.points.came(name, False)
+        server.make({}, ["alice"])
+        server.start()
+        self.deliver(server, ["first"])
+        found = self.words(server)
+        server.stop()
+        return f"found {found}" if [word for word, _ in found] != ["first"] else server.fsck()
+
+    def held(self, server, name, clock):
+        """Held mail, six days later: one report each."""
+        server.make({"held.test": {"kind": "hold"}}, ["alice"])
+        server.start()
+        line = wire.Smtp(server.port("submissions"), self.test.tls, "alice")
+        for number in range(5):
+            line.envelope(f"alice@{DOMAIN}", [f"x{number}@held.test"])
+            line.send(f"From: <alice@{DOMAIN}>\r\nSubject: x{number}\r\n\r\nheld\r\n.\r\n".encode())
+            line.expect(250)
+        time.sleep(0.5)
+        server.kill()
+        server.environment = {"LD_PRELOAD": clock, "CLOCK_AHEAD": str(6 * 86400)}
+        if server.start(f"{name}:2"):
+            self.wait_fired(server, name, 20)
+        else:
+            self.points.came(name, False)
+        server.start()
+        until = time.monotonic() + 30
+        while time.monotonic() < until and len(self.words(server)) < 5:
+            time.sleep(0.2)
+        server.kill()
+        server.start()
+        time.sleep(0.5)
+        line = wire.Pop3(server.port("pop3s"), self.test.tls, "alice")
+        texts = [line.retrieve(int(text.split()[0])) for text in line.lines("LIST")]
+        line.close()
+        reported = sorted(match for text in texts for match in re.findall(rb"Final-Recipient: rfc822; *(x\d)@", text))
+        server.stop()
+        wanted = sorted(b"x%d" % number for number in range(5))
+        return f"reports of {reported}, wanted one of each of {wanted}" if reported != wanted else server.fsck()
+
+    def idle(self, server, name, clock):
+        """A body file without living bodies; a minute of this clock is eleven."""
+        server.make({}, ["alice"])
+        server.start()
+        self.deliver(server, [f"old{number}" for number in range(20)])
+        server.kill()
+        server.start()
+        self.deliver(server, ["kept"], 40_000)
+        line = wire.Pop3(server.port("pop3s"), self.test.tls, "alice")
+        for text in line.lines("LIST")[:20]:
+            line.do(f"DELE {text.split()[0]}")
+        line.do("QUIT")
+        line.close()
+        before = self.words(server)
+        server.kill()
+        server.environment = {"LD_PRELOAD": clock, "CLOCK_SPEED": "11"}
+        server.start(name)
+        self.wait_fired(server, name, 180)
+        server.environment = {}
+        server.start()
+        self.deliver(server, ["after"])
+        found = self.words(server)
+        server.stop()
+        if found[:-1] != before or found[-1][0] != "after":
+            return f"found {found}, before {before}"
+        return server.fsck()
