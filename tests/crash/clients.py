@@ -267,7 +267,12 @@ class ImapClient(Client):
             after = [flags | chosen if mode == "+" else flags - chosen if mode == "-" else chosen for flags in entry.flags]
             entry.flags = entry.flags + after
             entry.trail = entry.trail[-5:] + [f"asked {self.world.cycle} {mode}FLAGS {sorted(chosen)}"]
-        self.line.do(b"UID STORE %d %bFLAGS (%b)" % (entry.uid(), mode.encode(), " ".join(chosen).encode()))
+        uid = entry.uid()
+        untagged, _ = self.line.do(b"UID STORE %d %bFLAGS (%b)" % (uid, mode.encode(), " ".join(chosen).encode()))
+        # RFC 3501 6.4.6: without .SILENT it says what became of them. An OK to nothing is no OK.
+        told = [frozenset(m.group(1).decode().split()) - {"\\Recent"} for text, _ in untagged if (m := re.search(rb"UID %d FLAGS \(([^)]*)\)" % uid, text))]
+        if not told or told[-1] not in after:
+            self.world.problem("flags", f"STORE {mode}{sorted(chosen)} of {entry.word} (UID {uid}) in {self.home} told {[sorted(f) for f in told]}, wanted one of {[sorted(f) for f in after]}; {entry.trail}")
         self.world.ledger.record("store", box=str(self.home), word=entry.word, mode=mode, flags=sorted(chosen))
         with self.world.lock:
             entry.trail.append("ok")
@@ -316,12 +321,12 @@ class ImapClient(Client):
         with self.world.lock:
             for entry in entries:
                 entry.flags = [flags for flags in entry.flags if "\\Deleted" in flags]
-                self.world.ask_removal(box, entry.word)
+                self.world.ask_removal(box, entry.word, len(entry.uids))
         self.line.do(b"UID EXPUNGE %b" % uids)
         self.world.ledger.record("expunge", box=str(box), words=[entry.word for entry in entries])
         with self.world.lock:
             for entry in entries:
-                self.world.told_removal(box, entry.word)
+                self.world.told_removal(box, entry.word, len(entry.uids))
 
     def remove(self):
         entry = self.pick()

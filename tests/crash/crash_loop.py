@@ -10,7 +10,7 @@ After each restart: every acknowledged message is there, byte for byte, as often
 or is reported once; flags, mailboxes, subscriptions, holds and removals stand; UIDs never name another message. Twice is right only where
 the other server's answer was lost (W1) or a client sent again what had no answer (W2); both are counted.
 
-usage: crash_loop.py [--program PATH] [--cycles N] [--seed S] [--point NAME] [--keep]
+usage: crash_loop.py [--program PATH] [--cycles N] [--seconds S] [--seed S] [--point NAME] [--keep]
 Prints `ok NAME` or `not ok NAME` lines and `crash:` lines with figures; ends with 1 when something is not as it must be.
 """
 import argparse
@@ -150,7 +150,7 @@ class Test:
             client.start()
         return some
 
-    def one(self, is_last):
+    def one(self):
         world, server = self.world, self.server
         name, passing = self.points.next()
         world.point = f"{name}:{passing}" if name else "random"
@@ -205,11 +205,13 @@ class Test:
             self.aside = Aside(self)
             self.aside.start()
         for self.world.cycle in range(1, self.options.cycles + 1):
-            self.one(self.world.cycle == self.options.cycles)
+            self.one()
             if self.world.cycle % max(10, self.options.cycles // 10) == 0:
                 self.say()
-            if len(self.world.problems) + len(self.fsck_found) >= PROBLEMS_MAX:
+            if len(self.world.problems) + len(self.fsck_found) >= (1 if self.options.seconds else PROBLEMS_MAX):
                 return
+            if self.options.seconds and time.monotonic() - self.began > self.options.seconds:
+                break
         self.world.point = "end"
         self.drain()
         self.say()
@@ -241,7 +243,7 @@ class Test:
             if job.acknowledged and not job.over and not job.key.startswith("held-"):
                 self.world.problem("lost", f"{job.key} ({job.mail}) is not settled at the end")
         if self.aside is not None:
-            self.aside.join(0 if self.options.cycles < FULL_CYCLES else 900)
+            self.aside.join(900 if self.world.cycle >= FULL_CYCLES else 0)
             self.aside.cancel()
             self.aside.join(60)
 
@@ -271,6 +273,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=os.path.join(ROOT, "build/release/godwit"))
     parser.add_argument("--cycles", type=int, default=100)
+    parser.add_argument("--seconds", type=float, help="end after that time, or with the first fault")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--point", help="only points with this in their name")
     parser.add_argument("--patience", type=float, default=0.8, help="most seconds of load in a cycle")
@@ -301,20 +304,20 @@ def main():
         verdict("starts_and_answers_after_every_kill", broken)
         for name, kinds in VERDICTS.items():
             wrong = [text for kind, text in test.world.problems if kind in kinds]
-            if name == "load_was_accepted" and test.ledger.lines < options.cycles:
+            if name == "load_was_accepted" and test.ledger.lines < test.world.cycle:
                 wrong.append(f"only {test.ledger.lines} acknowledgements")
             verdict(name, wrong)
         verdict("fsck_holds", test.fsck_found)
         for name in sorted(test.points.names):
             print(f"crash: point {name} armed {test.points.armed[name]} fired {test.points.fired[name]}")
         silent = test.points.silent()
-        if options.cycles >= FULL_CYCLES:
+        if test.world.cycle >= FULL_CYCLES:
             verdict("every_crash_point_was_passed", silent)
         elif silent:
             print(f"crash: not fired in this run: {' '.join(silent)}")
         history = os.path.join(ROOT, "bench", "history")
         os.makedirs(history, exist_ok=True)
-        with open(os.path.join(history, "crash.jsonl"), "a") as f:
+        with open(os.devnull, "a") if "GODWIT_PLANTED" in os.environ else open(os.path.join(history, "crash.jsonl"), "a") as f:
             f.write(json.dumps(dict(at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), seed=options.seed, seconds=round(time.monotonic() - test.began), slowest_start_s=round(max(test.server.start_times or [0]), 3), **test.figures())) + "\n")
     finally:
         if test.aside is not None:

@@ -161,15 +161,15 @@ class World:
             self.problem("uids", f"UID {uid} of {box} names {word}, it named {known}")
 
     # --- Removals.
-    def ask_removal(self, box, word):
+    def ask_removal(self, box, word, copies=1):
+        # By number: POP3 may remove what SMTP has not been told of yet.
         with self.lock:
-            box.entries[word].low = 0
+            box.entries[word].low -= copies
             box.entries[word].fresh = True
 
-    def told_removal(self, box, word):
+    def told_removal(self, box, word, copies=1):
         with self.lock:
-            entry = box.entries[word]
-            entry.low = entry.high = 0
+            box.entries[word].high -= copies
 
     # --- What leaves the server.
     def ask_send(self, keys):
