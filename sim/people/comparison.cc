@@ -47,9 +47,11 @@ private:
         if (box_.uid_validity != 0 && box_.uid_validity != seen_.uid_validity) {
             broken("I16", "UIDVALIDITY was " + std::to_string(box_.uid_validity) + " and is " +
                               std::to_string(seen_.uid_validity));
-        } else if (retired != memory_.retired.end() && seen_.uid_validity <= retired->second) {
-            broken("I16", "made anew with UIDVALIDITY " + std::to_string(seen_.uid_validity) +
-                              ", not above that of the one before");
+        } else if (retired != memory_.retired.end() && seen_.uid_validity == retired->second) {
+            // RFC 3501 6.3.5: another mailbox under an old name may number anew if it says so. One
+            // that was renamed to it brings its own number, which may be lower.
+            broken("I16", "another mailbox has the UIDVALIDITY of the one before, " +
+                              std::to_string(seen_.uid_validity));
         }
         box_.uid_validity = seen_.uid_validity;
         if (seen_.uid_next < box_.uid_next) {

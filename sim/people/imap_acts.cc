@@ -361,9 +361,12 @@ net::Task<Result<>> ImapActs::fetch() {
         // Which part of it failed is not told: the next look shows.
         co_return Result<>();
     }
+    // Reading goes on where \Seen cannot be kept (a full disk): what was told counts.
     RememberedMessage& read_one = box().messages[uid];
-    read_one.flags = {after};
     for (const Fetched& fetched : answer.fetched) {
+        if (fetched.uid == uid && fetched.flags) {
+            read_one.flags = {*fetched.flags};
+        }
         if (fetched.uid == uid && fetched.body && message_hash(*fetched.body) != read_one.hash) {
             broken("I20", selected_ + ": UID " + std::to_string(uid) + " (" + read_one.token +
                               ") is not what it was");
