@@ -29,7 +29,10 @@ struct Letter {
 /// What the envelope asked for one recipient.
 struct Asked {
     std::string recipient;
-    bool wants_failure_report = true;  ///< NOTIFY is not NEVER and the sender is not null.
+    /// One must come: it was not forbidden, and it can reach the sender.
+    bool wants_failure_report = true;
+    /// None may come: NOTIFY without FAILURE, or the null sender.
+    bool forbids_failure_report = false;
 };
 
 /// How a hand-over by a client ended.

@@ -191,7 +191,9 @@ private:
         for (const HandOver& hand_over : row_.hand_overs) {
             history += history.empty() ? " [" : "; ";
             for (const Asked& asked : hand_over.recipients) {
-                history += asked.recipient + (asked.wants_failure_report ? " " : " (quiet) ");
+                history += asked.recipient + (asked.forbids_failure_report ? " (quiet) "
+                                              : asked.wants_failure_report ? " "
+                                                                           : " (out of reach) ");
             }
             history += "at " + hand_over.node + ": ";
             history += hand_over.told == Told::Accepted  ? "accepted"
@@ -222,8 +224,9 @@ private:
                 for (const std::string& address : end.path) {
                     way += is_here || end.nodes.size() == 1 ? "" : " " + address;
                     reportable_[address].insert(&hand_over);
+                    ++ways_through_[address];
                     is_quiet_.try_emplace(address, true);
-                    is_quiet_[address] = is_quiet_[address] && !asked.wants_failure_report;
+                    is_quiet_[address] = is_quiet_[address] && asked.forbids_failure_report;
                 }
                 first_abroad_.insert(first_outside(end));
                 ways[(is_here ? "here " : "") + end.where].insert(std::move(way));
@@ -394,9 +397,10 @@ private:
         const bool is_first_hop = first_abroad_.contains(recipient) ||
                                   domain_of(recipient) == (*hand_overs.begin())->node;
         const bool is_strict = !evidence_.may_relays_repeat || (is_at_home && is_first_hop);
-        if (is_strict && count > hand_overs.size()) {
+        // Two aliases on two nodes may lead to one address, and each node reports its own failure.
+        if (is_strict && count > ways_through_[recipient]) {
             broken("I4", std::to_string(count) + " failure reports about " + recipient + " for " +
-                             std::to_string(hand_overs.size()) + " hand-overs");
+                             std::to_string(ways_through_[recipient]) + " ways there");
         }
     }
 
@@ -418,6 +422,7 @@ private:
     std::map<std::string, unsigned> copies_;   // By account or address abroad.
     std::map<std::string, std::map<std::string, unsigned>> reports_;  // By action and recipient.
     std::map<std::string, std::set<const HandOver*>> reportable_;     // By address on a way.
+    std::map<std::string, unsigned> ways_through_;                    // The same.
     std::map<std::string, bool> is_quiet_;  // Nobody on whose way it is wants to hear of failure.
     std::set<std::string> first_abroad_;
     std::vector<std::string> findings_;

@@ -351,7 +351,8 @@ void Writer::record(const Letter& letter, const std::vector<Asking>& askings) {
         for (const Asking& asking : askings) {
             if (asking.told == told) {
                 alike.push_back({.recipient = asking.recipient,
-                                 .wants_failure_report = asking.wants_failure_report});
+                                 .wants_failure_report = asking.wants_failure_report,
+                                 .forbids_failure_report = !asking.wants_failure_report});
             }
         }
         if (!alike.empty()) {
