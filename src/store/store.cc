@@ -58,6 +58,16 @@ private:
     bool is_there_ = false;
 };
 
+// The engine's threads and the commit thread may both find that nothing can be written any more.
+std::function<void(const Error&)> once(std::function<void(const Error&)> on_fatal) {
+    const auto was_told = std::make_shared<std::atomic<bool>>(false);  // Of both.
+    return [was_told, on_fatal = std::move(on_fatal)](const Error& error) {
+        if (!was_told->exchange(true)) {
+            on_fatal(error);
+        }
+    };
+}
+
 constexpr Duration kDiskLookEvery = std::chrono::seconds(1);
 
 }  // namespace
@@ -113,7 +123,8 @@ Result<> Store::Inner::open_engines(Random& random) {
     kv = TRY(open_kv());
     crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
-    blobs = TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get()));
+    blobs = TRY(
+        open_file_blob_store(&files, options.folder + "/blobs", kv.get(), options.blob_sizes));
     crash_point<"store.bodies_open">();
     // The names of both folders themselves.
     TRY(files.sync_folder(options.folder));
@@ -204,6 +215,7 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
     std::unique_ptr<Store> store(new Store());
     Inner& inner = *store->inner_;
     inner.options = std::move(options);
+    inner.options.on_fatal = once(std::move(inner.options.on_fatal));
     inner.clock = clock;
     TRY(inner.open_engines(*random));
     TRY(inner.open_rows());

@@ -24,6 +24,7 @@ struct StoreOptions {
     /// (tests). Outlives the store.
     FileSystem* files = nullptr;
     std::string folder;
+    BlobSizes blob_sizes;
     /// Opens the engine of the keys, once; what it is given is on_fatal. Null: one in memory.
     std::function<Result<std::unique_ptr<Kv>>(std::function<void(const Error&)>)> open_kv;
     /// The default engine only: what survives a crash of the store. Null makes one that is
@@ -44,7 +45,8 @@ struct StoreOptions {
     /// What a sync is worth on the disk of `folder`; asked once, when it is open. Null: nothing
     /// (memory).
     std::function<Durability(const std::string& folder)> judge_disk;
-    std::function<void(const Error&)> on_fatal;  ///< See Committer. Required.
+    /// See Committer. Called once, on the thread that found out. Required.
+    std::function<void(const Error&)> on_fatal;
 };
 
 class Store {

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "store/kv/kv.h"
 
@@ -103,10 +104,19 @@ std::unique_ptr<BlobStore> make_memory_blob_store(Kv* kv);
 
 class FileSystem;
 
+/// Where one way to keep a body ends and the next begins. Tests make them small, so that all ways
+/// are gone soon.
+struct BlobSizes {
+    std::uint64_t inline_max = limits::blob_inline_size_max;
+    std::uint64_t memory_max = limits::body_memory_size_max;
+    std::uint64_t own_file_min = limits::blob_own_file_size_min;
+    std::uint64_t segment_max = limits::blob_segment_size_max;
+};
+
 /// Bodies in files below `folder` of `files`; see blob/file.h. Both pointers must outlive it.
 /// Refuses (Corrupt) when the segments and the keys disagree about what was durable.
 Result<std::unique_ptr<BlobStore>> open_file_blob_store(FileSystem* files, std::string folder,
-                                                        Kv* kv);
+                                                        Kv* kv, BlobSizes sizes = {});
 
 /// The X row of a body.
 std::string encode(const BlobLocation& location);

@@ -20,10 +20,8 @@ struct Moved {
 
 class FileBlobStore final : public BlobStore {
 public:
-    FileBlobStore(FileSystem* files, std::string folder, std::uint64_t store, Kv* kv)
-        : files_(std::make_shared<SegmentFiles>(files, std::move(folder), store)),
-          log_(files_),
-          kv_(kv) {}
+    FileBlobStore(std::shared_ptr<SegmentFiles> files, Kv* kv)
+        : files_(std::move(files)), log_(files_), kv_(kv) {}
 
     [[nodiscard]] Result<> recover() {
         const CommitSeq durable = TRY(load_commit_seq(*kv_));
@@ -174,7 +172,7 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
     BlobLocation location{.size = body.size, .place = {}};
     std::string bytes;
     if (auto* spool = std::get_if<std::shared_ptr<SpooledBody>>(&body.content)) {
-        if ((*spool)->size() >= limits::blob_own_file_size_min) {
+        if ((*spool)->size() >= files_->sizes().own_file_min) {
             (*spool)->keep();
             crash_point<"blob.body_kept">();
             location.place = (*spool)->place();
@@ -186,7 +184,7 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
     } else {
         bytes = std::move(std::get<std::string>(body.content));
     }
-    if (bytes.size() <= limits::blob_inline_size_max) {
+    if (bytes.size() <= files_->sizes().inline_max) {
         location.place = std::move(bytes);
     } else {
         location.place = TRY(log_.append(body.id, std::move(bytes), CommitSeq(durable_.load())));
@@ -301,9 +299,10 @@ Result<> FileBlobStore::relocate(std::vector<Moved> bodies, Batch& batch) {
 }  // namespace
 
 Result<std::unique_ptr<BlobStore>> open_file_blob_store(FileSystem* files, std::string folder,
-                                                        Kv* kv) {
+                                                        Kv* kv, BlobSizes sizes) {
     const FormatRow format = TRY(load_format(*kv)).value_or(FormatRow{});
-    auto blobs = std::make_unique<FileBlobStore>(files, std::move(folder), format.store, kv);
+    auto blobs = std::make_unique<FileBlobStore>(
+        std::make_shared<SegmentFiles>(files, std::move(folder), format.store, sizes), kv);
     TRY(blobs->recover());
     return blobs;
 }

@@ -19,8 +19,9 @@ void raise(std::atomic<std::uint32_t>& next, std::uint32_t above) {
 
 }  // namespace
 
-SegmentFiles::SegmentFiles(FileSystem* files, std::string folder, std::uint64_t store)
-    : files_(files), folder_(std::move(folder)), store_(store) {}
+SegmentFiles::SegmentFiles(FileSystem* files, std::string folder, std::uint64_t store,
+                           BlobSizes sizes)
+    : files_(files), folder_(std::move(folder)), store_(store), sizes_(sizes) {}
 
 std::string SegmentFiles::path(std::uint32_t segment) const {
     std::string digits(kDigits, '0');

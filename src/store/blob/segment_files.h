@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "store/blob/blob.h"
 #include "store/blob/file.h"
 
 namespace godwit::store {
@@ -22,10 +23,11 @@ inline constexpr std::uint32_t own_segment_bit = 0x80000000U;
 class SegmentFiles {
 public:
     /// `store` is FormatRow::store, put into each file.
-    SegmentFiles(FileSystem* files, std::string folder, std::uint64_t store);
+    SegmentFiles(FileSystem* files, std::string folder, std::uint64_t store, BlobSizes sizes);
 
     [[nodiscard]] FileSystem& files() const { return *files_; }
     [[nodiscard]] std::uint64_t store() const { return store_; }
+    [[nodiscard]] const BlobSizes& sizes() const { return sizes_; }
     [[nodiscard]] const std::string& folder() const { return folder_; }
     [[nodiscard]] std::string path(std::uint32_t segment) const;
     /// The number in a file's name; nullopt when it is no segment.
@@ -50,6 +52,7 @@ private:
     FileSystem* files_;
     std::string folder_;
     std::uint64_t store_;
+    BlobSizes sizes_;
     std::atomic<std::uint32_t> next_shared_ = 1;
     std::atomic<std::uint32_t> next_own_ = 1;
     std::mutex mutex_;

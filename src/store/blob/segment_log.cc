@@ -119,7 +119,7 @@ Result<> SegmentLog::open_next(CommitSeq durable) {
 
 Result<SegmentPlace> SegmentLog::append(const BlobId& id, std::string body, CommitSeq durable) {
     const std::uint64_t size = record_size(body.size());
-    if (file_ == nullptr || end_ + size > limits::blob_segment_size_max) {
+    if (file_ == nullptr || end_ + size > files_->sizes().segment_max) {
         TRY(open_next(durable));
     }
     const SegmentPlace place{open_, end_};

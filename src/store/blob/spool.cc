@@ -111,7 +111,7 @@ Result<> FileBlobWriter::append(std::string_view bytes) {
     hash_.update(bytes);
     size_ += bytes.size();
     if (spool_ == nullptr) {
-        if (size_ <= limits::body_memory_size_max && charge_->grow(bytes.size())) {
+        if (size_ <= files_->sizes().memory_max && charge_->grow(bytes.size())) {
             memory_.append(bytes);
             return {};
         }
@@ -133,7 +133,7 @@ Result<NewBody> FileBlobWriter::finish() {
         return body;
     }
     // Smaller ones are copied into the open segment by the commit, which syncs them there.
-    const bool is_kept = size_ >= limits::blob_own_file_size_min;
+    const bool is_kept = size_ >= files_->sizes().own_file_min;
     TRY(spool_->finish(body.id, CommitSeq(durable_->load()), is_kept));
     body.content = std::move(spool_);
     return body;

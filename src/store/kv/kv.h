@@ -14,7 +14,7 @@
 #include "base/result.h"
 
 namespace rocksdb {
-class FileSystem;
+class Env;
 }
 
 namespace godwit::store {
@@ -107,8 +107,9 @@ std::unique_ptr<Kv> make_memory_kv(std::shared_ptr<MemoryKvDisk> disk = nullptr)
 struct RocksOptions {
     std::uint64_t cache_bytes = 32ULL * 1024 * 1024;         ///< Blocks, indexes and filters.
     std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;  ///< Each of at most two.
-    /// The files it works on; null: the machine's. Tests put one that fails beneath it.
-    std::shared_ptr<rocksdb::FileSystem> file_system;
+    /// Files and background threads it works with; null: the machine's. Tests put a disk that fails
+    /// beneath it.
+    std::shared_ptr<rocksdb::Env> env;
     /// A background flush or compaction failed: nothing may be written any more. Called on an
     /// engine thread, at most once; must not call the engine. Required.
     std::function<void(const Error&)> on_fatal;

@@ -4,7 +4,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/file_system.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
@@ -43,6 +42,8 @@ class ErrorListener final : public rocksdb::EventListener {
 public:
     explicit ErrorListener(std::function<void(const Error&)> on_fatal)
         : on_fatal_(std::move(on_fatal)) {}
+    /// A background write has failed: whatever the engine makes of it, nothing more is committed.
+    [[nodiscard]] bool was_told() const { return was_told_.load(); }
     void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
                            rocksdb::Status* status) override {
         if (!was_told_.exchange(true)) {
@@ -153,10 +154,15 @@ private:
 
 class RocksKv final : public Kv {
 public:
-    explicit RocksKv(std::shared_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
+    RocksKv(std::shared_ptr<rocksdb::DB> db, std::shared_ptr<ErrorListener> errors)
+        : db_(std::move(db)), errors_(std::move(errors)) {}
 
     [[nodiscard]] Result<> commit(const Batch& batch) override {
         count_nothing();
+        // The engine itself goes on after some of them (no room for a compaction, RELIABILITY.md 3).
+        if (errors_->was_told()) {
+            return internal_error(ErrorCode::Io, "rocksdb commit: background work failed before");
+        }
         rocksdb::WriteBatch rows(batch.size() + batch.entries().size() * kEntryOverhead, 0,
                                  kProtectionBytes, 0);
         for (const Batch::Entry& entry : batch.entries()) {
@@ -196,6 +202,7 @@ private:
     static constexpr std::size_t kEntryOverhead = 8;  // Tag and two lengths.
     static constexpr std::size_t kProtectionBytes = 8;
     std::shared_ptr<rocksdb::DB> db_;
+    std::shared_ptr<ErrorListener> errors_;  // The database has it too.
 };
 
 rocksdb::BlockBasedTableOptions table_options(const RocksOptions& options) {
@@ -214,7 +221,7 @@ rocksdb::BlockBasedTableOptions table_options(const RocksOptions& options) {
 
 /// In the order of destruction: the database first. Any snapshot may be the last to let go.
 struct OpenDatabase {
-    std::unique_ptr<rocksdb::Env> env;
+    std::shared_ptr<rocksdb::Env> env;
     std::unique_ptr<rocksdb::DB> db;
 };
 
@@ -229,7 +236,6 @@ rocksdb::Options engine_options(const RocksOptions& options) {
     engine.flush_verify_memtable_count = true;
     engine.best_efforts_recovery = false;
     engine.max_bgerror_resume_count = 0;
-    engine.listeners.push_back(std::make_shared<ErrorListener>(options.on_fatal));
     engine.manual_wal_flush = false;
     engine.two_write_queues = false;
     engine.unordered_write = false;
@@ -270,9 +276,11 @@ rocksdb::Options engine_options(const RocksOptions& options) {
 Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options) {
     check(options.on_fatal != nullptr, "open_rocks_kv needs on_fatal");
     rocksdb::Options engine = engine_options(options);
+    const auto errors = std::make_shared<ErrorListener>(options.on_fatal);
+    engine.listeners.push_back(errors);
     auto kept = std::make_shared<OpenDatabase>();
-    if (options.file_system != nullptr) {
-        kept->env = rocksdb::NewCompositeEnv(options.file_system);
+    if (options.env != nullptr) {
+        kept->env = options.env;
         engine.env = kept->env.get();
     }
     rocksdb::DB* opened = nullptr;
@@ -281,7 +289,7 @@ Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOption
         return std::unexpected(translate(status, "rocksdb open " + folder));
     }
     kept->db.reset(opened);
-    return std::make_unique<RocksKv>(std::shared_ptr<rocksdb::DB>(kept, opened));
+    return std::make_unique<RocksKv>(std::shared_ptr<rocksdb::DB>(kept, opened), errors);
 }
 
 }  // namespace godwit::store

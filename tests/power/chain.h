@@ -1,0 +1,48 @@
+// A chain of lives on one disk, all drawn from one seed: work until the power goes, look at what is
+// left, open it (often interrupted too), compare with the ledger, and go on from there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "power/disk.h"
+
+namespace godwit::power {
+
+/// What was done and found; sums over chains.
+struct Figures {
+    std::uint64_t states = 0;  ///< Cuts after which the store was opened and compared.
+    std::array<std::uint64_t, kCuts> by_cut{};
+    std::uint64_t cuts_in_opening = 0;  ///< Recovery that was interrupted.
+    std::uint64_t cuts_at_points = 0;   ///< At a named moment of the code.
+    std::uint64_t restarts = 0;         ///< Without a cut.
+    std::uint64_t faults = 0;           ///< Operations failed on order.
+    std::uint64_t fatal = 0;            ///< Stores that said they cannot go on.
+    std::uint64_t commits = 0;
+    std::uint64_t acknowledged = 0;  ///< Plans.
+    std::uint64_t operations = 0;    ///< Of the disk.
+    std::uint64_t losses = 0;
+    std::uint64_t fsck_findings = 0;
+    void add(const Figures& other);
+};
+
+struct Verdict {
+    Figures figures;
+    std::vector<std::string> faults;  ///< In words; empty when all held.
+};
+
+/// Runs the chain of `seed`: about `states` states.
+Verdict run_chain(std::uint64_t seed, std::uint64_t states);
+
+/// Runs one script on a fresh disk with `fault` from the first operation on, heals the disk and opens
+/// it twice: as it is, and after a power cut. `was_struck` says whether the fault found an
+/// operation.
+struct FaultRun {
+    Verdict verdict;
+    bool was_struck = false;
+};
+FaultRun run_with_fault(std::uint64_t seed, const Fault& fault);
+
+}  // namespace godwit::power
