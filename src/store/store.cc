@@ -198,6 +198,7 @@ void Store::Inner::reserve_mail_ids() {
         [this, bound](const CommitResult& done) {
             if (done) {
                 reserved_mail.store(bound);
+                probe<"store.ids_reserved">();
                 crash_point<"store.ids_reserved">();
             }
             is_reserving.store(false);

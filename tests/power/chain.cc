@@ -1,6 +1,7 @@
 #include "power/chain.h"
 
 #include <algorithm>
+#include <mutex>
 #include <utility>
 
 #include "base/probe.h"
@@ -18,8 +19,16 @@ struct Watched {
 };
 thread_local Watched watched;
 
+std::mutex probes_mutex;
+std::map<std::string, std::uint64_t> probes;
+
 void at_place(const Place& place) {
-    if (place.kind() == PlaceKind::CrashPoint && watched.disk != nullptr && watched.left != 0 &&
+    if (place.kind() == PlaceKind::Probe) {
+        const std::scoped_lock lock(probes_mutex);
+        ++probes[std::string(place.name())];
+        return;
+    }
+    if (watched.disk != nullptr && watched.left != 0 &&
         --watched.left == 0) {
         watched.has_struck = true;
         watched.disk->cut();
@@ -48,10 +57,14 @@ public:
         return std::move(verdict_);
     }
 
-    FaultRun run_with(const Fault& order) {
+    FaultRun run_with(const Fault& order, std::uint64_t groups) {
         FaultRun run;
         setting_.has_threads = false;
         setting_.write_buffer_bytes = 16 * 1024;
+        setting_.blob_sizes = {.inline_max = 1024,
+                               .memory_max = 8 * 1024,
+                               .own_file_min = 40 * 1024,
+                               .segment_max = 48 * 1024};
         disk_->set_fault(order);
         std::string how;
         {
@@ -59,7 +72,7 @@ public:
             const auto opened = life.open(random_.u64());
             if (opened) {
                 workload_.begin(&life.store());
-                work(life, kScriptGroups);
+                work(life, groups);
             } else {
                 how = opened.error().text;
             }
@@ -84,15 +97,13 @@ public:
     }
 
 private:
-    static constexpr std::uint64_t kScriptGroups = 30;
-
     void fault(std::string text) {
         if (verdict_.faults.size() < 12) {
             verdict_.faults.push_back(when_ + ": " + std::move(text));
         }
     }
     void expect_once(const Life& life) {
-        verdict_.figures.fatal += life.fatal() != 0 ? 1 : 0;
+        verdict_.figures.fatal += life.fatal() != 0 && disk_->faults_struck() != 0 ? 1 : 0;
         if (life.fatal() > 1) {
             fault("on_fatal was called " + std::to_string(life.fatal()) + " times");
         }
@@ -284,12 +295,26 @@ void Figures::add(const Figures& other) {
     fsck_findings += other.fsck_findings;
 }
 
+std::map<std::string, std::uint64_t> probes_passed() {
+    std::map<std::string, std::uint64_t> all;
+    for (const Place* place = Place::first(); place != nullptr; place = place->next()) {
+        if (place->kind() == PlaceKind::Probe) {
+            all[std::string(place->name())] = 0;
+        }
+    }
+    const std::scoped_lock lock(probes_mutex);
+    for (const auto& [name, count] : probes) {
+        all[name] = count;
+    }
+    return all;
+}
+
 Verdict run_chain(std::uint64_t seed, std::uint64_t states) {
     return Chain(seed).run(states);
 }
 
-FaultRun run_with_fault(std::uint64_t seed, const Fault& fault) {
-    return Chain(seed).run_with(fault);
+FaultRun run_with_fault(std::uint64_t seed, const Fault& fault, std::uint64_t groups) {
+    return Chain(seed).run_with(fault, groups);
 }
 
 }  // namespace godwit::power

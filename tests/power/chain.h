@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,16 +34,19 @@ struct Verdict {
     std::vector<std::string> faults;  ///< In words; empty when all held.
 };
 
+/// How often this process passed each rare path of the store (base/probe.h).
+std::map<std::string, std::uint64_t> probes_passed();
+
 /// Runs the chain of `seed`: about `states` states.
 Verdict run_chain(std::uint64_t seed, std::uint64_t states);
 
-/// Runs one script on a fresh disk with `fault` from the first operation on, heals the disk and opens
+/// Runs one script of `groups` commits on a fresh disk with `fault` from the first operation on, heals the disk and opens
 /// it twice: as it is, and after a power cut. `was_struck` says whether the fault found an
 /// operation.
 struct FaultRun {
     Verdict verdict;
     bool was_struck = false;
 };
-FaultRun run_with_fault(std::uint64_t seed, const Fault& fault);
+FaultRun run_with_fault(std::uint64_t seed, const Fault& fault, std::uint64_t groups);
 
 }  // namespace godwit::power

@@ -3,7 +3,8 @@
 // usage: power_states [--states N] [--seed S] [--jobs J] [--history FILE]
 //        power_states --replay SEED             one chain again, with all that was found
 //        power_states --replay-fault KINDS:AT:io|full:once|ever
-//        power_states --only states|faults
+//        power_states --only states|faults       half of it
+//        power_states --groups N                 length of the script whose operations fail
 // Prints progress, figures, and `ok NAME` or `not ok NAME`; exit 1 when something did not hold.
 #include <sys/wait.h>
 #include <poll.h>
@@ -34,6 +35,7 @@ struct Options {
     std::uint64_t states = 500;
     std::uint64_t seed = 1;
     unsigned jobs = 2;
+    std::uint64_t groups = 30;
     std::string history;
     std::optional<std::uint64_t> replay;
     std::optional<Fault> replay_fault;
@@ -117,9 +119,10 @@ void work(const Options& options, unsigned worker, const Voice& voice) {
         for (std::uint64_t at = 1 + worker; options.has_faults; at += options.jobs) {
             Fault fault = mode.fault;
             fault.at = at;
-            const std::string what = "--replay-fault " + text_of(fault);
+            const std::string what =
+                "--groups " + std::to_string(options.groups) + " --replay-fault " + text_of(fault);
             voice.say("begin " + what);
-            const FaultRun run = run_with_fault(kScriptSeed, fault);
+            const FaultRun run = run_with_fault(kScriptSeed, fault, options.groups);
             voice.report(what, mode.name, run.verdict);
             if (!run.was_struck) {
                 break;
@@ -139,6 +142,7 @@ struct Outcome {
     Figures states;
     std::map<std::string, Figures> faults;  // By mode.
     std::map<std::string, std::uint64_t> fault_runs;
+    std::map<std::string, std::uint64_t> probes;
     std::vector<std::string> bad;
 };
 
@@ -160,6 +164,12 @@ void hear(const std::string& line, Listener& listener, Outcome& outcome) {
             ++outcome.fault_runs[kind];
         }
         listener.at.clear();
+    } else if (line.starts_with("probe ")) {
+        std::istringstream in(line.substr(6));
+        std::string name;
+        std::uint64_t count = 0;
+        in >> name >> count;
+        outcome.probes[name] += count;
     }
 }
 
@@ -191,6 +201,9 @@ void show(const Figures& figures, double seconds) {
     for (std::size_t i = 0; i < kCuts; ++i) {
         modes += std::string(i == 0 ? "" : ", ") + std::string(name_of(static_cast<Cut>(i))) + " " +
                  std::to_string(figures.by_cut[i]);
+    }
+    if (figures.states == 0) {
+        return;
     }
     std::printf(
         "power: %lu states (%s), %lu in opening, %lu at named moments, %lu restarts, %lu operations "
@@ -262,7 +275,11 @@ std::vector<Listener> start(const Options& options) {
         const pid_t process = ::fork();
         if (process == 0) {
             ::close(ends[0]);
-            work(options, worker, Voice(ends[1]));
+            const Voice voice(ends[1]);
+            work(options, worker, voice);
+            for (const auto& [name, passed] : probes_passed()) {
+                voice.say("probe " + name + " " + std::to_string(passed));
+            }
             ::close(ends[1]);
             std::exit(0);
         }
@@ -303,6 +320,14 @@ int run(const Options& options) {
         if (seconds() > told + 10) {
             told = seconds();
             show(outcome.states, told);
+            std::uint64_t runs = 0;
+            for (const auto& [name, count] : outcome.fault_runs) {
+                runs += count;
+            }
+            if (runs != 0) {
+                std::printf("power: %lu runs with a failing operation, %.0f s\n", runs, told);
+                std::fflush(stdout);
+            }
         }
     }
     show(outcome.states, seconds());
@@ -312,6 +337,11 @@ int run(const Options& options) {
                     name.c_str(), outcome.fault_runs[name], figures.faults, figures.fatal,
                     figures.states, figures.losses, figures.fsck_findings);
     }
+    std::string probes;
+    for (const auto& [name, passed] : outcome.probes) {
+        probes += " " + name + "=" + std::to_string(passed);
+    }
+    std::printf("power: rare paths passed:%s\n", probes.c_str());
     bool holds = true;
     if (options.has_states) {
         holds &= verdict("opens_after_every_cut", outcome, [](const std::string& bad) {
@@ -368,6 +398,8 @@ std::optional<Options> parse(int count, char** words) {
             options.seed = number;
         } else if (name == "--jobs" && number != 0) {
             options.jobs = static_cast<unsigned>(number);
+        } else if (name == "--groups" && number != 0) {
+            options.groups = number;
         } else if (name == "--history") {
             options.history = value;
         } else if (name == "--replay") {
@@ -392,7 +424,7 @@ int main(int count, char** words) {
     if (!options) {
         std::fprintf(stderr,
                      "usage: power_states [--states N] [--seed S] [--jobs J] [--history FILE] "
-                     "[--only states|faults] [--replay SEED] [--replay-fault K:AT:io|full:once|ever]\n");
+                     "[--groups N] [--only states|faults] [--replay SEED] [--replay-fault K:AT:io|full:once|ever]\n");
         return 2;
     }
     godwit::log::set_sink([](void*, std::string_view) {}, nullptr);
@@ -402,7 +434,8 @@ int main(int count, char** words) {
     }
     if (options->replay_fault) {
         return godwit::power::replay(
-            godwit::power::run_with_fault(godwit::power::kScriptSeed, *options->replay_fault)
+            godwit::power::run_with_fault(godwit::power::kScriptSeed, *options->replay_fault,
+                                          options->groups)
                 .verdict);
     }
     return godwit::power::run(*options);

@@ -173,6 +173,7 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
     std::string bytes;
     if (auto* spool = std::get_if<std::shared_ptr<SpooledBody>>(&body.content)) {
         if ((*spool)->size() >= files_->sizes().own_file_min) {
+            probe<"blob.own_file_kept">();
             (*spool)->keep();
             crash_point<"blob.body_kept">();
             location.place = (*spool)->place();
@@ -180,6 +181,7 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
             put(body.id, std::move(location), batch);
             return Staged::New;
         }
+        probe<"blob.spool_copied">();
         bytes = TRY((*spool)->read_all(body.id));
     } else {
         bytes = std::move(std::get<std::string>(body.content));
@@ -285,8 +287,10 @@ Result<> FileBlobStore::relocate(std::vector<Moved> bodies, Batch& batch) {
         const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
         if (place == nullptr || place->segment != moved.from.segment ||
             place->offset != moved.from.offset) {
+            probe<"blob.gone_while_copied">();
             continue;
         }
+        probe<"blob.segment_copied">();
         log_.release(moved.from, location->size);
         const SegmentPlace target =
             TRY(log_.append(moved.id, std::move(moved.body), CommitSeq(durable_.load())));

@@ -48,6 +48,7 @@ Result<> SegmentLog::recover(const Kv& kv, CommitSeq durable) {
         const auto row = rows.find(*segment);
         TRY(check_tail(*segment, row == rows.end() ? 0 : row->second.end, durable));
         if (row == rows.end()) {
+            probe<"blob.orphan_removed">();
             TRY(files_->remove(*segment));
             crash_point<"blob.orphan_removed">();
             is_any_removed = true;
@@ -102,6 +103,7 @@ Result<> SegmentLog::check_tail(std::uint32_t segment, std::uint64_t from, Commi
 
 Result<> SegmentLog::open_next(CommitSeq durable) {
     TRY(flush());
+    probe<"blob.segment_opened">();
     const std::uint32_t segment = files_->next_shared();
     file_ = TRY(files_->files().open(files_->path(segment), OpenMode::Create));
     crash_point<"blob.segment_made">();
@@ -238,6 +240,7 @@ Result<> SegmentLog::unlink_dropped() {
     for (const std::uint32_t segment : dropped) {
         crash_point<"blob.segment_unlinking">();
         TRY(files_->remove(segment));
+        probe<"blob.segment_unlinked">();
         crash_point<"blob.segment_unlinked">();
         log::info("store.segment_removed", {{"file", files_->path(segment)}});
     }

@@ -298,6 +298,7 @@ void Committer::Inner::complete_group(CommitSeq seq) {
 void Committer::Inner::fail(const Error& error) {
     const Error told = error;
     broken = std::nullopt;
+    probe<"commit.gave_up">();
     log::error("store.commit_failed", {{"error", told.text}});
     {
         const std::scoped_lock lock(mutex);

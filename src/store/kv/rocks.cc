@@ -12,9 +12,14 @@
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 
+#include <algorithm>
 #include <atomic>
 
+#include "base/probe.h"
 #include "store/kv/kv.h"
+#include "store/kv/meta.h"
+#include "store/kv/rocks_files.h"
+#include "store/kv/rocks_log.h"
 
 namespace godwit::store {
 namespace {
@@ -47,8 +52,16 @@ public:
     void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
                            rocksdb::Status* status) override {
         if (!was_told_.exchange(true)) {
+            probe<"kv.background_failed">();
             on_fatal_(translate(*status, "rocksdb background work"));
         }
+    }
+    void OnFlushCompleted(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& /*job*/) override {
+        probe<"kv.flushed">();
+    }
+    void OnCompactionCompleted(rocksdb::DB* /*db*/,
+                               const rocksdb::CompactionJobInfo& /*job*/) override {
+        probe<"kv.compacted">();
     }
     void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason /*reason*/, rocksdb::Status /*status*/,
                               bool* auto_recovery) override {
@@ -229,7 +242,8 @@ struct OpenDatabase {
 rocksdb::Options engine_options(const RocksOptions& options) {
     rocksdb::Options engine;
     engine.create_if_missing = true;
-    engine.wal_recovery_mode = rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords;
+    // Ends at the first record that does not hold; check_logs() has seen to it that it was the last.
+    engine.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     engine.recycle_log_file_num = 0;
     engine.track_and_verify_wals_in_manifest = false;
     engine.paranoid_checks = true;
@@ -271,6 +285,93 @@ rocksdb::Options engine_options(const RocksOptions& options) {
     return engine;
 }
 
+std::unexpected<Error> lost(std::string text) {
+    return internal_error(ErrorCode::Corrupt, "the disk lost what it had promised: " + text);
+}
+
+struct FolderNames {
+    std::vector<std::string> logs;  ///< In the order of their numbers.
+    bool has_current = false;
+    bool has_rows = false;  ///< Tables or logs.
+};
+Result<FolderNames> look_into(rocksdb::Env& env, const std::string& folder) {
+    FolderNames found;
+    std::vector<std::string> names;
+    const rocksdb::Status status = env.GetChildren(folder, &names);
+    if (!status.ok() && !status.IsNotFound() && !status.IsPathNotFound()) {
+        return std::unexpected(translate(status, "rocksdb folder " + folder));
+    }
+    for (std::string& name : names) {
+        found.has_current = found.has_current || name == "CURRENT";
+        found.has_rows = found.has_rows || name.ends_with(".log") || name.ends_with(".sst");
+        if (name.ends_with(".log")) {
+            found.logs.push_back(std::move(name));
+        }
+    }
+    // Six digits at least, more from the millionth file on.
+    std::ranges::sort(found.logs, [](const std::string& a, const std::string& b) {
+        return a.size() != b.size() ? a.size() < b.size() : a < b;
+    });
+    return found;
+}
+
+// The number of the newest commit that is in tables; 0 before the first.
+Result<std::uint64_t> last_flushed_commit(const rocksdb::Options& engine,
+                                          const std::string& folder) {
+    rocksdb::Options tables = engine;
+    const auto env = with_files({std::shared_ptr<void>(), engine.env},
+                                without_logs(engine.env->GetFileSystem()));
+    tables.env = env.get();
+    tables.listeners.clear();
+    tables.info_log = make_silent_logger();
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(tables, folder, &opened);
+    if (!status.ok()) {
+        return std::unexpected(translate(status, "rocksdb open " + folder));
+    }
+    const std::unique_ptr<rocksdb::DB> database(opened);
+    const auto row = TRY(read(*database, read_options(ReadTier::Disk), commit_seq_key()));
+    return row ? TRY(decode_commit_seq(*row)).value() : 0;
+}
+
+// RELIABILITY.md 3: every log must be whole up to a torn last record, and the commits in them must
+// follow on those in the tables and on each other. Gives the last commit that must be there.
+Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::string& folder) {
+    const FolderNames names = TRY(look_into(*engine.env, folder));
+    if (!names.has_current) {
+        if (names.has_rows) {
+            return lost(folder + " has rows and no CURRENT");
+        }
+        return 0;
+    }
+    std::uint64_t last = TRY(last_flushed_commit(engine, folder));
+    for (const std::string& name : names.logs) {
+        std::string octets;
+        const rocksdb::Status status =
+            rocksdb::ReadFileToString(engine.env, folder + "/" + name, &octets);
+        if (!status.ok()) {
+            return std::unexpected(translate(status, "rocksdb log " + name));
+        }
+        const EngineLog log = read_engine_log(octets, commit_seq_key());
+        if (log.is_torn) {
+            probe<"kv.torn_log">();
+        }
+        if (log.is_damaged_before_end) {
+            return lost(folder + "/" + name + " is damaged before its end");
+        }
+        if (log.last_commit <= last) {
+            continue;  // In tables, or none.
+        }
+        if (log.first_commit > last + 1) {
+            return lost("commits " + std::to_string(last + 1) + " to " +
+                        std::to_string(log.first_commit - 1) + " are missing before " + folder +
+                        "/" + name);
+        }
+        last = log.last_commit;
+    }
+    return last;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options) {
@@ -279,16 +380,25 @@ Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOption
     const auto errors = std::make_shared<ErrorListener>(options.on_fatal);
     engine.listeners.push_back(errors);
     auto kept = std::make_shared<OpenDatabase>();
-    if (options.env != nullptr) {
-        kept->env = options.env;
-        engine.env = kept->env.get();
-    }
+    const auto base = options.env != nullptr
+                          ? options.env
+                          : std::shared_ptr<rocksdb::Env>(std::shared_ptr<void>(),
+                                                          rocksdb::Env::Default());
+    kept->env = with_files(base, with_names_first(base->GetFileSystem()));
+    engine.env = kept->env.get();
+    const std::uint64_t last = TRY(check_logs(engine, folder));
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(engine, folder, &opened);
     if (!status.ok()) {
         return std::unexpected(translate(status, "rocksdb open " + folder));
     }
     kept->db.reset(opened);
+    const auto row = TRY(read(*opened, read_options(ReadTier::Disk), commit_seq_key()));
+    const std::uint64_t found = row ? TRY(decode_commit_seq(*row)).value() : 0;
+    if (found < last) {
+        return lost("rocksdb gives commits up to " + std::to_string(found) + " of " +
+                    std::to_string(last));
+    }
     return std::make_unique<RocksKv>(std::shared_ptr<rocksdb::DB>(kept, opened), errors);
 }
 

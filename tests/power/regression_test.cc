@@ -1,0 +1,242 @@
+// What the lying disk found, each as the shortest way to see it again.
+#include <gtest/gtest.h>
+
+#include "power/chain.h"
+#include "power/engine_files.h"
+#include "power/life.h"
+#include "store/kv/meta.h"
+
+namespace godwit::power {
+namespace {
+
+using store::Batch;
+using store::Kv;
+using store::ReadTier;
+
+/// The engine alone on a disk; its background work waits.
+class EngineOnDisk : public testing::Test {
+protected:
+    static constexpr const char* kKv = "/data/kv";
+
+    EngineOnDisk() {
+        EXPECT_TRUE(disk_->make_folder("/data"));
+        EXPECT_TRUE(disk_->sync_folder("/"));
+        open();
+        EXPECT_TRUE(disk_->sync_folder("/data"));
+    }
+    Result<> try_open() {
+        kv_.reset();
+        store::RocksOptions options;
+        options.write_buffer_bytes = 16 * 1024;
+        options.env = env_ = std::make_shared<SteppedEnv>(make_engine_files(disk_));
+        options.on_fatal = [this](const Error&) { ++fatal_; };
+        kv_ = TRY(open_rocks_kv(kKv, std::move(options)));
+        return {};
+    }
+    void open() {
+        const auto opened = try_open();
+        ASSERT_TRUE(opened) << opened.error().text;
+    }
+    Result<> commit(std::size_t size) {
+        Batch batch;
+        batch.put("K" + std::to_string(seq_ + 1), std::string(size, 'v'));
+        batch.put(store::commit_seq_key(), store::encode_commit_seq(CommitSeq(seq_ + 1)));
+        TRY(kv_->commit(batch));
+        ++seq_;
+        return {};
+    }
+    void cut(Cut how, std::uint64_t seed = 1) {
+        kv_.reset();
+        env_.reset();
+        disk_->cut();
+        disk_ = disk_->survive(how, seed);
+    }
+    std::uint64_t last() { return load_commit_seq(*kv_).value().value(); }
+    std::vector<std::string> logs() {
+        std::vector<std::string> found;
+        for (const std::string& path : disk_->paths()) {
+            if (path.ends_with(".log") && !disk_->content(path).empty()) {
+                found.push_back(path);
+            }
+        }
+        return found;
+    }
+    void expect_refused(std::string_view what) {
+        const auto opened = try_open();
+        ASSERT_FALSE(opened);
+        EXPECT_EQ(opened.error().code, ErrorCode::Corrupt);
+        EXPECT_NE(opened.error().text.find(what), std::string::npos) << opened.error().text;
+    }
+
+    std::shared_ptr<Disk> disk_ = std::make_shared<Disk>(1);
+    std::shared_ptr<SteppedEnv> env_;
+    std::unique_ptr<Kv> kv_;
+    std::uint64_t seq_ = 0;
+    int fatal_ = 0;
+};
+
+// kTolerateCorruptedTailRecords takes a record that ends early, but refuses one with a hole.
+TEST_F(EngineOnDisk, Torn_last_record_of_any_shape_does_not_keep_it_from_opening) {
+    ASSERT_TRUE(commit(3000));
+    ASSERT_TRUE(commit(3000));
+    disk_->cut_after(1, bit(Op::Sync));
+    ASSERT_FALSE(commit(40'000));
+    kv_.reset();
+    const auto left = disk_;
+    for (const Cut how : {Cut::Prefix, Cut::Sectors, Cut::Pages, Cut::Reorder}) {
+        for (std::uint64_t seed = 0; seed < 12; ++seed) {
+            disk_ = left->survive(how, seed);
+            const auto opened = try_open();
+            ASSERT_TRUE(opened) << name_of(how) << seed << ": " << opened.error().text;
+            ASSERT_GE(last(), 2U);
+            ASSERT_LE(last(), 3U);
+            ASSERT_TRUE(kv_->get("K2", ReadTier::Disk).value());
+            ASSERT_EQ(kv_->get("K3", ReadTier::Disk).value().has_value(), last() == 3);
+        }
+    }
+}
+
+TEST_F(EngineOnDisk, Commits_after_a_torn_record_outlive_the_next_crash) {
+    ASSERT_TRUE(commit(3000));
+    disk_->cut_after(1, bit(Op::Sync));
+    ASSERT_FALSE(commit(9000));
+    cut(Cut::Sectors, 5);
+    open();
+    seq_ = last();
+    for (int i = 0; i < 3; ++i) {
+        ASSERT_TRUE(commit(500));
+        const std::uint64_t acknowledged = seq_;
+        cut(Cut::Drop);
+        open();
+        ASSERT_EQ(last(), acknowledged);
+    }
+}
+
+// What was synced and is followed by more was promised: RocksDB would drop it, or all that follows,
+// and say nothing.
+TEST_F(EngineOnDisk, Damage_before_the_end_of_the_log_is_refused) {
+    for (int i = 0; i < 6; ++i) {
+        ASSERT_TRUE(commit(700));
+    }
+    cut(Cut::Drop);
+    const std::string path = logs().back();
+    const std::string whole = disk_->content(path);
+    for (const std::size_t at : {whole.size() / 6, whole.size() / 2}) {
+        std::string damaged = whole;
+        damaged[at] = static_cast<char>(damaged[at] ^ 1);
+        disk_->set_content(path, damaged);
+        expect_refused("damaged before its end");
+        damaged = whole;
+        damaged.replace(at - at % 512, 512, 512, '\0');
+        disk_->set_content(path, damaged);
+        expect_refused("damaged before its end");
+    }
+    // The last one may have been torn before it was promised: nothing can tell.
+    std::string damaged = whole;
+    damaged[whole.size() - 100] = 'x';
+    disk_->set_content(path, damaged);
+    open();
+    EXPECT_EQ(last(), 5U);
+}
+
+TEST_F(EngineOnDisk, Log_that_lost_its_synced_end_is_refused_when_another_follows) {
+    while (logs().size() < 2) {
+        ASSERT_TRUE(commit(3000));  // The flush waits: two logs are in use.
+    }
+    const std::string first = logs().front();
+    cut(Cut::Drop);
+    const std::string whole = disk_->content(first);
+    const std::size_t record = whole.size() / (seq_ - 1);
+    for (const std::size_t size : {whole.size() - record, whole.size() - record / 2}) {
+        // Where a record ends, and within one.
+        disk_->set_content(first, whole.substr(0, size));
+        expect_refused("are missing before");
+    }
+    disk_->forget(first);
+    expect_refused("are missing before");
+}
+
+TEST_F(EngineOnDisk, Store_without_its_CURRENT_is_not_taken_for_a_new_one) {
+    ASSERT_TRUE(commit(100));
+    cut(Cut::Drop);
+    disk_->forget(std::string(kKv) + "/CURRENT");
+    expect_refused("no CURRENT");
+}
+
+// RocksDB syncs the folder after the new CURRENT has its name, not before.
+TEST_F(EngineOnDisk, CURRENT_never_names_a_MANIFEST_that_may_be_lost) {
+    ASSERT_TRUE(commit(100));
+    for (std::uint64_t at = 1; at < 12; ++at) {
+        cut(Cut::Drop);
+        const auto before = disk_->survive(Cut::Drop, at);
+        disk_->cut_after(at, bit(Op::SyncFolder) | bit(Op::Rename));
+        (void)try_open();  // Most are cut.
+        kv_.reset();
+        env_.reset();
+        const auto left = disk_;
+        left->cut();
+        for (std::uint64_t seed = 0; seed < 16; ++seed) {
+            disk_ = left->survive(Cut::Names, seed);
+            const auto opened = try_open();
+            ASSERT_TRUE(opened) << "cut at " << left->cut_at() << ": " << opened.error().text;
+            ASSERT_EQ(last(), 1U);
+        }
+        kv_.reset();
+        disk_ = before;
+    }
+}
+
+// RocksDB itself goes on when there is no room for a compaction.
+TEST_F(EngineOnDisk, Nothing_is_committed_after_background_work_failed) {
+    for (std::uint64_t at = 1; at < 40; ++at) {
+        fatal_ = 0;
+        disk_->set_fault(Fault{.kinds = bit(Op::Write) | bit(Op::Create),
+                               .at = 200 + at * 9,
+                               .trouble = Trouble::Full});
+        for (int i = 0; i < 300; ++i) {
+            const bool was_told = fatal_ != 0;
+            const auto done = commit(2000);
+            ASSERT_FALSE(done && was_told) << "at " << at;
+            if (!done) {
+                break;
+            }
+            env_->work(SteppedEnv::Amount::All);
+        }
+        disk_->set_fault(std::nullopt);
+        cut(Cut::Kill, at);
+        open();
+        ASSERT_GE(last(), seq_);
+        seq_ = last();
+    }
+}
+
+// A sync that fails once and would then succeed: nothing is acknowledged after it.
+TEST(PowerStates, Failed_sync_is_never_tried_again) {
+    for (std::uint64_t at = 1;; ++at) {
+        const FaultRun run = run_with_fault(
+            7, Fault{.kinds = bit(Op::Sync) | bit(Op::SyncFolder), .at = at}, 12);
+        for (const std::string& text : run.verdict.faults) {
+            ADD_FAILURE() << "at " << at << ": " << text;
+        }
+        if (!run.was_struck) {
+            EXPECT_GT(at, 20U);
+            break;
+        }
+    }
+}
+
+TEST(PowerStates, Chains_of_lives_lose_nothing) {
+    Figures all;
+    for (std::uint64_t seed = 900; seed < 906; ++seed) {
+        const Verdict verdict = run_chain(seed, 8);
+        for (const std::string& text : verdict.faults) {
+            ADD_FAILURE() << "seed " << seed << ": " << text;
+        }
+        all.add(verdict.figures);
+    }
+    EXPECT_GE(all.states, 48U);
+    EXPECT_GT(all.acknowledged, 100U);
+}
+
+}  // namespace
+}  // namespace godwit::power
