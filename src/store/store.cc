@@ -123,8 +123,8 @@ Result<> Store::Inner::open_engines(Random& random) {
     kv = TRY(open_kv());
     crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
-    blobs = TRY(
-        open_file_blob_store(&files, options.folder + "/blobs", kv.get(), options.blob_sizes));
+    blobs =
+        TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get(), options.blob_sizes));
     crash_point<"store.bodies_open">();
     // The names of both folders themselves.
     TRY(files.sync_folder(options.folder));

@@ -49,9 +49,8 @@ public:
 
     [[nodiscard]] Result<std::unique_ptr<store::File>> open(const std::string& path,
                                                             OpenMode mode) override {
-        Disk::File file =
-            TRY(mode == OpenMode::Read ? disk_->open(path)
-                                       : disk_->create(path, Disk::Taken::Refuse));
+        Disk::File file = TRY(mode == OpenMode::Read ? disk_->open(path)
+                                                     : disk_->create(path, Disk::Taken::Refuse));
         return std::make_unique<BodyFile>(disk_, std::move(file));
     }
     [[nodiscard]] Result<> unlink(const std::string& path) override {

@@ -4,12 +4,12 @@
 #include <mutex>
 #include <utility>
 
+#include "base/log.h"
 #include "base/probe.h"
 #include "power/life.h"
 
 namespace godwit::power {
 namespace {
-
 
 // The disk whose power goes at the next but `left` named moment on this thread.
 struct Watched {
@@ -28,8 +28,7 @@ void at_place(const Place& place) {
         ++probes[std::string(place.name())];
         return;
     }
-    if (watched.disk != nullptr && watched.left != 0 &&
-        --watched.left == 0) {
+    if (watched.disk != nullptr && watched.left != 0 && --watched.left == 0) {
         watched.has_struck = true;
         watched.disk->cut();
     }
@@ -44,8 +43,10 @@ public:
           workload_(random_.u64(), &clock_, [this](std::string text) { fault(std::move(text)); }),
           disk_(std::make_shared<Disk>(random_.u64())) {
         watch_places(at_place);
-        setting_.write_buffer_bytes = 16 * 1024ULL << random_.below(4);
+        log::set_level(log::Level::Error);
+        setting_.write_buffer_bytes = 64 * 1024ULL << random_.below(2);  // 64 KiB is its least.
         setting_.has_threads = random_.below(8) == 0;
+        setting_.blob_sizes.inline_max = std::uint64_t{1024} << random_.below(6);
     }
 
     Verdict run(std::uint64_t states) {
@@ -60,8 +61,8 @@ public:
     FaultRun run_with(const Fault& order, std::uint64_t groups) {
         FaultRun run;
         setting_.has_threads = false;
-        setting_.write_buffer_bytes = 16 * 1024;
-        setting_.blob_sizes = {.inline_max = 1024,
+        setting_.write_buffer_bytes = 64 * 1024;
+        setting_.blob_sizes = {.inline_max = 6 * 1024,
                                .memory_max = 8 * 1024,
                                .own_file_min = 40 * 1024,
                                .segment_max = 48 * 1024};
@@ -135,7 +136,7 @@ private:
         }
         Fault order;
         static constexpr std::uint32_t kKinds[] = {
-            kAnyOp,        bit(Op::Read),   bit(Op::Write),     bit(Op::Sync),
+            kAnyOp,        bit(Op::Read),   bit(Op::Write),      bit(Op::Sync),
             bit(Op::Sync), bit(Op::Create), bit(Op::SyncFolder), bit(Op::Rename) | bit(Op::Unlink)};
         order.kinds = kKinds[random_.below(std::size(kKinds))];
         order.at = 1 + random_.below(random_.below(2) == 0 ? 20 : 400);
@@ -163,9 +164,9 @@ private:
     }
 
     Cut any_cut() {
-        static constexpr Cut kAll[] = {Cut::Drop,    Cut::Prefix, Cut::Sectors, Cut::Sectors,
-                                       Cut::Pages,   Cut::Pages,  Cut::Reorder, Cut::Reorder,
-                                       Cut::Names,   Cut::Kill};
+        static constexpr Cut kAll[] = {Cut::Drop,  Cut::Prefix, Cut::Sectors, Cut::Sectors,
+                                       Cut::Pages, Cut::Pages,  Cut::Reorder, Cut::Reorder,
+                                       Cut::Names, Cut::Kill};
         return kAll[random_.below(std::size(kAll))];
     }
 
@@ -188,7 +189,7 @@ private:
             if (opened) {
                 workload_.begin(&life.store());
                 expect_ledger();
-                const std::uint64_t groups = 4 + random_.below(30);
+                const std::uint64_t groups = 4 + random_.below(random_.below(4) == 0 ? 80 : 30);
                 order_end(groups);
                 work(life, groups);
             }
@@ -261,7 +262,8 @@ private:
             if (disk_->is_off() || disk_->faults_struck() != 0) {
                 return;  // Not read to the end.
             }
-            (each.starts_with("fsck") ? verdict_.figures.fsck_findings : verdict_.figures.losses) += 1;
+            (each.starts_with("fsck") ? verdict_.figures.fsck_findings : verdict_.figures.losses) +=
+                1;
             fault(each);
         }
     }

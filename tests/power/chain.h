@@ -40,9 +40,9 @@ std::map<std::string, std::uint64_t> probes_passed();
 /// Runs the chain of `seed`: about `states` states.
 Verdict run_chain(std::uint64_t seed, std::uint64_t states);
 
-/// Runs one script of `groups` commits on a fresh disk with `fault` from the first operation on, heals the disk and opens
-/// it twice: as it is, and after a power cut. `was_struck` says whether the fault found an
-/// operation.
+/// Runs one script of `groups` commits on a fresh disk with `fault` from the first operation on,
+/// heals the disk and opens it twice: as it is, and after a power cut. `was_struck` says whether
+/// the fault found an operation.
 struct FaultRun {
     Verdict verdict;
     bool was_struck = false;

@@ -1,33 +1,14 @@
 #include "power/disk.h"
 
-#include <algorithm>
 #include <utility>
+
+#include "power/disk_inside.h"
 
 namespace godwit::power {
 namespace {
 
-constexpr std::size_t kSector = 512;
-constexpr std::size_t kPage = 4096;
-
-std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
-}
-
 std::unexpected<Error> refuse(ErrorCode code, std::string_view what, const std::string& path) {
     return internal_error(code, std::string(what) + " " + path);
-}
-
-// What was never written, in pieces that are zero or what some other file left there.
-void extend(std::string& content, std::size_t size, Random& random) {
-    while (content.size() < size) {
-        const std::size_t piece = std::min(kSector, size - content.size());
-        if (random.below(3) == 0) {
-            content += random.bytes(piece);
-        } else {
-            content.append(piece, '\0');
-        }
-    }
 }
 
 }  // namespace
@@ -43,43 +24,6 @@ std::string_view name_of(Cut cut) {
                                                   "pages", "reorder", "names"};
     return kNames[static_cast<std::size_t>(cut)];
 }
-
-struct Disk::Node {
-    struct Write {
-        std::uint64_t offset = 0;
-        std::string octets;
-        bool is_truncation = false;
-    };
-    std::string path;  // Where it was made, for messages.
-    bool is_folder = false;
-    std::string now;
-    std::string durable;
-    std::vector<Write> unsynced;
-
-    static void put(std::string& content, const Write& write) {
-        if (write.is_truncation) {
-            content.resize(write.offset);
-            return;
-        }
-        const std::size_t end = write.offset + write.octets.size();
-        if (content.size() < end) {
-            content.resize(end);
-        }
-        std::ranges::copy(write.octets,
-                          content.begin() + static_cast<std::ptrdiff_t>(write.offset));
-    }
-    void take(Write write) {
-        put(now, write);
-        unsynced.push_back(std::move(write));
-    }
-};
-
-struct Disk::NameChange {
-    enum class Kind : std::uint8_t { Make, Unlink, Rename } kind = Kind::Make;
-    std::string path;
-    std::string target;  // Rename.
-    File node;
-};
 
 Disk::Disk(std::uint64_t seed) : random_(seed) {}
 Disk::~Disk() = default;
@@ -202,7 +146,8 @@ Result<> Disk::unlink(const std::string& path) {
     if (found == names_.end() || found->second->is_folder) {
         return refuse(ErrorCode::NotFound, "unlink", path);
     }
-    change_name({.kind = NameChange::Kind::Unlink, .path = path, .target = {}, .node = found->second});
+    change_name(
+        {.kind = NameChange::Kind::Unlink, .path = path, .target = {}, .node = found->second});
     return {};
 }
 
@@ -227,7 +172,8 @@ Result<> Disk::link(const std::string& source, const std::string& target) {
     if (found == names_.end() || names_.contains(target)) {
         return refuse(ErrorCode::NotFound, "link", source);
     }
-    change_name({.kind = NameChange::Kind::Make, .path = target, .target = {}, .node = found->second});
+    change_name(
+        {.kind = NameChange::Kind::Make, .path = target, .target = {}, .node = found->second});
     return {};
 }
 
@@ -258,7 +204,8 @@ Result<> Disk::remove_folder(const std::string& path) {
     if (found == names_.end()) {
         return refuse(ErrorCode::NotFound, "remove folder", path);
     }
-    change_name({.kind = NameChange::Kind::Unlink, .path = path, .target = {}, .node = found->second});
+    change_name(
+        {.kind = NameChange::Kind::Unlink, .path = path, .target = {}, .node = found->second});
     return {};
 }
 
@@ -374,117 +321,6 @@ std::string Disk::cut_at() const {
 std::uint64_t Disk::operations() const {
     const std::scoped_lock lock(mutex_);
     return operations_;
-}
-
-std::string Disk::left_of(const Node& node, Cut cut, Random& random) const {
-    std::string left = node.durable;
-    if (node.unsynced.empty() || cut == Cut::Drop) {
-        return left;
-    }
-    if (cut == Cut::Names) {
-        for (const Node::Write& write : node.unsynced) {
-            Node::put(left, write);
-        }
-        return left;
-    }
-    if (cut == Cut::Prefix) {
-        const std::uint64_t whole = random.below(node.unsynced.size() + 1);
-        for (std::uint64_t i = 0; i < whole; ++i) {
-            Node::put(left, node.unsynced[i]);
-        }
-        if (whole < node.unsynced.size() && !node.unsynced[whole].is_truncation) {
-            Node::Write part = node.unsynced[whole];
-            part.octets.resize(random.below(part.octets.size() + 1));
-            Node::put(left, part);
-        }
-        return left;
-    }
-    const std::size_t unit = cut == Cut::Sectors ? kSector : kPage;
-    const std::uint64_t chance = 1 + random.below(9);  // Of ten; this file's luck.
-    std::size_t longest = left.size();
-    for (const Node::Write& write : node.unsynced) {
-        if (write.is_truncation || cut == Cut::Reorder) {
-            if (random.below(10) < chance) {
-                const std::size_t start = write.is_truncation ? 0 : write.offset;
-                extend(left, std::max(left.size(), start), random);
-                Node::put(left, write);
-            }
-            longest = std::max(longest, left.size());
-            continue;
-        }
-        const std::size_t end = write.offset + write.octets.size();
-        longest = std::max(longest, end);
-        for (std::size_t from = write.offset; from < end;) {
-            const std::size_t to = std::min(end, (from / unit + 1) * unit);
-            if (random.below(10) < chance) {
-                extend(left, std::max(left.size(), from), random);
-                Node::put(left, {.offset = from,
-                                 .octets = write.octets.substr(from - write.offset, to - from)});
-            }
-            from = to;
-        }
-    }
-    if (random.below(3) == 0) {
-        extend(left, longest, random);  // The size was written, the octets were not.
-    }
-    return left;
-}
-
-std::map<std::string, Disk::File> Disk::names_left(Cut cut, Random& random) const {
-    std::map<std::string, File> names = durable_names_;
-    const std::uint64_t prefix = random.below(unsynced_names_.size() + 1);
-    const std::uint64_t chance = random.below(11);
-    for (std::size_t i = 0; i < unsynced_names_.size(); ++i) {
-        const bool is_kept = cut == Cut::Drop     ? false
-                             : cut == Cut::Prefix ? i < prefix
-                                                  : random.below(10) < chance;
-        if (is_kept) {
-            apply(unsynced_names_[i], names);
-        }
-    }
-    // In a folder whose own name is gone nothing is found. Paths sort after their folders.
-    for (auto name = names.begin(); name != names.end();) {
-        const std::string folder = folder_of(name->first);
-        name = folder == "/" || names.contains(folder) ? std::next(name) : names.erase(name);
-    }
-    return names;
-}
-
-std::shared_ptr<Disk> Disk::survive(Cut cut, std::uint64_t seed) const {
-    const std::scoped_lock lock(mutex_);
-    auto disk = std::make_shared<Disk>(seed);
-    SeededRandom random(seed ^ 0x9E3779B97F4A7C15ULL);
-    std::map<const Node*, File> copies;
-    const auto copy = [&](const File& node) {
-        File& made = copies[node.get()];
-        if (made == nullptr) {
-            made = std::make_shared<Node>(*node);
-            if (cut != Cut::Kill) {
-                made->durable = made->now = left_of(*node, cut, random);
-                made->unsynced.clear();
-            }
-        }
-        return made;
-    };
-    const auto copy_all = [&](const std::map<std::string, File>& names) {
-        std::map<std::string, File> copied;
-        for (const auto& [name, node] : names) {
-            copied.emplace(name, copy(node));
-        }
-        return copied;
-    };
-    if (cut == Cut::Kill) {
-        disk->names_ = copy_all(names_);
-        disk->durable_names_ = copy_all(durable_names_);
-        for (const NameChange& change : unsynced_names_) {
-            disk->unsynced_names_.push_back(change);
-            disk->unsynced_names_.back().node = copy(change.node);
-        }
-        return disk;
-    }
-    disk->names_ = copy_all(names_left(cut, random));
-    disk->durable_names_ = disk->names_;
-    return disk;
 }
 
 std::string Disk::content(const std::string& path) const {

@@ -1,6 +1,7 @@
 // A disk that lies: files in memory with a page cache that a power cut takes away, and operations
-// that fail on order. Both the engine of the keys and the files of the bodies work on one such disk,
-// so that what is reordered is reordered across all of them. Law: RELIABILITY.md 5, stage 2 and 3.
+// that fail on order. Both the engine of the keys and the files of the bodies work on one such
+// disk, so that what is reordered is reordered across all of them. Law: RELIABILITY.md 5, stage 2
+// and 3.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ std::string_view name_of(Op op);
 /// EIO and ENOSPC.
 enum class Trouble : std::uint8_t { Io, Full };
 
-/// The `at`-th operation of one of these kinds fails, from 1; all later ones too when sticky. A sync
-/// that fails has lost what it was to keep: no later sync brings it back.
+/// The `at`-th operation of one of these kinds fails, from 1; all later ones too when sticky. A
+/// sync that fails has lost what it was to keep: no later sync brings it back.
 struct Fault {
     std::uint32_t kinds = kAnyOp;
     std::uint64_t at = 1;
@@ -70,7 +71,8 @@ public:
     enum class Taken : std::uint8_t { Refuse, Empty };
     /// Empty: as O_TRUNC, the same file without its octets.
     Result<File> create(const std::string& path, Taken taken);
-    Result<> write(const File& file, std::uint64_t offset, std::span<const std::string_view> pieces);
+    Result<> write(const File& file, std::uint64_t offset,
+                   std::span<const std::string_view> pieces);
     Result<> truncate(const File& file, std::uint64_t size);
     Result<> read(const File& file, std::uint64_t offset, std::size_t length, std::string& out);
     Result<> sync(const File& file);
@@ -94,8 +96,8 @@ public:
     void set_fault(std::optional<Fault> fault);
     /// How often the fault struck.
     [[nodiscard]] std::uint64_t faults_struck() const;
-    /// The power goes at the `operations`-th operation of these kinds from now, which does not happen
-    /// (a write may have begun).
+    /// The power goes at the `operations`-th operation of these kinds from now, which does not
+    /// happen (a write may have begun).
     void cut_after(std::uint64_t operations, std::uint32_t kinds = kAnyOp);
     void cut();
     [[nodiscard]] bool is_off() const;

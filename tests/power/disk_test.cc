@@ -1,5 +1,5 @@
-// The disk that lies keeps its own promises: what was synced is there after any cut, what was not may
-// be there in any of the ways that the cuts stand for.
+// The disk that lies keeps its own promises: what was synced is there after any cut, what was not
+// may be there in any of the ways that the cuts stand for.
 #include "power/disk.h"
 
 #include <gtest/gtest.h>

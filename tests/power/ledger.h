@@ -1,6 +1,6 @@
-// What was acknowledged, kept apart from the store and foretold by simple rules: messages with their
-// flags and bodies, mailboxes, uids, the queue, ids. After a crash the store must hold just this.
-// Law: RELIABILITY.md P1-P4, I14-I26.
+// What was acknowledged, kept apart from the store and foretold by simple rules: messages with
+// their flags and bodies, mailboxes, uids, the queue, ids. After a crash the store must hold just
+// this. Law: RELIABILITY.md P1-P4, I14-I26.
 #pragma once
 
 #include <cstdint>

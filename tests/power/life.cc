@@ -31,8 +31,8 @@ Result<> Life::open(std::uint64_t seed) {
             why_ = error.text;
         }
     };
-    options.open_kv = [this](std::function<void(const Error&)> on_fatal)
-        -> Result<std::unique_ptr<store::Kv>> {
+    options.open_kv =
+        [this](std::function<void(const Error&)> on_fatal) -> Result<std::unique_ptr<store::Kv>> {
         store::RocksOptions engine;
         engine.cache_bytes = 1024 * 1024;
         engine.write_buffer_bytes = setting_.write_buffer_bytes;

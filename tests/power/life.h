@@ -1,5 +1,5 @@
-// One life of a store on a lying disk: from opening to the moment the power goes, the process ends or
-// it is stopped.
+// One life of a store on a lying disk: from opening to the moment the power goes, the process ends
+// or it is stopped.
 #pragma once
 
 #include <atomic>
@@ -22,9 +22,10 @@ inline constexpr const char* kFolder = "/data/store";
 /// What all lives of one disk share.
 struct Setting {
     std::uint64_t write_buffer_bytes = 64 * 1024;
-    store::BlobSizes blob_sizes{
-        .inline_max = 1024, .memory_max = 24 * 1024, .own_file_min = 40 * 1024,
-        .segment_max = 160 * 1024};
+    store::BlobSizes blob_sizes{.inline_max = 1024,
+                                .memory_max = 24 * 1024,
+                                .own_file_min = 40 * 1024,
+                                .segment_max = 160 * 1024};
     /// The engine's background work runs on threads of the machine, as it comes. Then a seed does
     /// not say it all.
     bool has_threads = false;

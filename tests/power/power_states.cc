@@ -48,8 +48,8 @@ struct FaultMode {
     Fault fault;
 };
 // Reads, looks and folders' lists cannot find a disk full.
-constexpr std::uint32_t kGrowing = bit(Op::Write) | bit(Op::Create) | bit(Op::Sync) |
-                                   bit(Op::Rename) | bit(Op::SyncFolder);
+constexpr std::uint32_t kGrowing =
+    bit(Op::Write) | bit(Op::Create) | bit(Op::Sync) | bit(Op::Rename) | bit(Op::SyncFolder);
 constexpr std::array kFaultModes = {
     FaultMode{"eio_once", {kAnyOp, 1, Trouble::Io, false}},
     FaultMode{"eio_from_then_on", {kAnyOp, 1, Trouble::Io, true}},
@@ -65,17 +65,17 @@ std::string text_of(const Fault& fault) {
 
 std::vector<std::uint64_t> numbers_of(const Figures& figures) {
     std::vector<std::uint64_t> numbers = {
-        figures.states,  figures.cuts_in_opening, figures.cuts_at_points, figures.restarts,
-        figures.faults,  figures.fatal,           figures.commits,        figures.acknowledged,
-        figures.operations, figures.losses,       figures.fsck_findings};
+        figures.states,     figures.cuts_in_opening, figures.cuts_at_points, figures.restarts,
+        figures.faults,     figures.fatal,           figures.commits,        figures.acknowledged,
+        figures.operations, figures.losses,          figures.fsck_findings};
     numbers.insert(numbers.end(), figures.by_cut.begin(), figures.by_cut.end());
     return numbers;
 }
 Figures figures_of(std::istream& in) {
     Figures figures;
-    in >> figures.states >> figures.cuts_in_opening >> figures.cuts_at_points >>
-        figures.restarts >> figures.faults >> figures.fatal >> figures.commits >>
-        figures.acknowledged >> figures.operations >> figures.losses >> figures.fsck_findings;
+    in >> figures.states >> figures.cuts_in_opening >> figures.cuts_at_points >> figures.restarts >>
+        figures.faults >> figures.fatal >> figures.commits >> figures.acknowledged >>
+        figures.operations >> figures.losses >> figures.fsck_findings;
     for (std::uint64_t& each : figures.by_cut) {
         in >> each;
     }
@@ -190,8 +190,8 @@ bool listen(Listener& listener, Outcome& outcome) {
     int status = 0;
     ::waitpid(listener.process, &status, 0);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        outcome.bad.push_back(listener.at + ": the process died (status " +
-                              std::to_string(status) + ")");
+        outcome.bad.push_back(listener.at + ": the process died (status " + std::to_string(status) +
+                              ")");
     }
     return false;
 }
@@ -206,7 +206,8 @@ void show(const Figures& figures, double seconds) {
         return;
     }
     std::printf(
-        "power: %lu states (%s), %lu in opening, %lu at named moments, %lu restarts, %lu operations "
+        "power: %lu states (%s), %lu in opening, %lu at named moments, %lu restarts, %lu "
+        "operations "
         "failed on order, %lu stores gave up, %lu commits, %lu plans acknowledged, %lu disk "
         "operations, %lu losses, %lu fsck findings, %.0f s\n",
         figures.states, modes.c_str(), figures.cuts_in_opening, figures.cuts_at_points,
@@ -289,6 +290,38 @@ std::vector<Listener> start(const Options& options) {
     return listeners;
 }
 
+// Figures of the failing operations, rare paths, and what held.
+bool conclude(const Options& options, const Outcome& outcome) {
+    for (const auto& [name, figures] : outcome.faults) {
+        std::printf(
+            "power: %s: %lu runs, %lu operations failed, %lu stores gave up, %lu states, "
+            "%lu losses, %lu fsck findings\n",
+            name.c_str(), outcome.fault_runs.at(name), figures.faults, figures.fatal,
+            figures.states, figures.losses, figures.fsck_findings);
+    }
+    std::string probes;
+    for (const auto& [name, passed] : outcome.probes) {
+        probes += " " + name + "=" + std::to_string(passed);
+    }
+    std::printf("power: rare paths passed:%s\n", probes.c_str());
+    bool holds = true;
+    if (options.has_states) {
+        holds &= verdict("opens_after_every_cut", outcome, [](const std::string& bad) {
+            return is_opening(bad) && !is_of_faults(bad);
+        });
+        holds &= verdict("nothing_acknowledged_is_lost", outcome, [](const std::string& bad) {
+            return !is_opening(bad) && !is_of_faults(bad) && !has(bad, "fsck");
+        });
+        holds &= verdict("fsck_is_clean_after_every_cut", outcome, [](const std::string& bad) {
+            return !is_opening(bad) && !is_of_faults(bad) && has(bad, "fsck");
+        });
+    }
+    if (options.has_faults) {
+        holds &= verdict("every_operation_may_fail", outcome, is_of_faults);
+    }
+    return holds;
+}
+
 int run(const Options& options) {
     const auto began = std::chrono::steady_clock::now();
     const auto seconds = [&] {
@@ -331,32 +364,7 @@ int run(const Options& options) {
         }
     }
     show(outcome.states, seconds());
-    for (const auto& [name, figures] : outcome.faults) {
-        std::printf("power: %s: %lu runs, %lu operations failed, %lu stores gave up, %lu states, "
-                    "%lu losses, %lu fsck findings\n",
-                    name.c_str(), outcome.fault_runs[name], figures.faults, figures.fatal,
-                    figures.states, figures.losses, figures.fsck_findings);
-    }
-    std::string probes;
-    for (const auto& [name, passed] : outcome.probes) {
-        probes += " " + name + "=" + std::to_string(passed);
-    }
-    std::printf("power: rare paths passed:%s\n", probes.c_str());
-    bool holds = true;
-    if (options.has_states) {
-        holds &= verdict("opens_after_every_cut", outcome, [](const std::string& bad) {
-            return is_opening(bad) && !is_of_faults(bad);
-        });
-        holds &= verdict("nothing_acknowledged_is_lost", outcome, [](const std::string& bad) {
-            return !is_opening(bad) && !is_of_faults(bad) && !has(bad, "fsck");
-        });
-        holds &= verdict("fsck_is_clean_after_every_cut", outcome, [](const std::string& bad) {
-            return !is_opening(bad) && !is_of_faults(bad) && has(bad, "fsck");
-        });
-    }
-    if (options.has_faults) {
-        holds &= verdict("every_operation_may_fail", outcome, is_of_faults);
-    }
+    const bool holds = conclude(options, outcome);
     record(options, outcome, seconds());
     return holds ? 0 : 1;
 }
@@ -424,7 +432,8 @@ int main(int count, char** words) {
     if (!options) {
         std::fprintf(stderr,
                      "usage: power_states [--states N] [--seed S] [--jobs J] [--history FILE] "
-                     "[--groups N] [--only states|faults] [--replay SEED] [--replay-fault K:AT:io|full:once|ever]\n");
+                     "[--groups N] [--only states|faults] [--replay SEED] [--replay-fault "
+                     "K:AT:io|full:once|ever]\n");
         return 2;
     }
     godwit::log::set_sink([](void*, std::string_view) {}, nullptr);
@@ -433,10 +442,10 @@ int main(int count, char** words) {
             godwit::power::run_chain(*options->replay, godwit::power::kStatesOfChain));
     }
     if (options->replay_fault) {
-        return godwit::power::replay(
-            godwit::power::run_with_fault(godwit::power::kScriptSeed, *options->replay_fault,
-                                          options->groups)
-                .verdict);
+        return godwit::power::replay(godwit::power::run_with_fault(godwit::power::kScriptSeed,
+                                                                   *options->replay_fault,
+                                                                   options->groups)
+                                         .verdict);
     }
     return godwit::power::run(*options);
 }

@@ -13,8 +13,7 @@ using store::Snapshot;
 
 class Recorder::Watched final : public Kv {
 public:
-    Watched(std::unique_ptr<Kv> kv, Recorder* recorder)
-        : kv_(std::move(kv)), recorder_(recorder) {}
+    Watched(std::unique_ptr<Kv> kv, Recorder* recorder) : kv_(std::move(kv)), recorder_(recorder) {}
 
     [[nodiscard]] Result<> commit(const Batch& batch) override {
         recorder_->under_way_ = batch;
@@ -96,7 +95,8 @@ Recorder::Found Recorder::compare(const Kv& kv) {
     for (const auto& [key, value] : promised_) {
         const auto row = found.find(key);
         if ((row == found.end() || row->second != value) && ++shown <= 5) {
-            text += (row == found.end() ? " lost " : " other ") + store::key_text(key).substr(0, 30);
+            text +=
+                (row == found.end() ? " lost " : " other ") + store::key_text(key).substr(0, 30);
         }
     }
     for (const auto& [key, value] : found) {

@@ -1,5 +1,6 @@
-// Stands between the store and the engine of its keys and remembers what was promised: after a crash
-// the rows must be those of all commits that returned, or of these and the one under way, whole.
+// Stands between the store and the engine of its keys and remembers what was promised: after a
+// crash the rows must be those of all commits that returned, or of these and the one under way,
+// whole.
 #pragma once
 
 #include <functional>

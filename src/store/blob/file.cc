@@ -165,7 +165,12 @@ public:
     [[nodiscard]] Result<> make_folder(const std::string& path) override {
         for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
             const std::string part = path.substr(0, end);
-            if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+            if (::mkdir(part.c_str(), 0700) == 0) {
+                const std::size_t slash = part.rfind('/');
+                TRY(sync_folder(slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                                           : part.substr(0, slash)));
+            } else if (errno != EEXIST) {
                 return system_error("make folder", part);
             }
             if (end == std::string::npos) {

@@ -51,7 +51,8 @@ public:
                                                              OpenMode mode) = 0;
     /// Done also when the name is not there.
     [[nodiscard]] virtual Result<> unlink(const std::string& path) = 0;
-    /// Makes a folder and those above it; done also when it is there.
+    /// Makes a folder and those above it; done also when it is there. The names of those that were
+    /// made are on disk.
     [[nodiscard]] virtual Result<> make_folder(const std::string& path) = 0;
     /// Names made and unlinked in the folder are on disk.
     [[nodiscard]] virtual Result<> sync_folder(const std::string& path) = 0;

@@ -237,9 +237,16 @@ Result<> SegmentLog::unlink_dropped() {
         const std::scoped_lock lock(mutex_);
         dropped.swap(dropped_);
     }
-    for (const std::uint32_t segment : dropped) {
+    while (!dropped.empty()) {
+        const std::uint32_t segment = dropped.back();
         crash_point<"blob.segment_unlinking">();
-        TRY(files_->remove(segment));
+        if (const auto removed = files_->remove(segment); !removed) {
+            // What is left is tried again at the next step, or goes at the next start.
+            const std::scoped_lock lock(mutex_);
+            dropped_.insert(dropped_.end(), dropped.begin(), dropped.end());
+            return removed;
+        }
+        dropped.pop_back();
         probe<"blob.segment_unlinked">();
         crash_point<"blob.segment_unlinked">();
         log::info("store.segment_removed", {{"file", files_->path(segment)}});

@@ -217,7 +217,9 @@ void Committer::Inner::take_work(Item item) {
         return;
     }
     batch.shrink_to(mark);
-    if (done.error().code == ErrorCode::Io) {
+    // Also a full disk: what the work had counted in memory before (bodies copied out of a segment)
+    // has no rows.
+    if (done.error().code == ErrorCode::Io || done.error().code == ErrorCode::DiskFull) {
         broken = done.error();
         group.push_back({nullptr, std::move(item.completion), {}});
         return;

@@ -237,6 +237,18 @@ TEST_F(Commits, Work_that_fails_leaves_no_rows) {
     EXPECT_EQ(store_->kv().get("zother", ReadTier::Disk).value(), "1");
 }
 
+TEST_F(Commits, Work_that_finds_the_disk_full_ends_all) {
+    store_->committer().submit_work(
+        [](Batch&) -> Result<> { return internal_error(ErrorCode::DiskFull, "no room"); },
+        [](const CommitResult& result) { EXPECT_FALSE(result); });
+    store_->committer().run_once();
+    ASSERT_EQ(fatal_.size(), 1U);
+    submit(delivery("one"));
+    store_->committer().run_once();
+    ASSERT_EQ(results_.size(), 1U);
+    EXPECT_FALSE(results_[0]);
+}
+
 TEST_F(Commits, Plan_without_effect_costs_no_commit) {
     const CommitSeq before = store_->committer().last_durable();
     Plan plan;

@@ -172,7 +172,8 @@ public:
 
     [[nodiscard]] Result<> commit(const Batch& batch) override {
         count_nothing();
-        // The engine itself goes on after some of them (no room for a compaction, RELIABILITY.md 3).
+        // The engine itself goes on after some of them (no room for a compaction, RELIABILITY.md
+        // 3).
         if (errors_->was_told()) {
             return internal_error(ErrorCode::Io, "rocksdb commit: background work failed before");
         }
@@ -242,7 +243,8 @@ struct OpenDatabase {
 rocksdb::Options engine_options(const RocksOptions& options) {
     rocksdb::Options engine;
     engine.create_if_missing = true;
-    // Ends at the first record that does not hold; check_logs() has seen to it that it was the last.
+    // Ends at the first record that does not hold; check_logs() has seen to it that it was the
+    // last.
     engine.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     engine.recycle_log_file_num = 0;
     engine.track_and_verify_wals_in_manifest = false;
@@ -380,10 +382,10 @@ Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOption
     const auto errors = std::make_shared<ErrorListener>(options.on_fatal);
     engine.listeners.push_back(errors);
     auto kept = std::make_shared<OpenDatabase>();
-    const auto base = options.env != nullptr
-                          ? options.env
-                          : std::shared_ptr<rocksdb::Env>(std::shared_ptr<void>(),
-                                                          rocksdb::Env::Default());
+    const auto base =
+        options.env != nullptr
+            ? options.env
+            : std::shared_ptr<rocksdb::Env>(std::shared_ptr<void>(), rocksdb::Env::Default());
     kept->env = with_files(base, with_names_first(base->GetFileSystem()));
     engine.env = kept->env.get();
     const std::uint64_t last = TRY(check_logs(engine, folder));

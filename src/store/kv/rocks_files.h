@@ -12,8 +12,8 @@ namespace godwit::store {
 std::shared_ptr<rocksdb::Env> with_files(std::shared_ptr<rocksdb::Env> base,
                                          std::shared_ptr<rocksdb::FileSystem> files);
 
-/// Before CURRENT is moved to its name the folder is synced: the engine syncs it only afterwards, so
-/// that the new CURRENT might be there without the MANIFEST it names.
+/// Before CURRENT is moved to its name the folder is synced: the engine syncs it only afterwards,
+/// so that the new CURRENT might be there without the MANIFEST it names.
 std::shared_ptr<rocksdb::FileSystem> with_names_first(std::shared_ptr<rocksdb::FileSystem> files);
 
 /// Without the engine's logs: what is in its tables alone.

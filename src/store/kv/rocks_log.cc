@@ -1,6 +1,6 @@
 // The format: blocks of 32 KiB; in them fragments of checksum(4) length(2) type(1), little-endian;
-// a record is one full fragment, or a first one, middle ones and a last one. Its payload is a batch:
-// sequence(8) count(4), then rows.
+// a record is one full fragment, or a first one, middle ones and a last one. Its payload is a
+// batch: sequence(8) count(4), then rows.
 #include "store/kv/rocks_log.h"
 
 #include <algorithm>
