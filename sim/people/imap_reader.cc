@@ -92,6 +92,9 @@ public:
         World& world = person_->world();
         while (!world.is_ending()) {
             co_await net::sleep_for(dice_.about(4 * world.swarm().think));
+            if (world.is_ending()) {
+                break;
+            }
             const Result<> lived = co_await session();
             world.count(lived ? "imap onlookers" : "imap onlookers broken");
         }
@@ -105,7 +108,8 @@ private:
         if (!opened.is_ok()) {
             co_return temporary_error(ErrorCode::Denied, opened.text);
         }
-        for (std::uint64_t left = 2 + dice_.below(10); left > 0; --left) {
+        for (std::uint64_t left = 2 + dice_.below(10); left > 0 && !person_->world().is_ending();
+             --left) {
             CO_TRY(co_await look(&client));
         }
         co_await client.log_out();
