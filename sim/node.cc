@@ -417,7 +417,7 @@ net::Task<void> Node::jump_by_chance() {
     while (!world_->is_calm()) {
         co_await net::sleep_for(dice_.about(world_->swarm().clock_jump_every));
         if (!world_->is_calm()) {
-            const Duration by = dice_.between(-std::chrono::days(2), std::chrono::days(2));
+            const Duration by = dice_.between(-kClockJumpMost, kClockJumpMost);
             world_->trace().note(domain_, "clock jumps");
             world_->count("clock jumps");
             if (dice_.chance(0.5)) {

@@ -10,6 +10,9 @@
 
 namespace godwit::sim {
 
+/// How far a node's wall clock jumps at once.
+inline constexpr Duration kClockJumpMost = std::chrono::days(2);
+
 struct Swarm {
     // The world.
     unsigned nodes = 1;            ///< 1..3

@@ -257,7 +257,9 @@ void World::drain() {
         static_cast<void>(node->order(R"({"call":"queue.release","arguments":{"all":true}})"));
     }
     is_ending_ = true;
-    const MonoTime until = now() + swarm_.retry_lifetime + kDrainMargin;
+    // A clock that was ahead wrote times of the next try that are that much too late.
+    const Duration ahead = swarm_.clock_jump_every.count() != 0 ? kClockJumpMost : Duration::zero();
+    const MonoTime until = now() + swarm_.retry_lifetime + kDrainMargin + ahead;
     while (ledger_.findings().empty() && now() < until && !is_drained()) {
         run_for(std::chrono::minutes(30));
     }

@@ -21,6 +21,14 @@ bool order(Person* person, const std::string& verb) {
     return is_done;
 }
 
+// Or until all is calm.
+net::Task<void> wait(World* world, Duration time) {
+    const MonoTime until = world->now() + time;
+    while (world->now() < until && !world->is_calm()) {
+        co_await net::sleep_until(std::min(until, world->now() + std::chrono::minutes(30)));
+    }
+}
+
 // By and by, until it was heard.
 net::Task<void> insist(Person* person, std::string verb) {
     while (!order(person, verb)) {
@@ -34,14 +42,14 @@ net::Task<void> give_orders(Person* person) {
     World& world = person->world();
     Dice dice = world.dice(person->account().name + ".orders");
     while (!world.is_calm()) {
-        co_await net::sleep_for(dice.about(std::chrono::hours(8)));
+        co_await wait(&world, dice.about(std::chrono::hours(8)));
         if (world.is_calm()) {
             break;
         }
         if (dice.chance(0.5)) {
             order(person, "retry");
         } else if (order(person, "hold")) {
-            co_await net::sleep_for(dice.about(std::chrono::hours(2)));
+            co_await wait(&world, dice.about(std::chrono::hours(2)));
             co_await insist(person, "release");
         }
     }
