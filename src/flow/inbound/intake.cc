@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/probe.h"
 #include "mail/message/submission_header.h"
 #include "net/io/offload.h"
 #include "store/store.h"
@@ -83,6 +84,7 @@ net::Task<Result<>> Intake::put(std::string bytes) {
     if (!writer_->is_spooling() && writer_->size() + bytes.size() <= limits::body_memory_size_max) {
         co_return writer_->append(bytes);
     }
+    probe<"inbound.body_spooled">();
     // Two lifetimes: a session that is cancelled leaves the job on the pool with its writer.
     std::shared_ptr<store::BlobWriter> writer = writer_;
     co_return co_await net::offload(

@@ -80,6 +80,7 @@ net::Task<Result<>> report(const Services* services, const Arrival* arrival,
     if (told.empty()) {
         co_return Result<>();
     }
+    probe<"inbound.report_with_the_mail">();
     Notice notice;
     notice.message.mail = arrival->mail;
     notice.message.sender = arrival->sender ? arrival->sender->to_string() : "";
@@ -156,6 +157,12 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
         store::CommitResult result = co_await commit(services->store, std::move(placement.plan));
         if (result) {
             crash_point<"receive.committed">();
+            if (placement.local_count > 1) {
+                probe<"inbound.into_several_mailboxes">();
+            }
+            if (placement.local_count > 0 && placement.remote_count > 0) {
+                probe<"inbound.here_and_abroad">();
+            }
             log_accepted(arrival, placement);
             std::vector<smtp::Reply> replies;
             for (std::size_t i = 0; i < total; ++i) {
@@ -167,6 +174,7 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
         }
         const store::PlanFailure& failure = result.error();
         if (failure.plan == nullptr) {
+            probe<"inbound.commit_failed">();
             log::error("smtp.commit_failed", {{"id", arrival.mail}, {"error", failure.error.text}});
             co_return std::vector<smtp::Reply>(total, failure_reply(failure.error));
         }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/read.h"
 #include "store/mailbox/mailbox.h"
@@ -78,6 +79,7 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
             return looked;
         });
     if (!found) {
+        probe<"inbound.recipient_not_looked_up">();
         log::error("smtp.recipient_lookup_failed", {{"error", found.error().text}});
         co_return refuse(451, {4, 3, 0}, "Cannot look up recipients now, try again later");
     }
@@ -89,6 +91,7 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
             }
             break;
         case store::RecipientVerdict::NoSuchUser:
+            probe<"inbound.unknown_recipient">();
             if (asker.stranger) {
                 services->recipient_guard->missed(*asker.stranger, misses_max, now);
             }
@@ -100,6 +103,7 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
                              "Aliases of <" + name + "> lead in a circle or too far");
         case store::RecipientVerdict::NotLocal:
             if (!asker.may_relay && !is_relay_domain(*services->settings(), address.domain)) {
+                probe<"inbound.relaying_refused">();
                 co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
             }
             found->resolved.targets = {store::RemoteTarget{address}};

@@ -1,6 +1,7 @@
 #include "flow/inbound/sender.h"
 
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/read.h"
 #include "store/directory/directory.h"
 
@@ -35,6 +36,7 @@ net::Task<std::optional<smtp::Reply>> check_ownership(const Services* services, 
 net::Task<smtp::Reply> check_sender(const Services* services, std::optional<mail::Address> sender,
                                     std::optional<AccountId> submitter) {
     if (!services->store->has_room_for_mail()) {
+        probe<"inbound.without_room">();
         co_return smtp::make_reply(452, {4, 3, 1}, "Disk is nearly full, try again later");
     }
     if (submitter && sender) {

@@ -156,6 +156,7 @@ net::Task<std::optional<Answer>> forbid_size(Conversation* c, std::uint64_t size
         co_return no(imap::code::kCannot, "The message is empty");
     }
     if (!c->services()->store->has_room_for_mail()) {
+        probe<"imap.append_without_room">();
         co_return no(imap::code::kUnavailable, "Disk is nearly full, try again later");
     }
     const AccountId account = c->account();

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/log.h"
+#include "base/probe.h"
 #include "serve/imap/command.h"
 #include "serve/imap/conversation.h"
 
@@ -127,6 +128,7 @@ Answer refusal(const Error& error, std::string_view doing) {
             log::error("imap.corrupt", {{"doing", doing}, {"error", error.text}});
             return no(imap::code::kServerBug, "Stored data is damaged, it was logged");
         default:
+            probe<"imap.refused_for_now">();
             log::warn("imap.unavailable", {{"doing", doing}, {"error", error.text}});
             return no(imap::code::kUnavailable, "Not possible now, try again later");
     }

@@ -1,6 +1,7 @@
 #include "serve/imap/conversation.h"
 
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/commit.h"
 #include "flow/read.h"
@@ -58,6 +59,7 @@ net::Task<Result<>> Conversation::start_tls() {
 net::Task<Result<>> Conversation::log_in(LoggedIn who) {
     net::Shard* home = services_->shards[who.account.value() % services_->shards.size()];
     if (home != &stream_->shard()) {
+        probe<"imap.session_moved">();
         alarm_.cancel();
         attendance_.leave();
         const Result<> moved = co_await stream_->move_to(home);
@@ -206,6 +208,7 @@ net::Task<Result<bool>> Conversation::must_end() {
         co_return true;
     }
     if (attendance_.is_closing()) {
+        probe<"imap.bye_at_shutdown">();
         say_bye(imap::code::kUnavailable, "Server is going down, please come back");
     } else if (credentials_changed_ && login_ && co_await are_credentials_stale()) {
         say_bye("", "Credentials were changed, please log in again");  // T46

@@ -3,6 +3,7 @@
 #include "serve/imap/conversation.h"
 
 #include "base/ascii.h"
+#include "base/probe.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -59,6 +60,7 @@ AnswerTask run_idle(Conversation* c, imap::Command command) {
         }
         CO_TRY(co_await c->announce(Expunges::Tell));
         if (c->stream().shard().now() >= keepalive) {
+            probe<"imap.idle_keepalive">();
             c->out().untagged(imap::Condition::Ok, "", "Still here");
             keepalive = next_keepalive(c);
         }

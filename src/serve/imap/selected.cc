@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "base/limits.h"
+#include "base/probe.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -251,6 +252,9 @@ bool Selected::announce(imap::ResponseWriter& out, Expunges expunges) {
         resync_from_.reset();
     }
     tell_keywords(out);
+    if (expunges == Expunges::Hold && !ghosts_.empty()) {
+        probe<"imap.expunge_held_back">();
+    }
     if (expunges == Expunges::Tell && tell_expunges(out)) {
         return true;
     }
@@ -312,6 +316,7 @@ bool Selected::tell_flags(imap::ResponseWriter& out) {
         const Uid uid = changes_[told].uid;
         const std::size_t index = view().lower_bound(uid);
         if (index < known_ && rows[index].uid == uid) {
+            probe<"imap.flags_of_others_told">();
             tell(rows[index], index);
         }
         while (told < changes_.size() && changes_[told].uid == uid) {

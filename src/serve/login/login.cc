@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "flow/policy/login_guard.h"
 #include "flow/read.h"
 #include "mail/address/address.h"
@@ -119,6 +120,7 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
         account && !account->is_disabled && acts_as_itself(*account, authzid, authcid);
     if (is_usable && services->login_guard->remembers(account->id, account->auth_epoch, *prepared,
                                                       services->clock->mono())) {
+        probe<"login.password_remembered">();
         co_return grant(services, *account, peer);
     }
     const store::Credentials credentials = is_usable ? account->credentials : store::Credentials{};

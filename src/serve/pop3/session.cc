@@ -129,6 +129,7 @@ net::Task<Result<>> Session::converse() {
 
 net::Task<Result<>> Session::read_more() {
     if (attendance_.is_closing()) {
+        probe<"pop3.closed_at_shutdown">();
         // RFC 1939 6: without QUIT nothing is removed.
         engine_->close("[SYS/TEMP] Server is shutting down");
         co_return Result<>();
@@ -332,6 +333,7 @@ net::Task<Result<>> Session::retrieve(pop3::Retrieve wanted) {
             return store::read_record(snapshot, tier, account, email);
         });
     if (!found || !*found) {
+        probe<"pop3.message_not_given">();
         engine_->refuse(found ? pop3::LoginFailure::Permanent : pop3::LoginFailure::Temporary,
                         found ? "The message is gone" : "The message cannot be read now");
         co_return Result<>();

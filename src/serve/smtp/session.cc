@@ -204,6 +204,7 @@ net::Task<Result<>> Session::flush() {
 net::Task<Result<>> Session::converse() {
     while (!is_done_) {
         if (attendance_.is_closing()) {
+            probe<"smtp.closing">();
             engine_->begin_shutdown();
         }
         CO_TRY(co_await handle_events());
@@ -236,7 +237,11 @@ net::Task<Result<>> Session::read_more() {
     set_deadline();
     const Result<net::Readiness> ready = co_await stream_->wait_readable();
     if (!ready) {
+        if (engine_->is_receiving_data()) {
+            probe<"smtp.client_lost_in_body">();
+        }
         if (ready.error().code == ErrorCode::Timeout) {
+            probe<"smtp.client_silent">();
             // The stream is dead by its own rule; the engine drops what is open.
             engine_->on_timeout();
         } else {
@@ -343,6 +348,7 @@ net::Task<Result<>> Session::on(smtp::event::BodyBytes event) {
     const Result<> stored = co_await intake_->append(std::move(event.bytes));
     crash_point<"smtp.body_arriving">();
     if (!stored) {
+        probe<"smtp.body_not_stored">();
         // The rest is read to its end and refused there: the client is in the middle of sending.
         body_failure_ =
             stored.error().code == ErrorCode::DiskFull
