@@ -31,7 +31,8 @@ class Completion {
 
 public:
     /// The bringing end: move-only, called once, on any thread. The awaiting task resumes on its
-    /// own shard, never inside this call. The shard outlives it.
+    /// own shard, never inside this call, and behind all that was posted to that shard before it:
+    /// who waited for a commit has heard of what the commit changed. The shard outlives it.
     class Completer {
     public:
         Completer(Completer&& other) noexcept : state_(std::move(other.state_)) {}
@@ -46,12 +47,7 @@ public:
             check(state != nullptr, "a completion is completed once");
             state->value.emplace(std::move(value));
             if (state->phase.exchange(State::Done, std::memory_order_acq_rel) == State::Waiting) {
-                Shard& shard = state->shard;
-                shard.post([state = std::move(state)] {
-                    if (state->handle) {
-                        std::exchange(state->handle, {}).resume();
-                    }
-                });
+                resume_later(std::move(state));
             }
         }
         void operator()(T value) { complete(std::move(value)); }
@@ -72,20 +68,21 @@ public:
 
     class [[nodiscard]] Awaiter {
     public:
-        explicit Awaiter(State* state) : state_(state) {}
+        explicit Awaiter(std::shared_ptr<State> state) : state_(std::move(state)) {}
         Awaiter(const Awaiter&) = delete;
         Awaiter& operator=(const Awaiter&) = delete;
         ~Awaiter() { stop_waiting(); }
-        [[nodiscard]] bool await_ready() const {
-            return state_->phase.load(std::memory_order_acquire) == State::Done;
-        }
-        bool await_suspend(std::coroutine_handle<> handle) {
+        // Not even when it is done already: what was posted before it still waits for its turn.
+        [[nodiscard]] bool await_ready() const { return false; }
+        void await_suspend(std::coroutine_handle<> handle) {
             state_->handle = handle;
             is_waiting_ = true;
             state_->shard.outside_wait_begins();
             int idle = State::Idle;
-            return state_->phase.compare_exchange_strong(idle, State::Waiting,
-                                                         std::memory_order_acq_rel);
+            if (!state_->phase.compare_exchange_strong(idle, State::Waiting,
+                                                       std::memory_order_acq_rel)) {
+                resume_later(state_);
+            }
         }
         T await_resume() {
             stop_waiting();
@@ -100,13 +97,22 @@ public:
                 state_->shard.outside_wait_ends();
             }
         }
-        State* state_;
+        std::shared_ptr<State> state_;
         bool is_waiting_ = false;
     };
     /// Await at most once, on the shard it was made for. The Completion outlives the wait.
-    Awaiter operator co_await() { return Awaiter(state_.get()); }
+    Awaiter operator co_await() { return Awaiter(state_); }
 
 private:
+    static void resume_later(std::shared_ptr<State> state) {
+        Shard& shard = state->shard;
+        shard.post([state = std::move(state)] {
+            if (state->handle) {
+                std::exchange(state->handle, {}).resume();
+            }
+        });
+    }
+
     // Two lifetimes: the waiting frame may be destroyed before the other thread answers, and the
     // answer may come before anyone waits.
     std::shared_ptr<State> state_;

@@ -260,6 +260,26 @@ TEST(Completion, dropped_is_cancelled) {
     EXPECT_EQ(answer->error().code, ErrorCode::Cancelled);
 }
 
+Task<void> wait_for_what_is_done(std::vector<std::string>* order) {
+    Completion<Result<int>> done;
+    auto completer = done.completer();
+    // As the commit thread does it: the change is told to the shard, then the caller is.
+    Shard::here().post([order] { order->emplace_back("told"); });
+    completer.complete(1);
+    (void)co_await done;
+    order->emplace_back("resumed");
+}
+
+// Else a session that asks for a commit and is preempted until it is done goes on before it has
+// heard of its own change, and takes its next command for one about messages that it cannot see.
+TEST(Completion, that_came_first_still_waits_behind_what_was_posted_before_it) {
+    TestLoop loop;
+    std::vector<std::string> order;
+    spawn(loop.shard(), "waiter", wait_for_what_is_done(&order));
+    EXPECT_TRUE(loop.run_until_idle());
+    EXPECT_EQ(order, (std::vector<std::string>{"told", "resumed"}));
+}
+
 Task<void> wait_for(Completion<Result<int>>* done) {
     (void)co_await *done;
 }
