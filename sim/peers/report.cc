@@ -114,9 +114,8 @@ std::optional<Notification> read_notification(std::string_view text) {
                 Notification::Part one;
                 one.action = to_lower(field_of(blocks.header, "Action"));
                 one.status = field_of(blocks.header, "Status");
-                const std::string original = field_of(blocks.header, "Original-Recipient");
-                one.recipient = address_of(
-                    original.empty() ? field_of(blocks.header, "Final-Recipient") : original);
+                one.recipient = address_of(field_of(blocks.header, "Final-Recipient"));
+                one.original = address_of(field_of(blocks.header, "Original-Recipient"));
                 if (!one.action.empty()) {
                     report.parts.push_back(std::move(one));
                 }
