@@ -132,8 +132,7 @@ void Sender::record(const Node& node, Draft* draft, const Handed& handed) {
             if (handed.told[i] != told) {
                 continue;
             }
-            const bool wants_report =
-                options_.is_reachable && !letter.sender.empty() && !handed.wants_no_report;
+            const bool wants_report = !letter.sender.empty() && !handed.wants_no_report;
             const std::string& recipient = draft->handing.recipients[i];
             asked.push_back({.recipient = recipient, .wants_failure_report = wants_report});
             // Unknown: sent again by some and not by others (window W2 of RELIABILITY.md 1).
