@@ -133,7 +133,8 @@ bool Office::take_report(const Envelope& envelope, const std::string& text, Rece
         }
         for (const Notification::Part& part : report->parts) {
             note("is told that " + token + " for " + part.recipient + " is " + part.action);
-            world_->ledger().reported(token, part.recipient, reader, part.action);
+            world_->ledger().reported(token, part.recipient, reader, part.action,
+                                      report->message_id);
         }
         world_->count("peers: reports");
     }

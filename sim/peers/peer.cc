@@ -39,9 +39,6 @@ Peer::Peer(World* world, unsigned number)
     }
     office_ = std::make_unique<Office>(world, domain_, users_, *traits_);
     settle_hosts();
-    const Swarm& swarm = world->swarm();
-    const bool is_world_dependable = swarm.dns_lies == 0 && swarm.dns_outage_every == Duration{} &&
-                                     swarm.clock_jump_every == Duration{};
     const std::size_t senders = 1 + dice_.below(2);
     for (std::size_t i = 0; i < senders; ++i) {
         senders_.push_back(std::make_unique<Sender>(
@@ -49,8 +46,7 @@ Peer::Peer(World* world, unsigned number)
             SenderOptions{.name = "peer" + std::to_string(number) + ".sender" + std::to_string(i),
                           .domain = domain_,
                           .users = users_,
-                          .address = address(0, false, 0),
-                          .is_reachable = is_world_dependable && traits_->is_dependable()}));
+                          .address = address(0, false, 0)}));
     }
 }
 
@@ -224,6 +220,7 @@ void Peer::become_calm() {
     }
     dead_.clear();
     open_doors();
+    publish();
 }
 
 void Peer::move() {

@@ -115,6 +115,7 @@ std::optional<Notification> read_notification(std::string_view text) {
                 one.action = to_lower(field_of(blocks.header, "Action"));
                 one.status = field_of(blocks.header, "Status");
                 one.recipient = address_of(field_of(blocks.header, "Final-Recipient"));
+                one.original = address_of(field_of(blocks.header, "Original-Recipient"));
                 if (!one.action.empty()) {
                     report.parts.push_back(std::move(one));
                 }

@@ -12,7 +12,8 @@ namespace godwit::sim {
 struct Notification {
     struct Part {
         std::string action;     ///< "failed", "delayed", ... in small letters.
-        std::string recipient;  ///< Final-Recipient: of an alias's targets, which one.
+        std::string recipient;  ///< Final-Recipient, without its type.
+        std::string original;   ///< Original-Recipient, the same; "" when not stated.
         std::string status;     ///< "5.1.1"
     };
     std::string message_id;  ///< Of the report itself, with its brackets.

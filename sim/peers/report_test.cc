@@ -35,9 +35,10 @@ TEST(SimReport, A_report_of_ours_is_read) {
     ASSERT_EQ(read->parts.size(), 2U);
     EXPECT_EQ(read->parts[0].action, "failed");
     EXPECT_EQ(read->parts[0].recipient, "target@peer2.test");
+    EXPECT_EQ(read->parts[0].original, "alias@node1.test");
     EXPECT_EQ(read->parts[0].status, "5.1.1");
     EXPECT_EQ(read->parts[1].action, "delayed");
-    EXPECT_EQ(read->parts[1].recipient, "target@peer2.test");
+    EXPECT_EQ(read->parts[1].original, "");
     EXPECT_EQ(read->returned, report.original.substr(0, report.original.size() - 2));
 }
 

@@ -18,8 +18,6 @@ struct SenderOptions {
     std::string domain;  ///< "peer1.test"
     std::vector<std::string> users;
     net::IpAddress address;
-    /// Reports to its users arrive: nothing of the peer's own or of the world's can lose them.
-    bool is_reachable = false;
 };
 
 class Sender {

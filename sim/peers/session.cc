@@ -208,7 +208,8 @@ net::Task<bool> Session::say(Answer answer) {
     }
     if (acts(Trait::Nonsense, 0.03)) {
         office_->note("talks nonsense to " + client_);
-        answer.code = dice_.pick<unsigned>({354, 199, 600, 333, 100});
+        // 354 to DATA would be believed.
+        answer.code = dice_.pick<unsigned>({is_data_ ? 333U : 354U, 199, 600, 333, 100});
     }
     Shape shape = Shape::Plain;
     if (acts(Trait::LongReplies, 0.1)) {
@@ -284,6 +285,7 @@ net::Task<bool> Session::obey(std::string line) {
     if (begins_group(verb.name)) {
         is_proven();
     }
+    is_data_ = verb.name == "DATA";
     may_be_followed_ = has(Offer::Pipelining) && may_stand_in_group(verb.name);
     if (may_be_followed_ && drops_pipelined_ && acts(Trait::DropsPipelined, 1)) {
         co_await overhear();

@@ -83,6 +83,7 @@ private:
     std::string client_;  // Its EHLO name; its address before.
     Offers offered_;
     bool is_greeted_ = false;
+    bool is_data_ = false;          // DATA is being answered.
     bool may_be_followed_ = false;  // More may stand behind the command (RFC 2920 3.1).
     bool has_mail_ = false;         // MAIL was accepted.
     Office::Envelope envelope_;

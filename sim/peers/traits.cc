@@ -84,19 +84,6 @@ std::string_view keyword_of(Offer offer) {
     return kOffers[index_of(offer)].keyword;
 }
 
-bool Traits::is_dependable() const {
-    for (const Trait bad :
-         {Trait::NullMx, Trait::ManyMx, Trait::LastMxAlive, Trait::RefusesAll, Trait::RefusesForNow,
-          Trait::RefusesForGood, Trait::DropsUntaken, Trait::Nonsense, Trait::LongReplies,
-          Trait::DropsPipelined, Trait::SmallSize, Trait::RefusesChunks, Trait::Dead,
-          Trait::HangsUp, Trait::Garbage, Trait::OverQuota, Trait::Tarpit, Trait::SlowReader}) {
-        if (has(bad)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 Traits Traits::draw(Dice& dice, double chance, bool may_refuse_all) {
     Traits traits;
     for (const TraitRow& row : kRows) {

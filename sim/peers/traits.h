@@ -78,8 +78,6 @@ struct Traits {
 
     [[nodiscard]] bool has(Trait trait) const { return set[static_cast<std::size_t>(trait)]; }
     [[nodiscard]] bool has(Offer offer) const { return offers[index_of(offer)]; }
-    /// Nothing in it makes a letter to this peer fail for good, or be late by more than hours.
-    [[nodiscard]] bool is_dependable() const;
 
     /// Each trait by `chance`. `may_refuse_all`: else the traits that never end are left out.
     static Traits draw(Dice& dice, double chance, bool may_refuse_all);

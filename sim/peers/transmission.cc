@@ -178,68 +178,82 @@ net::Task<Handed> Transmission::hand(Handing handing) {
     co_return handed;
 }
 
-// Fills in handed->told as the replies come.
-net::Task<Result<>> Transmission::transact(const Handing* handing, Handed* handed) {
-    const std::size_t count = handing->recipients.size();
-    std::vector<std::string> lines = {mail_line(*handing)};
-    for (const std::string& recipient : handing->recipients) {
-        lines.push_back(rcpt_line(recipient));
+bool Transmission::Envelope::has_taker() const {
+    return std::ranges::find(is_taken, true) != is_taken.end();
+}
+
+Transmission::Envelope Transmission::envelope_of(const Handing& handing) {
+    Envelope envelope;
+    envelope.is_taken.assign(handing.recipients.size(), false);
+    envelope.lines.push_back(mail_line(handing));
+    for (const std::string& recipient : handing.recipients) {
+        envelope.lines.push_back(rcpt_line(recipient));
     }
     if (!is_chunked_) {
-        lines.emplace_back("DATA");
+        envelope.lines.emplace_back("DATA");
     }
+    return envelope;
+}
+
+// MAIL, RCPT and DATA: at once, or one after the other as far as it makes sense.
+net::Task<Result<>> Transmission::say_envelope(Envelope* envelope, Handed* handed) {
     if (is_pipelined_) {
         std::string group;
-        for (const std::string& line : lines) {
+        for (const std::string& line : envelope->lines) {
             group += line + "\r\n";
         }
         CO_TRY(co_await talk_.send(std::move(group)));
     }
-    std::vector<bool> is_taken(count, false);
-    bool is_mail_good = false;
-    unsigned data_code = 0;
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-        const bool is_rcpt = i >= 1 && i <= count;
-        const bool is_data = i > count;
-        const bool has_taker = std::ranges::find(is_taken, true) != is_taken.end();
+    const std::size_t recipients = envelope->is_taken.size();
+    for (std::size_t i = 0; i < envelope->lines.size(); ++i) {
+        const bool is_rcpt = i >= 1 && i <= recipients;
+        const bool is_data = i > recipients;
         if (co_await drops_at(i == 0 ? Step::Mail : is_rcpt ? Step::Rcpt : Step::Data)) {
             co_return dropped();
         }
         if (!is_pipelined_) {
-            if ((i > 0 && !is_mail_good) || (is_data && !has_taker)) {
-                continue;
+            if ((i > 0 && !envelope->is_mail_good) || (is_data && !envelope->has_taker())) {
+                break;
             }
-            CO_TRY(co_await talk_.send(lines[i] + "\r\n"));
+            CO_TRY(co_await talk_.send(envelope->lines[i] + "\r\n"));
         }
         const Reply said = CO_TRY(co_await reply());
         handed->is_put_off = handed->is_put_off || said.code / 100 == 4;
-        if (i == 0) {
-            is_mail_good = said.is_good();
-        } else if (is_rcpt) {
-            is_taken[i - 1] = said.is_good();
-        } else {
-            data_code = said.code;
-        }
         if (said.code == 421) {
             co_return temporary_error(ErrorCode::Closed, "421");
         }
+        if (i == 0) {
+            envelope->is_mail_good = said.is_good();
+        } else if (is_rcpt) {
+            envelope->is_taken[i - 1] = said.is_good();
+        } else {
+            envelope->data_code = said.code;
+        }
     }
-    const bool has_taker = std::ranges::find(is_taken, true) != is_taken.end();
-    const bool may_send = is_chunked_ ? has_taker : data_code == 354;
-    if (!may_send) {
+    co_return Result<>();
+}
+
+// Fills in handed->told as far as it is known.
+net::Task<Result<>> Transmission::transact(const Handing* handing, Handed* handed) {
+    Envelope envelope = envelope_of(*handing);
+    CO_TRY(co_await say_envelope(&envelope, handed));
+    const bool has_taker = envelope.has_taker();
+    if (is_chunked_ ? !has_taker : envelope.data_code != 354) {
         const Reply cleared = CO_TRY(co_await ask("RSET"));
         co_return cleared.is_good() ? Result<>() : dropped();
     }
-    Result<> sent = is_chunked_ ? co_await chunks(handing) : co_await body(handing, has_taker);
-    Result<Reply> last = temporary_error(ErrorCode::Closed, "");
+    const Result<> sent =
+        is_chunked_ ? co_await chunks(handing) : co_await body(handing, has_taker);
+    Result<Reply> last = temporary_error(ErrorCode::Closed, "nobody listens");
     if (sent && !co_await drops_at(Step::End)) {
         last = co_await reply();
     }
-    for (std::size_t i = 0; i < count; ++i) {
-        if (is_taken[i]) {
-            handed->told[i] = last           ? last->is_good() ? Told::Accepted : Told::Refused
-                              : is_end_sent_ ? Told::Unknown
-                                             : Told::Refused;
+    const Told told = last           ? last->is_good() ? Told::Accepted : Told::Refused
+                      : is_end_sent_ ? Told::Unknown
+                                     : Told::Refused;
+    for (std::size_t i = 0; i < handed->told.size(); ++i) {
+        if (envelope.is_taken[i]) {
+            handed->told[i] = told;
         }
     }
     if (!last) {

@@ -48,11 +48,20 @@ private:
         std::string text;
         [[nodiscard]] bool is_good() const { return code / 100 == 2; }
     };
+    struct Envelope {
+        std::vector<std::string> lines;  // MAIL, RCPT ..., DATA.
+        std::vector<bool> is_taken;      // By recipient.
+        bool is_mail_good = false;
+        unsigned data_code = 0;
+        [[nodiscard]] bool has_taker() const;
+    };
     enum class Step : std::uint8_t { Mail, Rcpt, Data, Body, End, kCount };
 
     net::Task<Result<Reply>> reply();
     net::Task<Result<Reply>> ask(std::string line);
     net::Task<Result<>> say_hello();
+    Envelope envelope_of(const Handing& handing);
+    net::Task<Result<>> say_envelope(Envelope* envelope, Handed* handed);
     net::Task<Result<>> transact(const Handing* handing, Handed* handed);
     net::Task<Result<>> body(const Handing* handing, bool has_recipients);
     net::Task<Result<>> chunks(const Handing* handing);

@@ -75,9 +75,11 @@ net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
                                    !outcomes[i].is_ambiguous;
         if (outcomes[i].is_ambiguous) {
             // Window W1: lost after the final dot (RFC 1047). Tried again, and counted.
+            probe<"outbound.reply_lost">();
             count(Metric::PossibleDuplicates);
         }
         if (is_host_fault) {
+            probe<"outbound.host_failed_in_transaction">();
             still_open.push_back((*open)[i]);
         }
         results->push_back(
@@ -111,6 +113,10 @@ net::Task<void> try_hops(const Services* services, const Loaded* loaded,
         if (open.empty() || tried++ >= limits::outbound_hosts_max) {
             break;
         }
+        if (tried > 1) {
+            tried == limits::outbound_hosts_max ? probe<"outbound.last_host">()
+                                                : probe<"outbound.next_host">();
+        }
         const bool is_kept = *kept != nullptr && (*kept)->is_ready() && (*kept)->hop() == hop;
         if (!is_kept) {
             if (*kept != nullptr) {
@@ -133,6 +139,7 @@ net::Task<void> try_hops(const Services* services, const Loaded* loaded,
         co_await send_through(kept->get(), loaded, &open, results);
         if (is_kept && !open.empty() && !(*kept)->is_ready()) {
             // E16: a kept connection that had died is no attempt of its own; try the host afresh.
+            probe<"outbound.kept_connection_died">();
             kept->reset();
             auto session = co_await RemoteSession::open(services, hop);
             if (session) {
@@ -201,6 +208,7 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
         co_return false;
     }
     if (!*found) {
+        probe<"outbound.overtaken_before">();
         co_return true;
     }
     Loaded loaded = std::move(**found);

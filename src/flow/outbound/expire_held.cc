@@ -86,6 +86,7 @@ net::Task<Result<>> expire_held(const Services* services) {
                 }));
             for (AttemptOutcome& outcome : held) {
                 log::info("queue.expired_in_hold", {{"id", mail}, {"site", outcome.delivery.site}});
+                probe<"outbound.expired_in_hold">();
                 give_up(outcome);
                 crash_point<"outbound.expiry_planned">();
                 if (!co_await record_outcome(services, std::move(outcome))) {

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/inbound/placement.h"
 #include "flow/read.h"
 #include "mail/message/parser.h"
@@ -64,6 +65,7 @@ mail::DsnReport report_of(const Services& services, Notice& notice, const mail::
 
 net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Notice notice) {
     if (notice.message.sender.empty()) {
+        probe<"outbound.nobody_to_tell">();
         co_return Result<>();
     }
     const SettingsPtr settings = services->settings();

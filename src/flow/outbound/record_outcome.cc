@@ -61,6 +61,25 @@ store::TraceEvent dropped_report(const Record& record, const std::string& sender
     return {record.mail, record.now, "dsn.dropped", std::move(json).take()};
 }
 
+// What is told, and why; for the tables of the simulator.
+void mark(const Settlement& settlement) {
+    for (const mail::DsnRecipient& notice : settlement.notices) {
+        switch (notice.action) {
+            case mail::DsnAction::Failed:
+                notice.status == mail::EnhancedStatus{5, 4, 7} ? probe<"outbound.expired">()
+                                                               : probe<"outbound.failed">();
+                break;
+            case mail::DsnAction::Delayed: probe<"outbound.delay_told">(); break;
+            case mail::DsnAction::Relayed: probe<"outbound.relayed_told">(); break;
+            case mail::DsnAction::Delivered:
+            case mail::DsnAction::Expanded: break;
+        }
+    }
+    if (settlement.delivered > 0 && settlement.failed + settlement.deferred > 0) {
+        probe<"outbound.some_delivered">();
+    }
+}
+
 // The delivery is gone or was changed: the refusal is about our own steps, not about the report.
 bool is_overtaken(const store::CommitResult& result, std::size_t own_steps) {
     return !result && result.error().error.code == ErrorCode::Stale &&
@@ -91,6 +110,7 @@ net::Task<store::CommitResult> commit_record(const Services* services, Record* r
         }
         reported = std::unexpected(std::move(result.error().error));
     }
+    probe<"outbound.report_dropped">();
     log::error("dsn.dropped",
                {{"id", record->mail}, {"to", sender}, {"error", reported.error().text}});
     for (std::size_t i = 0; i < told.size(); ++i) {
@@ -122,16 +142,19 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
                                 .now = record.now,
                                 .chance = services->random->u64(),
                                 .retry = services->settings()->retry});
+    mark(record.settlement);
     notice.recipients = std::move(record.settlement.notices);
     log_attempt(record);
     const store::CommitResult committed =
         co_await commit_record(services, &record, std::move(notice), std::move(told));
     if (!committed && committed.error().error.code == ErrorCode::Stale) {
         // Deleted by an operator during the attempt: there is nothing left to settle.
+        probe<"outbound.overtaken">();
         log::info("queue.overtaken", {{"id", record.mail}, {"why", committed.error().error.text}});
         co_return true;
     }
     if (!committed) {
+        probe<"outbound.outcome_refused">();
         log::error("queue.settle_failed",
                    {{"id", record.mail}, {"error", committed.error().error.text}});
         co_return false;

@@ -94,6 +94,7 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
         // C11: opportunistic TLS that breaks is done without, on a new connection.
         log::info("outbound.tls_given_up",
                   {{"host", session->hop_.host}, {"reply", smtp::to_string(failure->reply)}});
+        probe<"outbound.tls_given_up">();
         failure = co_await session->connect(true);
     }
     if (failure) {
@@ -145,6 +146,7 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
         co_await net::dial(services_->network, services_->resolver, std::move(request));
     if (!dialed) {
         const bool is_nowhere = dialed.error().kind == ErrorKind::Peer;
+        is_nowhere ? probe<"outbound.host_without_address">() : probe<"outbound.no_connection">();
         co_return host_failure(
             smtp::Stage::Greeting,
             is_nowhere ? smtp::EnhancedStatus{4, 4, 4} : smtp::EnhancedStatus{4, 4, 1},
@@ -181,6 +183,9 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
         outcome.stage = failed->stage;
         outcome.reply = failed->reply;
         outcome.is_local = failed->is_local;
+        if (failed->is_permanent) {
+            probe<"outbound.host_says_never">();
+        }
     }
     stream_->abort();
     co_return outcome;
@@ -325,6 +330,7 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
             const Result<> written = co_await flush();
             crash_point<"outbound.body_piece_said">();
             if (!written && is_read) {
+                probe<"outbound.body_cut_short">();
                 // The peer's own words, if any, say more than our write error (E7).
                 co_await hear();
             }
@@ -332,6 +338,9 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
         }
         if (auto* done = std::get_if<ev::TransactionDone>(&event)) {
             outcomes = std::move(done->outcomes);
+            if (done->too_many_recipients) {
+                probe<"outbound.too_many_recipients">();
+            }
             if (engine_->is_closed()) {
                 break;
             }

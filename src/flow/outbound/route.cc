@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/probe.h"
 #include "mail/address/domain.h"
 
 namespace godwit::flow {
@@ -69,13 +70,16 @@ std::expected<std::vector<std::string>, MxFailure> order_mx(const net::MxAnswer&
     };
     const std::string name(domain);
     if (answer.is_null_mx) {
+        probe<"outbound.null_mx">();
         return failure(556, {5, 1, 10}, name + " takes no mail (null MX)");
     }
     if (answer.outcome == net::DnsOutcome::NxDomain) {
+        probe<"outbound.no_domain">();
         return failure(550, {5, 1, 2}, "There is no domain " + name);
     }
     if (answer.outcome == net::DnsOutcome::NoData) {
         // RFC 5321 5.1: without MX the domain itself is the exchanger.
+        probe<"outbound.no_mx">();
         return std::vector<std::string>{name};
     }
     std::vector<net::MxHost> hosts = answer.hosts;
@@ -124,6 +128,7 @@ net::Task<std::expected<std::vector<std::string>, MxFailure>> find_mx(const Serv
     }
     const Result<net::MxAnswer> answer = co_await services->resolver->mx(domain);
     if (!answer) {
+        probe<"outbound.dns_silent">();
         co_return std::unexpected(MxFailure{smtp::make_reply(
             451, {4, 4, 3}, "DNS did not answer for " + domain + ": " + answer.error().text)});
     }

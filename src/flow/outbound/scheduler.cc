@@ -140,6 +140,7 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
     while (due && !is_stopped_) {
         const bool is_settled = co_await attempt(*std::move(due), &kept);
         if (!is_settled) {
+            probe<"outbound.site_paused">();
             board_.pause(site, now() + limits::outbound_store_pause);
             break;
         }

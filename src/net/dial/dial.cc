@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "base/probe.h"
 
 namespace godwit::net {
 
@@ -45,6 +46,7 @@ Task<Result<std::vector<Endpoint>>> resolve(Resolver* resolver, const DialReques
         std::erase_if(addresses, [](const IpAddress& address) { return !address.is_global(); });
     }
     if (addresses.empty()) {
+        probe<"dial.private_only">();
         co_return peer_error(ErrorCode::Denied,
                              request->host + " has no address that is publicly reachable");
     }
@@ -102,6 +104,9 @@ Task<Result<Dialed>> dial(Network* network, Resolver* resolver, DialRequest requ
             co_return dialed;
         }
         dialed.failed.push_back({endpoint, std::move(stream).error()});
+        if (dialed.failed.size() < endpoints.size()) {
+            probe<"dial.next_address">();
+        }
     }
     co_return std::unexpected(all_failed(dialed.failed));
 }
