@@ -24,6 +24,11 @@ Result<> check_format(Kv& kv, Random& random) {
         crash_point<"store.format_written">();
         return {};
     }
+    if (row->version == unfinished_restore_format) {
+        return internal_error(ErrorCode::Unsupported,
+                              "a restore into the data folder did not come to its end; empty the "
+                              "folder and restore again");
+    }
     if (row->lowest_reader > format_version) {
         return internal_error(ErrorCode::Unsupported,
                               "the data folder was written by a newer program (format " +
@@ -113,7 +118,7 @@ Result<> Store::Inner::open_engines(Random& random) {
     kv = TRY(open_kv());
     crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
-    blobs = TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get()));
+    blobs = TRY(open_file_blob_store(&files, options.folder + std::string(kBlobFolder), kv.get()));
     crash_point<"store.bodies_open">();
     // The names of both folders themselves.
     TRY(files.sync_folder(options.folder));
@@ -223,6 +228,9 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
 
 const Durability& Store::durability() const {
     return inner_->durability;
+}
+const StoreOptions& Store::options() const {
+    return inner_->options;
 }
 Kv& Store::kv() {
     return *inner_->kv;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,10 +42,24 @@ struct AdminHost {
     std::function<void(JsonWriter&)> describe_server;
 };
 
+/// Work of many calls: one that begins it and those that go on with it. It ends with its visit, so
+/// that whoever goes away holds nothing back.
+class AdminWork {
+public:
+    virtual ~AdminWork() = default;
+    /// One bounded step; the answer of the call, with "done" in it.
+    virtual Result<std::string> step() = 0;
+};
+
+/// What one connection has under way: one work at most. One call at a time.
+struct AdminVisit {
+    std::unique_ptr<AdminWork> work;
+};
+
 /// One call's arguments, with readers that say what was expected.
 class AdminArguments {
 public:
-    explicit AdminArguments(const JsonValue& value) : value_(value) {}
+    AdminArguments(const JsonValue& value, AdminVisit* visit) : value_(value), visit_(visit) {}
     /// Peer error when it is missing, empty or no text.
     Result<std::string> text(std::string_view name) const;
     [[nodiscard]] std::string text_or(std::string_view name, std::string_view fallback) const;
@@ -53,8 +68,12 @@ public:
     /// A list of texts, or one text; empty when absent.
     Result<std::vector<std::string>> texts(std::string_view name) const;
 
+    /// Whose call it is.
+    [[nodiscard]] AdminVisit& visit() const { return *visit_; }
+
 private:
     const JsonValue& value_;
+    AdminVisit* visit_;
 };
 
 /// The result as JSON text.
@@ -68,6 +87,8 @@ struct AdminCall {
 std::span<const AdminCall> admin_calls();
 
 /// Answers one request line. Both without line ends; the answer is one line whatever came.
+std::string answer_admin(const AdminHost& host, AdminVisit& visit, std::string_view request);
+/// The same for a visit of one call.
 std::string answer_admin(const AdminHost& host, std::string_view request);
 
 /// Text of an answer when the call did not come to run.

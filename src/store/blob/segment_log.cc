@@ -233,6 +233,10 @@ Result<> SegmentLog::unlink_dropped() {
     std::vector<std::uint32_t> dropped;
     {
         const std::scoped_lock lock(mutex_);
+        if (!dropped_.empty() && !hold_.expired()) {
+            probe<"blob.unlink_held_back">();
+            return {};
+        }
         dropped.swap(dropped_);
     }
     for (const std::uint32_t segment : dropped) {
@@ -242,6 +246,17 @@ Result<> SegmentLog::unlink_dropped() {
         log::info("store.segment_removed", {{"file", files_->path(segment)}});
     }
     return {};
+}
+
+// What stands in dropped_ was forgotten by a commit before this call: no later snapshot names it.
+SegmentHold SegmentLog::hold() {
+    const std::scoped_lock lock(mutex_);
+    SegmentHold held = hold_.lock();
+    if (held == nullptr) {
+        held = std::make_shared<char>();
+        hold_ = held;
+    }
+    return held;
 }
 
 std::optional<std::uint32_t> SegmentLog::pick_for_compaction(
