@@ -21,7 +21,8 @@ void run(std::uint8_t kind, std::string_view octets) {
                 const auto again = decode_backup_manifest(encode(*manifest));
                 check(again && again->parts == manifest->parts, "a manifest must stay what it is");
                 for (const BackupPart& part : manifest->parts) {
-                    check(part_name(part).find('/') == std::string::npos, "a part has a plain name");
+                    check(part_name(part).find('/') == std::string::npos,
+                          "a part has a plain name");
                 }
             }
             return;

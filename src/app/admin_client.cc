@@ -13,6 +13,7 @@
 #include <future>
 #include <optional>
 
+#include "app/backup_ground.h"
 #include "app/file.h"
 #include "app/places.h"
 #include "app/unix_client.h"
@@ -110,6 +111,7 @@ serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& sett
     host.random = &system_random();
     host.argon2 = [cost = settings.argon2] { return cost; };
     host.default_domain = settings.default_domain;
+    host.backups = backup_ground();
     host.commit = [store](store::Plan plan) {
         std::promise<store::CommitResult> promise;
         auto future = promise.get_future();

@@ -200,8 +200,8 @@ int run_restore_whole(const Invocation& call, const std::string& folder) {
         return is_good ? kExitDone : kExitRefused;
     }
     std::string text = done.generation + " restored into " + data + ": " +
-                       std::to_string(done.rows) + " rows, " +
-                       std::to_string(done.segment_bytes) + " octets of bodies\n";
+                       std::to_string(done.rows) + " rows, " + std::to_string(done.segment_bytes) +
+                       " octets of bodies\n";
     if (done.held_deliveries != 0) {
         text.append(std::to_string(done.held_deliveries) +
                     " deliveries are held: they may have been sent since the backup. "
@@ -263,10 +263,10 @@ int run_backup(const Invocation& call) {
         return is_good ? kExitDone : kExitRefused;
     }
     std::string text = folder + ": " + done->string_or("generation", "") + ", " +
-                       count_of(*done, "messages") + " messages of " +
-                       count_of(*done, "accounts") + " accounts; " + count_of(*done, "key_bytes") +
-                       " octets of rows, " + count_of(*done, "copied_bytes") + " of " +
-                       count_of(*done, "segment_bytes") + " octets of bodies copied\n";
+                       count_of(*done, "messages") + " messages of " + count_of(*done, "accounts") +
+                       " accounts; " + count_of(*done, "key_bytes") + " octets of rows, " +
+                       count_of(*done, "copied_bytes") + " of " + count_of(*done, "segment_bytes") +
+                       " octets of bodies copied\n";
     if (!is_good) {
         text.append(count_of(*done, "damaged_rows") +
                     " rows of the store are damaged and were copied as they are: run "
@@ -305,8 +305,8 @@ int run_backup_verify(const Invocation& call) {
 }
 
 int run_backup_list(const Invocation& call) {
-    const auto folder = store::BackupFolder::open(&store::system_files(),
-                                                  absolute(call.arguments().front()));
+    const auto folder =
+        store::BackupFolder::open(&store::system_files(), absolute(call.arguments().front()));
     const auto generations =
         folder ? folder->generations()
                : Result<std::vector<std::string>>(std::unexpected(folder.error()));
@@ -323,9 +323,9 @@ int run_backup_list(const Invocation& call) {
         call.console().out(std::string(json.view()) + "\n");
         return kExitDone;
     }
-    constexpr Column kColumns[] = {
-        {"generation", "BACKUP"},       {"state", "STATE"},     {"accounts", "ACCOUNTS"},
-        {"messages", "MESSAGES"},       {"key_bytes", "ROWS"},  {"segment_bytes", "BODIES"}};
+    constexpr Column kColumns[] = {{"generation", "BACKUP"}, {"state", "STATE"},
+                                   {"accounts", "ACCOUNTS"}, {"messages", "MESSAGES"},
+                                   {"key_bytes", "ROWS"},    {"segment_bytes", "BODIES"}};
     const auto rows = parse_json(json.view());
     const bool has_rows = rows && rows->array() != nullptr && !rows->array()->empty();
     call.console().out(has_rows ? show_table(*rows->array(), kColumns)

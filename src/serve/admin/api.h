@@ -21,10 +21,20 @@
 #include "store/kv/kv.h"
 
 namespace godwit::store {
+class FileSystem;
 class Store;
-}
+}  // namespace godwit::store
 
 namespace godwit::serve {
+
+/// Where backups lie. Without files, calls of backups are refused.
+struct BackupGround {
+    store::FileSystem* files = nullptr;
+    /// The one name of a folder, without links and "..". Null: names are taken as they are.
+    std::function<Result<std::string>(const std::string& path)> real_path;
+    /// True for a folder that holds something and is no backup's. Null: none does.
+    std::function<bool(const std::string& folder)> is_taken;
+};
 
 /// What the calls work on. Pointers outlive it. May be used by several threads at once.
 struct AdminHost {
@@ -34,6 +44,7 @@ struct AdminHost {
     /// What hashing a new password costs, as of now.
     std::function<Argon2Cost()> argon2;
     std::string default_domain;
+    BackupGround backups;
     /// Submits a plan and waits until it is durable or dropped.
     std::function<store::CommitResult(store::Plan)> commit;
     /// Re-reads the configuration; gives the result as JSON. Empty when no server runs.

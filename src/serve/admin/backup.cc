@@ -1,44 +1,38 @@
 // Administrators' calls that take backups and put an account's mail back. Each is begun, then goes
 // on step by step as the caller asks: whoever goes away or falls silent ends it.
-#include <filesystem>
-
 #include "base/ascii.h"
 #include "mail/address/address.h"
 #include "serve/admin/calls.h"
 #include "store/backup/restore_account.h"
 #include "store/backup/take.h"
-#include "store/blob/file.h"
+#include "store/store.h"
 
 namespace godwit::serve {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// Without links and "..", as far as the path exists: two names of one folder must not look like
-/// two folders.
-Result<std::string> real_path(const std::string& path) {
-    std::error_code problem;
-    fs::path real = fs::weakly_canonical(path, problem);
-    if (problem || !real.is_absolute()) {
-        return peer_error(ErrorCode::Invalid, "'" + path + "' is no absolute path of a folder");
+Result<std::string> folder_of(const AdminHost& host, const AdminArguments& arguments) {
+    if (host.backups.files == nullptr) {
+        return peer_error(ErrorCode::Unsupported, "there is no place for backups here");
     }
-    if (!real.has_filename()) {
-        real = real.parent_path();
+    std::string folder = TRY(arguments.text("folder"));
+    if (!folder.starts_with('/')) {
+        // A server has a working folder of its own.
+        return peer_error(ErrorCode::Invalid, "'" + folder + "' is no absolute path of a folder");
     }
-    return real.string();
+    return host.backups.real_path ? host.backups.real_path(folder) : folder;
 }
 
-/// A folder that is neither empty nor a backup's stays what it is.
-Result<> check_is_ours(const std::string& folder) {
-    std::error_code problem;
-    const bool is_taken = fs::exists(folder, problem) && !fs::is_empty(folder, problem) &&
-                          !fs::exists(folder + "/" + std::string(store::backup_identity_name)) &&
-                          !fs::exists(folder + "/LOCK");
-    if (problem) {
-        return peer_error(ErrorCode::Denied, folder + ": " + problem.message());
+/// The data folder by its real name, which options need not have.
+Result<> check_apart(const AdminHost& host, const std::string& folder) {
+    const std::string& own = host.store->options().folder;
+    if (own.empty() || !host.backups.real_path) {
+        return {};
     }
-    if (is_taken) {
-        return peer_error(ErrorCode::Denied, folder + " is not empty and holds no backup");
+    const std::string data = TRY(host.backups.real_path(own));
+    if ((folder + "/").starts_with(data + "/") || (data + "/").starts_with(folder + "/")) {
+        return peer_error(ErrorCode::Denied, folder + " and the data folder " + data +
+                                                 " lie in each other; a backup needs a folder, and "
+                                                 "better a disk, of its own");
     }
     return {};
 }
@@ -98,26 +92,18 @@ private:
 }  // namespace
 
 Result<std::string> begin_backup(const AdminHost& host, const AdminArguments& arguments) {
-    const std::string folder = TRY(real_path(TRY(arguments.text("folder"))));
+    const std::string folder = TRY(folder_of(host, arguments));
     const std::string keep = arguments.text_or("keep", "0");
     const auto count = parse_u32(keep);
     if (!count) {
         return peer_error(ErrorCode::Invalid, "keep: expected a number, found '" + keep + "'");
     }
-    const std::string& own = host.store->options().folder;
-    if (!own.empty()) {
-        // By its real name, which options need not have.
-        const std::string data = TRY(real_path(fs::absolute(own).string()));
-        if ((folder + "/").starts_with(data + "/") || (data + "/").starts_with(folder + "/")) {
-            return peer_error(ErrorCode::Denied,
-                              folder + " and the data folder " + data +
-                                  " lie in each other; a backup needs a folder, and better a disk, "
-                                  "of its own");
-        }
+    TRY(check_apart(host, folder));
+    if (host.backups.is_taken && host.backups.is_taken(folder)) {
+        return peer_error(ErrorCode::Denied, folder + " is not empty and holds no backup");
     }
-    TRY(check_is_ours(folder));
     arguments.visit().work.reset();
-    auto run = TRY(store::BackupRun::begin(host.store, &store::system_files(),
+    auto run = TRY(store::BackupRun::begin(host.store, host.backups.files,
                                            {.folder = folder, .keep = *count}, host.clock));
     arguments.visit().work = std::make_unique<BackupWork>(std::move(run));
     return one_field("folder", folder);
@@ -125,7 +111,7 @@ Result<std::string> begin_backup(const AdminHost& host, const AdminArguments& ar
 
 Result<std::string> begin_restore(const AdminHost& host, const AdminArguments& arguments) {
     store::AccountRestoreRequest request;
-    request.folder = TRY(real_path(TRY(arguments.text("folder"))));
+    request.folder = TRY(folder_of(host, arguments));
     if (arguments.has("generation")) {
         request.generation = TRY(arguments.text("generation"));
     }
@@ -137,8 +123,8 @@ Result<std::string> begin_restore(const AdminHost& host, const AdminArguments& a
     request.address = address.to_string();
     request.to_mailbox = arguments.text_or("to_mailbox", "");
     arguments.visit().work.reset();
-    auto run = TRY(store::AccountRestore::begin(host.store, &store::system_files(),
-                                                std::move(request), host.commit));
+    auto run = TRY(store::AccountRestore::begin(host.store, host.backups.files, std::move(request),
+                                                host.commit));
     arguments.visit().work = std::make_unique<RestoreWork>(std::move(run));
     return one_field("account", address.to_string());
 }

@@ -25,9 +25,8 @@ net::Task<Result<>> answer(flow::Services* services, const AdminHost* host,
                            std::shared_ptr<AdminVisit> visit, net::Stream* stream,
                            std::string request) {
     std::string reply;
-    auto done = co_await net::offload(services->offload, [host, visit, request] {
-        return answer_admin(*host, *visit, request);
-    });
+    auto done = co_await net::offload(
+        services->offload, [host, visit, request] { return answer_admin(*host, *visit, request); });
     reply = done ? *std::move(done) : admin_error(done.error());
     note(*stream, request, reply);
     reply.push_back('\n');

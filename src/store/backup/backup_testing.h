@@ -43,8 +43,10 @@ protected:
         options.folder = "/data";
         options.drive = CommitDrive::Manual;
         options.on_fatal = [](const Error&) {};
-        options.open_kv = [disk](const std::function<void(const Error&)>&)
-            -> Result<std::unique_ptr<Kv>> { return make_memory_kv(disk); };
+        options.open_kv =
+            [disk](const std::function<void(const Error&)>&) -> Result<std::unique_ptr<Kv>> {
+            return make_memory_kv(disk);
+        };
         return options;
     }
     void open() {
@@ -69,10 +71,8 @@ protected:
     }
     void expunge(AccountId account, std::vector<Uid> uids) {
         Plan plan;
-        plan.steps.emplace_back(ExpungeMessages{.account = account,
-                                                .mailbox = kInbox,
-                                                .uids = std::move(uids),
-                                                .only_deleted = false});
+        plan.steps.emplace_back(ExpungeMessages{
+            .account = account, .mailbox = kInbox, .uids = std::move(uids), .only_deleted = false});
         ASSERT_TRUE(commit(std::move(plan)));
     }
     Result<std::unique_ptr<BackupRun>> begin(std::size_t keep = 0) {

@@ -85,8 +85,8 @@ Result<BackupFolder> BackupFolder::open_for_writing(FileSystem* files, std::stri
         for (const std::string& name : TRY(files->list(path))) {
             // A first run that was interrupted left no more than these.
             if (name != "LOCK" && !name.ends_with(backup_unfinished_suffix)) {
-                return peer_error(ErrorCode::Denied, path + " is not empty and holds no backup: '" +
-                                                         name + "'");
+                return peer_error(ErrorCode::Denied,
+                                  path + " is not empty and holds no backup: '" + name + "'");
             }
         }
     }
@@ -221,7 +221,8 @@ BackupSegments::BackupSegments(const BackupFolder* folder, const BackupManifest*
     : folder_(folder), manifest_(manifest) {}
 
 std::vector<BackupPart> BackupSegments::parts(std::uint32_t segment) const {
-    const auto found = std::ranges::equal_range(manifest_->parts, segment, {}, &BackupPart::segment);
+    const auto found =
+        std::ranges::equal_range(manifest_->parts, segment, {}, &BackupPart::segment);
     return {found.begin(), found.end()};
 }
 

@@ -18,8 +18,8 @@
 
 #include "store/backup/format.h"
 #include "store/backup/key_file.h"
-#include "store/blob/file.h"
 #include "store/blob/blob.h"
+#include "store/blob/file.h"
 
 namespace godwit::store {
 
@@ -76,7 +76,8 @@ public:
     [[nodiscard]] std::vector<BackupPart> parts(std::uint32_t segment) const;
     [[nodiscard]] std::vector<std::uint32_t> numbers() const;
     Result<std::string> read(std::uint32_t segment, std::uint64_t offset, std::size_t length);
-    /// Hands the body of a row X to `take`, at most a MiB at a time, and compares its hash. Corrupt.
+    /// Hands the body of a row X to `take`, at most a MiB at a time, and compares its hash.
+    /// Corrupt.
     Result<> read_body(const BlobId& id, const BlobLocation& location,
                        const std::function<Result<>(std::string_view)>& take);
 

@@ -45,12 +45,11 @@ Result<std::string_view> checked(std::string_view octets, std::string_view what)
 
 Result<> check_versions(std::uint32_t version, std::uint32_t lowest_reader) {
     if (lowest_reader > backup_format_version) {
-        return internal_error(ErrorCode::Unsupported,
-                              "the backup was written by a newer program (format " +
-                                  std::to_string(version) + ", readable from format " +
-                                  std::to_string(lowest_reader) +
-                                  "); this program reads up to format " +
-                                  std::to_string(backup_format_version));
+        return internal_error(
+            ErrorCode::Unsupported,
+            "the backup was written by a newer program (format " + std::to_string(version) +
+                ", readable from format " + std::to_string(lowest_reader) +
+                "); this program reads up to format " + std::to_string(backup_format_version));
     }
     return {};
 }
@@ -173,8 +172,8 @@ Result<std::vector<BlockPlace>> decode_block_index(std::string_view octets) {
         BlockPlace block;
         block.offset = in.varint();
         block.first_key = std::string(in.bytes());
-        if (!index.empty() && (block.offset <= index.back().offset ||
-                               block.first_key <= index.back().first_key)) {
+        if (!index.empty() &&
+            (block.offset <= index.back().offset || block.first_key <= index.back().first_key)) {
             return corrupt("blocks of the index do not rise");
         }
         index.push_back(std::move(block));
@@ -280,11 +279,11 @@ std::string generation_name(WallTime at) {
         std::chrono::floor<std::chrono::milliseconds>(at.time_since_epoch()).count();
     const mail::CivilTime civil = mail::to_civil(unix_seconds(at));
     char text[64];
-    const int size = std::snprintf(text, sizeof text, "%04lld%02u%02uT%02u%02u%02u.%03lldZ",
-                                   static_cast<long long>(civil.year), civil.month, civil.day,
-                                   civil.hour, civil.minute, civil.second,
-                                   static_cast<long long>(((millis % kMillisecond) + kMillisecond) %
-                                                          kMillisecond));
+    const int size = std::snprintf(
+        text, sizeof text, "%04lld%02u%02uT%02u%02u%02u.%03lldZ",
+        static_cast<long long>(civil.year), civil.month, civil.day, civil.hour, civil.minute,
+        civil.second,
+        static_cast<long long>(((millis % kMillisecond) + kMillisecond) % kMillisecond));
     return {text, static_cast<std::size_t>(size)};
 }
 
@@ -294,7 +293,8 @@ std::optional<WallTime> parse_generation_name(std::string_view name) {
         return std::nullopt;
     }
     for (std::size_t i = 0; i < name.size(); ++i) {
-        const bool fits = kShape[i] == '0' ? name[i] >= '0' && name[i] <= '9' : name[i] == kShape[i];
+        const bool fits =
+            kShape[i] == '0' ? name[i] >= '0' && name[i] <= '9' : name[i] == kShape[i];
         if (!fits) {
             return std::nullopt;
         }

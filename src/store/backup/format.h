@@ -1,6 +1,6 @@
 // The files of a backup: identity, keys, manifest, and the names of all. Law: docs/storage.md
-// "Backups". Pure: octets in, octets out. Decoding is total: what lies in a backup folder comes from
-// outside. All integers big-endian.
+// "Backups". Pure: octets in, octets out. Decoding is total: what lies in a backup folder comes
+// from outside. All integers big-endian.
 #pragma once
 
 #include <chrono>

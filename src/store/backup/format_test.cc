@@ -100,10 +100,9 @@ TEST(BackupFormat, No_damage_of_one_bit_passes) {
     expect_no_damage_passes(
         encode(KeyFileTrailer{.index_offset = 42, .rows = 7, .blocks = 1}),
         [](std::string_view octets) { return decode_key_file_trailer(octets).has_value(); });
-    expect_no_damage_passes(encode(std::vector<BlockPlace>{{36, "A"}, {900, "M"}}),
-                            [](std::string_view octets) {
-                                return decode_block_index(octets).has_value();
-                            });
+    expect_no_damage_passes(
+        encode(std::vector<BlockPlace>{{36, "A"}, {900, "M"}}),
+        [](std::string_view octets) { return decode_block_index(octets).has_value(); });
     expect_no_damage_passes(sample_block(), [](std::string_view octets) {
         return decode_block(octets, 5).has_value();
     });
@@ -127,9 +126,9 @@ TEST(BackupFormat, Generation_names_are_times) {
     const WallTime at = from_unix_seconds(1'769'853'600) + std::chrono::milliseconds(7);
     EXPECT_EQ(generation_name(at), "20260131T100000.007Z");
     EXPECT_EQ(parse_generation_name("20260131T100000.007Z"), at);
-    for (const char* wrong : {"", "20260131T100000Z", "20261331T100000.007Z",
-                              "20260230T100000.007Z", "20260131T240000.007Z",
-                              "20260131T100000.007z", "../../etc/passwd.00Z"}) {
+    for (const char* wrong :
+         {"", "20260131T100000Z", "20261331T100000.007Z", "20260230T100000.007Z",
+          "20260131T240000.007Z", "20260131T100000.007z", "../../etc/passwd.00Z"}) {
         EXPECT_FALSE(parse_generation_name(wrong)) << wrong;
     }
     EXPECT_EQ(part_name({.segment = 42, .from = 0, .to = 1048576}), "seg-0000002a.0-1048576");

@@ -118,9 +118,8 @@ Result<const std::vector<BackupRowView>*> KeyFileReader::block(std::size_t numbe
 }
 
 std::size_t KeyFileReader::block_of(std::string_view key) const {
-    const auto after = std::ranges::upper_bound(index_, key, {}, [](const BlockPlace& place) {
-        return std::string_view(place.first_key);
-    });
+    const auto after = std::ranges::upper_bound(
+        index_, key, {}, [](const BlockPlace& place) { return std::string_view(place.first_key); });
     return after == index_.begin() ? 0 : static_cast<std::size_t>(after - index_.begin()) - 1;
 }
 

@@ -75,8 +75,7 @@ public:
         std::string value;
     };
     /// Rows with `from` <= key < `until` (empty: no bound), at most `count`.
-    Result<std::vector<Row>> read(std::string_view from, std::string_view until,
-                                  std::size_t count);
+    Result<std::vector<Row>> read(std::string_view from, std::string_view until, std::size_t count);
     /// The same for all that begin with `prefix`.
     Result<std::vector<Row>> read_prefix(std::string_view prefix, std::size_t count);
 

@@ -46,8 +46,7 @@ Result<> AccountRestore::open() {
     manifest_ = TRY(folder_.load(report_.generation));
     const std::string path = folder_.keys_path(report_.generation);
     for (auto* reader : {&rows_, &emails_, &bodies_}) {
-        reader->emplace(
-            TRY(KeyFileReader::open(TRY(folder_.files().open(path, OpenMode::Read)))));
+        reader->emplace(TRY(KeyFileReader::open(TRY(folder_.files().open(path, OpenMode::Read)))));
     }
     segments_.emplace(&folder_, &manifest_);
     const mail::Address address = TRY(mail::parse_address(request_.address));
@@ -113,12 +112,10 @@ Result<> AccountRestore::prepare_account() {
         const auto domain_row = TRY(rows_->get(domain_row_key(domain)));
         if (domain_row && !TRY(find_domain(*store_->snapshot(), kTier, domain))) {
             const Domain saved_domain = TRY(decode_domain(*domain_row));
-            TRY(change([&](const Snapshot& snapshot) {
-                return plan_add_domain(snapshot, saved_domain);
-            }));
+            TRY(change(
+                [&](const Snapshot& snapshot) { return plan_add_domain(snapshot, saved_domain); }));
         }
-        TRY(change(
-            [&](const Snapshot& snapshot) { return plan_add_account(snapshot, saved); }));
+        TRY(change([&](const Snapshot& snapshot) { return plan_add_account(snapshot, saved); }));
         report_.was_created = true;
         now = TRY(find_account(*store_->snapshot(), kTier, saved.name, ""));
         if (!now) {
@@ -143,8 +140,8 @@ Result<> AccountRestore::prepare_aliases(const Account& saved) {
         if (!leads_here) {
             continue;
         }
-        const auto done = change(
-            [&](const Snapshot& snapshot) { return plan_add_alias(snapshot, alias); });
+        const auto done =
+            change([&](const Snapshot& snapshot) { return plan_add_alias(snapshot, alias); });
         if (done) {
             ++report_.aliases_created;
         } else if (is_hopeless(done.error())) {
@@ -173,9 +170,8 @@ Result<> AccountRestore::begin_box() {
     const Box& box = boxes_[box_];
     present_.clear();
     scan_from_ = append_from_ = Uid(1);
-    const std::string name = request_.to_mailbox.empty()
-                                 ? box.fixed.name
-                                 : request_.to_mailbox + "/" + box.fixed.name;
+    const std::string name =
+        request_.to_mailbox.empty() ? box.fixed.name : request_.to_mailbox + "/" + box.fixed.name;
     if (!box.fixed.is_selectable) {
         ++box_;
         return {};
@@ -257,9 +253,9 @@ Result<> AccountRestore::append_missing() {
         ++report_.in_backup;
         append_from_ = Uid(key_tail_u32(row.key) + 1);
         const auto message = decode_row(Uid(key_tail_u32(row.key)), row.value);
-        const auto value =
-            message ? TRY(emails_->get(email_key(Family::Email, saved_, message->email)))
-                    : std::nullopt;
+        const auto value = message
+                               ? TRY(emails_->get(email_key(Family::Email, saved_, message->email)))
+                               : std::nullopt;
         auto email = value ? decode_email(*value)
                            : Result<EmailRow>(internal_error(ErrorCode::Corrupt, "no email row"));
         if (!message || !email) {
@@ -292,8 +288,7 @@ Result<bool> AccountRestore::fits(std::uint64_t planned, std::uint64_t size) {
     if (!account || !head) {
         return temporary_error(ErrorCode::NotFound, "the account was removed");
     }
-    return account->quota_bytes == 0 ||
-           head->bytes_used + planned + size <= account->quota_bytes;
+    return account->quota_bytes == 0 || head->bytes_used + planned + size <= account->quota_bytes;
 }
 
 Result<std::optional<NewBody>> AccountRestore::read_body(const EmailRow& email) {
@@ -305,9 +300,9 @@ Result<std::optional<NewBody>> AccountRestore::read_body(const EmailRow& email) 
         return std::nullopt;
     }
     const auto writer = store_->blobs().writer();
-    const auto read = segments_->read_body(
-        email.head.blob, *location,
-        [&](std::string_view octets) { return writer->append(octets); });
+    const auto read =
+        segments_->read_body(email.head.blob, *location,
+                             [&](std::string_view octets) { return writer->append(octets); });
     if (!read && read.error().code == ErrorCode::DiskFull) {
         return std::unexpected(read.error());
     }

@@ -47,7 +47,7 @@ struct AccountRestoreReport {
     std::uint64_t restored = 0;
     std::uint64_t over_quota = 0;
     std::uint64_t over_quota_bytes = 0;
-    std::uint64_t failed = 0;            ///< Whose body or rows the backup does not give.
+    std::uint64_t failed = 0;           ///< Whose body or rows the backup does not give.
     std::vector<std::string> problems;  ///< The first few.
 };
 
@@ -63,8 +63,7 @@ public:
     [[nodiscard]] const AccountRestoreReport& report() const { return report_; }
 
 private:
-    AccountRestore(Store* store, BackupFolder folder, AccountRestoreRequest request,
-                   Commit commit)
+    AccountRestore(Store* store, BackupFolder folder, AccountRestoreRequest request, Commit commit)
         : store_(store),
           folder_(std::move(folder)),
           request_(std::move(request)),

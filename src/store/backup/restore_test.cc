@@ -128,11 +128,11 @@ TEST_F(Restores, Whole_store_is_as_it_was) {
     EXPECT_GT(restored->next_mail_id(), later_mail);
     EXPECT_NE(load_format(restored->kv()).value()->store, load_format(store_->kv()).value()->store);
     // It lives: mail comes in, and the client's old state gets everything.
-    ASSERT_TRUE(fixture::commit(*restored, fixture::delivery(*restored, one, "new"),
-                                CommitDrive::Manual));
-    EXPECT_FALSE(read_expunged(*restored->snapshot(), ReadTier::Disk, one, kInbox,
-                               before.highest_mod_seq)
-                     .value());
+    ASSERT_TRUE(
+        fixture::commit(*restored, fixture::delivery(*restored, one, "new"), CommitDrive::Manual));
+    EXPECT_FALSE(
+        read_expunged(*restored->snapshot(), ReadTier::Disk, one, kInbox, before.highest_mod_seq)
+            .value());
     expect_sound(*restored);
 }
 
@@ -206,8 +206,7 @@ TEST_F(Restores, Damaged_backup_is_refused) {
     const AccountId account = add_account(1);
     deliver(account, 30000);
     take();
-    const std::string part =
-        "/backup/segments/" + target_.list("/backup/segments").value().front();
+    const std::string part = "/backup/segments/" + target_.list("/backup/segments").value().front();
     std::string content = target_.content(part);
     content[20000] = static_cast<char>(content[20000] ^ 1);
     target_.set_content(part, content);
@@ -265,10 +264,9 @@ TEST_F(Restores, Missing_mail_of_one_account_comes_back) {
         found += uid > newer.value() ? 1 : 0;
     }
     EXPECT_EQ(found, 100U) << "new UIDs for what came back";
-    EXPECT_EQ(find_mailbox(*store_->snapshot(), ReadTier::Disk, account, "INBOX")
-                  .value()
-                  ->uid_validity,
-              box.uid_validity);
+    EXPECT_EQ(
+        find_mailbox(*store_->snapshot(), ReadTier::Disk, account, "INBOX").value()->uid_validity,
+        box.uid_validity);
     expect_sound(*store_);
 
     const AccountRestoreReport again = put_back("user1@example.test");
@@ -295,9 +293,8 @@ TEST_F(Restores, Removed_account_is_made_again_with_its_password_and_aliases) {
     named.credentials.argon2id = "$argon2id$v=19$kept";
     named.full_name = "User One";
     ASSERT_TRUE(commit(plan_change_account(*store_->snapshot(), named).value()));
-    ASSERT_TRUE(commit(plan_add_alias(*store_->snapshot(),
-                                      {.address = "sales@example.test",
-                                       .targets = {"user1@example.test"}})
+    ASSERT_TRUE(commit(plan_add_alias(*store_->snapshot(), {.address = "sales@example.test",
+                                                            .targets = {"user1@example.test"}})
                            .value()));
     deliver(account, 30000, {.system = kFlagged, .keywords = {}});
     make_mailbox(account, "Own");
@@ -311,8 +308,7 @@ TEST_F(Restores, Removed_account_is_made_again_with_its_password_and_aliases) {
     EXPECT_TRUE(report.was_created);
     EXPECT_EQ(report.restored, 1U);
     EXPECT_EQ(report.aliases_created, 1U);
-    const auto found =
-        find_account(*store_->snapshot(), ReadTier::Disk, named.name, "").value();
+    const auto found = find_account(*store_->snapshot(), ReadTier::Disk, named.name, "").value();
     ASSERT_TRUE(found);
     EXPECT_NE(found->id, account) << "numbers of accounts are not given twice";
     EXPECT_EQ(found->credentials.argon2id, "$argon2id$v=19$kept");
@@ -370,8 +366,7 @@ TEST_F(Restores, Damaged_body_is_named_and_the_rest_comes_back) {
     }
     take();
     expunge(account, {Uid(1), Uid(2), Uid(3), Uid(4)});
-    const std::string part =
-        "/backup/segments/" + target_.list("/backup/segments").value().front();
+    const std::string part = "/backup/segments/" + target_.list("/backup/segments").value().front();
     std::string content = target_.content(part);
     content[30000] = static_cast<char>(content[30000] ^ 1);
     target_.set_content(part, content);

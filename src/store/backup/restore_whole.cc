@@ -71,9 +71,9 @@ Result<> write_segment(BackupSegments& segments, const BackupFolder& folder, std
             TRY(out.append(block));
         }
         if (hash.finish() != part.sha256) {
-            return internal_error(ErrorCode::Corrupt,
-                                  folder.part_path(part) +
-                                      " has another SHA-256 than the manifest says");
+            return internal_error(
+                ErrorCode::Corrupt,
+                folder.part_path(part) + " has another SHA-256 than the manifest says");
         }
     }
     return out.sync();
@@ -120,8 +120,8 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     const auto lock = TRY(target.files->hold(target.folder + "/LOCK"));
     const auto kv = TRY(target.open_kv(target.on_fatal));
     TRY(check_no_rows(*kv, target.folder));
-    TRY(put_format(*kv, {.version = unfinished_restore_format,
-                         .lowest_reader = unfinished_restore_format}));
+    TRY(put_format(
+        *kv, {.version = unfinished_restore_format, .lowest_reader = unfinished_restore_format}));
     crash_point<"restore.begun">();
     format.store = request.new_store;
     const SegmentFiles names(target.files, target.folder + std::string(kBlobFolder), format.store);

@@ -62,8 +62,7 @@ Result<std::unique_ptr<BackupRun>> BackupRun::begin(Store* store, FileSystem* ta
                                                     const BackupRequest& request, Clock* clock) {
     TRY(check_place(*store, target, request.folder));
     const FormatRow format = TRY(load_format(store->kv())).value_or(FormatRow{});
-    BackupFolder folder =
-        TRY(BackupFolder::open_for_writing(target, request.folder, format.store));
+    BackupFolder folder = TRY(BackupFolder::open_for_writing(target, request.folder, format.store));
     std::unique_ptr<BackupRun> run(new BackupRun(store, std::move(folder), clock));
     TRY(run->start(request.keep));
     return run;
@@ -116,9 +115,9 @@ Result<> BackupRun::check_room(std::uint64_t wanted) const {
 
 Result<bool> BackupRun::step() {
     if (clock_->mono() - begun_ > backup_time_max) {
-        return temporary_error(ErrorCode::Timeout, "the backup took more than " +
-                                                       std::to_string(backup_time_max.count()) +
-                                                       " hours");
+        return temporary_error(
+            ErrorCode::Timeout,
+            "the backup took more than " + std::to_string(backup_time_max.count()) + " hours");
     }
     switch (phase_) {
         case Phase::Rows: TRY(write_rows()); break;
@@ -179,11 +178,12 @@ Result<> BackupRun::plan_copies() {
     for (const BackupPart& segment : needed_) {
         std::uint64_t have = 0;
         std::vector<BackupPart> parts = known.parts(segment.segment);
-        const bool is_good =
-            parts.size() < backup_parts_of_segment_max &&
-            std::ranges::all_of(parts, [&](const BackupPart& part) {
-                return part.to <= segment.to && is_there(folder_, part);
-            });
+        const bool is_good = parts.size() < backup_parts_of_segment_max &&
+                             std::ranges::all_of(
+                                 parts,
+                                 [&](const BackupPart& part) {
+                                     return part.to <= segment.to && is_there(folder_, part);
+                                 });
         if (is_good && !parts.empty()) {
             probe<"backup.part_reused">();
             have = parts.back().to;
@@ -216,8 +216,7 @@ Result<> BackupRun::copy_some() {
         if (block.empty()) {
             return internal_error(ErrorCode::Corrupt, "segment " + std::to_string(part.segment) +
                                                           " ends at " + std::to_string(at) +
-                                                          " instead of " +
-                                                          std::to_string(part.to));
+                                                          " instead of " + std::to_string(part.to));
         }
         TRY(part_->append(block));
         progress_.bytes_copied += block.size();

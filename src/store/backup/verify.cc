@@ -133,9 +133,9 @@ Result<> Verifier::run() {
     link_reader_.emplace(
         TRY(KeyFileReader::open(TRY(folder_->files().open(path, OpenMode::Read)))));
     link_from_ = std::string(1, family::link);
-    totals_.expect(reader->header().store == manifest_->store &&
-                       reader->header().commit == manifest_->commit,
-                   [&] { return path + " is of another backup than its manifest"; });
+    totals_.expect(
+        reader->header().store == manifest_->store && reader->header().commit == manifest_->commit,
+        [&] { return path + " is of another backup than its manifest"; });
     return check_rows(*reader);
 }
 
@@ -226,8 +226,7 @@ Result<const std::string*> Verifier::next_link() {
             link_from_ = link_page_.back().key + '\0';
         }
         // A damaged block was counted above; the links behind it are passed over.
-        link_page_ = link_reader_
-                         ->read(link_from_, prefix_end(std::string(1, family::link)), kPage)
+        link_page_ = link_reader_->read(link_from_, prefix_end(std::string(1, family::link)), kPage)
                          .value_or(std::vector<KeyFileReader::Row>{});
         link_at_ = 0;
     }
@@ -250,8 +249,8 @@ Result<> Verifier::pass_links(std::string_view body) {
 
 std::vector<BackupFinding> Verifier::take() && {
     std::vector<BackupFinding> findings;
-    for (Check* check : {&key_file_, &part_files_, &blocks_, &totals_, &seals_, &bodies_, &linked_,
-                         &owned_}) {
+    for (Check* check :
+         {&key_file_, &part_files_, &blocks_, &totals_, &seals_, &bodies_, &linked_, &owned_}) {
         findings.push_back(std::move(*check).take());
     }
     return findings;

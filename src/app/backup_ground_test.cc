@@ -1,26 +1,29 @@
 // Backups by administrators' calls, on the machine's files: begun, gone on with, and ended with the
 // visit.
+#include "app/backup_ground.h"
+
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
-#include "serve/admin/api.h"
 #include "store/backup/verify.h"
 #include "store/blob/file.h"
 #include "store/folder.h"
 #include "store/store_testing.h"
 
-namespace godwit::serve {
+namespace godwit::app {
 namespace {
+
+using serve::AdminHost;
+using serve::AdminVisit;
 
 namespace fs = std::filesystem;
 
-class AdminBackup : public ::testing::Test {
+class BackupCalls : public ::testing::Test {
 protected:
-    AdminBackup() {
+    BackupCalls() {
         root_ = (fs::temp_directory_path() / "godwit-backup-XXXXXX").string();
         check(mkdtemp(root_.data()) != nullptr, "no scratch folder");
         store::StoreOptions options;
@@ -31,22 +34,24 @@ protected:
         host_.clock = &system_clock();
         host_.random = &random_;
         host_.default_domain = "example.test";
+        host_.backups = backup_ground();
         host_.commit = [this](store::Plan plan) {
             return store::fixture::commit(*store_, std::move(plan), store::CommitDrive::Thread);
         };
         account_ = store::fixture::add_account(*store_, 1, store::CommitDrive::Thread);
         deliver(30000);
     }
-    ~AdminBackup() override { fs::remove_all(root_); }
+    ~BackupCalls() override { fs::remove_all(root_); }
 
     void deliver(std::size_t size) {
         ASSERT_TRUE(store::fixture::commit(
             *store_, store::fixture::delivery(*store_, account_, random_.bytes(size)),
             store::CommitDrive::Thread));
     }
-    std::string ask(AdminVisit& visit, const std::string& call, const std::string& arguments = "{}") {
-        return answer_admin(host_, visit,
-                            R"({"call":")" + call + R"(","arguments":)" + arguments + "}");
+    std::string ask(AdminVisit& visit, const std::string& call,
+                    const std::string& arguments = "{}") {
+        return serve::answer_admin(host_, visit,
+                                   R"({"call":")" + call + R"(","arguments":)" + arguments + "}");
     }
     /// The code of the error that came, or "done".
     static std::string code(const std::string& line) {
@@ -78,7 +83,7 @@ protected:
     AccountId account_;
 };
 
-TEST_F(AdminBackup, Backup_and_account_restore_by_steps) {
+TEST_F(BackupCalls, Backup_and_account_restore_by_steps) {
     AdminVisit visit;
     ASSERT_EQ(begin(visit, root_ + "/backup"), "done");
     const JsonValue made = finish(visit, "backup.step");
@@ -101,7 +106,7 @@ TEST_F(AdminBackup, Backup_and_account_restore_by_steps) {
     EXPECT_EQ(back.int_or("failed", -1), 0);
 }
 
-TEST_F(AdminBackup, Folders_that_are_no_place_for_a_backup_are_refused) {
+TEST_F(BackupCalls, Folders_that_are_no_place_for_a_backup_are_refused) {
     AdminVisit visit;
     EXPECT_EQ(begin(visit, root_ + "/data"), "denied");
     EXPECT_EQ(begin(visit, root_ + "/data/blobs/backup"), "denied");
@@ -116,7 +121,7 @@ TEST_F(AdminBackup, Folders_that_are_no_place_for_a_backup_are_refused) {
     EXPECT_TRUE(fs::is_empty(root_ + "/home/photos"));
 }
 
-TEST_F(AdminBackup, Work_belongs_to_the_visit_that_began_it) {
+TEST_F(BackupCalls, Work_belongs_to_the_visit_that_began_it) {
     {
         AdminVisit visit;
         EXPECT_EQ(code(ask(visit, "backup.step")), "not_found");
@@ -132,4 +137,4 @@ TEST_F(AdminBackup, Work_belongs_to_the_visit_that_began_it) {
 }
 
 }  // namespace
-}  // namespace godwit::serve
+}  // namespace godwit::app
