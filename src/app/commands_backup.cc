@@ -252,6 +252,8 @@ void write_generation(JsonWriter& json, const store::BackupFolder& folder,
 }  // namespace
 
 int run_backup(const Invocation& call) {
+    // Without a server this process does the work, and its standard output is the answer's.
+    log::set_level(log::Level::Error);
     const std::string folder = absolute(call.arguments().front());
     const auto done = take_backup(call, folder);
     if (!done) {
@@ -334,6 +336,7 @@ int run_backup_list(const Invocation& call) {
 }
 
 int run_restore(const Invocation& call) {
+    log::set_level(log::Level::Error);
     const std::string folder = absolute(call.arguments().front());
     if (call.has("--into") == call.has("--account")) {
         return call.fail_usage("restore: say either --into DATADIR or --account NAME");
