@@ -186,7 +186,6 @@ Result<std::size_t> BackupFolder::remove_leftovers() {
         const bool is_ours =
             name.ends_with(backup_keys_suffix) || name.ends_with(backup_unfinished_suffix);
         if (is_ours && !needed.contains(name)) {
-            probe<"backup.leftover_removed">();
             TRY(files_->unlink(path_ + "/" + name));
             ++removed;
         }

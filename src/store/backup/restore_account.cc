@@ -107,7 +107,6 @@ Result<> AccountRestore::prepare_account() {
     const Account saved = TRY(decode_account(*row));
     auto now = TRY(find_account(*store_->snapshot(), kTier, saved.name, ""));
     if (!now) {
-        probe<"restore.account_made_again">();
         const std::string domain = TRY(mail::parse_address(saved.name)).domain;
         const auto domain_row = TRY(rows_->get(domain_row_key(domain)));
         if (domain_row && !TRY(find_domain(*store_->snapshot(), kTier, domain))) {
@@ -339,7 +338,6 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
         planned = 0;
         if (!done && done.error().error.code == ErrorCode::OverQuota) {
             // Other mail took the room meanwhile: a further run finds these missing.
-            probe<"restore.quota_raced">();
             report_.over_quota += count;
             return {};
         }
@@ -354,7 +352,6 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
         EmailRow& email = candidate.email;
         const std::uint64_t size = email.prefix.size() + email.blob_size;
         if (!TRY(fits(planned, size))) {
-            probe<"restore.over_quota">();
             ++report_.over_quota;
             report_.over_quota_bytes += size;
             continue;

@@ -93,7 +93,9 @@ Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows) {
             crash_point<"restore.rows_written">();
         }
     }
-    return batch.is_empty() ? Result<>() : kv.commit(batch);
+    TRY(kv.commit(batch));
+    crash_point<"restore.rows_written">();
+    return {};
 }
 
 }  // namespace

@@ -185,7 +185,6 @@ Result<> BackupRun::plan_copies() {
                                      return part.to <= segment.to && is_there(folder_, part);
                                  });
         if (is_good && !parts.empty()) {
-            probe<"backup.part_reused">();
             have = parts.back().to;
             manifest_.parts.insert(manifest_.parts.end(), parts.begin(), parts.end());
         }

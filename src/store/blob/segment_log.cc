@@ -234,7 +234,6 @@ Result<> SegmentLog::unlink_dropped() {
     {
         const std::scoped_lock lock(mutex_);
         if (!dropped_.empty() && !hold_.expired()) {
-            probe<"blob.unlink_held_back">();
             return {};
         }
         dropped.swap(dropped_);
