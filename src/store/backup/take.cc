@@ -89,7 +89,7 @@ Result<> BackupRun::start(std::size_t keep) {
 }
 
 BackupRun::~BackupRun() {
-    if (phase_ == Phase::Done || keys_ == nullptr) {
+    if (phase_ == Phase::Finishing || phase_ == Phase::Done || keys_ == nullptr) {
         return;
     }
     keys_.reset();
@@ -122,6 +122,7 @@ Result<bool> BackupRun::step() {
     switch (phase_) {
         case Phase::Rows: TRY(write_rows()); break;
         case Phase::Segments: TRY(copy_some()); break;
+        case Phase::Finishing:
         case Phase::Done: break;
     }
     return phase_ == Phase::Done;
@@ -265,6 +266,7 @@ Result<> BackupRun::finish() {
     TRY(folder_.files().sync_folder(folder_.segments_path()));
     TRY(folder_.files().sync_folder(folder_.path()));
     crash_point<"backup.before_manifest">();
+    phase_ = Phase::Finishing;
     TRY(folder_.write_whole(folder_.manifest_path(generation_), encode(manifest_)));
     crash_point<"backup.after_manifest">();
     phase_ = Phase::Done;

@@ -81,7 +81,8 @@ private:
     Result<> begin_part();
     Result<> end_part();
     Result<> finish();
-    enum class Phase : std::uint8_t { Rows, Segments, Done };
+    /// Finishing: the manifest may be there, so that nothing may be taken away any more.
+    enum class Phase : std::uint8_t { Rows, Segments, Finishing, Done };
 
     Store* store_;
     BackupFolder folder_;
