@@ -135,7 +135,7 @@ void Sender::record(const Node& node, Draft* draft, const Handed& handed) {
             const bool forbids_report = letter.sender.empty() || handed.wants_no_report;
             const std::string& recipient = draft->handing.recipients[i];
             asked.push_back({.recipient = recipient,
-                             .wants_failure_report = options_.is_reachable && !forbids_report,
+                             .wants_failure_report = !forbids_report,
                              .forbids_failure_report = forbids_report});
             // Unknown: sent again by some and not by others (window W2 of RELIABILITY.md 1).
             if (told == Told::Refused ? handed.is_put_off || dice_.chance(0.3)

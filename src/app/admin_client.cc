@@ -13,6 +13,7 @@
 #include <future>
 #include <optional>
 
+#include "app/backup_ground.h"
 #include "app/file.h"
 #include "app/places.h"
 #include "app/unix_client.h"
@@ -35,8 +36,8 @@ ErrorCode code_of(std::string_view name) {
     return ErrorCode::Invalid;
 }
 
-/// Root works on a folder as its owner: a file that root left there would stop the server, which
-/// runs as that user.
+}  // namespace
+
 Result<> become_owner(const std::string& folder) {
     struct stat facts{};
     if (::geteuid() != 0 || ::stat(folder.c_str(), &facts) != 0 || facts.st_uid == 0) {
@@ -52,6 +53,8 @@ Result<> become_owner(const std::string& folder) {
     return {};
 }
 
+namespace {
+
 [[noreturn]] void end_on_fatal(const Error& error) {
     log::error("store.fatal", {{"error", error.text}});
     std::_Exit(kExitTemporary);
@@ -63,6 +66,7 @@ struct AdminClient::Inner {
     std::optional<UnixClient> socket;
     std::unique_ptr<store::Store> store;
     serve::AdminHost host;
+    serve::AdminVisit visit;  // Before the store in destruction.
 };
 
 AdminClient::AdminClient(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
@@ -107,6 +111,7 @@ serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& sett
     host.random = &system_random();
     host.argon2 = [cost = settings.argon2] { return cost; };
     host.default_domain = settings.default_domain;
+    host.backups = backup_ground();
     host.commit = [store](store::Plan plan) {
         std::promise<store::CommitResult> promise;
         auto future = promise.get_future();
@@ -144,7 +149,7 @@ Result<JsonValue> AdminClient::call(std::string_view name, std::string_view argu
     JsonWriter request;
     request.begin_object().field("call", name).key("arguments").raw(arguments_json).end_object();
     if (!inner_->socket) {
-        return read_admin_answer(serve::answer_admin(inner_->host, request.view()));
+        return read_admin_answer(serve::answer_admin(inner_->host, inner_->visit, request.view()));
     }
     TRY(inner_->socket->write(std::string(request.view()) + "\n"));
     return read_admin_answer(TRY(inner_->socket->read_line(kAnswerSizeMax, kPatience)));

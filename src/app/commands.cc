@@ -75,6 +75,26 @@ constexpr OptionRow kFsck[] = {{"--quick", "", "Do not read every body to compar
                                kConfigOption,
                                kJsonOption};
 
+constexpr ArgumentRow kBackupFolder[] = {
+    {"FOLDER", "The backup's folder, written by the server's user."}};
+constexpr OptionRow kBackup[] = {
+    {"--keep", "N", "Remove older backups of the folder, all but the newest N (default: none)."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr OptionRow kBackupVerify[] = {
+    {"--generation", "BACKUP", "This backup of `backup list` (default: the newest)."}, kJsonOption};
+constexpr OptionRow kBackupList[] = {kJsonOption};
+constexpr OptionRow kRestore[] = {
+    {"--generation", "BACKUP", "This backup of `backup list` (default: the newest)."},
+    {"--into", "DATADIR", "Make a whole data folder, which is empty or absent; no server runs."},
+    {"--release-queue", "", "With --into: queued mail is not held but sent (again)."},
+    {"--account", "ADDRESS", "Put back what one account lacks, also while the server runs."},
+    {"--to-mailbox", "MAILBOX", "With --account: put everything below this mailbox."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+
 constexpr OptionRow kSend[] = {
     {"--to", "ADDRESS", "A recipient.", Occurs::Many},
     {"--cc", "ADDRESS", "A recipient, named in Cc.", Occurs::Many},
@@ -174,6 +194,15 @@ constexpr CommandRow kCommands[] = {
      {},
      run_sendmail_alone},
     {"fsck", "", "Walks the store and states every invariant it checked.", {}, kFsck, run_fsck},
+    {"backup", "",
+     "Takes a backup while the server runs; what an earlier one has is not copied again.",
+     kBackupFolder, kBackup, run_backup},
+    {"backup", "verify", "Reads a backup whole and says what does not hold; needs no server.",
+     kBackupFolder, kBackupVerify, run_backup_verify},
+    {"backup", "list", "Lists the backups of a folder.", kBackupFolder, kBackupList,
+     run_backup_list},
+    {"restore", "", "Makes a data folder out of a backup, or puts back what one account lacks.",
+     kBackupFolder, kRestore, run_restore},
     {"version", "", "Prints the version.", {}, {}, run_version},
 };
 

@@ -33,4 +33,10 @@ int run_admin_change(const Invocation& call);
 int run_admin_view(const Invocation& call);
 int run_fsck(const Invocation& call);
 
+// commands_backup.cc
+int run_backup(const Invocation& call);
+int run_backup_verify(const Invocation& call);
+int run_backup_list(const Invocation& call);
+int run_restore(const Invocation& call);
+
 }  // namespace godwit::app

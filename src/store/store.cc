@@ -24,6 +24,11 @@ Result<> check_format(Kv& kv, Random& random) {
         crash_point<"store.format_written">();
         return {};
     }
+    if (row->version == unfinished_restore_format) {
+        return internal_error(ErrorCode::Unsupported,
+                              "a restore into the data folder did not come to its end; empty the "
+                              "folder and restore again");
+    }
     if (row->lowest_reader > format_version) {
         return internal_error(ErrorCode::Unsupported,
                               "the data folder was written by a newer program (format " +
@@ -124,7 +129,7 @@ Result<> Store::Inner::open_engines(Random& random) {
     crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
     blobs =
-        TRY(open_file_blob_store(&files, options.folder + "/blobs", kv.get(), options.blob_sizes));
+        TRY(open_file_blob_store(&files, options.folder + std::string(kBlobFolder), kv.get(), options.blob_sizes));
     crash_point<"store.bodies_open">();
     // The names of both folders themselves.
     TRY(files.sync_folder(options.folder));
@@ -236,6 +241,9 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
 
 const Durability& Store::durability() const {
     return inner_->durability;
+}
+const StoreOptions& Store::options() const {
+    return inner_->options;
 }
 Kv& Store::kv() {
     return *inner_->kv;

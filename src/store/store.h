@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -18,6 +19,9 @@
 namespace godwit::store {
 
 class FileSystem;
+
+/// Of bodies, in StoreOptions::folder.
+inline constexpr std::string_view kBlobFolder = "/blobs";
 
 struct StoreOptions {
     /// Where bodies, lock and reserve are, in `folder`. Null: bodies are rows of the key engine
@@ -58,6 +62,8 @@ public:
     Store(const Store&) = delete;
     Store& operator=(const Store&) = delete;
 
+    /// What it was opened with; where its files are.
+    [[nodiscard]] const StoreOptions& options() const;
     [[nodiscard]] Kv& kv();
     [[nodiscard]] BlobStore& blobs();
     [[nodiscard]] Committer& committer();

@@ -1,16 +1,18 @@
-"""Crash points that ordinary cycles do not pass: a folder's first start, held mail whose days are over, body files that nobody needs for ten minutes.
+"""Crash points that ordinary cycles do not pass: a folder's first start, held mail whose days are over, body files that nobody needs for ten minutes,
+backups and what is made of them.
 
 Each is provoked with a server of its own, beside the loop.
 """
 import os
 import re
+import shutil
 import subprocess
 import threading
 import time
 
 import wire
 from ledger import sha
-from points import BORN, DAYS, is_one_of
+from points import ASKED, BORN, DAYS, is_one_of
 from server import DOMAIN, Server
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -35,7 +37,7 @@ class Aside(threading.Thread):
             server = self.current = Server(self.test.options.program, os.path.join(self.test.folder, f"aside{number}"))
             self.points.armed[name] += 1
             try:
-                found = self.born(server, name) if is_one_of(name, BORN) else self.held(server, name, clock) if is_one_of(name, DAYS) else self.idle(server, name, clock)
+                found = self.born(server, name) if is_one_of(name, BORN) else self.held(server, name, clock) if is_one_of(name, DAYS) else self.asked(server, name) if is_one_of(name, ASKED) else self.idle(server, name, clock)
             except Exception as error:
                 found = f"{error!r}\n{server.log_tail()}"
             if not server.is_dead():
@@ -150,3 +152,54 @@ class Aside(threading.Thread):
         if found[:-1] != before or found[-1][0] != "after":
             return f"found {found}, before {before}"
         return server.fsck()
+
+    def asked(self, server, name):
+        """A backup that is cut off harms none before it; a restore that is cut off is made good by the next."""
+        server.make({}, ["alice"])
+        server.start()
+        folder = os.path.join(server.folder, "backup")
+        self.deliver(server, [f"old{number}" for number in range(10)])
+        asked = [server.godwit("backup", folder, "--dir", server.home)]
+        self.deliver(server, ["newer"])
+        before = self.words(server)
+        if name.startswith("backup."):
+            server.kill()
+            server.start(name)
+            server.godwit("backup", folder, "--keep", "1", "--dir", server.home)
+            self.wait_fired(server, name, 20)
+            asked.append(server.godwit("backup", "verify", folder))
+            server.start()
+            asked += [server.godwit("backup", folder, "--keep", "1", "--dir", server.home), server.godwit("backup", "verify", folder)]
+        elif name == "restore.messages_appended":
+            asked.append(server.godwit("backup", folder, "--dir", server.home))
+            server.kill()
+            server.start(name)
+            line = wire.Pop3(server.port("pop3s"), self.test.tls, "alice")
+            for text in line.lines("LIST")[:5]:
+                line.do(f"DELE {text.split()[0]}")
+            line.do("QUIT")
+            line.close()
+            server.godwit("restore", folder, "--account", "alice", "--dir", server.home)
+            self.wait_fired(server, name, 20)
+            server.start()
+            asked.append(server.godwit("restore", folder, "--account", "alice", "--dir", server.home))
+        else:
+            asked.append(self.made_again(server, name, folder))
+        found = self.words(server)
+        server.stop()
+        wrong = [f"{done.args[1:3]}: {done.stdout}{done.stderr}"[-800:] for done in asked if done.returncode]
+        return "; ".join(wrong) or (f"found {found}, before {before}" if sorted(found) != sorted(before) else server.fsck())
+
+    def made_again(self, server, name, folder):
+        """A whole restore that is cut off: no program takes what is there for a store."""
+        data = os.path.join(server.folder, "new")
+        died = server.godwit("restore", folder, "--into", data, env=dict(os.environ, GODWIT_CRASH_AT=name))
+        if died.returncode != -9:
+            return died
+        self.points.came(name, False)
+        opened = server.godwit("fsck", "--dir", data)
+        if opened.returncode == 0 or "did not come to its end" not in opened.stderr:
+            opened.returncode = 1
+            return opened
+        shutil.rmtree(data)
+        return server.godwit("restore", folder, "--into", data)

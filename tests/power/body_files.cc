@@ -60,6 +60,9 @@ public:
         }
         return {};
     }
+    [[nodiscard]] Result<> rename(const std::string& from, const std::string& to) override {
+        return disk_->rename(from, to);
+    }
     [[nodiscard]] Result<> make_folder(const std::string& path) override {
         for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
             const std::string part = path.substr(0, end);

@@ -21,6 +21,8 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"alias.add", add_alias},
     {"alias.list", list_aliases},
     {"alias.remove", remove_alias},
+    {"backup.begin", begin_backup},
+    {"backup.step", continue_work},
     {"domain.add", add_domain},
     {"domain.list", list_domains},
     {"domain.remove", remove_domain},
@@ -33,11 +35,13 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"queue.retry", retry_queued},
     {"queue.show", show_queued},
     {"reload", reload_server},
+    {"restore.begin", begin_restore},
+    {"restore.step", continue_work},
     {"status", show_status},
 });
 static_assert(std::ranges::is_sorted(kCalls, {}, &AdminCall::name));
 
-Result<std::string> run_call(const AdminHost& host, std::string_view request) {
+Result<std::string> run_call(const AdminHost& host, AdminVisit& visit, std::string_view request) {
     if (request.size() > limits::admin_request_size_max) {
         return peer_error(ErrorCode::LimitExceeded,
                           "request exceeds " + std::to_string(limits::admin_request_size_max) +
@@ -58,7 +62,7 @@ Result<std::string> run_call(const AdminHost& host, std::string_view request) {
     if (arguments->object() == nullptr) {
         return peer_error(ErrorCode::Invalid, "'arguments' must be an object");
     }
-    return found->run(host, AdminArguments(*arguments));
+    return found->run(host, AdminArguments(*arguments, &visit));
 }
 
 }  // namespace
@@ -139,7 +143,12 @@ std::string admin_error(const Error& error) {
 }
 
 std::string answer_admin(const AdminHost& host, std::string_view request) {
-    auto result = run_call(host, request);
+    AdminVisit visit;
+    return answer_admin(host, visit, request);
+}
+
+std::string answer_admin(const AdminHost& host, AdminVisit& visit, std::string_view request) {
+    auto result = run_call(host, visit, request);
     if (!result) {
         return admin_error(result.error());
     }

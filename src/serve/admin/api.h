@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,10 +21,20 @@
 #include "store/kv/kv.h"
 
 namespace godwit::store {
+class FileSystem;
 class Store;
-}
+}  // namespace godwit::store
 
 namespace godwit::serve {
+
+/// Where backups lie. Without files, calls of backups are refused.
+struct BackupGround {
+    store::FileSystem* files = nullptr;
+    /// The one name of a folder, without links and "..". Null: names are taken as they are.
+    std::function<Result<std::string>(const std::string& path)> real_path;
+    /// True for a folder that holds something and is no backup's. Null: none does.
+    std::function<bool(const std::string& folder)> is_taken;
+};
 
 /// What the calls work on. Pointers outlive it. May be used by several threads at once.
 struct AdminHost {
@@ -33,6 +44,7 @@ struct AdminHost {
     /// What hashing a new password costs, as of now.
     std::function<Argon2Cost()> argon2;
     std::string default_domain;
+    BackupGround backups;
     /// Submits a plan and waits until it is durable or dropped.
     std::function<store::CommitResult(store::Plan)> commit;
     /// Re-reads the configuration; gives the result as JSON. Empty when no server runs.
@@ -41,10 +53,24 @@ struct AdminHost {
     std::function<void(JsonWriter&)> describe_server;
 };
 
+/// Work of many calls: one that begins it and those that go on with it. It ends with its visit, so
+/// that whoever goes away holds nothing back.
+class AdminWork {
+public:
+    virtual ~AdminWork() = default;
+    /// One bounded step; the answer of the call, with "done" in it.
+    virtual Result<std::string> step() = 0;
+};
+
+/// What one connection has under way: one work at most. One call at a time.
+struct AdminVisit {
+    std::unique_ptr<AdminWork> work;
+};
+
 /// One call's arguments, with readers that say what was expected.
 class AdminArguments {
 public:
-    explicit AdminArguments(const JsonValue& value) : value_(value) {}
+    AdminArguments(const JsonValue& value, AdminVisit* visit) : value_(value), visit_(visit) {}
     /// Peer error when it is missing, empty or no text.
     Result<std::string> text(std::string_view name) const;
     [[nodiscard]] std::string text_or(std::string_view name, std::string_view fallback) const;
@@ -53,8 +79,12 @@ public:
     /// A list of texts, or one text; empty when absent.
     Result<std::vector<std::string>> texts(std::string_view name) const;
 
+    /// Whose call it is.
+    [[nodiscard]] AdminVisit& visit() const { return *visit_; }
+
 private:
     const JsonValue& value_;
+    AdminVisit* visit_;
 };
 
 /// The result as JSON text.
@@ -68,6 +98,8 @@ struct AdminCall {
 std::span<const AdminCall> admin_calls();
 
 /// Answers one request line. Both without line ends; the answer is one line whatever came.
+std::string answer_admin(const AdminHost& host, AdminVisit& visit, std::string_view request);
+/// The same for a visit of one call.
 std::string answer_admin(const AdminHost& host, std::string_view request);
 
 /// Text of an answer when the call did not come to run.

@@ -36,6 +36,12 @@ Result<std::string> show_status(const AdminHost& host, const AdminArguments& arg
 Result<std::string> reload_server(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> check_store(const AdminHost& host, const AdminArguments& arguments);
 
+// backup.cc
+Result<std::string> begin_backup(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> begin_restore(const AdminHost& host, const AdminArguments& arguments);
+/// The next step of what begin_... began.
+Result<std::string> continue_work(const AdminHost& host, const AdminArguments& arguments);
+
 /// Makes a plan on a fresh snapshot and commits it; again when a rival was faster (Stale), at most
 /// limits::commit_replans_max times.
 Result<> change_store(const AdminHost& host,

@@ -21,11 +21,12 @@ void note(const net::Stream& stream, std::string_view request, std::string_view 
                {"ok", answer.starts_with("{\"ok\":true")}});
 }
 
-net::Task<Result<>> answer(flow::Services* services, const AdminHost* host, net::Stream* stream,
+net::Task<Result<>> answer(flow::Services* services, const AdminHost* host,
+                           std::shared_ptr<AdminVisit> visit, net::Stream* stream,
                            std::string request) {
     std::string reply;
-    auto done = co_await net::offload(services->offload,
-                                      [host, request] { return answer_admin(*host, request); });
+    auto done = co_await net::offload(
+        services->offload, [host, visit, request] { return answer_admin(*host, *visit, request); });
     reply = done ? *std::move(done) : admin_error(done.error());
     note(*stream, request, reply);
     reply.push_back('\n');
@@ -53,13 +54,15 @@ net::Task<Result<bool>> read_more(net::Stream* stream, std::string* input) {
 net::Task<void> serve_admin(flow::Services* services, const AdminHost* host,
                             std::unique_ptr<net::Stream> stream) {
     const flow::Attendance attendance(services->roll_call, stream.get());
+    // Shared with the call that runs: it may outlive this task by a step.
+    const auto visit = std::make_shared<AdminVisit>();
     std::string input;
     while (!attendance.is_closing()) {
         const std::size_t end = input.find('\n');
         if (end != std::string::npos) {
             std::string request = input.substr(0, end);
             input.erase(0, end + 1);
-            if (!co_await answer(services, host, stream.get(), std::move(request))) {
+            if (!co_await answer(services, host, visit, stream.get(), std::move(request))) {
                 co_return;
             }
             continue;

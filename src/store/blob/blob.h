@@ -60,6 +60,10 @@ struct BlobLocation {
     std::variant<std::string /*inline bytes*/, SegmentPlace> place;
 };
 
+/// While one lives, no segment file that was there when it was made is unlinked. Held for as long
+/// as a backup copies: the space of dead bodies comes back afterwards.
+using SegmentHold = std::shared_ptr<const void>;
+
 /// A seam (virtual): files in production, memory in tests. Reading and writer() from any thread;
 /// the staging functions from the commit thread alone.
 class BlobStore {
@@ -97,6 +101,8 @@ public:
     /// Unlinks dead segments after their grace time, or copies up to `bytes_max` out of the segment
     /// with the most dead bytes (limits::segment_dead_share_max).
     [[nodiscard]] virtual Result<TendStep> tend(MonoTime now, std::uint64_t bytes_max) = 0;
+    /// Any thread. A snapshot taken after it refers to no segment that goes before it does.
+    [[nodiscard]] virtual SegmentHold hold_segments() = 0;
 };
 
 /// Bodies of any size in the rows of `kv` itself: tests and the simulator. `kv` must outlive it.

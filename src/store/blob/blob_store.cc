@@ -55,6 +55,7 @@ public:
         log_.committed();
     }
     [[nodiscard]] Result<TendStep> tend(MonoTime now, std::uint64_t bytes_max) override;
+    [[nodiscard]] SegmentHold hold_segments() override { return log_.hold(); }
 
 private:
     [[nodiscard]] Result<BlobLocation> locate(const BlobId& id, ReadTier tier) const {

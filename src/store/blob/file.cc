@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 namespace godwit::store {
@@ -159,6 +160,12 @@ public:
     [[nodiscard]] Result<> unlink(const std::string& path) override {
         if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
             return system_error("unlink", path);
+        }
+        return {};
+    }
+    [[nodiscard]] Result<> rename(const std::string& from, const std::string& to) override {
+        if (::rename(from.c_str(), to.c_str()) != 0) {
+            return system_error("rename", from);
         }
         return {};
     }

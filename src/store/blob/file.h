@@ -51,6 +51,9 @@ public:
                                                              OpenMode mode) = 0;
     /// Done also when the name is not there.
     [[nodiscard]] virtual Result<> unlink(const std::string& path) = 0;
+    /// Gives a file another name in one step, in place of a file that has that name. Durable after
+    /// sync_folder().
+    [[nodiscard]] virtual Result<> rename(const std::string& from, const std::string& to) = 0;
     /// Makes a folder and those above it; done also when it is there. The names of those that were
     /// made are on disk.
     [[nodiscard]] virtual Result<> make_folder(const std::string& path) = 0;

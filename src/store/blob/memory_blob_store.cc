@@ -71,6 +71,7 @@ public:
     [[nodiscard]] Result<TendStep> tend(MonoTime /*now*/, std::uint64_t /*bytes_max*/) override {
         return TendStep{};
     }
+    [[nodiscard]] SegmentHold hold_segments() override { return {}; }
 
 private:
     [[nodiscard]] Result<BlobLocation> locate(const BlobId& id, ReadTier tier) const {

@@ -98,6 +98,17 @@ Result<> MemoryFiles::unlink(const std::string& path) {
     return {};
 }
 
+Result<> MemoryFiles::rename(const std::string& from, const std::string& to) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = names_.find(from);
+    if (found == names_.end()) {
+        return internal_error(ErrorCode::NotFound, "rename " + from);
+    }
+    names_.insert_or_assign(to, found->second);
+    names_.erase(from);
+    return {};
+}
+
 Result<> MemoryFiles::make_folder(const std::string& /*path*/) {
     return {};
 }

@@ -21,6 +21,7 @@ public:
     [[nodiscard]] Result<std::unique_ptr<File>> open(const std::string& path,
                                                      OpenMode mode) override;
     [[nodiscard]] Result<> unlink(const std::string& path) override;
+    [[nodiscard]] Result<> rename(const std::string& from, const std::string& to) override;
     [[nodiscard]] Result<> make_folder(const std::string& path) override;
     [[nodiscard]] Result<> sync_folder(const std::string& path) override;
     [[nodiscard]] Result<std::vector<std::string>> list(const std::string& path) override;

@@ -235,6 +235,9 @@ Result<> SegmentLog::unlink_dropped() {
     std::vector<std::uint32_t> dropped;
     {
         const std::scoped_lock lock(mutex_);
+        if (!dropped_.empty() && !hold_.expired()) {
+            return {};
+        }
         dropped.swap(dropped_);
     }
     while (!dropped.empty()) {
@@ -252,6 +255,17 @@ Result<> SegmentLog::unlink_dropped() {
         log::info("store.segment_removed", {{"file", files_->path(segment)}});
     }
     return {};
+}
+
+// What stands in dropped_ was forgotten by a commit before this call: no later snapshot names it.
+SegmentHold SegmentLog::hold() {
+    const std::scoped_lock lock(mutex_);
+    SegmentHold held = hold_.lock();
+    if (held == nullptr) {
+        held = std::make_shared<char>();
+        hold_ = held;
+    }
+    return held;
 }
 
 std::optional<std::uint32_t> SegmentLog::pick_for_compaction(

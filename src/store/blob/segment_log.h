@@ -44,8 +44,10 @@ public:
     [[nodiscard]] std::vector<std::uint32_t> take_dead(MonoTime now);
     /// Commit thread: forget a dead segment; its file goes with the next unlink_dropped().
     void drop(std::uint32_t segment, Batch& batch);
-    /// Housekeeping thread.
+    /// Housekeeping thread. Nothing while somebody holds the segments.
     [[nodiscard]] Result<> unlink_dropped();
+    /// Any thread.
+    [[nodiscard]] SegmentHold hold();
     /// Housekeeping thread: the shared segment with the largest dead share, if it is large enough.
     /// Never one of `except`.
     [[nodiscard]] std::optional<std::uint32_t> pick_for_compaction(
@@ -77,6 +79,7 @@ private:
     std::unordered_map<std::uint32_t, SegmentRow> rows_;
     std::unordered_map<std::uint32_t, MonoTime> dead_since_;
     std::vector<std::uint32_t> dropped_;
+    std::weak_ptr<const void> hold_;  // Alive while any holder is.
 };
 
 /// Walks the records of a file from `from`, header by header, while they hold. `visit` returns

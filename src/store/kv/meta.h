@@ -15,6 +15,8 @@ namespace godwit::store {
 /// What this program writes, and the oldest program that may open what it wrote.
 inline constexpr std::uint32_t format_version = 1;
 inline constexpr std::uint32_t format_lowest_reader = 1;
+/// Version and lowest reader of a folder that a backup is being restored into: no program opens it.
+inline constexpr std::uint32_t unfinished_restore_format = 0xFFFFFFFFU;
 
 struct FormatRow {
     std::uint32_t version = format_version;

@@ -1,0 +1,71 @@
+// The files of a backup: any octets give a value or an Error, and what decodes is encoded to the
+// same again. The first octet chooses the file; a second run has its checksum put right.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "store/backup/format.h"
+
+using namespace godwit;
+using namespace godwit::store;
+
+namespace {
+
+void run(std::uint8_t kind, std::string_view octets) {
+    switch (kind % 7) {
+        case 0:
+            if (const auto manifest = decode_backup_manifest(octets)) {
+                const auto again = decode_backup_manifest(encode(*manifest));
+                check(again && again->parts == manifest->parts, "a manifest must stay what it is");
+                for (const BackupPart& part : manifest->parts) {
+                    check(part_name(part).find('/') == std::string::npos,
+                          "a part has a plain name");
+                }
+            }
+            return;
+        case 1:
+            if (const auto rows = decode_block(octets, 0); rows && !rows->empty()) {
+                BlockBuilder block;
+                for (const BackupRowView& row : *rows) {
+                    block.add(row.key, row.value);
+                }
+                const auto again = decode_block(block.take(0), 0);
+                check(again && again->size() == rows->size(), "a block must stay what it is");
+            }
+            return;
+        case 2:
+            if (const auto index = decode_block_index(octets)) {
+                check(decode_block_index(encode(*index)).has_value(), "an index must decode");
+            }
+            return;
+        case 3: (void)decode_backup_identity(octets); return;
+        case 4: (void)decode_key_file_header(octets); return;
+        case 5: (void)decode_key_file_trailer(octets); return;
+        default:
+            if (const auto at = parse_generation_name(octets)) {
+                check(generation_name(*at) == octets, "a name must stay what it is");
+            }
+    }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    if (input.empty()) {
+        return 0;
+    }
+    const std::string_view octets = input.substr(1);
+    run(data[0], octets);
+    if (data[0] % 7 == 0) {
+        run(data[0], std::string(octets) + sha256_bytes(octets));
+    } else {
+        ByteWriter whole;
+        whole.raw(octets).u32(crc32c(octets));
+        run(data[0], whole.view());
+    }
+    return 0;
+}

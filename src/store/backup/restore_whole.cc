@@ -1,0 +1,148 @@
+#include "store/backup/restore_whole.h"
+
+#include "base/probe.h"
+#include "store/backup/restored_rows.h"
+#include "store/blob/segment.h"
+#include "store/blob/segment_files.h"
+#include "store/kv/meta.h"
+
+namespace godwit::store {
+namespace {
+
+constexpr std::size_t kCopyAtOnce = 1024 * 1024;
+
+std::unexpected<Error> not_empty(const std::string& folder, const std::string& what) {
+    return peer_error(ErrorCode::Denied, folder + " is not empty (" + what +
+                                             "); a backup is restored into an empty folder");
+}
+
+Result<> check_empty(const StoreOptions& target) {
+    TRY(target.files->make_folder(target.folder));
+    for (const std::string& name : TRY(target.files->list(target.folder))) {
+        if (name != "LOCK") {
+            return not_empty(target.folder, name);
+        }
+    }
+    const std::string blobs = target.folder + std::string(kBlobFolder);
+    TRY(target.files->make_folder(blobs));
+    for (const std::string& name : TRY(target.files->list(blobs))) {
+        return not_empty(blobs, name);
+    }
+    return {};
+}
+
+/// What the engine says of a folder without files: nothing.
+Result<> check_no_rows(const Kv& kv, const std::string& folder) {
+    const auto snapshot = kv.snapshot();
+    const auto cursor = snapshot->cursor(ReadTier::Disk);
+    cursor->seek(std::string_view());
+    TRY(cursor->status());
+    return cursor->is_valid() ? not_empty(folder, "it has rows") : Result<>();
+}
+
+Result<> put_format(Kv& kv, const FormatRow& row) {
+    Batch batch;
+    batch.put(format_key(), encode(row));
+    return kv.commit(batch);
+}
+
+/// One segment file out of its parts, under the new store's name.
+Result<> write_segment(BackupSegments& segments, const BackupFolder& folder, std::uint32_t number,
+                       const SegmentFiles& names) {
+    HashedWriter out(TRY(names.files().open(names.path(number), OpenMode::Create)));
+    for (const BackupPart& part : segments.parts(number)) {
+        Sha256Stream hash;
+        for (std::uint64_t at = part.from; at < part.to;) {
+            const auto size =
+                static_cast<std::size_t>(std::min<std::uint64_t>(kCopyAtOnce, part.to - at));
+            std::string block = TRY(segments.read(number, at, size));
+            hash.update(block);
+            if (at == 0) {
+                if (block.size() < segment_header_size) {
+                    return internal_error(ErrorCode::Corrupt,
+                                          folder.part_path(part) + " has no header");
+                }
+                SegmentHeader header =
+                    TRY(decode_segment_header(block.substr(0, segment_header_size)));
+                header.store = names.store();
+                block.replace(0, segment_header_size, encode(header));
+            }
+            at += block.size();
+            TRY(out.append(block));
+        }
+        if (hash.finish() != part.sha256) {
+            return internal_error(
+                ErrorCode::Corrupt,
+                folder.part_path(part) + " has another SHA-256 than the manifest says");
+        }
+    }
+    return out.sync();
+}
+
+Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows) {
+    Batch batch;
+    for (std::size_t number = 0; number < reader.blocks(); ++number) {
+        for (const BackupRowView& row : *TRY(reader.block(number))) {
+            if (auto value = rows.restored(row.key, row.value)) {
+                batch.put(std::string(row.key), *std::move(value));
+            }
+        }
+        if (batch.size() >= restore_batch_size) {
+            TRY(kv.commit(batch));
+            batch.clear();
+            crash_point<"restore.rows_written">();
+        }
+    }
+    TRY(kv.commit(batch));
+    crash_point<"restore.rows_written">();
+    return {};
+}
+
+}  // namespace
+
+Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& request,
+                                    const StoreOptions& target) {
+    const BackupFolder folder = TRY(BackupFolder::open(source, request.folder));
+    WholeRestored done{.generation = TRY(folder.pick(request.generation))};
+    const BackupManifest manifest = TRY(folder.load(done.generation));
+    const std::string keys = folder.keys_path(done.generation);
+    KeyFileReader reader = TRY(KeyFileReader::open(TRY(source->open(keys, OpenMode::Read))));
+    const auto format_value = TRY(reader.get(format_key()));
+    if (!format_value || reader.header().commit != manifest.commit) {
+        return internal_error(ErrorCode::Corrupt, keys + " is not the manifest's");
+    }
+    FormatRow format = TRY(decode_format(*format_value));
+    if (format.lowest_reader > format_version) {
+        return internal_error(ErrorCode::Unsupported,
+                              "the backup is of a store of format " +
+                                  std::to_string(format.version) +
+                                  ", which this program cannot read; use a newer one");
+    }
+    TRY(check_empty(target));
+    const auto lock = TRY(target.files->hold(target.folder + "/LOCK"));
+    const auto kv = TRY(target.open_kv(target.on_fatal));
+    TRY(check_no_rows(*kv, target.folder));
+    TRY(put_format(
+        *kv, {.version = unfinished_restore_format, .lowest_reader = unfinished_restore_format}));
+    crash_point<"restore.begun">();
+    format.store = request.new_store;
+    const SegmentFiles names(target.files, target.folder + std::string(kBlobFolder), format.store);
+    BackupSegments segments(&folder, &manifest);
+    for (const std::uint32_t number : segments.numbers()) {
+        TRY(write_segment(segments, folder, number, names));
+        done.segment_bytes += segments.size(number);
+    }
+    TRY(target.files->sync_folder(names.folder()));
+    TRY(target.files->sync_folder(target.folder));
+    crash_point<"restore.segments_written">();
+    RestoredRows rows({.release_queue = request.release_queue, .now = request.now});
+    TRY(write_rows(reader, *kv, rows));
+    crash_point<"restore.before_format">();
+    TRY(put_format(*kv, format));
+    done.rows = reader.rows();
+    done.held_deliveries = rows.held();
+    done.damaged_rows = rows.damaged();
+    return done;
+}
+
+}  // namespace godwit::store
