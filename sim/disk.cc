@@ -198,9 +198,6 @@ public:
     [[nodiscard]] Result<> rename(const std::string& from, const std::string& to) override {
         return disk_->is_cut() ? Result<>() : under_->rename(from, to);
     }
-    [[nodiscard]] Result<> rename(const std::string& from, const std::string& to) override {
-        return disk_->is_cut() ? Result<>() : under_->rename(from, to);
-    }
     [[nodiscard]] Result<> make_folder(const std::string& path) override {
         return disk_->is_cut() ? Result<>() : under_->make_folder(path);
     }

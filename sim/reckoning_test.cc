@@ -35,7 +35,7 @@ protected:
                    bool wants_failure_report = true) {
         std::vector<Asked> asked;
         for (const std::string& recipient : recipients) {
-            asked.push_back({recipient, wants_failure_report});
+            asked.push_back({recipient, wants_failure_report, !wants_failure_report});
         }
         ledger_.handed_over("t000001", "node1.test", asked, told);
     }

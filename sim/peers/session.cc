@@ -208,8 +208,9 @@ net::Task<bool> Session::say(Answer answer) {
     }
     if (acts(Trait::Nonsense, 0.03)) {
         office_->note("talks nonsense to " + client_);
-        // 354 to DATA would be believed.
-        answer.code = dice_.pick<unsigned>({is_data_ ? 333U : 354U, 199, 600, 333, 100});
+        // RFC 5321 4.2.1: by its first digit. Any 3yz to DATA would be believed.
+        answer.code = is_data_ ? dice_.pick<unsigned>({199, 600, 666, 100})
+                               : dice_.pick<unsigned>({354, 199, 600, 333, 100});
     }
     Shape shape = Shape::Plain;
     if (acts(Trait::LongReplies, 0.1)) {

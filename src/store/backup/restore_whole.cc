@@ -126,7 +126,8 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
         *kv, {.version = unfinished_restore_format, .lowest_reader = unfinished_restore_format}));
     crash_point<"restore.begun">();
     format.store = request.new_store;
-    const SegmentFiles names(target.files, target.folder + std::string(kBlobFolder), format.store);
+    const SegmentFiles names(target.files, target.folder + std::string(kBlobFolder), format.store,
+                             target.blob_sizes);
     BackupSegments segments(&folder, &manifest);
     for (const std::uint32_t number : segments.numbers()) {
         TRY(write_segment(segments, folder, number, names));
