@@ -98,6 +98,19 @@ Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows) {
     return {};
 }
 
+// So that the engine does not miss the commits before it (kv.h).
+Result<> write_first_commit(const StoreOptions& target, CommitSeq first) {
+    const std::string folder = target.folder + "/kv";
+    const std::string text = std::to_string(first.value());
+    const std::string_view piece = text;
+    TRY(target.files->make_folder(folder));
+    const auto file =
+        TRY(target.files->open(folder + std::string(kRestoredFile), OpenMode::Create));
+    TRY(file->write_at(0, {&piece, 1}));
+    TRY(file->sync());
+    return target.files->sync_folder(folder);
+}
+
 }  // namespace
 
 Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& request,
@@ -138,6 +151,7 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     crash_point<"restore.segments_written">();
     RestoredRows rows({.release_queue = request.release_queue, .now = request.now});
     TRY(write_rows(reader, *kv, rows));
+    TRY(write_first_commit(target, manifest.commit));
     crash_point<"restore.before_format">();
     TRY(put_format(*kv, format));
     done.rows = reader.rows();

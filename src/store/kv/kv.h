@@ -114,6 +114,10 @@ struct RocksOptions {
     /// engine thread, at most once; must not call the engine. Required.
     std::function<void(const Error&)> on_fatal;
 };
+/// Below the engine's folder: the number, in digits, that the first commit of a restored store has.
+/// Written and synced by who restores, before the store is whole.
+inline constexpr std::string_view kRestoredFile = "/RESTORED";
+
 /// Opens or makes the engine in `folder`, with the profile of RELIABILITY.md 3. Refuses a log that
 /// is damaged before its tail (Corrupt).
 Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options);

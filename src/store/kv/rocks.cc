@@ -347,6 +347,13 @@ Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::stri
         return 0;
     }
     std::uint64_t last = TRY(last_flushed_commit(engine, folder));
+    // A restored store begins with the number that its backup had.
+    std::string restored;
+    if (rocksdb::ReadFileToString(engine.env, folder + std::string(kRestoredFile), &restored)
+            .ok()) {
+        const std::uint64_t first = parse_u64(restored).value_or(0);
+        last = std::max(last, first == 0 ? 0 : first - 1);
+    }
     for (const std::string& name : names.logs) {
         std::string octets;
         const rocksdb::Status status =
@@ -364,9 +371,7 @@ Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::stri
         if (log.last_commit <= last) {
             continue;  // In tables, or none.
         }
-        // A restored store begins with the number that its backup had; no table holds one yet.
-        const bool may_begin_anywhere = last == 0 && name == names.logs.front();
-        if (log.first_commit > last + 1 && !may_begin_anywhere) {
+        if (log.first_commit > last + 1) {
             return lost("commits " + std::to_string(last + 1) + " to " +
                         std::to_string(log.first_commit - 1) + " are missing before " + folder +
                         "/" + name);
