@@ -17,7 +17,6 @@
 #include "app/file.h"
 #include "app/places.h"
 #include "app/unix_client.h"
-#include "base/log.h"
 #include "store/folder.h"
 
 namespace godwit::app {
@@ -56,7 +55,10 @@ Result<> become_owner(const std::string& folder) {
 namespace {
 
 [[noreturn]] void end_on_fatal(const Error& error) {
-    log::error("store.fatal", {{"error", error.text}});
+    const std::string line =
+        "godwit: the disk has failed, nothing more was changed: " + error.text + "\n";
+    // Nobody may listen; the end comes all the same.
+    (void)!::write(STDERR_FILENO, line.data(), line.size());
     std::_Exit(kExitTemporary);
 }
 
@@ -91,16 +93,21 @@ bool AdminClient::is_online() const {
     return inner_->socket.has_value();
 }
 
-Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings) {
+Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings,
+                                                 OpenStoreOptions how) {
     constexpr std::uint64_t kMib = 1024 * 1024;
     // Others may pass through the data folder to submit.sock (0711), and see nothing in it.
     ::umask(0077);
     store::StoreOptions options;
-    store::keep_in_folder(options, settings.data_folder,
-                          {.cache_bytes = settings.storage.cache_mib * kMib});
+    store::FolderOptions folder{.cache_bytes = settings.storage.cache_mib * kMib};
+    if (how.descriptors) {
+        folder.key_files_open_max = how.descriptors->key_files;
+        options.blob_sizes.open_files_max = how.descriptors->body_files;
+    }
+    store::keep_in_folder(options, settings.data_folder, folder);
     options.disk_low_bytes = settings.storage.disk_low_mib * kMib;
     options.disk_critical_bytes = settings.storage.disk_critical_mib * kMib;
-    options.on_fatal = end_on_fatal;
+    options.on_fatal = how.on_fatal ? std::move(how.on_fatal) : end_on_fatal;
     return store::Store::open(std::move(options), &system_clock(), &system_random());
 }
 

@@ -1,10 +1,13 @@
 // Asks the running server, or the store itself when none runs, by the calls of serve/admin/api.h.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "app/descriptors.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "flow/settings.h"
@@ -43,7 +46,15 @@ serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& sett
 /// server, which runs as that user. Nothing for others.
 Result<> become_owner(const std::string& folder);
 
+struct OpenStoreOptions {
+    /// See StoreOptions. The default is for commands: says it, and ends the process with
+    /// kExitTemporary, since nobody else waits for an answer.
+    std::function<void(const Error&)> on_fatal;
+    std::optional<DescriptorPlan> descriptors;
+};
+
 /// Opens the store of `settings` as this process's own.
-Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings);
+Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings,
+                                                 OpenStoreOptions how = {});
 
 }  // namespace godwit::app

@@ -9,6 +9,7 @@
 #include "app/admin_client.h"
 #include "app/commands.h"
 #include "app/config_check.h"
+#include "app/descriptors.h"
 #include "app/dev.h"
 #include "app/file.h"
 #include "app/house.h"

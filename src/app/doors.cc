@@ -7,7 +7,6 @@
 
 #include "app/config_keys.h"
 #include "base/log.h"
-#include "base/metrics.h"
 #include "serve/http/session.h"
 #include "serve/imap/session.h"
 #include "serve/pop3/session.h"
@@ -43,20 +42,6 @@ std::string door_name(const flow::ListenerSettings& settings) {
     return settings.reject_bare_newline ? name.append(" (rejecting bare newlines)") : name;
 }
 
-/// Counts a connection as open while it lives, however it ends.
-class OpenCount {
-public:
-    OpenCount() { count(Metric::ConnectionsOpen); }
-    ~OpenCount() { count(Metric::ConnectionsOpen, -1); }
-    OpenCount(const OpenCount&) = delete;
-    OpenCount& operator=(const OpenCount&) = delete;
-};
-
-net::Task<void> serve_counted(serve::Desk desk, serve::Connection connection) {
-    const OpenCount open;
-    co_await desk(std::move(connection));
-}
-
 /// What an accepted connection becomes, by what its listener is set to now.
 void welcome(flow::Services* services, const flow::ListenerSettings& listener,
              const net::TlsServerContext* tls, std::unique_ptr<net::Stream> stream) {
@@ -70,9 +55,8 @@ void welcome(flow::Services* services, const flow::ListenerSettings& listener,
         stream->peer(), {.total = settings->limits.connections,
                          .per_address = settings->limits.connections_per_address});
     connection.stream = std::move(stream);
-    count(connection.permit ? Metric::ConnectionsAccepted : Metric::ConnectionsRefused);
     net::spawn(shard, to_string(listener.protocol),
-               serve_counted(desk_of(listener.protocol).desk, std::move(connection)));
+               desk_of(listener.protocol).desk(std::move(connection)));
 }
 
 /// [::] and 0.0.0.0 with one port are two doors; [::] alone is for both families.

@@ -7,6 +7,8 @@
 
 #include "app/admin_client.h"
 #include "app/config.h"
+#include "app/descriptors.h"
+#include "app/fault_watch.h"
 #include "app/file.h"
 #include "app/household.h"
 #include "app/places.h"
@@ -77,7 +79,9 @@ Result<std::unique_ptr<net::UnboundResolver>> make_resolver(const flow::Settings
 // In the order of building; taken down in the opposite one.
 struct House::Inner {
     HouseOptions options;
+    FaultWatch watch;
     unsigned shards = 1;
+    DescriptorPlan descriptors;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<net::ShardPool> pool;
     std::unique_ptr<net::AsioNetwork> network;
@@ -90,16 +94,35 @@ struct House::Inner {
     serve::AdminHost admin;
     std::mutex reload_mutex;
     bool is_open = false;
+    /// False: somebody is still served after `longest`, or hurry() said true.
+    bool wait_until_empty(Duration longest, const std::function<bool()>& hurry);
 
+    Result<> share_descriptors(const flow::Settings& now);
     Result<> build_street(const flow::Settings& now);
     Result<> furnish(const flow::SettingsPtr& now);
     void describe(JsonWriter& json);
 };
 
-Result<> House::Inner::build_street(const flow::Settings& now) {
+Result<> House::Inner::share_descriptors(const flow::Settings& now) {
     shards = shard_count(now);
+    const std::uint64_t limit = descriptor_limit();
+    descriptors = TRY(plan_descriptors({.limit = limit,
+                                        .listeners = now.listeners.size(),
+                                        .shards = shards,
+                                        .has_resolver = !now.resolver.is_off}));
+    if (descriptors.connections < now.limits.connections) {
+        log::warn("start.few_descriptors", {{"limit", limit},
+                                            {"connections", descriptors.connections},
+                                            {"wanted", now.limits.connections}});
+    }
+    return {};
+}
+
+Result<> House::Inner::build_street(const flow::Settings& now) {
     pool = std::make_unique<net::ShardPool>(shards);
-    network = std::make_unique<net::AsioNetwork>(pool.get(), net::inherited_sockets());
+    network = std::make_unique<net::AsioNetwork>(
+        pool.get(), net::AsioNetwork::Options{.inherited = net::inherited_sockets(),
+                                              .sockets_below = descriptors.sockets_below});
     offload = std::make_unique<net::OffloadThreads>(net::OffloadThreads::Options{
         .name = "work", .threads = std::max(4U, core_count()), .queue_max = 4096});
     passwords = std::make_unique<net::OffloadThreads>(net::OffloadThreads::Options{
@@ -130,6 +153,7 @@ Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
         ground.shards.push_back(&pool->shard(i));
     }
     household = TRY(Household::create(std::move(ground), now));
+    household->connections().set_ceiling(descriptors.connections);
     admin = make_admin_host(store.get(), *now);
     admin.argon2 = [this] { return household->settings()->argon2; };
     admin.describe_server = [this](JsonWriter& json) { describe(json); };
@@ -155,7 +179,11 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     log::set_level(level_of(settings->log_level));
     inner->options = std::move(options);
     TRY(make_folder(settings->data_folder, 0711));
-    inner->store = TRY(open_store(*settings));
+    TRY(inner->share_descriptors(*settings));
+    inner->store = TRY(open_store(
+        *settings,
+        {.on_fatal = [watch = &inner->watch](const Error& error) { watch->report(error); },
+         .descriptors = inner->descriptors}));
     crash_point<"start.store_open">();
     TRY(inner->build_street(*settings));
     TRY(inner->furnish(settings));
@@ -236,24 +264,41 @@ Result<std::string> House::reload() {
     return std::move(json).take();
 }
 
+bool House::Inner::wait_until_empty(Duration longest, const std::function<bool()>& hurry) {
+    // One flag a shard: true when nobody is served there and no delivery is under way. Shared: what
+    // was posted may run after this has given up waiting.
+    const auto idle = std::make_shared<std::vector<std::atomic<bool>>>(shards);
+    const MonoTime until = system_clock().mono() + longest;
+    while (system_clock().mono() < until && !hurry()) {
+        for (unsigned i = 0; i < shards; ++i) {
+            pool->shard(i).post([this, idle, i] { (*idle)[i] = household->is_empty_here(); });
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        if (std::ranges::all_of(*idle, [](const std::atomic<bool>& flag) { return flag.load(); })) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool House::has_fault() const {
+    return inner_->watch.has_fault();
+}
+
+void House::end_after_fault() {
+    if (inner_->is_open) {
+        inner_->household->begin_to_end();
+        const bool is_all_told = inner_->wait_until_empty(kLastAnswers, [] { return false; });
+        log::error("stop.after_fault", {{"all_told", is_all_told}});
+    }
+}
+
 void House::close(const std::function<bool()>& hurry) {
     Inner* const inner = inner_.get();
-    // One flag a shard: true when nobody is served there and no delivery is under way.
-    std::vector<std::atomic<bool>> idle(inner->shards);
     crash_point<"stop.begun">();
     inner->household->begin_to_close();
     crash_point<"stop.doors_closed">();
-    const MonoTime until = system_clock().mono() + limits::shutdown_grace;
-    while (system_clock().mono() < until && !hurry()) {
-        for (unsigned i = 0; i < inner->shards; ++i) {
-            inner->pool->shard(i).post(
-                [inner, flag = &idle[i]] { *flag = inner->household->is_empty_here(); });
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        if (std::ranges::all_of(idle, [](const std::atomic<bool>& flag) { return flag.load(); })) {
-            break;
-        }
-    }
+    inner->wait_until_empty(limits::shutdown_grace, hurry);
     crash_point<"stop.sessions_ended">();
     inner->pool->stop();
     inner->pool->join();

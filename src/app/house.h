@@ -40,6 +40,10 @@ public:
     /// Ends in order: no new connections, 421 at command boundaries, deliveries under way finish;
     /// at most limits::shutdown_grace, or until `hurry` says true.
     void close(const std::function<bool()>& hurry);
+    /// The store's disk has failed: who waits for an answer gets one, who is served is told that
+    /// the server ends, for kLastAnswers at most. The process is expected to end without more ado.
+    void end_after_fault();
+    [[nodiscard]] bool has_fault() const;
     [[nodiscard]] std::vector<std::string> doors();
 
 private:
@@ -49,12 +53,10 @@ private:
 };
 
 /// Serves until SIGINT or SIGTERM; SIGHUP reloads. `on_ready` runs once the doors are open. Gives
-/// the process's exit code, or why it could not start. Call block_signals() before any thread is
+/// the process's exit code, or why it could not start. A failed disk ends the process from here.
+/// Call block_signals() before any thread is
 /// started.
 Result<int> run_house(House& house, const std::function<void()>& on_ready);
 void block_signals();
-
-/// Raises RLIMIT_NOFILE to its hard bound.
-void raise_descriptor_limit();
 
 }  // namespace godwit::app

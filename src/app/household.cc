@@ -47,6 +47,10 @@ Result<> Household::start() {
 
 void Household::begin_to_close() {
     doors_->close();
+    begin_to_end();
+}
+
+void Household::begin_to_end() {
     scheduler_->stop();
     for (net::Shard* shard : ground_.shards) {
         shard->post([this] { roll_call_.close_here(); });

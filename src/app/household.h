@@ -46,6 +46,9 @@ public:
 
     /// Has the queue worked on and the caretaker begin; before the doors open.
     Result<> start();
+    /// No new deliveries; sessions, also those to come, are told that the server ends. For a server
+    /// whose disk has failed: its doors stay open to say so.
+    void begin_to_end();
     /// No new connections, no new deliveries; sessions end at their next command boundary. Then
     /// ask is_empty_here() on each shard.
     void begin_to_close();

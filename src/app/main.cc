@@ -7,11 +7,13 @@
 #include "app/cli.h"
 #include "app/commands.h"
 #include "app/crash_at.h"
+#include "app/termination.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 int main(int argc, char** argv) {
     using namespace godwit::app;
+    explain_termination();
     godwit::log::set_clock(&godwit::system_clock());
     const std::string_view path = argc > 0 ? argv[0] : "godwit";
     const std::string name(path.substr(path.rfind('/') + 1));

@@ -10,6 +10,7 @@ void keep_in_folder(StoreOptions& options, std::string folder, FolderOptions how
     options.open_kv = [folder, how](std::function<void(const Error&)> on_fatal) {
         return open_rocks_kv(folder + "/kv", {.cache_bytes = how.cache_bytes,
                                               .write_buffer_bytes = how.write_buffer_bytes,
+                                              .open_files_max = how.key_files_open_max,
                                               .env = nullptr,
                                               .on_fatal = std::move(on_fatal)});
     };

@@ -10,6 +10,7 @@ namespace godwit::store {
 struct FolderOptions {
     std::uint64_t cache_bytes = 32ULL * 1024 * 1024;         ///< See RocksOptions.
     std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;  ///< See RocksOptions.
+    int key_files_open_max = 256;                            ///< See RocksOptions.
 };
 
 /// Sets what `options` needs to open <folder> on the disk (files, folder, open_kv, judge_disk),

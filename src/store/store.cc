@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "base/probe.h"
 #include "store/blob/file.h"
+#include "store/blob/watched_files.h"
+#include "store/commit/fault_latch.h"
 #include "store/commit/stamper.h"
 #include "store/kv/meta.h"
 
@@ -63,16 +65,6 @@ private:
     bool is_there_ = false;
 };
 
-// The engine's threads and the commit thread may both find that nothing can be written any more.
-std::function<void(const Error&)> once(std::function<void(const Error&)> on_fatal) {
-    const auto was_told = std::make_shared<std::atomic<bool>>(false);  // Of both.
-    return [was_told, on_fatal = std::move(on_fatal)](const Error& error) {
-        if (!was_told->exchange(true)) {
-            on_fatal(error);
-        }
-    };
-}
-
 constexpr Duration kDiskLookEvery = std::chrono::seconds(1);
 
 }  // namespace
@@ -80,6 +72,8 @@ constexpr Duration kDiskLookEvery = std::chrono::seconds(1);
 struct Store::Inner {
     StoreOptions options;
     Clock* clock = nullptr;
+    std::shared_ptr<FaultLatch> latch;  // The engine's threads may outlive the store.
+    std::unique_ptr<FileSystem> files;  // Those of the options, watched.
     std::unique_ptr<FileHold> lock;
     Durability durability{
         .level = DurabilityLevel::Volatile, .file_system = "memory", .remark = "kept in memory"};
@@ -106,18 +100,19 @@ struct Store::Inner {
 
 Result<> Store::Inner::open_engines(Random& random) {
     const auto open_kv = [this]() -> Result<std::unique_ptr<Kv>> {
-        return options.open_kv ? options.open_kv(options.on_fatal)
-                               : make_memory_kv(options.memory_disk);
+        return options.open_kv
+                   ? options.open_kv([kept = latch](const Error& error) { kept->trip(error); })
+                   : make_memory_kv(options.memory_disk);
     };
     if (options.files == nullptr) {
         kv = TRY(open_kv());
         blobs = make_memory_blob_store(kv.get());
         return check_format(*kv, random);
     }
-    FileSystem& files = *options.files;
-    TRY(files.make_folder(options.folder));
+    files = watch_files(options.files, [kept = latch](const Error& error) { kept->trip(error); });
+    TRY(files->make_folder(options.folder));
     crash_point<"store.folder_made">();
-    lock = TRY(files.hold(options.folder + "/LOCK"));
+    lock = TRY(files->hold(options.folder + "/LOCK"));
     if (options.judge_disk) {
         durability = options.judge_disk(options.folder);
         if (durability.level != DurabilityLevel::Synced) {
@@ -128,13 +123,13 @@ Result<> Store::Inner::open_engines(Random& random) {
     kv = TRY(open_kv());
     crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
-    blobs =
-        TRY(open_file_blob_store(&files, options.folder + std::string(kBlobFolder), kv.get(), options.blob_sizes));
+    blobs = TRY(open_file_blob_store(files.get(), options.folder + std::string(kBlobFolder),
+                                     kv.get(), options.blob_sizes));
     crash_point<"store.bodies_open">();
     // The names of both folders themselves.
-    TRY(files.sync_folder(options.folder));
+    TRY(files->sync_folder(options.folder));
     crash_point<"store.folder_synced">();
-    reserve = std::make_unique<ReserveFile>(&files, options.folder + "/RESERVE",
+    reserve = std::make_unique<ReserveFile>(files.get(), options.folder + "/RESERVE",
                                             options.disk_reserve_bytes);
     return {};
 }
@@ -164,8 +159,7 @@ void Store::Inner::look_at_disk() {
         return;
     }
     disk_looked_at = now;
-    const auto free =
-        options.free_space ? options.free_space() : options.files->free_space(options.folder);
+    const auto free = options.free_space ? options.free_space() : files->free_space(options.folder);
     if (!free) {
         log::error("store.disk_unknown", {{"error", free.error().text}});
         return;
@@ -214,6 +208,9 @@ Store::Store() : inner_(std::make_unique<Inner>()) {}
 
 Store::~Store() {
     stop();
+    if (inner_->latch != nullptr) {
+        inner_->latch->watch_over(nullptr);
+    }
 }
 
 Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, Random* random) {
@@ -221,21 +218,23 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
     std::unique_ptr<Store> store(new Store());
     Inner& inner = *store->inner_;
     inner.options = std::move(options);
-    inner.options.on_fatal = once(std::move(inner.options.on_fatal));
+    inner.latch = std::make_shared<FaultLatch>(inner.options.on_fatal);
     inner.clock = clock;
     TRY(inner.open_engines(*random));
     TRY(inner.open_rows());
     inner.stamper = std::make_unique<Stamper>(inner.kv.get());
-    CommitterParts parts{.kv = inner.kv.get(),
-                         .blobs = inner.blobs.get(),
-                         .stamper = inner.stamper.get(),
-                         .changes = &inner.changes,
-                         .clock = clock,
-                         .last = TRY(load_commit_seq(*inner.kv)),
-                         .before_group = [&inner] { inner.look_at_disk(); },
-                         .on_pending = inner.options.on_pending,
-                         .on_fatal = inner.options.on_fatal};
+    CommitterParts parts{
+        .kv = inner.kv.get(),
+        .blobs = inner.blobs.get(),
+        .stamper = inner.stamper.get(),
+        .changes = &inner.changes,
+        .clock = clock,
+        .last = TRY(load_commit_seq(*inner.kv)),
+        .before_group = [&inner] { inner.look_at_disk(); },
+        .on_pending = inner.options.on_pending,
+        .on_fatal = [latch = inner.latch](const Error& error) { latch->trip(error); }};
     inner.committer = std::make_unique<Committer>(std::move(parts), inner.options.drive);
+    inner.latch->watch_over(inner.committer.get());
     return store;
 }
 
@@ -270,6 +269,14 @@ MailId Store::next_mail_id() {
     return MailId(id);
 }
 
+bool Store::is_sound() const {
+    return !inner_->latch->is_tripped();
+}
+
+std::optional<Error> Store::fault() const {
+    return inner_->latch->fault();
+}
+
 bool Store::has_room_for_mail() {
     inner_->look_at_disk();
     return inner_->room.load() == DiskRoom::Ample;
@@ -277,7 +284,13 @@ bool Store::has_room_for_mail() {
 
 Result<bool> Store::tend() {
     inner_->look_at_disk();
-    auto step = TRY(inner_->blobs->tend(inner_->clock->mono(), limits::housekeeping_bytes_max));
+    if (!is_sound()) {
+        return temporary_error(ErrorCode::Closed, "the store takes no more changes");
+    }
+    // Copying gives room back only after a while, and needs it first.
+    const std::size_t copied_max =
+        inner_->room.load() == DiskRoom::Critical ? 0 : limits::housekeeping_bytes_max;
+    auto step = TRY(inner_->blobs->tend(inner_->clock->mono(), copied_max));
     if (step.work) {
         inner_->committer->submit_work(std::move(step.work), [](const CommitResult& done) {
             if (!done) {

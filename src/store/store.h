@@ -49,7 +49,10 @@ struct StoreOptions {
     /// What a sync is worth on the disk of `folder`; asked once, when it is open. Null: nothing
     /// (memory).
     std::function<Durability(const std::string& folder)> judge_disk;
-    /// See Committer. Called once, on the thread that found out. Required.
+    /// A write or a sync failed, in the commit, in the engine's background work or of a body on
+    /// its way in: nothing is committed from here on, every plan fails with Closed, and the
+    /// process is expected to end. Called once, on the thread that found out; must not block.
+    /// Required.
     std::function<void(const Error&)> on_fatal;
 };
 
@@ -73,6 +76,10 @@ public:
     [[nodiscard]] MailId next_mail_id();
     /// False while the disk is too full to take mail in. Cheap; looked at once a second at most.
     [[nodiscard]] bool has_room_for_mail();
+    /// True until on_fatal was called. Cheap; any thread.
+    [[nodiscard]] bool is_sound() const;
+    /// What on_fatal was called with. Any thread.
+    [[nodiscard]] std::optional<Error> fault() const;
     /// What an acknowledgement is worth here.
     [[nodiscard]] const Durability& durability() const;
     /// One bounded step of housekeeping: dead segments, copying out of half-dead ones, a look at

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/probe.h"
+#include "flow/inbound/sender.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/read.h"
 #include "store/mailbox/mailbox.h"
@@ -53,6 +54,9 @@ struct Looked {
 
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
                                            Asker asker) {
+    if (std::optional<smtp::Reply> refusal = fault_refusal(services)) {
+        co_return RecipientAnswer{.reply = std::move(*refusal), .resolved = {}};
+    }
     const std::uint32_t misses_max = services->settings()->limits.unknown_recipients_per_minute;
     const MonoTime now = services->clock->mono();
     if (asker.stranger && !services->recipient_guard->may_ask(*asker.stranger, misses_max, now)) {

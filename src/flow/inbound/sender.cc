@@ -33,8 +33,18 @@ net::Task<std::optional<smtp::Reply>> check_ownership(const Services* services, 
     co_return std::nullopt;
 }
 
+std::optional<smtp::Reply> fault_refusal(const Services* services) {
+    if (services->store->is_sound()) {
+        return std::nullopt;
+    }
+    return smtp::make_reply(451, {4, 3, 0}, "The server's disk has failed, try again later");
+}
+
 net::Task<smtp::Reply> check_sender(const Services* services, std::optional<mail::Address> sender,
                                     std::optional<AccountId> submitter) {
+    if (std::optional<smtp::Reply> refusal = fault_refusal(services)) {
+        co_return std::move(*refusal);
+    }
     if (!services->store->has_room_for_mail()) {
         probe<"inbound.without_room">();
         co_return smtp::make_reply(452, {4, 3, 1}, "Disk is nearly full, try again later");

@@ -16,6 +16,9 @@ namespace godwit::flow {
 net::Task<smtp::Reply> check_sender(const Services* services, std::optional<mail::Address> sender,
                                     std::optional<AccountId> submitter);
 
+/// Set once a write or a sync has failed: nothing can be accepted in this process any more.
+std::optional<smtp::Reply> fault_refusal(const Services* services);
+
 /// May the account write as all of these? nullopt when it may, else the reply that says which not.
 net::Task<std::optional<smtp::Reply>> check_ownership(const Services* services, AccountId submitter,
                                                       std::vector<mail::Address> addresses);

@@ -1,5 +1,6 @@
 #include "flow/outbound/record_outcome.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,12 +37,42 @@ struct Record {
     }
 };
 
-std::vector<bool> told_of_delay(const store::QueueDelivery& delivery) {
-    std::vector<bool> told;
+// How a recipient stood before the attempt: what a report that cannot be stored puts back.
+struct Before {
+    bool was_waiting = false;
+    bool delay_reported = false;
+};
+
+std::vector<Before> standing(const store::QueueDelivery& delivery) {
+    std::vector<Before> before;
     for (const store::QueueRecipient& recipient : delivery.recipients) {
-        told.push_back(recipient.delay_reported);
+        before.push_back({.was_waiting = recipient.state == store::RecipientState::Waiting,
+                          .delay_reported = recipient.delay_reported});
     }
-    return told;
+    return before;
+}
+
+// A full disk passes: those that were given up wait on, and are given up again, with their report,
+// when there may be room. Nobody else is tried twice.
+bool put_off_failures(Record& record, const std::vector<Before>& before) {
+    store::QueueDelivery& delivery = record.settlement.delivery;
+    bool is_any = false;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        store::QueueRecipient& recipient = delivery.recipients[i];
+        if (before[i].was_waiting && (recipient.state == store::RecipientState::Failed ||
+                                      recipient.state == store::RecipientState::Expired)) {
+            recipient.state = store::RecipientState::Waiting;
+            is_any = true;
+        }
+    }
+    if (is_any) {
+        const WallTime again = record.now + kOwedReportPause;
+        delivery.due = delivery.is_done ? again : std::min(delivery.due, again);
+        delivery.is_done = false;
+        record.settlement.failed = 0;
+        record.settlement.trace_kind = "deferred";
+    }
+    return is_any;
 }
 
 void log_attempt(const Record& record) {
@@ -54,11 +85,11 @@ void log_attempt(const Record& record) {
                                 {"deferred", static_cast<std::uint64_t>(settlement.deferred)}});
 }
 
-store::TraceEvent dropped_report(const Record& record, const std::string& sender,
-                                 const Error& error) {
+store::TraceEvent fate_of_report(const Record& record, std::string_view kind,
+                                 const std::string& sender, const Error& error) {
     JsonWriter json;
     json.begin_object().field("to", sender).field("error", error.text).end_object();
-    return {record.mail, record.now, "dsn.dropped", std::move(json).take()};
+    return {record.mail, record.now, std::string(kind), std::move(json).take()};
 }
 
 // What is told, and why; for the tables of the simulator.
@@ -86,10 +117,11 @@ bool is_overtaken(const store::CommitResult& result, std::size_t own_steps) {
            result.error().step < own_steps;
 }
 
-// With the report while that is possible, else without it. `told` says who had heard of the delay
-// before this attempt: a report of it that is dropped is owed again after the next.
+// With the report while that is possible, else without it: a report of a failure that meets a full
+// disk is owed, as is one of a delay; what no room would help (and one of a success, which could
+// only be had by sending again) is dropped.
 net::Task<store::CommitResult> commit_record(const Services* services, Record* record,
-                                             Notice notice, std::vector<bool> told) {
+                                             Notice notice, std::vector<Before> before) {
     store::Plan plan = record->plan();
     const std::size_t own_steps = plan.steps.size();
     const std::string sender = notice.message.sender;
@@ -110,14 +142,20 @@ net::Task<store::CommitResult> commit_record(const Services* services, Record* r
         }
         reported = std::unexpected(std::move(result.error().error));
     }
-    probe<"outbound.report_dropped">();
-    log::error("dsn.dropped",
-               {{"id", record->mail}, {"to", sender}, {"error", reported.error().text}});
-    for (std::size_t i = 0; i < told.size(); ++i) {
-        record->settlement.delivery.recipients[i].delay_reported = told[i];
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        record->settlement.delivery.recipients[i].delay_reported = before[i].delay_reported;
+    }
+    const bool is_owed =
+        reported.error().code == ErrorCode::DiskFull && put_off_failures(*record, before);
+    const std::string_view fate = is_owed ? "dsn.owed" : "dsn.dropped";
+    log::error(fate, {{"id", record->mail}, {"to", sender}, {"error", reported.error().text}});
+    if (is_owed) {
+        probe<"outbound.report_owed">();
+    } else {
+        probe<"outbound.report_dropped">();
     }
     store::Plan alone = record->plan();
-    alone.steps.emplace_back(dropped_report(*record, sender, reported.error()));
+    alone.steps.emplace_back(fate_of_report(*record, fate, sender, reported.error()));
     co_return co_await commit(services->store, std::move(alone));
 }
 
@@ -133,7 +171,7 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
             {.key = store::queue_delivery_key(record.mail, outcome.delivery.number),
              .value = store::encode(outcome.delivery)});
     }
-    std::vector<bool> told = told_of_delay(outcome.delivery);
+    std::vector<Before> before = standing(outcome.delivery);
     Notice notice;
     notice.message = outcome.message;
     record.settlement = settle({.message = std::move(outcome.message),
@@ -146,7 +184,7 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
     notice.recipients = std::move(record.settlement.notices);
     log_attempt(record);
     const store::CommitResult committed =
-        co_await commit_record(services, &record, std::move(notice), std::move(told));
+        co_await commit_record(services, &record, std::move(notice), std::move(before));
     if (!committed && committed.error().error.code == ErrorCode::Stale) {
         // Deleted by an operator during the attempt: there is nothing left to settle.
         probe<"outbound.overtaken">();

@@ -1,6 +1,7 @@
 // Makes what came of an attempt durable, with the report about it where there is one: in one commit
-// when both fit, and the outcome alone when the report does not. A delivery whose outcome is lost
-// is made again, to those too who have it already. RELIABILITY.md I4, I5; RFC 3461 6.
+// when both fit, and the outcome alone when the report does not: where only the disk is full, those
+// that failed wait on then, so that their report is owed and not lost. A delivery whose outcome is
+// lost is made again, to those too who have it already. RELIABILITY.md I4, I5; RFC 3461 6.
 #pragma once
 
 #include <vector>
@@ -11,6 +12,10 @@
 #include "store/queue/queue.h"
 
 namespace godwit::flow {
+
+/// Until a recipient whose failure could not be reported is settled again: about as long as it
+/// takes an administrator to make room, and six short sessions an hour are nothing to the next hop.
+inline constexpr std::chrono::minutes kOwedReportPause{10};
 
 struct AttemptOutcome {
     store::QueueMessage message;

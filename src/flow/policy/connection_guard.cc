@@ -1,5 +1,7 @@
 #include "flow/policy/connection_guard.h"
 
+#include <algorithm>
+
 #include "base/metrics.h"
 
 namespace godwit::flow {
@@ -13,7 +15,7 @@ ConnectionPermit::~ConnectionPermit() {
 ConnectionPermit ConnectionGuard::admit(const net::Endpoint& peer, Bounds bounds) {
     const net::IpAddress source = peer.address().limit_class();
     const bool is_admitted = table_.with([&](Table& table) {
-        if (table.total >= bounds.total) {
+        if (table.total >= std::min(bounds.total, ceiling_)) {
             return false;
         }
         const auto found = table.by_source.find(source);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -40,6 +41,9 @@ public:
         std::uint32_t total = 0;
         std::uint32_t per_address = 0;  ///< Loopback and Unix sockets are exempt.
     };
+    /// Bounds the total whatever admit() is told: what the process has descriptors for. Before the
+    /// first admit().
+    void set_ceiling(std::uint32_t total) { ceiling_ = total; }
     /// An empty permit when a bound is reached.
     ConnectionPermit admit(const net::Endpoint& peer, Bounds bounds);
     [[nodiscard]] std::uint32_t open();
@@ -51,6 +55,7 @@ private:
         std::uint32_t total = 0;
         std::map<net::IpAddress, std::uint32_t> by_source;
     };
+    std::uint32_t ceiling_ = std::numeric_limits<std::uint32_t>::max();
     net::Locked<Table> table_;
 };
 

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/probe.h"
 #include "net/io/channel_stream.h"
 #include "net/io/socket_address.h"
 #include "net/io/socket_channel.h"
@@ -42,6 +43,7 @@ struct Door {
     std::unique_ptr<DescriptorWatch> unwatched;  // Until the task takes it.
     DescriptorWatch* watch = nullptr;            // On the shard, while the task runs.
     Descriptor spare;
+    int sockets_below = 0;
     bool is_stopped = false;  // On the shard.
     bool owns_path = false;
 };
@@ -60,11 +62,16 @@ bool is_out_of_descriptors(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/// With the spare descriptor takes one connection and closes it, so that the peer knows.
-void refuse_one(Door& door, int error) {
+void note_exhausted(const Door& door, int error) {
     log::warn("listener.exhausted",
               {{"listener", door.options.name}, {"error", strerrordesc_np(error)}});
     count(Metric::ConnectionsRefused);
+    probe<"net.out_of_descriptors">();
+}
+
+/// With the spare descriptor takes one connection and closes it, so that the peer knows.
+void refuse_one(Door& door, int error) {
+    note_exhausted(door, error);
     door.spare = Descriptor();
     {
         Descriptor refused(accept4(door.watch->number(), nullptr, nullptr, SOCK_CLOEXEC));
@@ -98,6 +105,12 @@ Task<void> accept_connections(std::shared_ptr<Door> door) {
     while (!door->is_stopped) {
         Descriptor socket(
             accept4(door->watch->number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+        if (socket && socket.number() >= door->sockets_below) {
+            note_exhausted(*door, EMFILE);
+            socket = Descriptor();
+            co_await sleep_for(limits::accept_rest);
+            continue;
+        }
         if (socket) {
             deliver(door, std::move(socket));
             if (++in_turn >= limits::accepts_in_turn_max) {
@@ -217,11 +230,14 @@ std::unexpected<Error> connect_failed(const Endpoint& to, int error) {
 }
 
 /// A socket whose connect has begun, or is done.
-Result<Descriptor> begin_connect(const ConnectRequest& request) {
+Result<Descriptor> begin_connect(const ConnectRequest& request, int sockets_below) {
     SocketAddress to = TRY(SocketAddress::of(request.to));
     Descriptor made(socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!made) {
         return connect_failed(request.to, errno);
+    }
+    if (made.number() >= sockets_below) {
+        return connect_failed(request.to, EMFILE);
     }
     if (request.source && !request.to.is_unix()) {
         SocketAddress from = TRY(SocketAddress::of(Endpoint(*request.source, 0)));
@@ -275,8 +291,10 @@ std::vector<int> inherited_sockets() {
     return found;
 }
 
-AsioNetwork::AsioNetwork(ShardPool* pool, std::vector<int> inherited)
-    : pool_(pool), inherited_(std::move(inherited)) {}
+AsioNetwork::AsioNetwork(ShardPool* pool, Options options)
+    : pool_(pool),
+      inherited_(std::move(options.inherited)),
+      sockets_below_(options.sockets_below) {}
 
 AsioNetwork::~AsioNetwork() {
     for (int socket : inherited_) {
@@ -310,6 +328,7 @@ Result<std::unique_ptr<Listener>> AsioNetwork::listen(const Endpoint& at, Listen
     door->shard = &pool_->next_shard();
     door->owns_path = is_ours && at.is_unix();
     door->unwatched = std::make_unique<DescriptorWatch>(std::move(socket));
+    door->sockets_below = sockets_below_;
     door->spare = Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
     spawn(*door->shard, "listener." + door->options.name, accept_connections(door));
     return std::make_unique<SocketListener>(std::move(door));
@@ -317,7 +336,7 @@ Result<std::unique_ptr<Listener>> AsioNetwork::listen(const Endpoint& at, Listen
 
 Task<Result<std::unique_ptr<Stream>>> AsioNetwork::connect(ConnectRequest request) {
     Shard& shard = Shard::here();
-    auto watch = std::make_unique<DescriptorWatch>(CO_TRY(begin_connect(request)));
+    auto watch = std::make_unique<DescriptorWatch>(CO_TRY(begin_connect(request, sockets_below_)));
     CO_TRY(watch->attach(shard));
     int error = 0;
     do {

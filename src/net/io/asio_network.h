@@ -1,6 +1,7 @@
 // The kernel's TCP and Unix sockets behind Network. TCP_NODELAY on every connection; epoll.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "net/io/network.h"
@@ -12,13 +13,21 @@ namespace godwit::net {
 /// set close-on-exec. Empty when there are none. Call once, before other threads run.
 std::vector<int> inherited_sockets();
 
-/// Connections are handed to the shards in turn. When the process has no descriptors left, a
-/// listener uses its spare one to refuse the next connection and rests (limits.h accept_rest).
+/// Connections are handed to the shards in turn. When the process has no descriptors left for
+/// sockets, a listener refuses the next connection (with its spare one where there is none at all)
+/// and rests (limits.h accept_rest).
 class AsioNetwork final : public Network {
 public:
-    /// The pool outlives it. Owns `inherited`; a listen() whose address matches one uses it instead
-    /// of binding.
-    explicit AsioNetwork(ShardPool* pool, std::vector<int> inherited = {});
+    struct Options {
+        /// A listen() whose address matches one uses it instead of binding. Owned.
+        std::vector<int> inherited{};
+        /// No connection has a descriptor from this number on: the kernel gives the lowest that is
+        /// free, so that as many above it are left for files.
+        int sockets_below = std::numeric_limits<int>::max();
+    };
+    /// The pool outlives it.
+    explicit AsioNetwork(ShardPool* pool) : AsioNetwork(pool, Options{}) {}
+    AsioNetwork(ShardPool* pool, Options options);
     ~AsioNetwork() override;
 
     Task<Result<std::unique_ptr<Stream>>> connect(ConnectRequest request) override;
@@ -29,6 +38,7 @@ private:
     int take_inherited(const Endpoint& at);
     ShardPool* pool_;
     std::vector<int> inherited_;
+    int sockets_below_;
 };
 
 }  // namespace godwit::net

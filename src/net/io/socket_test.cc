@@ -381,7 +381,7 @@ TEST(Sockets, inherited_socket_is_used) {
     ASSERT_EQ(listen(given.number(), 10), 0);
     Endpoint at = local_endpoint(given.number());
     ShardPool pool(1);
-    AsioNetwork network(&pool, {given.release()});
+    AsioNetwork network(&pool, {.inherited = {given.release()}});
     auto listener = network.listen(at, {.name = "given"}, echo_handler());
     ASSERT_TRUE(listener) << listener.error().text;
     pool.start();
@@ -426,6 +426,27 @@ TEST(Sockets, listener_survives_running_out_of_descriptors) {
     EXPECT_EQ(refused, 5);
     auto got = run_on(street.pool.shard(0), echoed(&street.network, street.request(), "again"));
     EXPECT_EQ(got.value_or("error"), "again");
+}
+
+// What lies above is for files: a connection that would take it is closed, one of ours not made.
+TEST(Sockets, connections_leave_descriptors_to_files) {
+    ShardPool pool(1);
+    AsioNetwork network(&pool, {.inherited = {}, .sockets_below = 0});
+    auto listener = network.listen(any_port(), {.name = "shut"}, echo_handler());
+    ASSERT_TRUE(listener) << listener.error().text;
+    pool.start();
+    const Endpoint at = (*listener)->local();
+    SocketAddress address = *SocketAddress::of(at);
+    const Descriptor client(socket(AF_INET, SOCK_STREAM, 0));
+    timeval patience{.tv_sec = 10, .tv_usec = 0};
+    setsockopt(client.number(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ASSERT_EQ(connect(client.number(), address.raw(), address.size), 0);
+    char byte = 0;
+    EXPECT_EQ(recv(client.number(), &byte, 1, 0), 0);
+    EXPECT_EQ(run_on(pool.shard(0), echoed(&network, {.to = at}, "hello")).error().kind,
+              ErrorKind::Temporary);
+    pool.stop();
+    pool.join();
 }
 
 }  // namespace

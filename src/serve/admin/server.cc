@@ -45,7 +45,11 @@ Result<std::string> show_status(const AdminHost& host, const AdminArguments&) {
     if (!durability.remark.empty()) {
         json.field("durability_remark", durability.remark);
     }
-    json.field("commits", seq.value()).field("takes_mail", host.store->has_room_for_mail());
+    json.field("commits", seq.value())
+        .field("takes_mail", host.store->is_sound() && host.store->has_room_for_mail());
+    if (const auto fault = host.store->fault(); fault) {
+        json.field("fault", fault->text);
+    }
     if (host.describe_server) {
         host.describe_server(json);
         json.key("metrics").begin_object();

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/probe.h"
 #include "flow/roll_call.h"
+#include "store/store.h"
 
 namespace godwit::serve {
 namespace {
@@ -57,7 +58,8 @@ net::Task<void> serve_admin(flow::Services* services, const AdminHost* host,
     // Shared with the call that runs: it may outlive this task by a step.
     const auto visit = std::make_shared<AdminVisit>();
     std::string input;
-    while (!attendance.is_closing()) {
+    // A server that ends because its disk failed says so to whoever asks, to its last moment.
+    while (!attendance.is_closing() || !services->store->is_sound()) {
         const std::size_t end = input.find('\n');
         if (end != std::string::npos) {
             std::string request = input.substr(0, end);

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/limits.h"
+#include "store/store.h"
 
 namespace godwit::serve {
 namespace {
@@ -39,7 +40,7 @@ std::string start_page(std::string_view hostname) {
 
 }  // namespace
 
-std::string answer_http(std::string_view head, std::string_view hostname) {
+std::string answer_http(std::string_view head, std::string_view hostname, Health health) {
     const auto words = split(head.substr(0, head.find("\r\n")), ' ');
     if (words.size() != 3 || !words[2].starts_with("HTTP/1.")) {
         return render({.status = "400 Bad Request", .body = "That is no HTTP request.\n"}, true);
@@ -49,6 +50,10 @@ std::string answer_http(std::string_view head, std::string_view hostname) {
         return render({.status = "405 Method Not Allowed", .body = "Only GET and HEAD.\n"}, true);
     }
     const std::string_view path = words[1].substr(0, words[1].find('?'));
+    if (path == "/health" && health == Health::Ending) {
+        return render({.status = "503 Service Unavailable", .body = "the disk has failed\n"},
+                      !is_head);
+    }
     if (path == "/health") {
         return render({.status = "200 OK", .body = "ok\n"}, !is_head);
     }
@@ -78,7 +83,9 @@ net::Task<void> serve_http(Connection connection) {
             co_return;
         }
     }
-    const std::string answer = answer_http(head, connection.services->settings()->hostname);
+    const std::string answer =
+        answer_http(head, connection.services->settings()->hostname,
+                    connection.services->store->is_sound() ? Health::Sound : Health::Ending);
     if (!co_await stream->write_all(answer)) {
         co_return;
     }

@@ -9,8 +9,11 @@ namespace godwit::serve {
 /// From connect to close. Spawn on the stream's shard.
 net::Task<void> serve_http(Connection connection);
 
+/// Ending: the disk has failed, and the process ends within seconds.
+enum class Health : std::uint8_t { Sound, Ending };
+
 /// The whole answer to a request's head (from the request line up to and with the blank line).
 /// Pure.
-std::string answer_http(std::string_view head, std::string_view hostname);
+std::string answer_http(std::string_view head, std::string_view hostname, Health health);
 
 }  // namespace godwit::serve

@@ -7,13 +7,19 @@ namespace godwit::serve {
 namespace {
 
 std::string ask(std::string_view line) {
-    return answer_http(std::string(line) + "\r\nHost: x\r\n\r\n", "mx.example.org");
+    return answer_http(std::string(line) + "\r\nHost: x\r\n\r\n", "mx.example.org", Health::Sound);
 }
 
 TEST(Http, health_says_ok) {
     const std::string answer = ask("GET /health HTTP/1.1");
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n"));
     EXPECT_TRUE(answer.ends_with("\r\n\r\nok\n"));
+}
+
+TEST(Http, health_says_when_the_disk_has_failed) {
+    const std::string answer =
+        answer_http("GET /health HTTP/1.1\r\n\r\n", "mx.example.org", Health::Ending);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 "));
 }
 
 TEST(Http, head_has_no_body) {

@@ -164,7 +164,10 @@ net::Task<void> Session::run() {
         }
     }
     engine_.emplace(options());
-    if (permit_) {
+    if (!services_->store->is_sound()) {
+        engine_->refuse(
+            make_reply(421, {4, 3, 0}, "The server's disk has failed, try again later"));
+    } else if (permit_) {
         // Whoever speaks before the greeting is no mail server (A9, T6).
         const Result<bool> early = stream_->has_input();
         if (early && *early && stream_->tls() == nullptr && !is_local_door()) {
@@ -332,6 +335,11 @@ net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::DataStart) {
+    // Before the client sends what nobody can store.
+    if (std::optional<smtp::Reply> refusal = flow::fault_refusal(services_)) {
+        engine_->answer(std::move(*refusal));
+        co_return Result<>();
+    }
     mail_ = services_->store->next_mail_id();
     intake_.emplace(services_, *mail_,
                     is_submission(listener_.protocol) ? flow::IntakeMode::Submission

@@ -99,7 +99,7 @@ public:
         bool is_more_to_do = false;  ///< Another step at once would find work.
     };
     /// Unlinks dead segments after their grace time, or copies up to `bytes_max` out of the segment
-    /// with the most dead bytes (limits::segment_dead_share_max).
+    /// with the most dead bytes (limits::segment_dead_share_max); 0 copies nothing.
     [[nodiscard]] virtual Result<TendStep> tend(MonoTime now, std::uint64_t bytes_max) = 0;
     /// Any thread. A snapshot taken after it refers to no segment that goes before it does.
     [[nodiscard]] virtual SegmentHold hold_segments() = 0;
@@ -117,6 +117,8 @@ struct BlobSizes {
     std::uint64_t memory_max = limits::body_memory_size_max;
     std::uint64_t own_file_min = limits::blob_own_file_size_min;
     std::uint64_t segment_max = limits::blob_segment_size_max;
+    /// Descriptors kept for reading.
+    std::size_t open_files_max = limits::blob_open_files_max;
 };
 
 /// Bodies in files below `folder` of `files`; see blob/file.h. Both pointers must outlive it.

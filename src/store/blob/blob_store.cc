@@ -225,6 +225,9 @@ Result<BlobStore::TendStep> FileBlobStore::tend(MonoTime now, std::uint64_t byte
         step.is_more_to_do = true;  // Their files.
         return step;
     }
+    if (bytes_max == 0) {
+        return TendStep{};
+    }
     const auto segment = log_.pick_for_compaction(compacted_);
     return segment ? compact(*segment, bytes_max) : Result<TendStep>(TendStep{});
 }

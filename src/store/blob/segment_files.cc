@@ -72,7 +72,7 @@ Result<std::shared_ptr<const File>> SegmentFiles::reader(std::uint32_t segment, 
     if (!by_segment_.contains(segment)) {
         open_.push_front({segment, file});
         by_segment_[segment] = open_.begin();
-        if (open_.size() > limits::blob_open_files_max) {
+        if (open_.size() > sizes_.open_files_max) {
             by_segment_.erase(open_.back().segment);
             open_.pop_back();
         }

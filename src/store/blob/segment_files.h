@@ -39,7 +39,7 @@ public:
     std::uint32_t next_own() { return next_own_.fetch_add(1) | own_segment_bit; }
 
     /// An open file; the caller may keep it while it reads, also when it is unlinked meanwhile. At
-    /// most limits::blob_open_files_max stay open. Under Cached, WouldBlock unless open already.
+    /// most BlobSizes::open_files_max stay open. Under Cached, WouldBlock unless open already.
     Result<std::shared_ptr<const File>> reader(std::uint32_t segment, ReadTier tier);
     /// Closes (for new readers) and unlinks.
     Result<> remove(std::uint32_t segment);

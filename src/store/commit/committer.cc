@@ -38,13 +38,19 @@ bool makes_smaller(const PlanStep& step) {
            std::holds_alternative<TrimChangeLog>(step) || std::holds_alternative<TrimTrace>(step);
 }
 
+// What may stand beside a removal: its trail, and conditions that write nothing.
+bool goes_with_removal(const PlanStep& step) {
+    const auto* rows = std::get_if<ChangeRows>(&step);
+    return std::holds_alternative<TraceEvent>(step) || (rows != nullptr && rows->entries.empty());
+}
+
 /// What may run on a disk that is all but full: something goes away and nothing but its trail
 /// comes.
 bool only_makes_smaller(const Plan& plan) {
     bool is_any = false;
     for (const PlanStep& step : plan.steps) {
         is_any = is_any || makes_smaller(step);
-        if (!makes_smaller(step) && !std::holds_alternative<TraceEvent>(step)) {
+        if (!makes_smaller(step) && !goes_with_removal(step)) {
             return false;
         }
     }
@@ -85,6 +91,15 @@ void Committer::submit_work(CommitWork work, CommitCompletion completion) {
 
 void Committer::set_disk_room(DiskRoom room) {
     inner_->room.store(room);
+}
+
+void Committer::break_off() {
+    const std::scoped_lock lock(inner_->mutex);
+    inner_->is_broken_off.store(true);
+    inner_->is_closed = true;
+    if (inner_->loop != nullptr) {
+        inner_->loop->wake();
+    }
 }
 
 CommitSeq Committer::last_durable() const {
@@ -159,6 +174,9 @@ bool Committer::Inner::pull(Patience patience) {
 }
 
 void Committer::Inner::run_group() {
+    if (is_broken_off.load()) {
+        return close_pending();
+    }
     if (parts.before_group) {
         parts.before_group();
     }
@@ -239,6 +257,9 @@ Result<bool> Committer::Inner::finish_group() {
     if (batch.entries().size() <= 1) {
         batch.clear();
         return false;
+    }
+    if (is_broken_off.load()) {
+        return temporary_error(ErrorCode::Closed, "the disk failed while the group was made");
     }
     TRY(parts.kv->commit(batch));
     crash_point<"commit.keys_synced">();

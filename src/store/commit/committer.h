@@ -68,6 +68,10 @@ public:
     /// At Critical, plans fail with DiskFull unless they only make the store smaller. Any thread.
     void set_disk_room(DiskRoom room);
 
+    /// The disk failed elsewhere: nothing more is committed, and what waits fails with Closed.
+    /// Any thread; does not wait.
+    void break_off();
+
     /// The last durable commit. Any thread.
     [[nodiscard]] CommitSeq last_durable() const;
 

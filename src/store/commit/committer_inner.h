@@ -43,6 +43,7 @@ struct Committer::Inner {
     CommitterParts parts;
     std::atomic<DiskRoom> room = DiskRoom::Ample;
     std::atomic<std::uint64_t> durable;
+    std::atomic<bool> is_broken_off = false;
 
     std::mutex mutex;  // Of what follows.
     std::vector<detail::Item> pending;

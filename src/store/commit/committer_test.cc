@@ -216,6 +216,60 @@ TEST_F(Commits, Disk_all_but_full_takes_only_what_makes_room) {
     EXPECT_TRUE(results_[2]);
 }
 
+// Operators' deletions come with conditions, which write nothing.
+TEST_F(Commits, Disk_all_but_full_takes_removals_with_conditions) {
+    submit(delivery("one"));
+    store_->committer().run_once();
+    store_->committer().set_disk_room(DiskRoom::Critical);
+    Plan plan = expunge(Uid{1});
+    ChangeRows condition;
+    condition.expects.push_back({.key = "Gabsent", .value = std::nullopt});
+    plan.steps.insert(plan.steps.begin(), condition);
+    Plan growing = expunge(Uid{1});
+    condition.entries.push_back({.key = "Gnew", .value = "1"});
+    growing.steps.insert(growing.steps.begin(), condition);
+    submit(std::move(growing));
+    submit(std::move(plan));
+    store_->committer().run_once();
+    ASSERT_EQ(results_.size(), 3U);
+    EXPECT_EQ(results_[1].error().error.code, ErrorCode::DiskFull);
+    EXPECT_TRUE(results_[2]) << results_[2].error().error.text;
+}
+
+TEST_F(Commits, Broken_off_what_waits_and_what_comes_fails) {
+    const CommitSeq before = store_->committer().last_durable();
+    submit(delivery("waits"));
+    store_->committer().break_off();
+    submit(delivery("comes"));
+    ASSERT_EQ(results_.size(), 1U);
+    store_->committer().run_once();
+    ASSERT_EQ(results_.size(), 2U);
+    for (const CommitResult& result : results_) {
+        ASSERT_FALSE(result);
+        EXPECT_EQ(result.error().error.code, ErrorCode::Closed);
+    }
+    EXPECT_EQ(store_->committer().last_durable(), before);
+    EXPECT_EQ(load_commit_seq(store_->kv()).value(), before);
+}
+
+TEST_F(Commits, Failed_commit_is_the_stores_fault_for_good) {
+    EXPECT_TRUE(store_->is_sound());
+    allow_commits(*disk_, 0);
+    submit(delivery("one"));
+    store_->committer().run_once();
+    EXPECT_FALSE(store_->is_sound());
+    ASSERT_TRUE(store_->fault());
+    EXPECT_EQ(fatal_.size(), 1U);
+    EXPECT_EQ(store_->fault()->text, fatal_[0].text);
+    // The disk is well again: nothing is retried.
+    allow_commits(*disk_, 100);
+    submit(delivery("two"));
+    store_->committer().run_once();
+    ASSERT_EQ(results_.size(), 2U);
+    EXPECT_FALSE(results_[1]);
+    EXPECT_FALSE(store_->tend());
+}
+
 TEST_F(Commits, Work_that_fails_leaves_no_rows) {
     std::vector<bool> done;
     const auto note = [&](const CommitResult& result) { done.push_back(result.has_value()); };

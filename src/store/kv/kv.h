@@ -107,6 +107,7 @@ std::unique_ptr<Kv> make_memory_kv(std::shared_ptr<MemoryKvDisk> disk = nullptr)
 struct RocksOptions {
     std::uint64_t cache_bytes = 32ULL * 1024 * 1024;         ///< Blocks, indexes and filters.
     std::uint64_t write_buffer_bytes = 16ULL * 1024 * 1024;  ///< Each of at most two.
+    int open_files_max = 256;  ///< Descriptors kept on tables; the engine's own minimum is 20.
     /// Files and background threads it works with; null: the machine's. Tests put a disk that fails
     /// beneath it.
     std::shared_ptr<rocksdb::Env> env;

@@ -209,6 +209,34 @@ TEST(MemoryKv, Refused_commit_changes_nothing) {
     EXPECT_EQ(kv->get("a", ReadTier::Disk).value(), std::nullopt);
 }
 
+std::size_t threads() {
+    return static_cast<std::size_t>(
+        std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
+}
+
+// A system may have no more threads to give when the first flush comes.
+[[noreturn]] void flush_and_count_threads() {
+    RocksEngine engine;
+    auto kv = engine.open();
+    const std::size_t before = threads();
+    SeededRandom random(1);
+    for (int i = 0; i < 200; ++i) {
+        Batch batch;
+        batch.put("k" + std::to_string(i), random.bytes(16 * 1024));
+        check(kv->commit(batch).has_value(), "commit");
+    }
+    const std::size_t after = threads();
+    std::fprintf(stderr, "threads %zu %zu\n", before, after);
+    kv.reset();
+    std::filesystem::remove_all(engine.folder);
+    std::_Exit(before == after ? 0 : 1);
+}
+
+TEST(RocksKvDeathTest, No_thread_is_started_once_it_is_open) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");  // In a process that has no pools yet.
+    EXPECT_EXIT(flush_and_count_threads(), testing::ExitedWithCode(0), "threads");
+}
+
 TEST(RocksKv, Block_that_is_not_in_memory_would_block) {
     RocksEngine engine;
     {

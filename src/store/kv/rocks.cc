@@ -277,7 +277,7 @@ rocksdb::Options engine_options(const RocksOptions& options) {
     engine.target_file_size_base = 16ULL * 1024 * 1024;
     engine.max_bytes_for_level_base = 64ULL * 1024 * 1024;
     engine.level_compaction_dynamic_level_bytes = true;
-    engine.max_open_files = 256;
+    engine.max_open_files = options.open_files_max;
     engine.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
     engine.max_log_file_size = 1024ULL * 1024;
     engine.keep_log_file_num = 3;
@@ -381,6 +381,14 @@ Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::stri
     return last;
 }
 
+// The engine starts a thread of a pool with the pool's first job: a system that has no more threads
+// to give would end the process then, under load. So they start now.
+void start_pools(rocksdb::Env& env) {
+    for (const auto pool : {rocksdb::Env::Priority::HIGH, rocksdb::Env::Priority::LOW}) {
+        env.Schedule([](void*) {}, nullptr, pool);
+    }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options) {
@@ -402,6 +410,9 @@ Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOption
         return std::unexpected(translate(status, "rocksdb open " + folder));
     }
     kept->db.reset(opened);
+    if (options.env == nullptr) {
+        start_pools(*rocksdb::Env::Default());
+    }
     const auto row = TRY(read(*opened, read_options(ReadTier::Disk), commit_seq_key()));
     const std::uint64_t found = row ? TRY(decode_commit_seq(*row)).value() : 0;
     if (found < last) {
