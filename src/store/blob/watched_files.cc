@@ -41,6 +41,9 @@ public:
         return std::make_unique<WatchedFile>(TRY(files_->open(path, mode)), tell_);
     }
     [[nodiscard]] Result<> unlink(const std::string& path) override { return files_->unlink(path); }
+    [[nodiscard]] Result<> rename(const std::string& from, const std::string& to) override {
+        return files_->rename(from, to);
+    }
     [[nodiscard]] Result<> make_folder(const std::string& path) override {
         return files_->make_folder(path);
     }
