@@ -9,6 +9,7 @@
 #include "mail/text/parameter.h"
 #include "sim/ledger.h"
 #include "sim/node.h"
+#include "sim/peers/peer.h"
 #include "sim/people/person.h"
 #include "sim/reckoning.h"
 #include "sim/world.h"
@@ -21,8 +22,8 @@ namespace godwit::sim {
 namespace {
 
 constexpr auto kDisk = store::ReadTier::Disk;
-// A lifetime below this may end while the world's faults last.
-constexpr Duration kShortLifetime = std::chrono::days(4);
+// A lifetime below this may end before a fault does.
+constexpr Duration kShortLifetime = std::chrono::days(1);
 
 // "rfc822; ann@node1.test" without its type. RFC 3464 2.3.2.
 std::string typed_value(std::string_view field) {
@@ -146,6 +147,18 @@ Result<> look_at_queue(World& world, Node& node, Evidence* evidence) {
     }
 }
 
+// May every attempt fail until a letter's time is over, and nobody is to blame?
+bool is_rough(const Swarm& swarm) {
+    const bool is_down_for_long =
+        (swarm.crash_every > Duration{} || swarm.crash_at_point > 0 || swarm.commit_fails > 0) &&
+        swarm.down_for > std::chrono::minutes(20);
+    const double fails = swarm.dns_timeout + swarm.dns_fails + swarm.connect_refused +
+                         swarm.connect_hangs + 10 * swarm.reset;
+    return swarm.dns_lies > 0 || swarm.dns_outage_every > Duration{} ||
+           swarm.clock_jump_every > Duration{} || is_down_for_long || fails > 0.1 ||
+           swarm.retry_lifetime < kShortLifetime;
+}
+
 Evidence gather(World& world) {
     Evidence evidence;
     for (const auto& node : world.nodes()) {
@@ -163,8 +176,12 @@ Evidence gather(World& world) {
     evidence.may_relays_repeat = swarm.reset > 0 || swarm.stall > 0 ||
                                  swarm.crash_every > Duration{} || swarm.crash_at_point > 0 ||
                                  swarm.commit_fails > 0 || swarm.file_fails > 0;
-    evidence.may_reports_be_lost = swarm.dns_lies > 0 || swarm.retry_lifetime < kShortLifetime;
-    evidence.may_reports_abroad_be_lost = evidence.may_reports_be_lost || swarm.peer_trait > 0;
+    evidence.may_reports_be_lost = is_rough(swarm);
+    evidence.may_reports_abroad_be_lost = is_rough(swarm) || swarm.peer_trait > 0;
+    evidence.may_bounce = evidence.may_reports_abroad_be_lost;
+    for (const auto& peer : world.peers()) {
+        evidence.users_abroad.insert(peer->users().begin(), peer->users().end());
+    }
     return evidence;
 }
 

@@ -317,9 +317,26 @@ private:
         if (account.allowed == 1 && account.is_direct && copies > 0 && failed > 0 && windows == 0) {
             broken("I7", "both delivered to " + account.where + " and reported as failed");
         }
+        if (failed > 0 && is_welcome(account)) {
+            broken("L1", "reported as failed for " + account.where + ", and nothing refuses it");
+        }
         if (account.kind == End::Kind::Nobody && copies > 0) {
             broken("I1", "delivered to " + account.where + ", which nobody has");
         }
+    }
+
+    // Nothing in the world gives a reason to refuse it.
+    bool is_welcome(const Account& account) {
+        const bool is_there =
+            account.kind == End::Kind::Mailbox || evidence_.users_abroad.contains(account.where);
+        // What is reported of a way to nobody is not about this end.
+        return is_there && !evidence_.may_bounce &&
+               std::ranges::none_of(accounts_, [&](const auto& entry) {
+                   return entry.second.kind == End::Kind::Nobody &&
+                          std::ranges::any_of(entry.second.path, [&](const std::string& address) {
+                              return account.path.contains(address);
+                          });
+               });
     }
 
     void judge_loss(const Account& account, unsigned copies, unsigned failed) {

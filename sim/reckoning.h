@@ -36,6 +36,9 @@ struct Evidence {
     /// lie), or one on its way to a peer (that refuses it, too).
     bool may_reports_be_lost = true;
     bool may_reports_abroad_be_lost = true;
+    /// Mail for somebody who is there may fail for good.
+    bool may_bounce = true;
+    std::set<std::string> users_abroad{};  ///< Addresses that are there.
 };
 
 /// Where mail for one address ends.

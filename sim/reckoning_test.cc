@@ -215,6 +215,16 @@ TEST_F(Reckoning, delivered_and_reported) {
     EXPECT_EQ(broken(), "I7");
 }
 
+TEST_F(Reckoning, bounced_for_no_reason) {
+    hand_over({"user0@peer1.test", "nobody@peer1.test"});
+    reported("user0@peer1.test");
+    reported("nobody@peer1.test");
+    EXPECT_EQ(broken(), "");
+    evidence_.users_abroad = {"user0@peer1.test"};
+    evidence_.may_bounce = false;
+    EXPECT_EQ(broken(), "L1");
+}
+
 TEST_F(Reckoning, a_second_report) {
     hand_over({"nobody@peer1.test"});
     reported("nobody@peer1.test", "failed", "<1@mx>");

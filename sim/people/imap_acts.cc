@@ -50,15 +50,6 @@ std::uint32_t code_number(const ImapAnswer& answer, std::string_view name) {
     return 0;
 }
 
-// A mailbox name at the end of a LIST response.
-std::string last_word(std::string_view line) {
-    if (line.ends_with('"')) {
-        line.remove_suffix(1);
-        return std::string(line.substr(line.rfind('"') + 1));
-    }
-    return std::string(line.substr(line.rfind(' ') + 1));
-}
-
 bool is_own(std::string_view name) {
     return name.starts_with("box");
 }
@@ -118,7 +109,7 @@ net::Task<Result<>> ImapActs::list() {
     std::set<std::string> names;
     for (const std::string& line : answer.untagged) {
         if (line.starts_with("LIST ") && !line.contains("\\Noselect")) {
-            names.insert(last_word(line));
+            names.insert(listed_name(line));
         }
     }
     take(compare_names(*memory_, names));
@@ -198,6 +189,9 @@ net::Task<Result<>> ImapActs::catch_up() {
         }
         take(conclude(*memory_));
     }
+    if (!memory_->maybe_subscribed.empty() || dice_->chance(0.1)) {
+        CO_TRY(co_await list_subscribed());
+    }
     const bool is_inbox = dice_->chance(0.6);
     CO_TRY(co_await look(is_inbox ? "INBOX" : choose_mailbox(false),
                          dice_->chance(0.1) ? Depth::All : Depth::New));
@@ -212,7 +206,7 @@ net::Task<Result<>> ImapActs::look_at_all() {
     for (const std::string& name : names) {
         CO_TRY(co_await look(name, Depth::All));
     }
-    co_return Result<>();
+    co_return co_await list_subscribed();
 }
 
 void ImapActs::check_told(const ImapAnswer& answer, const Uids& may_go) {
@@ -332,8 +326,11 @@ net::Task<Result<>> ImapActs::act_on_mailboxes(double fraction) {
     if (fraction < 0.72) {
         co_return co_await remove();
     }
-    if (fraction < 0.86) {
+    if (fraction < 0.82) {
         co_return co_await status();
+    }
+    if (fraction < 0.87) {
+        co_return co_await subscribe();
     }
     co_return co_await look(dice_->chance(0.5) ? "INBOX" : choose_mailbox(false), Depth::New);
 }
@@ -584,98 +581,6 @@ net::Task<Result<>> ImapActs::append() {
     // In INBOX mail may have come before it that was not seen yet: its numbers are lower.
     there.uid_next = target == "INBOX" ? there.uid_next : uid + 1;
     there.messages[uid] = std::move(message);
-    co_return Result<>();
-}
-
-// --- Mailboxes -------------------------------------------------------------------------------
-
-net::Task<Result<>> ImapActs::create() {
-    const std::string name = free_name();
-    if (name.empty()) {
-        co_return Result<>();
-    }
-    memory_->unanswered =
-        Unanswered{.kind = Kind::Create, .source = "", .target = name, .uids = {}, .messages = {}};
-    const ImapAnswer answer = CO_TRY(co_await change("CREATE " + name));
-    memory_->unanswered.reset();
-    if (answer.is_ok()) {
-        memory_->mailboxes[name];
-    }
-    co_return Result<>();
-}
-
-net::Task<Result<>> ImapActs::rename() {
-    const std::string from = choose_mailbox(true);
-    const std::string to = free_name();
-    if (from.empty() || to.empty()) {
-        co_return Result<>();
-    }
-    if (from == selected_) {
-        CO_TRY(co_await leave());
-    }
-    memory_->unanswered =
-        Unanswered{.kind = Kind::Rename, .source = from, .target = to, .uids = {}, .messages = {}};
-    const ImapAnswer answer = CO_TRY(co_await change("RENAME " + from + " " + to));
-    memory_->unanswered.reset();
-    if (answer.is_ok()) {
-        memory_->mailboxes[to] = std::move(memory_->mailboxes[from]);
-        memory_->mailboxes.erase(from);
-    }
-    co_return Result<>();
-}
-
-net::Task<Result<>> ImapActs::remove() {
-    const std::string name = choose_mailbox(true);
-    if (name.empty()) {
-        co_return Result<>();
-    }
-    if (name == selected_) {
-        CO_TRY(co_await leave());
-    }
-    memory_->unanswered =
-        Unanswered{.kind = Kind::Delete, .source = name, .target = "", .uids = {}, .messages = {}};
-    const ImapAnswer answer = CO_TRY(co_await change("DELETE " + name));
-    memory_->unanswered.reset();
-    if (answer.is_ok()) {
-        memory_->retired[name] =
-            std::max(memory_->retired[name], memory_->mailboxes[name].uid_validity);
-        memory_->mailboxes.erase(name);
-    }
-    co_return Result<>();
-}
-
-net::Task<Result<>> ImapActs::status() {
-    const std::string name = choose_mailbox(false);
-    const ImapAnswer answer =
-        CO_TRY(co_await client_->ask("STATUS " + name + " (MESSAGES UIDNEXT UIDVALIDITY UNSEEN)"));
-    const RememberedMailbox& known = memory_->mailboxes[name];
-    for (const std::string& line : answer.untagged) {
-        if (!line.starts_with("STATUS ")) {
-            continue;
-        }
-        std::map<std::string, std::uint64_t> told;
-        const std::size_t open = line.find('(');
-        const std::size_t close = line.rfind(')');
-        const auto words = split(std::string_view(line).substr(open + 1, close - open - 1), ' ');
-        for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
-            told[std::string(words[i])] = parse_u64(words[i + 1]).value_or(0);
-        }
-        const auto unseen = std::ranges::count_if(
-            known.messages, [](const auto& entry) { return !entry.second.has("\\Seen"); });
-        const bool is_certain = std::ranges::all_of(
-            known.messages, [](const auto& entry) { return entry.second.flags.size() == 1; });
-        const bool is_still = name != "INBOX";
-        if ((is_still && told["MESSAGES"] != known.messages.size()) ||
-            told["MESSAGES"] < known.messages.size() ||
-            (is_still && is_certain && told["UNSEEN"] != static_cast<std::uint64_t>(unseen)) ||
-            told["UIDNEXT"] < known.uid_next ||
-            (known.uid_validity != 0 && told["UIDVALIDITY"] != known.uid_validity)) {
-            broken("I21", line + ", where " + std::to_string(known.messages.size()) +
-                              " messages were, " + std::to_string(unseen) + " unseen, UIDNEXT " +
-                              std::to_string(known.uid_next) + ", UIDVALIDITY " +
-                              std::to_string(known.uid_validity));
-        }
-    }
     co_return Result<>();
 }
 

@@ -42,6 +42,8 @@ private:
     net::Task<Result<>> rename();
     net::Task<Result<>> remove();
     net::Task<Result<>> status();
+    net::Task<Result<>> subscribe();
+    net::Task<Result<>> list_subscribed();
     net::Task<Result<>> search();
     net::Task<Result<>> idle();
     net::Task<Result<>> leave();

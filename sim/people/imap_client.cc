@@ -122,6 +122,14 @@ std::string write_uids(const std::vector<std::uint32_t>& uids) {
     return text;
 }
 
+std::string listed_name(std::string_view line) {
+    if (line.ends_with('"')) {
+        line.remove_suffix(1);
+        return std::string(line.substr(line.rfind('"') + 1));
+    }
+    return std::string(line.substr(line.rfind(' ') + 1));
+}
+
 void ImapClient::broken(const std::string& what) {
     person_->broken("I23", name_ + ": " + what);
 }

@@ -41,6 +41,9 @@ std::vector<std::uint32_t> read_uids(std::string_view set);
 /// "1,3,7".
 std::string write_uids(const std::vector<std::uint32_t>& uids);
 
+/// The mailbox name at the end of a LIST or LSUB response.
+std::string listed_name(std::string_view line);
+
 class ImapClient {
 public:
     /// `person` outlives it. `name` is of the session, for findings.

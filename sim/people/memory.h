@@ -60,6 +60,8 @@ struct Person::Memory {
     std::optional<Unanswered> unanswered;
     std::optional<MonoTime> unsettled;  ///< Something that was asked then may yet take effect.
     bool knows_mailboxes = false;       ///< LIST was read once.
+    std::optional<std::set<std::string>> subscribed{};  ///< As LSUB said, and changed since.
+    std::string maybe_subscribed;  ///< Of this name it is not known: an answer was not heard.
     // POP3: by unique id.
     std::map<std::string, RememberedMessage> maildrop;
     std::set<std::string> dropped;        ///< Unique ids removed for sure.

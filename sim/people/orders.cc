@@ -49,7 +49,9 @@ net::Task<void> give_orders(Person* person) {
         if (dice.chance(0.5)) {
             order(person, "retry");
         } else if (order(person, "hold")) {
-            co_await wait(&world, dice.about(std::chrono::hours(2)));
+            // Some operators forget what they hold, until its time is over.
+            const Duration mean = dice.chance(0.15) ? std::chrono::days(1) : std::chrono::hours(2);
+            co_await wait(&world, dice.about(mean));
             co_await insist(person, "release");
         }
     }
