@@ -11,6 +11,8 @@
 namespace godwit::power {
 namespace {
 
+constexpr std::uint64_t kScriptSeed = 42;
+
 // The disk whose power goes at the next but `left` named moment on this thread.
 struct Watched {
     Disk* disk = nullptr;
@@ -58,7 +60,7 @@ public:
         return std::move(verdict_);
     }
 
-    FaultRun run_with(const Fault& order, std::uint64_t groups) {
+    FaultRun run_with(const Fault& order, std::uint64_t groups, Past past) {
         FaultRun run;
         setting_.has_threads = false;
         setting_.write_buffer_bytes = 64 * 1024;
@@ -66,11 +68,15 @@ public:
                                .memory_max = 8 * 1024,
                                .own_file_min = 40 * 1024,
                                .segment_max = 48 * 1024};
+        if (past == Past::Cut) {
+            live_until_cut(groups);
+        }
         disk_->set_fault(order);
         std::string how;
         {
             Life life(disk_, setting_, &recorder_, &clock_);
             const auto opened = life.open(random_.u64());
+            settle(life.found());
             if (opened) {
                 workload_.begin(&life.store());
                 work(life, groups);
@@ -98,6 +104,21 @@ public:
     }
 
 private:
+    // Bodies and keys written and not synced, names not synced: recovery has its work.
+    void live_until_cut(std::uint64_t groups) {
+        Life life(disk_, setting_, &recorder_, &clock_);
+        check(life.open(random_.u64()).has_value(), "a sound disk opens");
+        settle(life.found());
+        workload_.begin(&life.store());
+        work(life, groups);
+        disk_->cut_after(3, bit(Op::Sync));
+        while (!disk_->is_off()) {
+            work(life, 1);
+        }
+        life.end();
+        disk_ = disk_->survive(Cut::Pages, random_.u64());
+    }
+
     void fault(std::string text) {
         if (verdict_.faults.size() < 12) {
             verdict_.faults.push_back(when_ + ": " + std::move(text));
@@ -205,6 +226,9 @@ private:
         verdict_.figures.cuts_at_points += watched.has_struck ? 1 : 0;
         watched = {};
         verdict_.figures.operations += disk_->operations();
+        if (const auto op = disk_->cut_op()) {
+            ++verdict_.figures.by_op[static_cast<std::size_t>(*op)];
+        }
         const Cut cut = any_cut();
         when_ = "after a cut (" + std::string(name_of(cut)) + ") at " +
                 (disk_->cut_at().empty() ? std::string("rest") : disk_->cut_at());
@@ -285,6 +309,9 @@ void Figures::add(const Figures& other) {
     for (std::size_t i = 0; i < by_cut.size(); ++i) {
         by_cut[i] += other.by_cut[i];
     }
+    for (std::size_t i = 0; i < by_op.size(); ++i) {
+        by_op[i] += other.by_op[i];
+    }
     cuts_in_opening += other.cuts_in_opening;
     cuts_at_points += other.cuts_at_points;
     restarts += other.restarts;
@@ -315,8 +342,8 @@ Verdict run_chain(std::uint64_t seed, std::uint64_t states) {
     return Chain(seed).run(states);
 }
 
-FaultRun run_with_fault(std::uint64_t seed, const Fault& fault, std::uint64_t groups) {
-    return Chain(seed).run_with(fault, groups);
+FaultRun run_with_fault(const Fault& fault, std::uint64_t groups, Past past) {
+    return Chain(kScriptSeed).run_with(fault, groups, past);
 }
 
 }  // namespace godwit::power

@@ -16,11 +16,12 @@ namespace godwit::power {
 struct Figures {
     std::uint64_t states = 0;  ///< Cuts after which the store was opened and compared.
     std::array<std::uint64_t, kCuts> by_cut{};
-    std::uint64_t cuts_in_opening = 0;  ///< Recovery that was interrupted.
-    std::uint64_t cuts_at_points = 0;   ///< At a named moment of the code.
-    std::uint64_t restarts = 0;         ///< Without a cut.
-    std::uint64_t faults = 0;           ///< Operations failed on order.
-    std::uint64_t fatal = 0;            ///< Stores that said they cannot go on.
+    std::array<std::uint64_t, kOps> by_op{};  ///< What the power was cut at.
+    std::uint64_t cuts_in_opening = 0;        ///< Recovery that was interrupted.
+    std::uint64_t cuts_at_points = 0;         ///< At a named moment of the code.
+    std::uint64_t restarts = 0;               ///< Without a cut.
+    std::uint64_t faults = 0;                 ///< Operations failed on order.
+    std::uint64_t fatal = 0;                  ///< Stores that said they cannot go on.
     std::uint64_t commits = 0;
     std::uint64_t acknowledged = 0;  ///< Plans.
     std::uint64_t operations = 0;    ///< Of the disk.
@@ -40,13 +41,15 @@ std::map<std::string, std::uint64_t> probes_passed();
 /// Runs the chain of `seed`: about `states` states.
 Verdict run_chain(std::uint64_t seed, std::uint64_t states);
 
-/// Runs one script of `groups` commits on a fresh disk with `fault` from the first operation on,
-/// heals the disk and opens it twice: as it is, and after a power cut. `was_struck` says whether
-/// the fault found an operation.
+/// Runs one script with `fault` from the first operation on: opening, recovery from an earlier cut
+/// in the middle of a commit (Past::Cut), `groups` commits. Then heals the disk and opens it
+/// twice: as it is, and after a further cut. `was_struck` says whether the fault found an
+/// operation.
 struct FaultRun {
     Verdict verdict;
     bool was_struck = false;
 };
-FaultRun run_with_fault(std::uint64_t seed, const Fault& fault, std::uint64_t groups);
+enum class Past : std::uint8_t { None, Cut };
+FaultRun run_with_fault(const Fault& fault, std::uint64_t groups, Past past);
 
 }  // namespace godwit::power

@@ -36,6 +36,7 @@ Result<> Disk::step(Op op, const std::string& path) {
     if (cut_after_ != 0 && (cut_kinds_ & bit(op)) != 0 && --cut_after_ == 0) {
         is_off_ = true;
         cut_at_ = std::string(name_of(op)) + " " + path;
+        cut_op_ = op;
         return refuse(ErrorCode::Io, kPowerIsOff, path);
     }
     if (fault_ && (fault_->kinds & bit(op)) != 0) {
@@ -316,6 +317,11 @@ bool Disk::is_off() const {
 std::string Disk::cut_at() const {
     const std::scoped_lock lock(mutex_);
     return cut_at_;
+}
+
+std::optional<Op> Disk::cut_op() const {
+    const std::scoped_lock lock(mutex_);
+    return cut_op_;
 }
 
 std::uint64_t Disk::operations() const {

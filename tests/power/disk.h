@@ -101,8 +101,9 @@ public:
     void cut_after(std::uint64_t operations, std::uint32_t kinds = kAnyOp);
     void cut();
     [[nodiscard]] bool is_off() const;
-    /// What the power was cut at: "sync /data/kv/000004.log".
+    /// What the power was cut at: "sync /data/kv/000004.log"; empty when it was at rest.
     [[nodiscard]] std::string cut_at() const;
+    [[nodiscard]] std::optional<Op> cut_op() const;
     [[nodiscard]] std::uint64_t operations() const;
 
     /// A disk as this one is found after a cut. This one stays as it is, and off.
@@ -133,6 +134,7 @@ private:
     std::uint32_t cut_kinds_ = 0;
     bool is_off_ = false;
     std::string cut_at_;
+    std::optional<Op> cut_op_;
     std::optional<Fault> fault_;
     std::uint64_t fault_seen_ = 0;
     std::uint64_t fault_struck_ = 0;

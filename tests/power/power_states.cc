@@ -2,7 +2,7 @@
 //
 // usage: power_states [--states N] [--seed S] [--jobs J] [--history FILE]
 //        power_states --replay SEED             one chain again, with all that was found
-//        power_states --replay-fault KINDS:AT:io|full:once|ever
+//        power_states --replay-fault fresh|recovery:KINDS:AT:io|full:once|ever
 //        power_states --only states|faults       half of it
 //        power_states --groups N                 length of the script whose operations fail
 // Prints progress, figures, and `ok NAME` or `not ok NAME`; exit 1 when something did not hold.
@@ -29,16 +29,20 @@ namespace godwit::power {
 namespace {
 
 constexpr std::uint64_t kStatesOfChain = 10;
-constexpr std::uint64_t kScriptSeed = 42;
+
+struct FaultToReplay {
+    Fault fault;
+    Past past = Past::None;
+};
 
 struct Options {
     std::uint64_t states = 500;
     std::uint64_t seed = 1;
     unsigned jobs = 2;
-    std::uint64_t groups = 30;
+    std::uint64_t groups = 20;
     std::string history;
     std::optional<std::uint64_t> replay;
-    std::optional<Fault> replay_fault;
+    std::optional<FaultToReplay> replay_fault;
     bool has_states = true;
     bool has_faults = true;
 };
@@ -58,9 +62,10 @@ constexpr std::array kFaultModes = {
     FaultMode{"failed_sync", {bit(Op::Sync) | bit(Op::SyncFolder), 1, Trouble::Io, false}},
 };
 
-std::string text_of(const Fault& fault) {
-    return std::to_string(fault.kinds) + ":" + std::to_string(fault.at) +
-           (fault.trouble == Trouble::Io ? ":io" : ":full") + (fault.is_sticky ? ":ever" : ":once");
+std::string text_of(const Fault& fault, Past past) {
+    return std::string(past == Past::Cut ? "recovery:" : "fresh:") + std::to_string(fault.kinds) +
+           ":" + std::to_string(fault.at) + (fault.trouble == Trouble::Io ? ":io" : ":full") +
+           (fault.is_sticky ? ":ever" : ":once");
 }
 
 std::vector<std::uint64_t> numbers_of(const Figures& figures) {
@@ -69,6 +74,7 @@ std::vector<std::uint64_t> numbers_of(const Figures& figures) {
         figures.faults,     figures.fatal,           figures.commits,        figures.acknowledged,
         figures.operations, figures.losses,          figures.fsck_findings};
     numbers.insert(numbers.end(), figures.by_cut.begin(), figures.by_cut.end());
+    numbers.insert(numbers.end(), figures.by_op.begin(), figures.by_op.end());
     return numbers;
 }
 Figures figures_of(std::istream& in) {
@@ -77,6 +83,9 @@ Figures figures_of(std::istream& in) {
         figures.faults >> figures.fatal >> figures.commits >> figures.acknowledged >>
         figures.operations >> figures.losses >> figures.fsck_findings;
     for (std::uint64_t& each : figures.by_cut) {
+        in >> each;
+    }
+    for (std::uint64_t& each : figures.by_op) {
         in >> each;
     }
     return figures;
@@ -116,16 +125,20 @@ void work(const Options& options, unsigned worker, const Voice& voice) {
         voice.report(what, "states", run_chain(options.seed + i, kStatesOfChain));
     }
     for (const FaultMode& mode : kFaultModes) {
-        for (std::uint64_t at = 1 + worker; options.has_faults; at += options.jobs) {
-            Fault fault = mode.fault;
-            fault.at = at;
-            const std::string what =
-                "--groups " + std::to_string(options.groups) + " --replay-fault " + text_of(fault);
-            voice.say("begin " + what);
-            const FaultRun run = run_with_fault(kScriptSeed, fault, options.groups);
-            voice.report(what, mode.name, run.verdict);
-            if (!run.was_struck) {
-                break;
+        for (const Past past : {Past::None, Past::Cut}) {
+            const std::string name =
+                std::string(mode.name) + (past == Past::Cut ? "_in_recovery" : "");
+            for (std::uint64_t at = 1 + worker; options.has_faults; at += options.jobs) {
+                Fault fault = mode.fault;
+                fault.at = at;
+                const std::string what = "--groups " + std::to_string(options.groups) +
+                                         " --replay-fault " + text_of(fault, past);
+                voice.say("begin " + what);
+                const FaultRun run = run_with_fault(fault, options.groups, past);
+                voice.report(what, name.c_str(), run.verdict);
+                if (!run.was_struck) {
+                    break;
+                }
             }
         }
     }
@@ -205,14 +218,20 @@ void show(const Figures& figures, double seconds) {
     if (figures.states == 0) {
         return;
     }
+    std::string operations;
+    for (std::size_t i = 0; i < kOps; ++i) {
+        operations += std::string(i == 0 ? "" : ", ") + std::string(name_of(static_cast<Op>(i))) +
+                      " " + std::to_string(figures.by_op[i]);
+    }
     std::printf(
-        "power: %lu states (%s), %lu in opening, %lu at named moments, %lu restarts, %lu "
+        "power: %lu states (%s), cut at (%s), %lu in opening, %lu at named moments, %lu restarts, "
+        "%lu "
         "operations "
         "failed on order, %lu stores gave up, %lu commits, %lu plans acknowledged, %lu disk "
         "operations, %lu losses, %lu fsck findings, %.0f s\n",
-        figures.states, modes.c_str(), figures.cuts_in_opening, figures.cuts_at_points,
-        figures.restarts, figures.faults, figures.fatal, figures.commits, figures.acknowledged,
-        figures.operations, figures.losses, figures.fsck_findings, seconds);
+        figures.states, modes.c_str(), operations.c_str(), figures.cuts_in_opening,
+        figures.cuts_at_points, figures.restarts, figures.faults, figures.fatal, figures.commits,
+        figures.acknowledged, figures.operations, figures.losses, figures.fsck_findings, seconds);
     std::fflush(stdout);
 }
 
@@ -378,17 +397,20 @@ int replay(const Verdict& verdict) {
     return verdict.faults.empty() ? 0 : 1;
 }
 
-std::optional<Fault> parse_fault(const std::string& text) {
-    Fault fault;
+std::optional<FaultToReplay> parse_fault(const std::string& text) {
+    FaultToReplay replay;
+    Fault& fault = replay.fault;
+    char past[16] = {};
     char trouble[8] = {};
     char often[8] = {};
-    if (std::sscanf(text.c_str(), "%u:%lu:%7[a-z]:%7[a-z]", &fault.kinds, &fault.at, trouble,
-                    often) != 4) {
+    if (std::sscanf(text.c_str(), "%15[a-z]:%u:%lu:%7[a-z]:%7[a-z]", past, &fault.kinds, &fault.at,
+                    trouble, often) != 5) {
         return std::nullopt;
     }
     fault.trouble = std::strcmp(trouble, "full") == 0 ? Trouble::Full : Trouble::Io;
     fault.is_sticky = std::strcmp(often, "ever") == 0;
-    return fault;
+    replay.past = std::strcmp(past, "recovery") == 0 ? Past::Cut : Past::None;
+    return replay;
 }
 
 std::optional<Options> parse(int count, char** words) {
@@ -427,13 +449,19 @@ std::optional<Options> parse(int count, char** words) {
 }  // namespace
 }  // namespace godwit::power
 
+// Stacks of allocations and a large quarantine cost a sanitised build half of its time here.
+// NOLINTNEXTLINE(bugprone-reserved-identifier): the name is the sanitiser's.
+extern "C" const char* __asan_default_options() {
+    return "malloc_context_size=3:quarantine_size_mb=16";
+}
+
 int main(int count, char** words) {
     const auto options = godwit::power::parse(count, words);
     if (!options) {
         std::fprintf(stderr,
                      "usage: power_states [--states N] [--seed S] [--jobs J] [--history FILE] "
                      "[--groups N] [--only states|faults] [--replay SEED] [--replay-fault "
-                     "K:AT:io|full:once|ever]\n");
+                     "fresh|recovery:K:AT:io|full:once|ever]\n");
         return 2;
     }
     godwit::log::set_sink([](void*, std::string_view) {}, nullptr);
@@ -442,9 +470,9 @@ int main(int count, char** words) {
             godwit::power::run_chain(*options->replay, godwit::power::kStatesOfChain));
     }
     if (options->replay_fault) {
-        return godwit::power::replay(godwit::power::run_with_fault(godwit::power::kScriptSeed,
-                                                                   *options->replay_fault,
-                                                                   options->groups)
+        return godwit::power::replay(godwit::power::run_with_fault(options->replay_fault->fault,
+                                                                   options->groups,
+                                                                   options->replay_fault->past)
                                          .verdict);
     }
     return godwit::power::run(*options);

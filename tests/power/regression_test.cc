@@ -277,8 +277,8 @@ TEST(PowerStates, Disk_that_is_full_while_a_segment_is_copied_costs_nothing) {
 // A sync that fails once and would then succeed: nothing is acknowledged after it.
 TEST(PowerStates, Failed_sync_is_never_tried_again) {
     for (std::uint64_t at = 1;; ++at) {
-        const FaultRun run =
-            run_with_fault(7, Fault{.kinds = bit(Op::Sync) | bit(Op::SyncFolder), .at = at}, 12);
+        const FaultRun run = run_with_fault(
+            Fault{.kinds = bit(Op::Sync) | bit(Op::SyncFolder), .at = at}, 12, Past::None);
         for (const std::string& text : run.verdict.faults) {
             ADD_FAILURE() << "at " << at << ": " << text;
         }
