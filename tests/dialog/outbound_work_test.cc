@@ -3,6 +3,8 @@
 
 #include "base/crypto.h"
 #include "stage.h"
+#include "store/kv/key.h"
+#include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
 
 namespace godwit::dialog {
@@ -67,6 +69,32 @@ TEST(OutboundWork, what_falls_due_while_the_scheduler_looks_is_not_forgotten) {
     ASSERT_EQ(lines.size(), 2U);
     EXPECT_NE(lines[0].find("to=<a@soon.test> held"), std::string::npos) << lines[0];
     EXPECT_NE(lines[1].find("to=<a@later.test> waiting"), std::string::npos) << lines[1];
+}
+
+// A failure that is recorded must be told, also when what failed can no longer be shown.
+TEST(OutboundWork, a_body_that_cannot_be_read_is_reported_without_it) {
+    Stage stage;
+    ASSERT_TRUE(stage.resolver().add("gone.test MX 0 ."));
+    stage.start();
+    store::Plan plan = queue_to(stage, "gone.test", stage.loop().clock().wall());
+    auto& message = std::get<store::AddToQueue>(plan.steps.front()).message;
+    message.sender = "alice@example.test";
+    message.prefix = "Received: by mx.example.test id 7; now\r\n";
+    const BlobId blob = message.blob;
+    stage.commit(std::move(plan));
+    store::Batch loss;
+    loss.erase(store::blob_location_key(blob));
+    ASSERT_TRUE(stage.store().kv().commit(loss));
+    stage.settle();
+    stage.advance(std::chrono::minutes(1));
+    EXPECT_EQ(stage.queue_lines(), std::vector<std::string>());
+    const auto alice = store::find_account(*stage.store().snapshot(), store::ReadTier::Disk,
+                                           "alice", "example.test");
+    ASSERT_TRUE(alice && *alice);
+    const auto inbox = store::find_mailbox(*stage.store().snapshot(), store::ReadTier::Disk,
+                                           (*alice)->id, "INBOX");
+    ASSERT_TRUE(inbox && *inbox);
+    EXPECT_EQ((*inbox)->messages, 1U);
 }
 
 }  // namespace

@@ -28,6 +28,11 @@ net::Task<Result<std::string>> read_original(const Services* services,
     co_return message->prefix + body;
 }
 
+// Trying again later does not help.
+bool is_beyond_reading(const Error& error) {
+    return error.code == ErrorCode::Corrupt || error.code == ErrorCode::NotFound;
+}
+
 // The body of a notice is made here whole: it is small, and it is in memory already.
 store::NewBody as_body(std::string bytes) {
     store::NewBody body;
@@ -71,7 +76,15 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
     const SettingsPtr settings = services->settings();
     const mail::Address sender = CO_TRY(mail::parse_address(notice.message.sender));
     if (notice.original.empty()) {
-        notice.original = CO_TRY(co_await read_original(services, &notice.message));
+        Result<std::string> original = co_await read_original(services, &notice.message);
+        if (!original && is_beyond_reading(original.error())) {
+            probe<"outbound.original_unreadable">();
+            log::error("dsn.without_original",
+                       {{"id", notice.message.mail}, {"error", original.error().text}});
+            // Our own trace line is all that is left to return.
+            original = notice.message.prefix;
+        }
+        notice.original = CO_TRY(std::move(original));
     }
     const MailId own_id = services->store->next_mail_id();
     mail::DsnReport report = report_of(*services, notice, sender, own_id);

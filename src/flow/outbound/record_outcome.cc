@@ -52,25 +52,42 @@ std::vector<Before> standing(const store::QueueDelivery& delivery) {
     return before;
 }
 
-// A full disk passes: those that were given up wait on, and are given up again, with their report,
-// when there may be room. Nobody else is tried twice.
+// RFC 5321 6.1: the reader's mailbox takes no report, or there is nobody to read it. No later
+// attempt would do better. Everything else, a full disk first of all, is of the moment.
+bool is_undeliverable(const Error& error) {
+    return error.kind == ErrorKind::Peer || error.code == ErrorCode::OverQuota ||
+           error.code == ErrorCode::NotFound || error.code == ErrorCode::Invalid ||
+           error.code == ErrorCode::LimitExceeded;
+}
+
+bool is_report_wanted(const store::QueueRecipient& recipient) {
+    return recipient.notify == 0 ||
+           (recipient.notify & static_cast<std::uint8_t>(store::Notify::Failure)) != 0;
+}
+
+// Those that were given up wait on, and are given up again, with their report, when there may be
+// room: a failure without its report would be a loss (RELIABILITY.md P1, I4). Nobody else is tried
+// twice.
 bool put_off_failures(Record& record, const std::vector<Before>& before) {
-    store::QueueDelivery& delivery = record.settlement.delivery;
+    Settlement& settlement = record.settlement;
+    store::QueueDelivery& delivery = settlement.delivery;
     bool is_any = false;
     for (std::size_t i = 0; i < before.size(); ++i) {
         store::QueueRecipient& recipient = delivery.recipients[i];
-        if (before[i].was_waiting && (recipient.state == store::RecipientState::Failed ||
-                                      recipient.state == store::RecipientState::Expired)) {
+        const bool is_given_up = recipient.state == store::RecipientState::Failed ||
+                                 recipient.state == store::RecipientState::Expired;
+        if (before[i].was_waiting && is_given_up && is_report_wanted(recipient)) {
             recipient.state = store::RecipientState::Waiting;
             is_any = true;
+            --settlement.failed;
+            ++settlement.deferred;
         }
     }
     if (is_any) {
         const WallTime again = record.now + kOwedReportPause;
         delivery.due = delivery.is_done ? again : std::min(delivery.due, again);
         delivery.is_done = false;
-        record.settlement.failed = 0;
-        record.settlement.trace_kind = "deferred";
+        settlement.trace_kind = "deferred";
     }
     return is_any;
 }
@@ -117,9 +134,9 @@ bool is_overtaken(const store::CommitResult& result, std::size_t own_steps) {
            result.error().step < own_steps;
 }
 
-// With the report while that is possible, else without it: a report of a failure that meets a full
-// disk is owed, as is one of a delay; what no room would help (and one of a success, which could
-// only be had by sending again) is dropped.
+// With the report while that is possible, else without it: a report of a failure that cannot be
+// stored now is owed, as is one of a delay; what no later attempt would help (and one of a success,
+// which could only be had by sending again) is dropped.
 net::Task<store::CommitResult> commit_record(const Services* services, Record* record,
                                              Notice notice, std::vector<Before> before) {
     store::Plan plan = record->plan();
@@ -145,8 +162,7 @@ net::Task<store::CommitResult> commit_record(const Services* services, Record* r
     for (std::size_t i = 0; i < before.size(); ++i) {
         record->settlement.delivery.recipients[i].delay_reported = before[i].delay_reported;
     }
-    const bool is_owed =
-        reported.error().code == ErrorCode::DiskFull && put_off_failures(*record, before);
+    const bool is_owed = !is_undeliverable(reported.error()) && put_off_failures(*record, before);
     const std::string_view fate = is_owed ? "dsn.owed" : "dsn.dropped";
     log::error(fate, {{"id", record->mail}, {"to", sender}, {"error", reported.error().text}});
     if (is_owed) {

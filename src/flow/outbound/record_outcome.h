@@ -1,5 +1,5 @@
 // Makes what came of an attempt durable, with the report about it where there is one: in one commit
-// when both fit, and the outcome alone when the report does not: where only the disk is full, those
+// when both fit, and the outcome alone when the report does not: where that is of the moment, those
 // that failed wait on then, so that their report is owed and not lost. A delivery whose outcome is
 // lost is made again, to those too who have it already. RELIABILITY.md I4, I5; RFC 3461 6.
 #pragma once
