@@ -62,6 +62,8 @@ constexpr OptionRow kPasswd[] = {
     kJsonOption};
 constexpr OptionRow kQueueList[] = {{"--site", "DOMAIN", "Only what goes to this domain."},
                                     {"--held", "", "Only what is held."},
+                                    {"--limit", "N", "One page of about N rows (default: all)."},
+                                    {"--after", "ID", "From behind this message on."},
                                     kDirOption,
                                     kConfigOption,
                                     kJsonOption};
@@ -180,6 +182,12 @@ constexpr CommandRow kCommands[] = {
     {"queue", "list", "Lists what waits to be sent.", {}, kQueueList, run_admin_view},
     {"queue", "show", "Shows one message of the queue with its recipients.", kId, kHere,
      run_admin_view},
+    {"queue",
+     "summary",
+     "Counts what waits, by site and age in minutes.",
+     {},
+     kHere,
+     run_queue_summary},
     {"queue", "retry", "Has deliveries tried at once.", kIds, kQueueChange, run_admin_change},
     {"queue", "hold", "Keeps deliveries from being tried.", kIds, kQueueChange, run_admin_change},
     {"queue", "release", "Ends a hold and tries at once.", kIds, kQueueChange, run_admin_change},

@@ -31,6 +31,7 @@ int run_sendmail(const std::string& name, const std::vector<std::string>& words,
 // commands_admin.cc
 int run_admin_change(const Invocation& call);
 int run_admin_view(const Invocation& call);
+int run_queue_summary(const Invocation& call);
 int run_fsck(const Invocation& call);
 
 // commands_backup.cc

@@ -1,12 +1,16 @@
 // The commands that are one call to the server: domain, account, alias, queue, message, status,
 // fsck, reload. A row's words are the call's name, its arguments and options the call's arguments.
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "app/admin_client.h"
 #include "app/commands.h"
 #include "app/json_text.h"
 #include "app/places.h"
 #include "base/ascii.h"
+#include "base/clock.h"
+#include "base/limits.h"
 
 namespace godwit::app {
 namespace {
@@ -24,6 +28,13 @@ constexpr Column kQueueColumns[] = {
     {"id", "ID"},         {"state", "STATE"},      {"attempts", "TRIES"},
     {"due", "DUE"},       {"size", "SIZE"},        {"sender", "FROM"},
     {"recipients", "TO"}, {"held_reason", "HELD"}, {"last_reply", "LAST REPLY"}};
+
+constexpr Column kSummaryColumns[] = {
+    {"site", "SITE"},       {"deliveries", "ALL"},  {"held", "HELD"},
+    {"under_5m", "<5"},     {"under_10m", "<10"},   {"under_20m", "<20"},
+    {"under_40m", "<40"},   {"under_80m", "<80"},   {"under_160m", "<160"},
+    {"under_320m", "<320"}, {"under_640m", "<640"}, {"under_1280m", "<1280"},
+    {"older", "1280+"}};
 
 struct ListView {
     std::string_view call;
@@ -53,7 +64,8 @@ std::string field_name(std::string_view word) {
 }
 
 bool is_ours(std::string_view option) {
-    return option == kDirOption.name || option == kConfigOption.name || option == kJsonOption.name;
+    return option == kDirOption.name || option == kConfigOption.name ||
+           option == kJsonOption.name || option == "--limit" || option == "--after";
 }
 
 void write_texts(JsonWriter& json, std::span<const std::string> texts) {
@@ -95,35 +107,122 @@ Result<> write_arguments(const Invocation& call, JsonWriter& json) {
     return {};
 }
 
-/// All pages of a list.
-Result<std::vector<JsonValue>> fetch_rows(AdminClient& client, const std::string& name,
-                                          const Invocation& call) {
-    std::vector<JsonValue> rows;
-    std::string after;
-    do {
-        JsonWriter json;
-        json.begin_object();
-        TRY(write_arguments(call, json));
-        if (!after.empty()) {
-            json.field("after", after);
-        }
-        json.end_object();
-        const JsonValue page = TRY(client.call(name, json.view()));
-        const JsonValue* found = page.find("rows");
-        if (found != nullptr && found->array() != nullptr) {
-            rows.insert(rows.end(), found->array()->begin(), found->array()->end());
-        }
-        after = page.string_or("next", "");
-    } while (!after.empty());
-    return rows;
+/// The arguments of the command line, and where the next page begins.
+Result<std::string> page_arguments(const Invocation& call, std::string_view after,
+                                   std::optional<std::size_t> limit) {
+    JsonWriter json;
+    json.begin_object();
+    TRY(write_arguments(call, json));
+    if (!after.empty()) {
+        json.field("after", after);
+    }
+    if (limit) {
+        json.field("limit", std::uint64_t{std::min(*limit, limits::admin_page_rows_max)});
+    }
+    json.end_object();
+    return std::move(json).take();
 }
 
-Result<std::string> show_list(AdminClient& client, const ListView& view, const Invocation& call) {
-    std::vector<JsonValue> rows = TRY(fetch_rows(client, std::string(view.call), call));
-    if (call.has("--json")) {
-        return show_json(JsonValue{std::move(rows)}) + "\n";
+JsonValue::Array rows_of(const JsonValue& result, std::string_view name) {
+    const JsonValue* rows = result.find(name);
+    return rows != nullptr && rows->array() != nullptr ? *rows->array() : JsonValue::Array{};
+}
+
+/// Writes a list while its pages come: as many rows as there are need no memory.
+class ListPrinter {
+public:
+    ListPrinter(const Invocation& call, const ListView& view)
+        : call_(call), view_(view), table_(view.columns), is_json_(call.has("--json")) {}
+
+    void begin(bool is_page) {
+        is_page_ = is_page;
+        print_json(is_page_ ? R"({"rows":[)" : "[");
     }
-    return rows.empty() ? std::string(view.nothing) + "\n" : show_table(rows, view.columns);
+    void rows(const JsonValue::Array& rows) {
+        if (!is_json_ && !rows.empty()) {
+            call_.console().out(table_.rows(rows));
+        }
+        for (const JsonValue& row : rows) {
+            print_json((count_++ == 0 ? "" : ",") + show_json(row));
+        }
+    }
+    void end(const std::string& next) {
+        std::string tail = "]";
+        if (is_page_ && !next.empty()) {
+            tail.append(R"(,"next":)");
+            append_json_string(tail, next);
+        }
+        print_json(tail.append(is_page_ ? "}" : "").append("\n"));
+        if (!is_json_ && count_ == 0) {
+            call_.console().out(std::string(view_.nothing) + "\n");
+        }
+        if (!is_json_ && !next.empty()) {
+            call_.console().out("There is more: --after " + next + "\n");
+        }
+    }
+    [[nodiscard]] std::size_t count() const { return count_; }
+
+private:
+    void print_json(std::string_view text) {
+        if (is_json_) {
+            call_.console().out(text);
+        }
+    }
+
+    const Invocation& call_;
+    const ListView& view_;
+    TableText table_;
+    bool is_json_;
+    bool is_page_ = false;
+    std::size_t count_ = 0;
+};
+
+Result<std::optional<std::size_t>> read_limit(const Invocation& call) {
+    const auto text = call.value("--limit");
+    if (!text) {
+        return std::nullopt;
+    }
+    const auto limit = parse_u32(*text);
+    if (!limit || *limit == 0) {
+        return peer_error(ErrorCode::Invalid,
+                          "--limit: expected a number from 1, found '" + *text + "'");
+    }
+    return std::size_t{*limit};
+}
+
+/// All pages of a list, or as many as hold --limit rows.
+Result<> show_list(AdminClient& client, const ListView& view, const Invocation& call) {
+    const auto limit = TRY(read_limit(call));
+    ListPrinter printer(call, view);
+    std::string after = call.value_or("--after", "");
+    bool is_first = true;
+    do {
+        const auto left = limit ? std::optional(*limit - printer.count()) : std::nullopt;
+        const std::string arguments = TRY(page_arguments(call, after, left));
+        const JsonValue page = TRY(client.call(view.call, arguments));
+        if (std::exchange(is_first, false)) {
+            printer.begin(limit.has_value());
+        }
+        printer.rows(rows_of(page, "rows"));
+        after = page.string_or("next", "");
+    } while (!after.empty() && (!limit || printer.count() < *limit));
+    printer.end(after);
+    return {};
+}
+
+/// Adds the numbers of a further piece to those of the same names; what is no number stays, and
+/// where to go on is not part of it.
+void add_piece(JsonValue& sum, const JsonValue& piece) {
+    auto* members = std::get_if<JsonValue::Object>(&sum.value);
+    if (members == nullptr || piece.object() == nullptr) {
+        return;
+    }
+    for (const auto& [name, value] : *piece.object()) {
+        if (const auto* number = std::get_if<std::int64_t>(&value.value)) {
+            (*members)[name] = JsonValue{sum.int_or(name, 0) + *number};
+        }
+    }
+    members->erase("next");
 }
 
 std::string past_of(std::string_view verb) {
@@ -155,27 +254,76 @@ std::string show_change(const Invocation& call, const JsonValue& result) {
     return out;
 }
 
+/// A change of many deliveries goes piece by piece; says how far it is now and then.
+Result<JsonValue> run_change(AdminClient& client, const std::string& name, const Invocation& call) {
+    JsonValue result = TRY(client.call(name, TRY(page_arguments(call, "", std::nullopt))));
+    constexpr std::chrono::seconds kSayEvery(2);
+    MonoTime said_at = system_clock().mono();
+    std::string after = result.string_or("next", "");
+    while (!after.empty()) {
+        const JsonValue piece =
+            TRY(client.call(name, TRY(page_arguments(call, after, std::nullopt))));
+        add_piece(result, piece);
+        after = piece.string_or("next", "");
+        if (system_clock().mono() - said_at > kSayEvery) {
+            said_at = system_clock().mono();
+            call.console().err(show_plain(result.find("deliveries")) + " deliveries so far\n");
+        }
+    }
+    return result;
+}
+
 Result<std::string> run_call(AdminClient& client, const Invocation& call, bool is_change) {
     const std::string name = call_name(call.row());
     for (const ListView& view : kListViews) {
         if (view.call == name) {
-            return show_list(client, view, call);
+            TRY(show_list(client, view, call));
+            return std::string();
         }
     }
-    JsonWriter json;
-    json.begin_object();
-    TRY(write_arguments(call, json));
-    json.end_object();
-    const JsonValue result = TRY(client.call(name, json.view()));
+    const JsonValue result = TRY(run_change(client, name, call));
     if (call.has("--json")) {
         return show_json(result) + "\n";
     }
     return is_change ? show_change(call, result) : show_object(result);
 }
 
-JsonValue::Array rows_of(const JsonValue& result, std::string_view name) {
-    const JsonValue* rows = result.find(name);
-    return rows != nullptr && rows->array() != nullptr ? *rows->array() : JsonValue::Array{};
+/// The rows of all pieces, those of one site added up; most deliveries first.
+Result<JsonValue::Array> summarize(AdminClient& client) {
+    std::map<std::string, JsonValue> sites;
+    std::string after;
+    do {
+        JsonWriter json;
+        json.begin_object();
+        if (!after.empty()) {
+            json.field("after", after);
+        }
+        json.end_object();
+        const JsonValue page = TRY(client.call("queue.summary", json.view()));
+        for (const JsonValue& row : rows_of(page, "rows")) {
+            const auto [site, is_new] = sites.try_emplace(row.string_or("site", ""), row);
+            if (!is_new) {
+                add_piece(site->second, row);
+            }
+        }
+        after = page.string_or("next", "");
+    } while (!after.empty());
+    JsonValue::Array rows;
+    for (auto& [name, row] : sites) {
+        rows.push_back(std::move(row));
+    }
+    std::ranges::stable_sort(rows, std::ranges::greater{},
+                             [](const JsonValue& row) { return row.int_or("deliveries", 0); });
+    return rows;
+}
+
+JsonValue total_of(const JsonValue::Array& rows) {
+    JsonValue total{JsonValue::Object{}};
+    for (const JsonValue& row : rows) {
+        add_piece(total, row);
+    }
+    std::get<JsonValue::Object>(total.value)["site"] = JsonValue{std::string("TOTAL")};
+    return total;
 }
 
 Result<AdminClient> open_client(const Invocation& call) {
@@ -203,6 +351,24 @@ int run_admin_change(const Invocation& call) {
 }
 int run_admin_view(const Invocation& call) {
     return run(call, false);
+}
+
+int run_queue_summary(const Invocation& call) {
+    auto client = open_client(call);
+    if (!client) {
+        return call.fail(client.error());
+    }
+    auto rows = summarize(*client);
+    if (!rows) {
+        return call.fail(rows.error());
+    }
+    if (call.has("--json")) {
+        call.console().out(show_json(JsonValue{std::move(*rows)}) + "\n");
+        return kExitDone;
+    }
+    rows->insert(rows->begin(), total_of(*rows));
+    call.console().out(show_table(*rows, kSummaryColumns));
+    return kExitDone;
 }
 
 int run_fsck(const Invocation& call) {

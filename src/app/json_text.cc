@@ -161,33 +161,34 @@ std::string show_object(const JsonValue& value) {
     return out;
 }
 
-std::string show_table(const std::vector<JsonValue>& rows, std::span<const Column> columns) {
-    std::vector<std::size_t> widths;
-    for (const Column& column : columns) {
-        std::size_t width = column.title.size();
+std::string TableText::rows(const std::vector<JsonValue>& rows) {
+    const bool is_first = widths_.empty();
+    widths_.resize(columns_.size());
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        widths_[i] = std::max(widths_[i], columns_[i].title.size());
         for (const JsonValue& row : rows) {
-            width = std::max(width, width_of(show_plain(row.find(column.field))));
+            widths_[i] = std::max(widths_[i], width_of(show_plain(row.find(columns_[i].field))));
         }
-        widths.push_back(width);
     }
     std::string out;
     const auto append_cell = [&](std::size_t index, std::string_view text) {
         out.append(text);
-        if (index + 1 < columns.size()) {
-            out.append(widths[index] - width_of(text) + 2, ' ');
-        }
+        const bool is_last = index + 1 == columns_.size();
+        out.append(is_last ? "\n" : std::string(widths_[index] - width_of(text) + 2, ' '));
     };
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        append_cell(i, columns[i].title);
+    for (std::size_t i = 0; is_first && i < columns_.size(); ++i) {
+        append_cell(i, columns_[i].title);
     }
-    out.push_back('\n');
     for (const JsonValue& row : rows) {
-        for (std::size_t i = 0; i < columns.size(); ++i) {
-            append_cell(i, show_plain(row.find(columns[i].field)));
+        for (std::size_t i = 0; i < columns_.size(); ++i) {
+            append_cell(i, show_plain(row.find(columns_[i].field)));
         }
-        out.push_back('\n');
     }
     return out;
+}
+
+std::string show_table(const std::vector<JsonValue>& rows, std::span<const Column> columns) {
+    return TableText(columns).rows(rows);
 }
 
 }  // namespace godwit::app

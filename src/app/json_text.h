@@ -23,6 +23,17 @@ struct Column {
     std::string_view field;
     std::string_view title;
 };
+/// A table that comes in pieces: the titles before the first, columns as wide as they needed so
+/// far.
+class TableText {
+public:
+    explicit TableText(std::span<const Column> columns) : columns_(columns) {}
+    std::string rows(const std::vector<JsonValue>& rows);
+
+private:
+    std::span<const Column> columns_;
+    std::vector<std::size_t> widths_;  ///< Empty before the first piece.
+};
 /// Rows under titles, columns as wide as they need.
 std::string show_table(const std::vector<JsonValue>& rows, std::span<const Column> columns);
 

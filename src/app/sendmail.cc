@@ -14,6 +14,7 @@
 #include "app/submit_client.h"
 #include "app/unix_client.h"
 #include "base/ascii.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "mail/address/address_list.h"
 #include "mail/message/builder.h"
@@ -215,8 +216,21 @@ int run_queue(const flow::Settings& settings, const Console& console) {
     if (!client) {
         return complain(console, client.error());
     }
-    const auto done = client->call("queue.retry", R"({"all":true})");
-    return done ? EX_OK : complain(console, done.error());
+    std::string after;
+    do {
+        JsonWriter json;
+        json.begin_object().field("all", true);
+        if (!after.empty()) {
+            json.field("after", after);
+        }
+        json.end_object();
+        const auto done = client->call("queue.retry", json.view());
+        if (!done) {
+            return complain(console, done.error());
+        }
+        after = done->string_or("next", "");
+    } while (!after.empty());
+    return EX_OK;
 }
 
 int print_queue(const SendmailOptions& options, const Console& console) {

@@ -121,8 +121,10 @@ Result<> fsck_bodies(FsckWalk& walk) {
 Result<> fsck_queue(FsckWalk& walk) {
     FsckCount linked("every queued message has a link to its body");
     FsckCount open("every queued message has a delivery");
+    std::uint64_t messages = 0;
     TRY(walk.each(static_cast<char>(Family::QueueMessage),
                   [&](std::string_view key, std::string_view value) -> Result<> {
+                      ++messages;
                       const auto message = decode_queue_message(value);
                       linked.expect(
                           message && TRY(walk.has(link_key(message->blob, message->mail))),
@@ -167,8 +169,15 @@ Result<> fsck_queue(FsckWalk& walk) {
                            [&] { return key_text(key); });
             return {};
         }));
+    // Without a row it is counted at the next change.
+    FsckCount counted("the number of queued messages equals a recount");
+    if (const auto row = TRY(walk.get(queue_count_key()))) {
+        const auto count = decode_queue_count(*row);
+        counted.expect(count && *count == messages, [&] { return key_text(queue_count_key()); });
+    }
     walk.add(std::move(linked));
     walk.add(std::move(open));
+    walk.add(std::move(counted));
     walk.add(std::move(owned));
     walk.add(std::move(due));
     walk.add(std::move(indexed));

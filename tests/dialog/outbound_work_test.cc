@@ -1,7 +1,10 @@
 // Outbound work at moments that no dialog can name: between two looks at the clock.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "base/crypto.h"
+#include "net/io/shard.h"
 #include "stage.h"
 #include "store/kv/key.h"
 #include "store/mailbox/mailbox.h"
@@ -46,6 +49,125 @@ store::Plan queue_to(Stage& stage, const std::string& site, WallTime due) {
     plan.steps.emplace_back(std::move(add));
     plan.bodies.push_back(std::move(body));
     return plan;
+}
+
+/// A server out there that takes everything, a second for each command.
+struct Sink {
+    std::size_t open = 0;
+    std::size_t most_open = 0;
+    std::size_t received = 0;
+    bool is_in_data = false;
+
+    /// The answer to a whole line; empty inside a message.
+    std::string answer(std::string_view line) {
+        if (is_in_data) {
+            is_in_data = line != ".";
+            received += is_in_data ? 0 : 1;
+            return is_in_data ? "" : "250 taken\r\n";
+        }
+        is_in_data = line == "DATA";
+        return is_in_data ? "354 go on\r\n" : line == "QUIT" ? "221 bye\r\n" : "250 ok\r\n";
+    }
+};
+
+/// `totals` counts over all connections; what one is at is its own.
+net::Task<void> take_mail(std::unique_ptr<net::Stream> stream, Sink* totals) {
+    totals->most_open = std::max(totals->most_open, ++totals->open);
+    Sink own;
+    std::string input;
+    std::string output = "220 sink.test\r\n";
+    for (;;) {
+        co_await net::sleep_for(std::chrono::seconds(1));
+        if (!co_await stream->write_all(output)) {
+            break;
+        }
+        output.clear();
+        while (output.empty()) {
+            const std::size_t end = input.find("\r\n");
+            if (end != std::string::npos) {
+                output = own.answer(std::string_view(input).substr(0, end));
+                input.erase(0, end + 2);
+                continue;
+            }
+            std::string block(4096, '\0');
+            const Result<std::size_t> got = co_await stream->read_some(block);
+            if (!got || *got == 0) {
+                break;
+            }
+            input.append(block, 0, *got);
+        }
+        if (output.empty()) {
+            break;
+        }
+    }
+    totals->received += own.received;
+    --totals->open;
+}
+
+/// Counts the look-ups that are under way.
+class CountingResolver final : public net::Resolver {
+public:
+    explicit CountingResolver(net::Resolver* under) : under_(under) {}
+    net::Task<Result<net::RecordSet>> lookup(std::string name, net::RecordType type) override {
+        most_ = std::max(most_, ++now_);
+        most_of_one_ = std::max(most_of_one_, ++of_[name]);
+        const std::string asked = name;
+        auto found = co_await under_->lookup(std::move(name), type);
+        --now_;
+        --of_[asked];
+        co_return found;
+    }
+    [[nodiscard]] std::size_t most() const { return most_; }
+    [[nodiscard]] std::size_t most_of_one() const { return most_of_one_; }
+
+private:
+    net::Resolver* under_;
+    std::size_t now_ = 0;
+    std::size_t most_ = 0;
+    std::size_t most_of_one_ = 0;
+    std::map<std::string, std::size_t> of_;
+};
+
+// RELIABILITY.md 6, "DNS outage": nothing is given up, and what comes after it is no herd.
+TEST(OutboundWork, dns_outage_of_six_hours_loses_nothing_and_ends_in_no_herd) {
+    constexpr std::size_t kSites = 60;
+    constexpr std::size_t kMails = 300;
+    Stage stage;
+    stage.settings().limits.deliveries_total = 20;
+    stage.settings().limits.deliveries_per_site = 5;
+    const auto name = [](std::size_t site) { return "s" + std::to_string(site) + ".test"; };
+    for (std::size_t site = 0; site < kSites; ++site) {
+        ASSERT_TRUE(stage.resolver().add(name(site) + " * timeout"));
+    }
+    stage.start();
+    CountingResolver resolver(&stage.resolver());
+    stage.services().resolver = &resolver;
+    Sink sink;
+    const auto listener =
+        stage.network().listen(net::Endpoint(*net::IpAddress::parse("11.22.33.44"), 25),
+                               {.name = "sink"}, [&sink](std::unique_ptr<net::Stream> stream) {
+                                   net::Shard& shard = stream->shard();
+                                   net::spawn(shard, "sink", take_mail(std::move(stream), &sink));
+                               });
+    ASSERT_TRUE(listener);
+    for (std::size_t i = 0; i < kMails; ++i) {
+        stage.commit(queue_to(stage, name(i % kSites), stage.loop().clock().wall()));
+    }
+    stage.advance(std::chrono::hours(6));
+    EXPECT_EQ(stage.queue_lines().size(), kMails);
+    EXPECT_GT(resolver.most(), 4U);
+    EXPECT_LE(resolver.most(), 20U);
+    EXPECT_LE(resolver.most_of_one(), 5U);
+    for (std::size_t site = 0; site < kSites; ++site) {
+        stage.resolver().remove(name(site));
+        ASSERT_TRUE(stage.resolver().add(name(site) + " MX 10 mx.sink.test"));
+    }
+    ASSERT_TRUE(stage.resolver().add("mx.sink.test A 11.22.33.44"));
+    stage.advance(std::chrono::hours(6));
+    EXPECT_EQ(sink.received, kMails);
+    EXPECT_TRUE(stage.queue_lines().empty());
+    EXPECT_LE(sink.most_open, 20U);
+    EXPECT_LE(resolver.most(), 20U);
 }
 
 TEST(OutboundWork, what_falls_due_while_the_scheduler_looks_is_not_forgotten) {

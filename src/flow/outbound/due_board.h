@@ -1,10 +1,17 @@
 // Knows which delivery is due when, and says which are tried now: by site, earliest first, in
 // bounds. SMTP-BEHAVIOUR.md M2-M5, M9; STORE.md "Queue". Pure: time, bounds and rows are arguments.
-// Each site stands once in an agenda by the time of its next look, so that a change costs the
-// logarithm of the sites and of the window, however many wait. Of each site a bounded window is
-// kept; its horizon parts what is kept from what must still be read.
+// Each site stands once in the agenda of its lane by the time of its next look, so that a change
+// costs the logarithm of the sites and of the window, however many wait. Of each site a bounded
+// window of what is due soon is kept; its horizon parts what is kept from what must still be read.
+// Sites take turns: one that has had a worker stands behind those that have waited since, and where
+// others wait a worker gives its place away after a while. Else a backlog that is due longer would
+// keep all others waiting until it is through.
+// Lanes keep the slow from standing in the way of the quick (RELIABILITY.md 6, "Slow peers"): a
+// site that is not known to be quick never gets the last quarter of the workers, and those known to
+// be slow get a quarter together, one worker each.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -13,15 +20,34 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "base/recent.h"
 #include "store/mailbox/change.h"
 #include "store/queue/queue.h"
 
 namespace godwit::flow {
+
+/// What is due later than this is left on disk: the first two retries of new mail fall within it.
+inline constexpr std::chrono::minutes outbound_foresight(10);
+/// Due deliveries of all sites of a shard kept in memory, about 150 octets each. Past it, only
+/// sites at work keep any, outbound_window_crowded each.
+inline constexpr std::size_t outbound_kept_max = 50'000;
+inline constexpr std::size_t outbound_window_crowded = 64;
+/// Concurrent deliveries to a site that nothing is known of yet: two, so that one that hangs does
+/// not stop the other. A delivery that is done quickly lifts it to limits.deliveries_per_site.
+inline constexpr std::uint32_t outbound_new_site_workers_max = 2;
+/// An attempt that took longer and came to no end shows a slow site; so does one that took much
+/// longer, however it ended. A healthy server answers all commands in a few seconds and takes a
+/// message of 50 MiB over a common line in a minute; DNS that is silent (dns_lookup_timeout) is
+/// slow.
+inline constexpr std::chrono::seconds outbound_slow_attempt(10);
+inline constexpr std::chrono::seconds outbound_slow_delivery(60);
+/// Deliveries of one worker in a row while other sites wait: few enough for their patience, many
+/// enough to pay for the connection. Where a site is not known to be quick it is one.
+inline constexpr std::uint32_t outbound_turn_max = 20;
 
 /// The sites of one shard. One thread.
 class DueBoard {
@@ -36,36 +62,44 @@ public:
         /// Of one site; asked once for each site that is looked at.
         std::function<std::uint32_t(const std::string& site)> site_workers_max;
     };
+    /// How the attempt at a delivery ended.
+    struct Ending {
+        /// Its commit has been learned by now, if it has a new time; else it waits as before.
+        bool is_settled = true;
+        WallTime now{};
+        Duration took{};
+    };
 
     /// A commit made, moved, held or ended a delivery.
-    void learn(const store::QueueChange::Item& item);
-    /// There are rows of this site on disk.
-    void learn_site(const std::string& site);
+    void learn(const store::QueueChange::Item& item, WallTime now);
+    /// There are rows of this site on disk; this is the first of them.
+    void learn_site(const store::DueDelivery& first);
 
     /// Whatever may begin by `now`. Looks only at sites whose time has come.
     Orders plan(WallTime now, const Bounds& bounds);
-    /// When plan() would have something to do, seen from now; max when never. It may lie in the
-    /// past after plan(): then all workers are busy, and the end of one is the time.
-    [[nodiscard]] WallTime next_look() const;
+    /// When plan() would have something to do, but for what waits for a worker's end: the first
+    /// look later than `after`, the time of the last plan; max when never.
+    [[nodiscard]] WallTime next_look(WallTime after = WallTime::min()) const;
 
-    /// The next delivery for a worker of `site`; nullopt: end it.
-    std::optional<store::DueDelivery> take(const std::string& site, WallTime now);
-    /// What came of a delivery that was given out. Settled: its commit has been learned by now, if
-    /// it has a new time; else it waits as before.
-    void done(const store::DueDelivery& taken, bool is_settled);
+    /// The next delivery for a worker of `site` that has had `given` so far; nullopt: end it.
+    std::optional<store::DueDelivery> take(const std::string& site, WallTime now,
+                                           std::uint32_t given);
+    /// A delivery that was given out is in nobody's hand any more. True when its site may have more
+    /// workers now than before.
+    bool done(const store::DueDelivery& taken, const Ending& ending);
     /// Nothing of this site before `until`.
     void pause(const std::string& site, WallTime until);
     void worker_ended(const std::string& site);
 
-    /// The rows of a refill, earliest first; fewer than were asked for: there are no more.
+    /// The rows of a refill as store::due_deliveries gives them.
     void refilled(const store::DueRange& asked, const std::vector<store::DueDelivery>& found);
     void refill_failed(const std::string& site, WallTime again_at);
 
     [[nodiscard]] std::uint32_t workers() const { return workers_; }
     [[nodiscard]] std::size_t sites() const { return sites_.size(); }
-    /// How many of this site are kept and in nobody's hand, due or not; at most
-    /// outbound_window_max.
+    /// How many are kept and in nobody's hand: of this site (at most outbound_window_max), of all.
     [[nodiscard]] std::size_t waiting(const std::string& site) const;
+    [[nodiscard]] std::size_t waiting() const { return waiting_; }
 
 private:
     using Entry = std::pair<MailId, std::uint32_t>;
@@ -78,41 +112,66 @@ private:
         std::optional<WallTime> due;  ///< Empty: gone or held while in hand.
         bool is_in_hand = false;
     };
+    enum class Lane : std::uint8_t { Quick, New, Slow };
     using AgendaKey = std::pair<WallTime, std::uint64_t>;
     struct Site {
         std::string name;
         std::uint64_t serial = 0;  ///< Order among sites of one time.
         std::unordered_map<Entry, EntryState, EntryHash> entries;
-        std::set<std::tuple<WallTime, MailId, std::uint32_t>> waiting;  ///< Not in hand; bounded.
+        std::set<store::DuePlace> waiting;  ///< Not in hand; bounded; before the horizon.
+        Lane lane = Lane::New;
         std::uint32_t workers = 0;
         std::uint32_t workers_max =
             std::numeric_limits<std::uint32_t>::max();  ///< At the last look.
         bool has_more_on_disk = false;
-        /// With more on disk: all rows due before this are in `entries`.
-        WallTime horizon = WallTime::max();
+        /// With more on disk: all rows before this place are in `entries`.
+        store::DuePlace horizon{.due = WallTime::max()};
         bool is_refilling = false;
-        /// The window ran over during the refill: what is due after this may be missing from both.
-        WallTime spilled_after = WallTime::max();
+        bool is_reserved = false;  ///< A worker will begin when the refill has come.
+        /// What came during the refill and was not kept: from here on it may be missing from both.
+        store::DuePlace spilled_from{.due = WallTime::max()};
         WallTime paused_until{};
-        std::optional<WallTime> look_at;  ///< Its place in the agenda.
+        WallTime served_at{};             ///< Its last turn.
+        std::optional<WallTime> work_at;  ///< Its place in the agenda of its lane.
+        std::optional<WallTime> read_at;  ///< Its place among those at work whose window runs low.
     };
 
     Site& site(const std::string& name);
     Site* find(const std::string& name);
-    static void keep(Site& at, const Entry& entry, WallTime due);
-    static void drop_last(Site& at);
-    static bool wants_refill(const Site& at);
-    static bool has_room(const Site& at) { return at.workers < at.workers_max; }
-    static std::optional<store::DueDelivery> take_from(Site& at, WallTime now);
-    [[nodiscard]] static std::optional<WallTime> wanted_look(const Site& at);
-    /// Puts the site where it belongs in the agenda, or forgets it when it is empty. `at` may be
+    static std::size_t index(Lane lane) { return static_cast<std::size_t>(lane); }
+    static std::uint32_t workers_max(const Site& at);
+    static bool has_room(const Site& at) { return at.workers < workers_max(at); }
+    [[nodiscard]] bool has_room(Lane lane, std::uint32_t total) const;
+    [[nodiscard]] bool must_yield(const Site& at, WallTime now, std::uint32_t given);
+    void clock_put_back();
+    bool change_lane(Site& at, Lane lane);
+    [[nodiscard]] Site* next_site(WallTime now, std::uint32_t workers_max) const;
+    [[nodiscard]] std::size_t refill_rows() const;
+    [[nodiscard]] std::size_t window_max(const Site& at) const;
+    void engage(Site& at, std::int32_t by);
+    void keep(Site& at, const store::DuePlace& place, WallTime now);
+    void spill(Site& at, const store::DuePlace& from);
+    void trim(Site& at);
+    void forget(Site& at, const store::DuePlace& place);
+    void order_refill(Site& at, WallTime now, Orders& orders);
+    void release(Site& at);
+    std::optional<store::DueDelivery> take_from(Site& at, WallTime now);
+    [[nodiscard]] static std::optional<WallTime> wanted_work(const Site& at);
+    [[nodiscard]] std::optional<WallTime> wanted_read(const Site& at) const;
+    /// Puts the site where it belongs in the agendas, or forgets it when it is empty. `at` may be
     /// dead afterwards.
     void settle(Site& at);
 
     std::unordered_map<std::string, std::unique_ptr<Site>> sites_;
-    std::map<AgendaKey, Site*> agenda_;
+    std::array<std::map<AgendaKey, Site*>, 3> agendas_;  ///< By lane.
+    std::map<AgendaKey, Site*> reads_;
+    std::array<std::uint32_t, 3> engaged_{};  ///< By lane: workers, and refills that one waits for.
+    Recent<std::string, Lane> known_{kRecentBound};
     std::uint64_t next_serial_ = 0;
     std::uint32_t workers_ = 0;
+    std::size_t waiting_ = 0;
+    WallTime planned_at_{};  ///< The last plan() and its bound.
+    std::uint32_t planned_workers_ = 0;
 };
 
 }  // namespace godwit::flow

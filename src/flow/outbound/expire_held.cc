@@ -15,6 +15,8 @@ namespace godwit::flow {
 
 namespace {
 
+constexpr std::chrono::milliseconds kRest(10);
+
 struct Page {
     std::vector<MailId> expired;
     MailId last;
@@ -99,7 +101,8 @@ net::Task<Result<>> expire_held(const Services* services) {
             co_return Result<>();
         }
         after = page.last;
-        co_await net::yield_now();
+        // A long queue has thousands of pages, and the mail in it goes first.
+        co_await net::sleep_for(kRest);
     }
 }
 

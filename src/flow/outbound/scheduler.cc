@@ -38,10 +38,10 @@ public:
     /// while and with what comes meanwhile: a wake-up of the shard costs more than the rest of it.
     /// Any thread.
     void tell(const std::shared_ptr<const store::QueueChange>& change);
-    void learn_site(const std::string& name) { board_.learn_site(name); }
+    void learn_sites(const std::vector<store::DueDelivery>& firsts);
     void run();
     void stop() { is_stopped_ = true; }
-    [[nodiscard]] bool is_idle() const { return board_.workers() == 0; }
+    [[nodiscard]] std::uint32_t workers() const { return board_.workers(); }
 
 private:
     [[nodiscard]] WallTime now() const { return services_->clock->wall(); }
@@ -51,6 +51,7 @@ private:
     void take_in();
     net::Task<void> work(store::DueDelivery first);
     net::Task<bool> attempt(store::DueDelivery due, KeptSession* kept);
+    [[nodiscard]] std::uint32_t share_of(std::uint32_t total) const;
     net::Task<void> refill(store::DueRange range);
     void arm(WallTime at);
 
@@ -103,11 +104,27 @@ void OutboundScheduler::Part::take_in() {
     for (const auto& change : arrived.changes) {
         for (const store::QueueChange::Item& item : change->items) {
             if (owns(item.site)) {
-                board_.learn(item);
+                board_.learn(item, now());
             }
         }
     }
     run();
+}
+
+void OutboundScheduler::Part::learn_sites(const std::vector<store::DueDelivery>& firsts) {
+    for (const store::DueDelivery& first : firsts) {
+        board_.learn_site(first);
+        crash_point<"scheduler.site_learnt">();
+    }
+    run();
+}
+
+// The parts know nothing of each other: each has its share of what all may do, and one at the
+// least.
+std::uint32_t OutboundScheduler::Part::share_of(std::uint32_t total) const {
+    const auto parts = static_cast<std::uint32_t>(count_);
+    const std::uint32_t share = total / parts + (index_ < total % parts ? 1 : 0);
+    return std::max(share, 1U);
 }
 
 void OutboundScheduler::Part::run() {
@@ -116,7 +133,7 @@ void OutboundScheduler::Part::run() {
     }
     const SettingsPtr settings = services_->settings();
     DueBoard::Bounds bounds;
-    bounds.workers_max = settings->limits.deliveries_total;
+    bounds.workers_max = share_of(settings->limits.deliveries_total);
     bounds.site_workers_max = [&](const std::string& site) {
         return is_discard(site) ? 1 : settings->limits.deliveries_per_site;
     };
@@ -137,6 +154,7 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
     const std::string site = first.site;
     KeptSession kept;
     std::optional<store::DueDelivery> due = std::move(first);
+    std::uint32_t given = 0;
     while (due && !is_stopped_) {
         const bool is_settled = co_await attempt(*std::move(due), &kept);
         if (!is_settled) {
@@ -144,7 +162,7 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
             board_.pause(site, now() + limits::outbound_store_pause);
             break;
         }
-        due = board_.take(site, now());
+        due = board_.take(site, now(), ++given);
     }
     if (kept != nullptr) {
         co_await kept->close();
@@ -157,24 +175,31 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
 // One delivery, or as many as fit one commit where they are only dropped. False: the store refused.
 net::Task<bool> OutboundScheduler::Part::attempt(store::DueDelivery due, KeptSession* kept) {
     std::vector<store::DueDelivery> batch = {std::move(due)};
-    bool is_settled = false;
+    DueBoard::Ending ending;
+    const MonoTime began = shard_->now();
     if (is_discard(batch.front().site)) {
         while (batch.size() < limits::outbound_batch_max) {
-            std::optional<store::DueDelivery> more = board_.take(batch.front().site, now());
+            std::optional<store::DueDelivery> more = board_.take(batch.front().site, now(), 0);
             if (!more) {
                 break;
             }
             batch.push_back(*std::move(more));
         }
-        is_settled = co_await discard_deliveries(services_, batch);
+        ending.is_settled = co_await discard_deliveries(services_, batch);
     } else {
-        is_settled = co_await attempt_delivery(services_, batch.front(), kept);
+        ending.is_settled = co_await attempt_delivery(services_, batch.front(), kept);
     }
     // The commit's own word (posted before this resumes) has the new time, if there is one.
+    ending.now = now();
+    ending.took = shard_->now() - began;
+    bool is_more_welcome = false;
     for (const store::DueDelivery& done : batch) {
-        board_.done(done, is_settled);
+        is_more_welcome = board_.done(done, ending) || is_more_welcome;
     }
-    co_return is_settled;
+    if (is_more_welcome) {
+        run();
+    }
+    co_return ending.is_settled;
 }
 
 net::Task<void> OutboundScheduler::Part::refill(store::DueRange range) {
@@ -194,8 +219,8 @@ net::Task<void> OutboundScheduler::Part::refill(store::DueRange range) {
 
 // `at` is the time of the plan that was just made.
 void OutboundScheduler::Part::arm(WallTime at) {
-    const WallTime next = board_.next_look();
-    if (next == WallTime::max() || next <= at) {
+    const WallTime next = board_.next_look(at);
+    if (next == WallTime::max()) {
         // Nothing waits; or all workers are busy, and one that ends calls run() again.
         timer_ = net::Timer();
         return;
@@ -231,21 +256,21 @@ Result<> OutboundScheduler::start() {
     for (;;) {
         const std::vector<store::DueDelivery> sites = TRY(store::due_sites(
             *services_->store->snapshot(), store::ReadTier::Disk, after, limits::scan_rows_max));
-        for (const store::DueDelivery& site : sites) {
-            const auto owner = std::ranges::find_if(
-                parts_,
-                [&site](const std::unique_ptr<Part>& part) { return part->owns(site.site); });
-            Part* part = owner->get();
-            part->shard().post([part, name = site.site] {
-                part->learn_site(name);
-                part->run();
-            });
-            after = site.site;
-            crash_point<"scheduler.site_learnt">();
+        for (const std::unique_ptr<Part>& owner : parts_) {
+            std::vector<store::DueDelivery> firsts;
+            std::ranges::copy_if(
+                sites, std::back_inserter(firsts),
+                [&owner](const store::DueDelivery& first) { return owner->owns(first.site); });
+            if (!firsts.empty()) {
+                owner->shard().post([part = owner.get(), firsts = std::move(firsts)] {
+                    part->learn_sites(firsts);
+                });
+            }
         }
         if (sites.size() < limits::scan_rows_max) {
             return {};
         }
+        after = sites.back().site;
     }
 }
 
@@ -256,10 +281,12 @@ void OutboundScheduler::stop() {
     }
 }
 
-bool OutboundScheduler::is_idle_here() const {
-    return std::all_of(parts_.begin(), parts_.end(), [](const std::unique_ptr<Part>& part) {
-        return &part->shard() != net::Shard::current() || part->is_idle();
-    });
+std::uint32_t OutboundScheduler::attempts_here() const {
+    std::uint32_t attempts = 0;
+    for (const std::unique_ptr<Part>& part : parts_) {
+        attempts += &part->shard() == net::Shard::current() ? part->workers() : 0;
+    }
+    return attempts;
 }
 
 }  // namespace godwit::flow

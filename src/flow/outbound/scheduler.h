@@ -27,8 +27,10 @@ public:
     /// Starts no further attempt; those under way finish or are cancelled with their shard. Any
     /// thread.
     void stop();
-    /// True when no attempt is under way on the shard that runs now.
-    [[nodiscard]] bool is_idle_here() const;
+    /// Deliveries under way on the shard that runs now; over all shards at most
+    /// limits.deliveries_total, or one a shard where that is more.
+    [[nodiscard]] std::uint32_t attempts_here() const;
+    [[nodiscard]] bool is_idle_here() const { return attempts_here() == 0; }
 
 private:
     class Part;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "base/ascii.h"
 #include "base/limits.h"
 #include "serve/admin/calls.h"
 
@@ -34,6 +36,7 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"queue.release", release_queued},
     {"queue.retry", retry_queued},
     {"queue.show", show_queued},
+    {"queue.summary", summarize_queue},
     {"reload", reload_server},
     {"restore.begin", begin_restore},
     {"restore.step", continue_work},
@@ -86,6 +89,21 @@ std::string AdminArguments::text_or(std::string_view name, std::string_view fall
 
 bool AdminArguments::flag(std::string_view name) const {
     return value_.bool_or(name, false);
+}
+
+Result<std::size_t> AdminArguments::count_or(std::string_view name, std::size_t fallback,
+                                             std::size_t most) const {
+    if (!has(name)) {
+        return fallback;
+    }
+    const auto digits = parse_u32(value_.string_or(name, ""));
+    const std::int64_t count = digits ? std::int64_t{*digits} : value_.int_or(name, 0);
+    if (count < 1 || std::cmp_greater(count, most)) {
+        return peer_error(
+            ErrorCode::Invalid,
+            "'" + std::string(name) + "' must be a number from 1 to " + std::to_string(most));
+    }
+    return static_cast<std::size_t>(count);
 }
 
 Result<std::vector<std::string>> AdminArguments::texts(std::string_view name) const {

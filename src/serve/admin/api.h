@@ -3,6 +3,7 @@
 //     {"call":"account.add","arguments":{"address":"a@example.org","password":"..."}}
 //     {"ok":true,"result":{...}}   or   {"ok":false,"error":{"code":"not_found","text":"..."}}
 // Lists come in pages: {"rows":[...],"next":"KEY"}; "next" goes back as "after" until it is absent.
+// So do changes to many deliveries of the queue: each answer tells what its piece changed.
 // Blocking: disk, password hashing, commits. Runs on the offload pool, never on a shard.
 #pragma once
 
@@ -75,6 +76,9 @@ public:
     Result<std::string> text(std::string_view name) const;
     [[nodiscard]] std::string text_or(std::string_view name, std::string_view fallback) const;
     [[nodiscard]] bool flag(std::string_view name) const;
+    /// A number from 1 to `most`, also as a text of digits; `fallback` when absent.
+    Result<std::size_t> count_or(std::string_view name, std::size_t fallback,
+                                 std::size_t most) const;
     [[nodiscard]] bool has(std::string_view name) const { return value_.find(name) != nullptr; }
     /// A list of texts, or one text; empty when absent.
     Result<std::vector<std::string>> texts(std::string_view name) const;

@@ -182,6 +182,95 @@ TEST_F(Admin, queue_is_listed_and_shown) {
     EXPECT_EQ(refusal("queue.show", R"({"id":"x"})"), "invalid");
 }
 
+TEST_F(Admin, queue_is_listed_in_pages_that_end_with_a_message) {
+    std::vector<std::string> ids;
+    for (int i = 0; i < 5; ++i) {
+        ids.push_back(to_string(queue_one()));
+    }
+    // Two deliveries a message: a page of three is one of four.
+    const JsonValue first = result("queue.list", R"({"limit":"3"})");
+    EXPECT_EQ(first.find("rows")->array()->size(), 4U);
+    EXPECT_EQ(first.string_or("next", ""), ids[1]);
+    const JsonValue second =
+        result("queue.list", R"({"limit":2,"after":")" + ids[1] + R"(","site":"two.test"})");
+    ASSERT_EQ(second.find("rows")->array()->size(), 2U);
+    EXPECT_EQ(second.find("rows")->array()->front().string_or("id", ""), ids[2]);
+    EXPECT_EQ(second.string_or("next", ""), ids[3]);
+    const JsonValue last = result("queue.list", R"({"after":")" + ids[3] + "\"}");
+    EXPECT_EQ(last.find("rows")->array()->size(), 2U);
+    EXPECT_EQ(last.find("next"), nullptr);
+    for (const char* wrong : {R"({"limit":0})", R"({"limit":"x"})", R"({"limit":501})"}) {
+        EXPECT_EQ(refusal("queue.list", wrong), "invalid") << wrong;
+    }
+}
+
+TEST_F(Admin, queue_of_many_is_changed_piece_by_piece) {
+    constexpr std::uint64_t kMessages = 1300;
+    for (std::uint64_t i = 0; i < kMessages; ++i) {
+        queue_one();
+    }
+    EXPECT_EQ(result("status").int_or("queued", 0), static_cast<std::int64_t>(kMessages));
+    const auto to_the_end = [this](const std::string& call, const std::string& which) {
+        std::vector<std::int64_t> pieces;
+        std::string after;
+        do {
+            const JsonValue piece = result(
+                call, "{" + which + (after.empty() ? "" : R"(,"after":")" + after + "\"") + "}");
+            pieces.push_back(piece.int_or("deliveries", -1));
+            after = piece.string_or("next", "");
+            // What comes in while it runs is not touched.
+            queue_one();
+        } while (!after.empty());
+        return pieces;
+    };
+    using Pieces = std::vector<std::int64_t>;
+    EXPECT_EQ(to_the_end("queue.hold", R"("all":true)"), (Pieces{1024, 1024, 552}));
+    EXPECT_EQ(to_the_end("queue.release", R"("site":"one.test")"), (Pieces{1024, 276}));
+    EXPECT_EQ(to_the_end("queue.delete", R"("all":true)"), (Pieces{1024, 1024, 562}));
+    EXPECT_EQ(result("status").int_or("queued", 0), 3);
+    EXPECT_EQ(refusal("queue.hold", R"({"all":true,"after":"7"})"), "invalid");
+    EXPECT_EQ(result("fsck").bool_or("good", false), true);
+}
+
+// One of a bundle is settled by an attempt between plan and commit: the others are done all the
+// same, and in few commits.
+TEST_F(Admin, bundle_that_is_overtaken_is_halved) {
+    std::vector<MailId> mails;
+    for (int i = 0; i < 16; ++i) {
+        mails.push_back(queue_one());
+    }
+    int commits = 0;
+    host_.commit = [&](store::Plan plan) {
+        ++commits;
+        // Once with all of them, once more with the second half.
+        if (commits == 1 || commits == 3) {
+            store::Plan rival;
+            rival.steps.emplace_back(store::RemoveFromQueue{.mail = mails[commits == 1 ? 2 : 15]});
+            EXPECT_TRUE(commit(std::move(rival)));
+        }
+        return commit(std::move(plan));
+    };
+    const JsonValue held = result("queue.hold", R"({"all":true})");
+    EXPECT_EQ(held.int_or("messages", 0), 14);
+    EXPECT_EQ(held.int_or("deliveries", 0), 28);
+    EXPECT_EQ(commits, 5);
+    EXPECT_EQ(rows("queue.list", R"({"held":true})").size(), 28U);
+}
+
+TEST_F(Admin, queue_is_summarized_by_site_and_age) {
+    queue_one();
+    queue_one();
+    result("queue.hold", R"({"site":"two.test"})");
+    const auto sites = rows("queue.summary");
+    ASSERT_EQ(sites.size(), 2U);
+    EXPECT_EQ(sites[0].string_or("site", ""), "one.test");
+    EXPECT_EQ(sites[0].int_or("deliveries", 0), 2);
+    EXPECT_EQ(sites[0].int_or("held", -1), 0);
+    EXPECT_EQ(sites[0].int_or("under_5m", 0), 2);
+    EXPECT_EQ(sites[0].int_or("older", -1), 0);
+    EXPECT_EQ(sites[1].int_or("held", 0), 2);
+}
+
 TEST_F(Admin, queue_is_held_released_and_retried) {
     const std::string id = to_string(queue_one());
     const JsonValue held = result("queue.hold", R"({"site":"one.test"})");

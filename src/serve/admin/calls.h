@@ -30,6 +30,9 @@ Result<std::string> hold_queued(const AdminHost& host, const AdminArguments& arg
 Result<std::string> release_queued(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> delete_queued(const AdminHost& host, const AdminArguments& arguments);
 
+// queue_summary.cc
+Result<std::string> summarize_queue(const AdminHost& host, const AdminArguments& arguments);
+
 // server.cc
 Result<std::string> show_message(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> show_status(const AdminHost& host, const AdminArguments& arguments);

@@ -1,9 +1,13 @@
 // Administrators' calls on the outbound queue.
 // A change names the row it was made from, so that it never overwrites what a delivery attempt has
 // settled meanwhile: the commit refuses it as Stale and it is made again.
+// A queue may hold millions. Every call does a bounded piece of the work and says where the next
+// one goes on ("next"); nothing is held between two calls. Changes ride in plans of many messages,
+// one plan at a time, so that mail passes between them.
 #include "store/queue/queue.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 #include "base/probe.h"
@@ -98,15 +102,19 @@ store::TraceEvent trace(MailId mail, WallTime now, std::string_view kind) {
     return {.mail = mail, .at = now, .kind = std::string(kind), .detail = R"({"by":"operator"})"};
 }
 
-/// The plan for one message; `touched` counts what it changes.
-Result<store::Plan> plan_for(const store::Snapshot& snapshot, MailId mail,
-                             const Selection& selection, const Operation& operation, WallTime now,
-                             std::size_t& touched) {
-    touched = 0;
-    store::Plan plan;
+/// What one call does at most: pieces of about a tenth of a second.
+constexpr std::size_t kExaminedMax = 20'000;  // Deliveries looked at.
+constexpr std::size_t kChangedMax = 1024;     // Deliveries changed.
+constexpr std::size_t kPlanMax = 256;         // Of these in one plan, about 1,500 rows.
+constexpr std::size_t kStepMessages = 256;    // Messages read in one step.
+
+/// Adds the steps for one message to the plan. Gives how many deliveries they change.
+Result<std::size_t> add_steps(const store::Snapshot& snapshot, MailId mail,
+                              const std::vector<QueueDelivery>& deliveries,
+                              const Selection& selection, const Operation& operation, WallTime now,
+                              store::Plan& plan) {
     store::ChangeRows basis;
     store::UpdateQueue update{.mail = mail, .deliveries = {}};
-    const auto deliveries = TRY(store::read_deliveries(snapshot, ReadTier::Disk, mail));
     const bool whole = std::ranges::all_of(
         deliveries, [&](const QueueDelivery& delivery) { return selection.covers(delivery); });
     for (QueueDelivery delivery : deliveries) {
@@ -114,7 +122,8 @@ Result<store::Plan> plan_for(const store::Snapshot& snapshot, MailId mail,
             continue;
         }
         const std::string key = store::queue_delivery_key(mail, delivery.number);
-        basis.expects.push_back({.key = key, .value = TRY(snapshot.get(key, ReadTier::Disk))});
+        store::ChangeRows::Expect expect{.key = key,
+                                         .value = TRY(snapshot.get(key, ReadTier::Disk))};
         if (operation.change == nullptr) {
             for (QueueRecipient& recipient : delivery.recipients) {
                 if (recipient.state == RecipientState::Waiting) {
@@ -125,11 +134,12 @@ Result<store::Plan> plan_for(const store::Snapshot& snapshot, MailId mail,
         } else if (!operation.change(delivery, now)) {
             continue;
         }
-        ++touched;
+        basis.expects.push_back(std::move(expect));
         update.deliveries.push_back(std::move(delivery));
     }
+    const std::size_t touched = update.deliveries.size();
     if (touched == 0) {
-        return plan;
+        return touched;
     }
     plan.steps.emplace_back(std::move(basis));
     plan.steps.emplace_back(trace(mail, now, operation.name));
@@ -138,30 +148,171 @@ Result<store::Plan> plan_for(const store::Snapshot& snapshot, MailId mail,
     } else {
         plan.steps.emplace_back(std::move(update));
     }
-    return plan;
+    return touched;
 }
 
-Result<std::size_t> operate_on(const AdminHost& host, MailId mail, const Selection& selection,
-                               const Operation& operation) {
+/// What a call has done.
+struct Tally {
+    std::uint64_t messages = 0;
+    std::uint64_t deliveries = 0;
+
+    void add(std::size_t touched) {
+        messages += touched > 0 ? 1 : 0;
+        deliveries += touched;
+    }
+};
+
+/// One message, from what is there now.
+Result<> operate_on(const AdminHost& host, MailId mail, const Selection& selection,
+                    const Operation& operation, Tally& tally) {
     std::size_t touched = 0;
-    TRY(change_store(host, [&](const store::Snapshot& snapshot) {
-        return plan_for(snapshot, mail, selection, operation, host.clock->wall(), touched);
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
+        store::Plan plan;
+        const auto deliveries = TRY(store::read_deliveries(snapshot, ReadTier::Disk, mail));
+        touched = TRY(
+            add_steps(snapshot, mail, deliveries, selection, operation, host.clock->wall(), plan));
+        return plan;
     }));
-    return touched;
+    crash_point<"admin.queue_message_settled">();
+    tally.add(touched);
+    return {};
+}
+
+/// Changes to many messages in one commit. Where one of them was overtaken, the halves are made
+/// again from what is there now, and theirs, until it stands alone: an attempt that ends now and
+/// then must not turn every commit into hundreds.
+class Bundle {
+public:
+    Bundle(const AdminHost& host, const Selection& selection, const Operation& operation)
+        : host_(host), selection_(selection), operation_(operation) {}
+
+    Result<> add(const store::Snapshot& snapshot, const store::QueuedMessage& queued) {
+        TRY(add_to(open_, snapshot, queued.message.mail, queued.deliveries));
+        return open_.tally.deliveries >= kPlanMax ? flush() : Result<>();
+    }
+    Result<> flush() {
+        std::vector<std::vector<MailId>> overtaken;
+        TRY(commit(std::exchange(open_, {}), overtaken));
+        while (!overtaken.empty()) {
+            const std::vector<MailId> mails = std::move(overtaken.back());
+            overtaken.pop_back();
+            probe<"admin.queue_bundle_overtaken">();
+            if (mails.size() == 1) {
+                TRY(operate_on(host_, mails.front(), selection_, operation_, tally_));
+                continue;
+            }
+            const auto middle = mails.begin() + static_cast<std::ptrdiff_t>(mails.size() / 2);
+            TRY(again({mails.begin(), middle}, overtaken));
+            TRY(again({middle, mails.end()}, overtaken));
+        }
+        return {};
+    }
+    [[nodiscard]] bool is_full() const {
+        return tally_.deliveries + open_.tally.deliveries >= kChangedMax;
+    }
+    [[nodiscard]] const Tally& tally() const { return tally_; }
+
+private:
+    struct Part {
+        store::Plan plan;
+        std::vector<MailId> mails;
+        Tally tally;
+    };
+
+    Result<> add_to(Part& part, const store::Snapshot& snapshot, MailId mail,
+                    const std::vector<QueueDelivery>& deliveries) {
+        const std::size_t touched = TRY(add_steps(snapshot, mail, deliveries, selection_,
+                                                  operation_, host_.clock->wall(), part.plan));
+        if (touched > 0) {
+            part.mails.push_back(mail);
+            part.tally.add(touched);
+        }
+        return {};
+    }
+    Result<> again(const std::vector<MailId>& mails, std::vector<std::vector<MailId>>& overtaken) {
+        const auto snapshot = host_.store->snapshot();
+        Part part;
+        for (const MailId mail : mails) {
+            TRY(add_to(part, *snapshot, mail,
+                       TRY(store::read_deliveries(*snapshot, ReadTier::Disk, mail))));
+        }
+        return commit(std::move(part), overtaken);
+    }
+    Result<> commit(Part part, std::vector<std::vector<MailId>>& overtaken) {
+        if (part.mails.empty()) {
+            return {};
+        }
+        store::CommitResult done = host_.commit(std::move(part.plan));
+        crash_point<"admin.queue_bundle_settled">();
+        if (done) {
+            tally_.messages += part.tally.messages;
+            tally_.deliveries += part.tally.deliveries;
+        } else if (done.error().error.code == ErrorCode::Stale) {
+            overtaken.push_back(std::move(part.mails));
+        } else {
+            return std::unexpected(std::move(done.error().error));
+        }
+        return {};
+    }
+
+    const AdminHost& host_;
+    const Selection& selection_;
+    const Operation& operation_;
+    Part open_;
+    Tally tally_;
+};
+
+/// Where a change of many goes on: behind `after`, and not past what was last when it began, so
+/// that it ends however much mail comes in. "ID.ID" in a request.
+struct Stretch {
+    MailId after{};
+    MailId last{};
+};
+
+Result<Stretch> read_stretch(const AdminHost& host, const AdminArguments& arguments) {
+    const std::string text = arguments.text_or("after", "");
+    if (text.empty()) {
+        const auto last = TRY(store::last_queued(*host.store->snapshot(), ReadTier::Disk));
+        return Stretch{.after = {}, .last = last.value_or(MailId{})};
+    }
+    const std::size_t dot = text.find('.');
+    if (dot == std::string::npos) {
+        return peer_error(ErrorCode::Invalid, "'after' is not what an answer gave as 'next'");
+    }
+    return Stretch{.after = TRY(parse_mail_id(text.substr(0, dot))),
+                   .last = TRY(parse_mail_id(text.substr(dot + 1)))};
+}
+
+/// Works on a piece of the stretch; true when there is more.
+Result<bool> operate_on_piece(const AdminHost& host, Bundle& bundle, Stretch& stretch) {
+    std::size_t examined = 0;
+    while (stretch.after < stretch.last) {
+        const auto snapshot = host.store->snapshot();
+        const auto step =
+            TRY(store::walk_queue(*snapshot, ReadTier::Disk, stretch.after, kStepMessages));
+        for (const store::QueuedMessage& queued : step) {
+            if (stretch.last < queued.message.mail) {
+                return false;
+            }
+            TRY(bundle.add(*snapshot, queued));
+            stretch.after = queued.message.mail;
+            examined += 1 + queued.deliveries.size();
+            if (bundle.is_full() || examined >= kExaminedMax) {
+                return stretch.after < stretch.last;
+            }
+        }
+        TRY(bundle.flush());
+        if (step.size() < kStepMessages) {
+            return false;
+        }
+    }
+    return false;
 }
 
 Result<std::string> operate(const AdminHost& host, const AdminArguments& arguments,
                             const Operation& operation) {
     const Selection selection = TRY(read_selection(arguments));
-    std::uint64_t messages = 0;
-    std::uint64_t deliveries = 0;
-    const auto one = [&](MailId mail) -> Result<> {
-        const std::size_t touched = TRY(operate_on(host, mail, selection, operation));
-        crash_point<"admin.queue_message_settled">();
-        messages += touched > 0 ? 1 : 0;
-        deliveries += touched;
-        return {};
-    };
+    Tally tally;
     for (const MailId mail : selection.ids) {
         const auto message =
             TRY(store::read_queue_message(*host.store->snapshot(), ReadTier::Disk, mail));
@@ -169,22 +320,26 @@ Result<std::string> operate(const AdminHost& host, const AdminArguments& argumen
             return peer_error(ErrorCode::NotFound,
                               "no message " + godwit::to_string(mail) + " is in the queue");
         }
-        TRY(one(mail));
+        TRY(operate_on(host, mail, selection, operation, tally));
     }
-    MailId after;
-    while (selection.ids.empty()) {
-        const auto rows = TRY(store::list_queue(*host.store->snapshot(), ReadTier::Disk, after,
-                                                limits::scan_rows_max));
-        if (rows.empty()) {
-            break;
+    std::string next;
+    if (selection.ids.empty()) {
+        Bundle bundle(host, selection, operation);
+        Stretch stretch = TRY(read_stretch(host, arguments));
+        const bool is_more = TRY(operate_on_piece(host, bundle, stretch));
+        TRY(bundle.flush());
+        tally = bundle.tally();
+        if (is_more) {
+            next = godwit::to_string(stretch.after) + "." + godwit::to_string(stretch.last);
         }
-        for (const QueueMessage& message : rows) {
-            TRY(one(message.mail));
-        }
-        after = rows.back().mail;
     }
     JsonWriter json;
-    json.begin_object().field("messages", messages).field("deliveries", deliveries).end_object();
+    json.begin_object();
+    json.field("messages", tally.messages).field("deliveries", tally.deliveries);
+    if (!next.empty()) {
+        json.field("next", next);
+    }
+    json.end_object();
     return std::move(json).take();
 }
 
@@ -216,26 +371,31 @@ Result<std::string> list_queued(const AdminHost& host, const AdminArguments& arg
     const auto snapshot = host.store->snapshot();
     const std::string site = arguments.text_or("site", "");
     const bool held_only = arguments.flag("held");
+    const std::size_t limit =
+        TRY(arguments.count_or("limit", limits::admin_page_rows_max, limits::admin_page_rows_max));
     const std::string start = arguments.text_or("after", "");
     MailId after = start.empty() ? MailId{} : TRY(parse_mail_id(start));
     JsonWriter json;
     json.begin_object().key("rows").begin_array();
     std::size_t count = 0;
+    std::size_t examined = 0;
     bool has_more = true;
-    // A page ends with a message, so that its id says where the next begins.
-    while (has_more && count < limits::admin_page_rows_max) {
-        const auto rows = TRY(store::list_queue(*snapshot, ReadTier::Disk, after, 64));
-        has_more = !rows.empty();
-        for (const QueueMessage& message : rows) {
+    // A page ends with a message, so that its id says where the next begins. Few rows of many may
+    // be wanted: then a page may be short, or empty, and still have a next one.
+    while (has_more && count < limit && examined < kExaminedMax) {
+        const auto step = TRY(store::walk_queue(*snapshot, ReadTier::Disk, after,
+                                                std::min(kStepMessages, limit - count)));
+        has_more = !step.empty();
+        for (const auto& [message, deliveries] : step) {
             after = message.mail;
-            for (const QueueDelivery& delivery :
-                 TRY(store::read_deliveries(*snapshot, ReadTier::Disk, message.mail))) {
+            examined += 1 + deliveries.size();
+            for (const QueueDelivery& delivery : deliveries) {
                 if ((site.empty() || delivery.site == site) && (!held_only || delivery.is_held)) {
                     list_delivery(json, message, delivery);
                     ++count;
                 }
             }
-            if (count >= limits::admin_page_rows_max) {
+            if (count >= limit) {
                 break;
             }
         }

@@ -35,6 +35,7 @@ Result<std::string> show_message(const AdminHost& host, const AdminArguments& ar
 Result<std::string> show_status(const AdminHost& host, const AdminArguments&) {
     const auto snapshot = host.store->snapshot();
     const CommitSeq seq = TRY(store::read_commit_seq(*snapshot, ReadTier::Disk));
+    const std::uint64_t queued = TRY(store::read_queue_count(*snapshot, ReadTier::Disk));
     JsonWriter json;
     json.begin_object().field("running", static_cast<bool>(host.describe_server));
     json.field("engine", host.store->kv().engine());
@@ -45,6 +46,7 @@ Result<std::string> show_status(const AdminHost& host, const AdminArguments&) {
     if (!durability.remark.empty()) {
         json.field("durability_remark", durability.remark);
     }
+    json.field("queued", queued);
     json.field("commits", seq.value())
         .field("takes_mail", host.store->is_sound() && host.store->has_room_for_mail());
     if (const auto fault = host.store->fault(); fault) {
@@ -54,7 +56,9 @@ Result<std::string> show_status(const AdminHost& host, const AdminArguments&) {
         host.describe_server(json);
         json.key("metrics").begin_object();
         for (const MetricRow& row : metric_rows()) {
-            json.field(row.name, metric_value(row.metric));
+            json.field(row.name, row.metric == Metric::QueueMessages
+                                     ? static_cast<std::int64_t>(queued)
+                                     : metric_value(row.metric));
         }
         json.end_object();
     }

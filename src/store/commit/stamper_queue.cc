@@ -67,6 +67,36 @@ Result<std::optional<QueueMessage>> read_message(const StampContext& context, Ma
     return TRY(decode_queue_message(*row));
 }
 
+/// What the row says; without one that can be read (a store of an older version), the rows.
+Result<std::uint64_t> queue_count(const StampContext& context) {
+    if (const std::optional<std::string> row = TRY(context.rows.get(queue_count_key()))) {
+        if (const auto count = decode_queue_count(*row)) {
+            return *count;
+        }
+    }
+    std::uint64_t count = 0;
+    const std::string prefix(1, static_cast<char>(Family::QueueMessage));
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&count](std::string_view, std::string_view) -> Result<bool> {
+                              ++count;
+                              return true;
+                          }));
+    return count;
+}
+
+/// Before the message's own row is put.
+Result<> count_in_queue(StampContext& context) {
+    const std::uint64_t count = TRY(queue_count(context));
+    context.rows.put(queue_count_key(), encode_queue_count(count + 1));
+    return {};
+}
+/// Before the message's own row is erased.
+Result<> count_out_of_queue(StampContext& context) {
+    const std::uint64_t count = TRY(queue_count(context));
+    context.rows.put(queue_count_key(), encode_queue_count(count == 0 ? 0 : count - 1));
+    return {};
+}
+
 Result<> erase_once_keys(StampContext& context, MailId mail) {
     if (!context.has_once_keys) {
         context.has_once_keys = TRY(context.rows.has_any(once_family_prefix()));
@@ -89,6 +119,7 @@ Result<> erase_once_keys(StampContext& context, MailId mail) {
 
 /// The message with its link and its once-keys: nothing will deliver it again.
 Result<> erase_message(StampContext& context, const QueueMessage& message) {
+    TRY(count_out_of_queue(context));
     context.rows.erase(queue_message_key(message.mail));
     unlink_body(context, message.blob, link_key(message.blob, message.mail));
     return erase_once_keys(context, message.mail);
@@ -125,6 +156,7 @@ Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
     if (!TRY(is_body_there(context, message.blob))) {
         return temporary_error(ErrorCode::Stale, "the message's body is neither given nor stored");
     }
+    TRY(count_in_queue(context));
     context.rows.put(queue_message_key(message.mail), encode(message));
     link_body(context, message.blob, link_key(message.blob, message.mail));
     TRY(check_new_deliveries(step.deliveries));

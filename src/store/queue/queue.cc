@@ -45,6 +45,11 @@ char letter(Family family) {
     return static_cast<char>(family);
 }
 
+/// NUL ends a site's name: 0x01 behind the name is past all its rows.
+std::string past_site(std::string_view site) {
+    return make_key(letter(Family::Due), site, std::string_view("\x01", 1));
+}
+
 void write_recipient(ByteWriter& out, const QueueRecipient& recipient) {
     const auto bounded = [](std::string_view text) {
         return text.substr(0, limits::queue_error_text_size_max);
@@ -196,19 +201,51 @@ Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, Rea
     return TRY(decode_queue_delivery(*value));
 }
 
+namespace {
+/// From where the cursor stands, or from the first delivery of `mail`; leaves it behind the last.
+Result<std::vector<QueueDelivery>> gather_deliveries(Cursor& cursor, MailId mail) {
+    const std::string prefix = queue_delivery_prefix(mail);
+    if (!cursor.is_valid() || !cursor.key().starts_with(prefix)) {
+        cursor.seek(prefix);
+    }
+    std::vector<QueueDelivery> deliveries;
+    for (; cursor.is_valid() && cursor.key().starts_with(prefix) &&
+           deliveries.size() < limits::smtp_recipients_authenticated_max;
+         cursor.next()) {
+        deliveries.push_back(TRY(decode_queue_delivery(cursor.value())));
+    }
+    TRY(cursor.status());
+    return deliveries;
+}
+}  // namespace
+
 Result<std::vector<QueueDelivery>> read_deliveries(const Snapshot& snapshot, ReadTier tier,
                                                    MailId mail) {
-    const std::string prefix = queue_delivery_prefix(mail);
-    const std::string upper = prefix_end(prefix);
+    const std::string upper = prefix_end(queue_delivery_prefix(mail));
+    return gather_deliveries(*snapshot.cursor(tier, upper), mail);
+}
+
+Result<std::vector<QueuedMessage>> walk_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
+                                              std::size_t count) {
+    const std::string upper = prefix_end(make_key(letter(Family::QueueDelivery)));
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
-    std::vector<QueueDelivery> deliveries;
-    for (cursor->seek(prefix);
-         cursor->is_valid() && deliveries.size() < limits::smtp_recipients_authenticated_max;
-         cursor->next()) {
-        deliveries.push_back(TRY(decode_queue_delivery(cursor->value())));
+    std::vector<QueuedMessage> found;
+    for (QueueMessage& message : TRY(list_queue(snapshot, tier, after, count))) {
+        const MailId mail = message.mail;
+        found.push_back(
+            {.message = std::move(message), .deliveries = TRY(gather_deliveries(*cursor, mail))});
     }
+    return found;
+}
+
+Result<std::optional<MailId>> last_queued(const Snapshot& snapshot, ReadTier tier) {
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier);
+    cursor->seek_back(queue_message_key(MailId(UINT64_MAX)));
     TRY(cursor->status());
-    return deliveries;
+    if (!cursor->is_valid() || cursor->key().front() != letter(Family::QueueMessage)) {
+        return std::nullopt;
+    }
+    return MailId(ByteReader(cursor->key().substr(1)).u64());
 }
 
 Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
@@ -226,23 +263,38 @@ Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier 
     return messages;
 }
 
+std::string queue_count_key() {
+    return make_key(family::meta, std::string_view("Q"));
+}
+std::string encode_queue_count(std::uint64_t count) {
+    ByteWriter out = begin_record(kVersion);
+    out.u64(count);
+    return seal(std::move(out));
+}
+Result<std::uint64_t> decode_queue_count(std::string_view value) {
+    ByteReader in = TRY(open(value, "queue count"));
+    const std::uint64_t count = in.u64();
+    TRY(in.finish("queue count"));
+    return count;
+}
+Result<std::uint64_t> read_queue_count(const Snapshot& snapshot, ReadTier tier) {
+    const std::optional<std::string> value = TRY(snapshot.get(queue_count_key(), tier));
+    return value ? TRY(decode_queue_count(*value)) : 0;
+}
+
 Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier tier,
                                            std::string_view after, std::size_t count) {
     count = std::min(count, limits::scan_rows_max);
     const std::string upper = prefix_end(make_key(letter(Family::Due)));
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
     std::vector<DueDelivery> sites;
-    // NUL ends a site's name: 0x01 behind the name is past all its rows.
-    const auto past = [](std::string_view site) {
-        return make_key(letter(Family::Due), site, std::string_view("\x01", 1));
-    };
-    cursor->seek(after.empty() ? make_key(letter(Family::Due)) : past(after));
+    cursor->seek(after.empty() ? make_key(letter(Family::Due)) : past_site(after));
     while (cursor->is_valid() && sites.size() < count) {
         std::optional<DueDelivery> row = parse_due_key(cursor->key());
         if (!row) {
             return internal_error(ErrorCode::Corrupt, "due index: key does not parse");
         }
-        const std::string next = past(row->site);
+        const std::string next = past_site(row->site);
         sites.push_back(*std::move(row));
         cursor->seek(next);
     }
@@ -253,11 +305,13 @@ Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier ti
 Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTier tier,
                                                 const DueRange& range) {
     const std::size_t count = std::min(range.count, limits::scan_rows_max);
-    const std::string upper = due_key(range.site, range.until, MailId(0), 0);
+    const std::string upper = past_site(range.site);
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
     std::vector<DueDelivery> rows;
-    for (cursor->seek(due_key(range.site, range.from, MailId(0), 0));
-         cursor->is_valid() && rows.size() < count; cursor->next()) {
+    for (cursor->seek(due_key(range.site, range.from.due, range.from.mail, range.from.number));
+         cursor->is_valid() && rows.size() < count &&
+         (rows.empty() || rows.back().due < range.until);
+         cursor->next()) {
         std::optional<DueDelivery> row = parse_due_key(cursor->key());
         if (!row) {
             return internal_error(ErrorCode::Corrupt, "due index: key does not parse");

@@ -79,12 +79,20 @@ std::string queue_delivery_key(MailId mail, std::uint32_t number);
 /// by time.
 std::string due_key(std::string_view site, WallTime due, MailId mail, std::uint32_t number);
 
+/// Where a delivery stands in the due index of its site.
+struct DuePlace {
+    WallTime due{};
+    MailId mail{};
+    std::uint32_t number = 0;
+    auto operator<=>(const DuePlace&) const = default;
+};
 /// One row of the due index.
 struct DueDelivery {
     std::string site;
     WallTime due{};
     MailId mail;
     std::uint32_t number = 0;
+    [[nodiscard]] DuePlace place() const { return {due, mail, number}; }
     bool operator==(const DueDelivery&) const = default;
 };
 /// nullopt when the key is none of due_key().
@@ -100,14 +108,32 @@ Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, Rea
 /// Messages with an id greater than `after`, rising, at most `count` (limits::scan_rows_max).
 Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
                                              std::size_t count);
+/// A message with all that is left of it.
+struct QueuedMessage {
+    QueueMessage message;
+    std::vector<QueueDelivery> deliveries;
+};
+/// As list_queue, with the deliveries of each: one walk over both families, no look-ups.
+Result<std::vector<QueuedMessage>> walk_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
+                                              std::size_t count);
+/// The greatest id in the queue; nullopt when it is empty.
+Result<std::optional<MailId>> last_queued(const Snapshot& snapshot, ReadTier tier);
+/// How many messages are in the queue: kept in a row of its own, so that asking costs a look-up. An
+/// older store has none before its first change of the queue: 0 then.
+std::string queue_count_key();
+std::string encode_queue_count(std::uint64_t count);
+Result<std::uint64_t> decode_queue_count(std::string_view value);
+Result<std::uint64_t> read_queue_count(const Snapshot& snapshot, ReadTier tier);
 /// Sites whose names sort after `after`, each with its earliest delivery; at most `count`. One seek
 /// a site, however many deliveries it has.
 Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier tier,
                                            std::string_view after, std::size_t count);
-/// Deliveries of `site` due in [from, until), earliest first, at most `count`.
+/// Deliveries of `site` from the place `from` on, earliest first, at most `count`: those due before
+/// `until` and the one after them, which says when there is more to do. Starts at `from` and not at
+/// the site's first row: what lies before are the remains of rows that are gone.
 struct DueRange {
     std::string site;
-    WallTime from{};
+    DuePlace from{};
     WallTime until{};
     std::size_t count = 0;
 };

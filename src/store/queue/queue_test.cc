@@ -109,11 +109,69 @@ TEST_F(QueueTest, Sites_are_listed_with_their_earliest_delivery) {
     EXPECT_EQ(found[0].site, "a.test");
     EXPECT_EQ(found[1].mail, MailId(2));
     EXPECT_EQ(due_sites(*desk_.snapshot(), ReadTier::Disk, "a.test", 10)->size(), 1U);
-    const auto due =
-        *due_deliveries(*desk_.snapshot(), ReadTier::Disk,
-                        {.site = "b.test", .from = at(0), .until = at(30), .count = 9});
-    ASSERT_EQ(due.size(), 1U);
+    const auto due = *due_deliveries(*desk_.snapshot(), ReadTier::Disk,
+                                     {.site = "b.test", .from = {}, .until = at(30), .count = 9});
+    ASSERT_EQ(due.size(), 2U);
     EXPECT_EQ(due[0].mail, MailId(2));
+}
+
+TEST_F(QueueTest, Due_deliveries_are_read_from_a_place_to_the_first_that_is_later) {
+    for (std::uint64_t mail = 1; mail <= 6; ++mail) {
+        add(mail, {delivery_to(1, "b.test", at(mail <= 3 ? 10 : 10 * static_cast<int>(mail)))});
+    }
+    add(7, {delivery_to(1, "b.test.c", at(10))});
+    const auto read = [this](DueRange range) {
+        range.site = "b.test";
+        std::vector<std::uint64_t> mails;
+        for (const DueDelivery& row : *due_deliveries(*desk_.snapshot(), ReadTier::Disk, range)) {
+            mails.push_back(row.mail.value());
+        }
+        return mails;
+    };
+    using Mails = std::vector<std::uint64_t>;
+    EXPECT_EQ(read({.until = at(45), .count = 9}), (Mails{1, 2, 3, 4, 5}));
+    EXPECT_EQ(read({.until = at(5), .count = 9}), Mails{1});
+    EXPECT_EQ(read({.until = at(99), .count = 2}), (Mails{1, 2}));
+    EXPECT_EQ(read({.from = {at(10), MailId(2), 2}, .until = at(99), .count = 9}),
+              (Mails{3, 4, 5, 6}));
+    EXPECT_EQ(read({.from = {at(61), MailId(0), 0}, .until = at(99), .count = 9}), Mails{});
+}
+
+TEST_F(QueueTest, Messages_are_walked_with_their_deliveries) {
+    EXPECT_FALSE(*last_queued(*desk_.snapshot(), ReadTier::Disk));
+    add(1, {delivery_to(1, "b.test", at(30)), delivery_to(2, "a.test", at(20))});
+    add(2, {delivery_to(1, "b.test", at(10))});
+    add(5, {delivery_to(3, "c.test", at(10))});
+    const auto all = *walk_queue(*desk_.snapshot(), ReadTier::Disk, MailId{}, 100);
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].deliveries.size(), 2U);
+    EXPECT_EQ(all[1].deliveries.at(0).site, "b.test");
+    EXPECT_EQ(all[2].deliveries.at(0).number, 3U);
+    const auto rest = *walk_queue(*desk_.snapshot(), ReadTier::Disk, MailId(1), 1);
+    ASSERT_EQ(rest.size(), 1U);
+    EXPECT_EQ(rest[0].message.mail, MailId(2));
+    EXPECT_EQ(rest[0].deliveries.size(), 1U);
+    EXPECT_EQ(*last_queued(*desk_.snapshot(), ReadTier::Disk), MailId(5));
+}
+
+TEST_F(QueueTest, Messages_are_counted_without_a_walk) {
+    const auto count = [this] { return *read_queue_count(*desk_.snapshot(), ReadTier::Disk); };
+    EXPECT_EQ(count(), 0U);
+    add(1, {delivery_to(1, "b.test", at(30)), delivery_to(2, "a.test", at(20))});
+    add(2, {delivery_to(1, "b.test", at(10))});
+    EXPECT_EQ(count(), 2U);
+    // As a program left it that did not count.
+    Batch older;
+    older.erase(queue_count_key());
+    ASSERT_TRUE(desk_.kv().commit(older));
+    desk_.must<Done>(RemoveFromQueue{.mail = MailId(1)});
+    EXPECT_EQ(count(), 1U);
+    // A plan that fails leaves the count alone.
+    EXPECT_FALSE(desk_.commit(UpdateQueue{.mail = MailId(9), .deliveries = {}}).has_value());
+    QueueDelivery done = delivery_to(1, "b.test", at(10));
+    done.is_done = true;
+    update(2, {done});
+    EXPECT_EQ(count(), 0U);
 }
 
 TEST_F(QueueTest, Update_moves_the_due_row_and_held_ones_have_none) {

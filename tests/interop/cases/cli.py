@@ -88,6 +88,33 @@ def queue_hold_show_release_delete(world):
 
 
 @case
+def queue_list_pages_and_summary(world):
+    word = token()
+    recipients = [f"{word}{i}@{HELD}" for i in range(5)]
+    for recipient in recipients:
+        submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))
+    ours = [identifier(e) for r in recipients for e in held(world, r)]
+    listed, after = [], None
+    while True:
+        page = json.loads(world.godwit("queue", "list", "--json", "--limit", "2", *(["--after", after] if after else []))[1])
+        expect(len(page["rows"]) <= 2, "a page of two", page)
+        listed += [identifier(e) for e in page["rows"]]
+        after = page.get("next")
+        if after is None:
+            break
+        expect_equal(after, listed[-1], "the next page begins behind the last row")
+    expect_equal([i for i in listed if i in ours], ours, "all pages together")
+    text = world.godwit("queue", "list", "--limit", "1")[1]
+    expect(re.match(r"There is more: --after \w+$", text.splitlines()[-1]), "what people are told", text)
+    expect_equal(world.godwit("queue", "list", "--limit", "many", check=False)[0], 1, "exit code of a wrong limit")
+    site = next(s for s in json.loads(world.godwit("queue", "summary", "--json")[1]) if s["site"] == HELD)
+    expect(site["deliveries"] >= 5 and site["under_5m"] >= 5, "queue summary", site)
+    expect("TOTAL" in world.godwit("queue", "summary")[1], "queue summary for people")
+    for i in ours:
+        world.godwit("queue", "delete", i)
+
+
+@case
 def discard_accepts_and_drops(world):
     word = token()
     name = submit(world, [f"{word}@{DISCARD}"], message(word, sender=world.address("alice")))
@@ -158,7 +185,7 @@ def documented_fields():
         row = re.match(r"\| (`[a-z].*?) \| (.*) \|$", line)
         if not row:
             continue
-        fields = set(re.findall(r"`([a-z_]+)`", re.sub(r"\([^)]*\)", "", row.group(2))))
+        fields = set(re.findall(r"`([a-z][a-z0-9_]*)`", re.sub(r"\([^)]*\)", "", row.group(2))))
         first = None
         for command in re.findall(r"`([a-z -]+)`", row.group(1)):
             # "`queue retry`, `hold`": the noun of the first.
@@ -201,6 +228,7 @@ def json_is_as_documented(world):
     take("alias", "list")
     name = submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))
     waiting = take("queue", "list")
+    take("queue", "summary")
     identity = next(str(e["id"]) for e in waiting if recipient in e["recipients"])
     take("queue", "show", identity)
     for verb in ("hold", "release", "retry", "delete"):
