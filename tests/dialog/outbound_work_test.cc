@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/crypto.h"
+#include "flow/outbound/quarantine.h"
 #include "stage.h"
 #include "store/queue/queue.h"
 
@@ -67,6 +68,68 @@ TEST(OutboundWork, what_falls_due_while_the_scheduler_looks_is_not_forgotten) {
     ASSERT_EQ(lines.size(), 2U);
     EXPECT_NE(lines[0].find("to=<a@soon.test> held"), std::string::npos) << lines[0];
     EXPECT_NE(lines[1].find("to=<a@later.test> waiting"), std::string::npos) << lines[1];
+}
+
+class Quarantine : public ::testing::Test {
+protected:
+    Quarantine() {
+        flow::RouteSettings route;
+        route.domain = "*";
+        route.kind = flow::RouteSettings::Kind::Smtp;
+        route.host = "127.0.0.9";
+        stage_.settings().routes.push_back(route);
+        stage_.start();
+    }
+    /// As a start after a crash does.
+    void crash(std::uint64_t run, std::vector<MailId> mails) {
+        flow::InHandLeft left{.run = run, .entries = {}};
+        for (const MailId mail : mails) {
+            left.entries.push_back({.mail = mail, .number = 1});
+        }
+        Result<> done = internal_error(ErrorCode::Closed, "not run");
+        net::spawn(stage_.loop().shard(), "count", count(&stage_.services(), left, &done));
+        stage_.settle();
+        EXPECT_TRUE(done);
+    }
+    static net::Task<void> count(flow::Services* services, flow::InHandLeft left, Result<>* done) {
+        *done = co_await flow::count_crashes(services, std::move(left));
+    }
+    MailId queue(const std::string& site) {
+        stage_.commit(queue_to(stage_, site, stage_.loop().clock().wall() + std::chrono::days(1)));
+        return last(site);
+    }
+    store::QueueDelivery delivery(MailId mail) {
+        return **store::read_delivery(*stage_.store().snapshot(), store::ReadTier::Disk, mail, 1);
+    }
+    MailId last(const std::string& site) {
+        MailId found;
+        for (const auto& message :
+             *store::list_queue(*stage_.store().snapshot(), store::ReadTier::Disk, MailId{}, 100)) {
+            found = delivery(message.mail).site == site ? message.mail : found;
+        }
+        return found;
+    }
+
+    Stage stage_;
+};
+
+TEST_F(Quarantine, two_crashes_hold_one_run_counts_once_and_release_counts_anew) {
+    const MailId bad = queue("bad.test");
+    const MailId good = queue("good.test");
+    crash(1, {bad, good, MailId(9999)});
+    crash(1, {bad, good});  // The process crashed before it had made a new register.
+    EXPECT_EQ(delivery(bad).crashes, 1U);
+    EXPECT_FALSE(delivery(bad).is_held);
+    crash(2, {bad});
+    EXPECT_EQ(delivery(bad).crashes, 2U);
+    EXPECT_TRUE(delivery(bad).is_held);
+    EXPECT_EQ(delivery(bad).held_reason, "quarantined: in hand at 2 crashes");
+    EXPECT_FALSE(delivery(good).is_held);
+    crash(3, {bad});  // Held already.
+    EXPECT_EQ(delivery(bad).crashes, 2U);
+    ASSERT_TRUE(stage_.order("release"));
+    EXPECT_EQ(delivery(bad).crashes, 0U);
+    EXPECT_FALSE(delivery(bad).is_held);
 }
 
 }  // namespace
