@@ -17,6 +17,7 @@
 #include "app/places.h"
 #include "app/unix_client.h"
 #include "base/log.h"
+#include "store/blob/file.h"
 #include "store/folder.h"
 
 namespace godwit::app {
@@ -35,8 +36,13 @@ ErrorCode code_of(std::string_view name) {
     return ErrorCode::Invalid;
 }
 
-/// Root works on a folder as its owner: a file that root left there would stop the server, which
-/// runs as that user.
+[[noreturn]] void end_on_fatal(const Error& error) {
+    log::error("store.fatal", {{"error", error.text}});
+    std::_Exit(kExitTemporary);
+}
+
+}  // namespace
+
 Result<> become_owner(const std::string& folder) {
     struct stat facts{};
     if (::geteuid() != 0 || ::stat(folder.c_str(), &facts) != 0 || facts.st_uid == 0) {
@@ -51,13 +57,6 @@ Result<> become_owner(const std::string& folder) {
     }
     return {};
 }
-
-[[noreturn]] void end_on_fatal(const Error& error) {
-    log::error("store.fatal", {{"error", error.text}});
-    std::_Exit(kExitTemporary);
-}
-
-}  // namespace
 
 struct AdminClient::Inner {
     std::optional<UnixClient> socket;
@@ -96,7 +95,11 @@ Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings)
                           {.cache_bytes = settings.storage.cache_mib * kMib});
     options.disk_low_bytes = settings.storage.disk_low_mib * kMib;
     options.disk_critical_bytes = settings.storage.disk_critical_mib * kMib;
-    options.on_fatal = end_on_fatal;
+    options.on_fatal = [register_file = in_hand_file(settings)](const Error& error) {
+        // The disk's fault: no message that is in hand has anything to do with it.
+        (void)store::system_files().unlink(register_file);
+        end_on_fatal(error);
+    };
     return store::Store::open(std::move(options), &system_clock(), &system_random());
 }
 

@@ -39,6 +39,10 @@ Result<JsonValue> read_admin_answer(std::string_view line);
 /// `random` outlive it; the store is driven by its own thread.
 serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& settings);
 
+/// Root works on a folder as its owner: a file that root left there would stop the server, which
+/// runs as that user. Nothing for others.
+Result<> become_owner(const std::string& folder);
+
 /// Opens the store of `settings` as this process's own.
 Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings);
 

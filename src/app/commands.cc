@@ -60,20 +60,31 @@ constexpr OptionRow kPasswd[] = {
     kDirOption,
     kConfigOption,
     kJsonOption};
-constexpr OptionRow kQueueList[] = {{"--site", "DOMAIN", "Only what goes to this domain."},
-                                    {"--held", "", "Only what is held."},
-                                    kDirOption,
-                                    kConfigOption,
-                                    kJsonOption};
+constexpr OptionRow kQueueList[] = {
+    {"--site", "DOMAIN", "Only what goes to this domain."},
+    {"--held", "", "Only what is held."},
+    {"--quarantined", "", "Only what was in hand at two crashes of the server."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 constexpr OptionRow kQueueChange[] = {{"--site", "DOMAIN", "Deliveries to this domain."},
                                       {"--all", "", "The whole queue."},
                                       kDirOption,
                                       kConfigOption,
                                       kJsonOption};
-constexpr OptionRow kFsck[] = {{"--quick", "", "Do not read every body to compare its hash."},
-                               kDirOption,
-                               kConfigOption,
-                               kJsonOption};
+constexpr OptionRow kFsck[] = {
+    {"--quick", "", "Do not read every body to compare its hash."},
+    {"--damaged", "", "Only list what the scrubber found damaged."},
+    {"--repair", "",
+     "Rebuild what follows from other rows and list what is lost; the "
+     "server must be stopped."},
+    {"--drop-lost", "", "With --repair: remove from mailboxes and queue what is lost."},
+    {"--recover-to", "ADDRESS",
+     "With --repair: put bodies that nothing refers to into this "
+     "account's mailbox Recovered."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 
 constexpr OptionRow kSend[] = {
     {"--to", "ADDRESS", "A recipient.", Occurs::Many},
@@ -173,6 +184,12 @@ constexpr CommandRow kCommands[] = {
      {},
      {},
      run_sendmail_alone},
+    {"scrub",
+     "",
+     "Has the server read everything again now, at a bounded rate; status says what came of it.",
+     {},
+     kHere,
+     run_admin_view},
     {"fsck", "", "Walks the store and states every invariant it checked.", {}, kFsck, run_fsck},
     {"version", "", "Prints the version.", {}, {}, run_version},
 };

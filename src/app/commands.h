@@ -33,4 +33,8 @@ int run_admin_change(const Invocation& call);
 int run_admin_view(const Invocation& call);
 int run_fsck(const Invocation& call);
 
+// fsck_repair.cc
+/// `godwit fsck --repair`: works on the folder itself; no server may run.
+int run_repair(const Invocation& call);
+
 }  // namespace godwit::app

@@ -33,6 +33,7 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"queue.retry", retry_queued},
     {"queue.show", show_queued},
     {"reload", reload_server},
+    {"scrub", request_scrub},
     {"status", show_status},
 });
 static_assert(std::ranges::is_sorted(kCalls, {}, &AdminCall::name));

@@ -35,6 +35,7 @@ Result<std::string> show_message(const AdminHost& host, const AdminArguments& ar
 Result<std::string> show_status(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> reload_server(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> check_store(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> request_scrub(const AdminHost& host, const AdminArguments& arguments);
 
 /// Makes a plan on a fresh snapshot and commits it; again when a rival was faster (Stale), at most
 /// limits::commit_replans_max times.
