@@ -17,6 +17,7 @@
 #include "app/file.h"
 #include "app/places.h"
 #include "app/unix_client.h"
+#include "store/blob/file.h"
 #include "store/folder.h"
 
 namespace godwit::app {
@@ -107,7 +108,13 @@ Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings,
     store::keep_in_folder(options, settings.data_folder, folder);
     options.disk_low_bytes = settings.storage.disk_low_mib * kMib;
     options.disk_critical_bytes = settings.storage.disk_critical_mib * kMib;
-    options.on_fatal = how.on_fatal ? std::move(how.on_fatal) : end_on_fatal;
+    options.on_fatal = [register_file = in_hand_file(settings),
+                        end = how.on_fatal ? std::move(how.on_fatal) : end_on_fatal](
+                           const Error& error) {
+        // The disk's fault: no message that is in hand has anything to do with it.
+        (void)store::system_files().unlink(register_file);
+        end(error);
+    };
     return store::Store::open(std::move(options), &system_clock(), &system_random());
 }
 

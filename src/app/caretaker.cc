@@ -10,6 +10,7 @@
 #include "net/io/offload.h"
 #include "store/directory/directory.h"
 #include "store/mailbox/removal.h"
+#include "store/scrub.h"
 #include "store/store.h"
 
 namespace godwit::app {
@@ -43,11 +44,14 @@ net::Task<Result<>> trim_logs(const flow::Services* services, WallTime before) {
         }));
     for (const store::Account& account : accounts) {
         const AccountId id = account.id;
-        CO_TRY(co_await run_steps(
+        const Result<> done = co_await run_steps(
             services,
             [id, before](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
                 return store::plan_log_trim(snapshot, tier, id, before);
-            }));
+            });
+        if (!done) {
+            log::warn("caretaker.failed", {{"account", id.value()}, {"error", done.error().text}});
+        }
     }
     co_return Result<>();
 }
@@ -71,33 +75,81 @@ net::Task<Result<>> tend_store(const flow::Services* services) {
     co_return Result<>();
 }
 
-net::Task<Result<>> one_round(const flow::Services* services, bool is_hourly) {
-    const WallTime now = services->clock->wall();
-    CO_TRY(co_await run_steps(
-        services, [](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
-            return store::plan_removal(snapshot, tier);
-        }));
-    const WallTime trails = now - std::chrono::days(services->settings()->trace_keep_days);
-    CO_TRY(co_await run_steps(
-        services, [trails](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
-            return store::plan_trace_trim(snapshot, tier, trails);
-        }));
-    if (is_hourly) {
-        CO_TRY(co_await flow::expire_held(services));
-        CO_TRY(co_await trim_logs(services, now - limits::change_log_keep));
+void note(std::string_view duty, const Result<>& done) {
+    if (!done) {
+        log::warn("caretaker.failed", {{"duty", duty}, {"error", done.error().text}});
     }
-    co_return co_await tend_store(services);
+}
+
+/// One duty that fails keeps none of the others.
+net::Task<void> one_round(const flow::Services* services, bool is_hourly) {
+    const WallTime now = services->clock->wall();
+    note("removal",
+         co_await run_steps(services,
+                            [](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
+                                return store::plan_removal(snapshot, tier);
+                            }));
+    const WallTime trails = now - std::chrono::days(services->settings()->trace_keep_days);
+    note("trails",
+         co_await run_steps(
+             services, [trails](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
+                 return store::plan_trace_trim(snapshot, tier, trails);
+             }));
+    if (is_hourly) {
+        note("held", co_await flow::expire_held(services));
+        note("logs", co_await trim_logs(services, now - limits::change_log_keep));
+    }
+    note("space", co_await tend_store(services));
+}
+
+}  // namespace
+
+namespace {
+
+/// Reads all again at a bounded rate (store/scrub.h). Its state is committed once a minute of work,
+/// with what was found at once.
+net::Task<Result<>> scrub_pass(const flow::Services* services) {
+    store::Store* const store = services->store;
+    auto state = CO_TRY(
+        co_await flow::read(services, [](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::read_scrub_state(snapshot, tier);
+        }));
+    WallTime kept = services->clock->wall();
+    while (store::is_scrub_due(state, services->clock->wall())) {
+        const WallTime now = services->clock->wall();
+        store::ScrubStep step =
+            CO_TRY(co_await net::offload(services->offload, [store, state, now] {
+                return store::scrub_step(store->kv(), store->blobs(), state, now);
+            }));
+        const bool is_told = !step.found.empty() || !step.mended.empty() ||
+                             !step.state.is_under_way || !state.is_under_way ||
+                             now - kept >= std::chrono::minutes(1);
+        if (is_told) {
+            CO_TRY(co_await flow::commit_all(services->store, store::plan_scrub(step)));
+            kept = now;
+        }
+        state = std::move(step.state);
+        const auto rest =
+            std::chrono::microseconds(step.octets * 1'000'000 / store::scrub_octets_per_second);
+        co_await net::sleep_for(std::max<Duration>(rest, std::chrono::milliseconds(10)));
+    }
+    co_return Result<>();
+}
+
+net::Task<void> scrub(const flow::Services* services) {
+    for (;;) {
+        co_await net::sleep_for(limits::caretaker_pause);
+        note("scrub", co_await scrub_pass(services));
+    }
 }
 
 }  // namespace
 
 net::Task<void> take_care(const flow::Services* services) {
+    net::spawn(net::Shard::here(), "scrubber", scrub(services));
     constexpr unsigned kRoundsPerHour = 60;
     for (unsigned round = 0;; ++round) {
-        const Result<> done = co_await one_round(services, round % kRoundsPerHour == 0);
-        if (!done) {
-            log::warn("caretaker.failed", {{"error", done.error().text}});
-        }
+        co_await one_round(services, round % kRoundsPerHour == 0);
         co_await net::sleep_for(limits::caretaker_pause);
     }
 }

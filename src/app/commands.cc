@@ -62,6 +62,8 @@ constexpr OptionRow kPasswd[] = {
     kJsonOption};
 constexpr OptionRow kQueueList[] = {{"--site", "DOMAIN", "Only what goes to this domain."},
                                     {"--held", "", "Only what is held."},
+                                    {"--quarantined", "",
+                                     "Only what was in hand at two crashes of the server."},
                                     {"--limit", "N", "One page of about N rows (default: all)."},
                                     {"--after", "ID", "From behind this message on."},
                                     kDirOption,
@@ -72,10 +74,19 @@ constexpr OptionRow kQueueChange[] = {{"--site", "DOMAIN", "Deliveries to this d
                                       kDirOption,
                                       kConfigOption,
                                       kJsonOption};
-constexpr OptionRow kFsck[] = {{"--quick", "", "Do not read every body to compare its hash."},
-                               kDirOption,
-                               kConfigOption,
-                               kJsonOption};
+constexpr OptionRow kFsck[] = {
+    {"--quick", "", "Do not read every body to compare its hash."},
+    {"--damaged", "", "Only list what the scrubber found damaged."},
+    {"--repair", "",
+     "Rebuild what follows from other rows and list what is lost; the "
+     "server must be stopped."},
+    {"--drop-lost", "", "With --repair: remove from mailboxes and queue what is lost."},
+    {"--recover-to", "ADDRESS",
+     "With --repair: put bodies that nothing refers to into this "
+     "account's mailbox Recovered."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 
 constexpr ArgumentRow kBackupFolder[] = {
     {"FOLDER", "The backup's folder, written by the server's user."}};
@@ -201,6 +212,12 @@ constexpr CommandRow kCommands[] = {
      {},
      {},
      run_sendmail_alone},
+    {"scrub",
+     "",
+     "Has the server read everything again now, at a bounded rate; status says what came of it.",
+     {},
+     kHere,
+     run_admin_view},
     {"fsck", "", "Walks the store and states every invariant it checked.", {}, kFsck, run_fsck},
     {"backup", "",
      "Takes a backup while the server runs; what an earlier one has is not copied again.",

@@ -40,4 +40,8 @@ int run_backup_verify(const Invocation& call);
 int run_backup_list(const Invocation& call);
 int run_restore(const Invocation& call);
 
+// fsck_repair.cc
+/// `godwit fsck --repair`: works on the folder itself; no server may run.
+int run_repair(const Invocation& call);
+
 }  // namespace godwit::app

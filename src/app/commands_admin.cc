@@ -372,17 +372,35 @@ int run_queue_summary(const Invocation& call) {
 }
 
 int run_fsck(const Invocation& call) {
+    if (call.has("--repair")) {
+        return run_repair(call);
+    }
+    for (const std::string_view option : {"--drop-lost", "--recover-to"}) {
+        if (call.has(option)) {
+            return call.fail_usage(std::string(option) + " goes with --repair");
+        }
+    }
     auto client = open_client(call);
     if (!client) {
         return call.fail(client.error());
     }
-    const auto result = client->call("fsck", call.has("--quick") ? R"({"quick":true})" : "{}");
+    const bool is_list = call.has("--damaged");
+    const auto result = client->call("fsck", is_list               ? R"({"damaged":true})"
+                                             : call.has("--quick") ? R"({"quick":true})"
+                                                                   : "{}");
     if (!result) {
         return call.fail(result.error());
     }
     const bool is_good = result->bool_or("good", false);
     if (call.has("--json")) {
         call.console().out(show_json(*result) + "\n");
+        return is_good ? kExitDone : kExitRefused;
+    }
+    if (is_list) {
+        constexpr Column kDamaged[] = {{"found", "FOUND"}, {"row", "ROW"}, {"error", "ERROR"}};
+        const JsonValue::Array found = rows_of(*result, "damaged");
+        call.console().out(found.empty() ? "Nothing is known to be damaged.\n"
+                                         : show_table(found, kDamaged));
         return is_good ? kExitDone : kExitRefused;
     }
     constexpr Column kColumns[] = {

@@ -21,6 +21,7 @@
 #include "net/resolver/unbound_resolver.h"
 #include "net/tls/context.h"
 #include "serve/admin/session.h"
+#include "store/blob/file.h"
 #include "store/store.h"
 
 namespace godwit::app {
@@ -152,6 +153,10 @@ Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
     for (unsigned i = 0; i < shards; ++i) {
         ground.shards.push_back(&pool->shard(i));
     }
+    ground.files = &store::system_files();
+    ground.in_hand_file = in_hand_file(*now);
+    // Linux, random(4): drawn anew at each start of the machine.
+    ground.machine = read_file("/proc/sys/kernel/random/boot_id", 64).value_or("");
     household = TRY(Household::create(std::move(ground), now));
     household->connections().set_ceiling(descriptors.connections);
     admin = make_admin_host(store.get(), *now);

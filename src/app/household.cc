@@ -1,6 +1,7 @@
 #include "app/household.h"
 
 #include "app/caretaker.h"
+#include "base/log.h"
 #include "base/random.h"
 
 namespace godwit::app {
@@ -39,8 +40,50 @@ Result<std::unique_ptr<Household>> Household::create(Ground ground, flow::Settin
     return household;
 }
 
+// What the last process had in hand is counted before anything is tried again.
+Result<> Household::start_queue() {
+    if (ground_.files == nullptr) {
+        return scheduler_->start();
+    }
+    flow::InHandLeft left =
+        flow::InHand::read_left(*ground_.files, ground_.in_hand_file, ground_.machine);
+    if (!left.entries.empty()) {
+        net::spawn(*ground_.shards.front(), "queue.after_crash",
+                   start_after_crash(std::move(left)));
+        return {};
+    }
+    in_hand_ = TRY(flow::InHand::create(ground_.files, ground_.in_hand_file, ground_.machine,
+                                        ground_.random->u64()));
+    services_.in_hand = in_hand_.get();
+    return scheduler_->start();
+}
+
+net::Task<void> Household::start_after_crash(flow::InHandLeft left) {
+    // No delivery is tried before: a message that ends the process would never be counted.
+    constexpr std::chrono::seconds kAgain(5);
+    for (;;) {
+        Result<> done = co_await flow::count_crashes(&services_, left);
+        if (done) {
+            auto made = flow::InHand::create(ground_.files, ground_.in_hand_file, ground_.machine,
+                                             ground_.random->u64());
+            if (made) {
+                in_hand_ = *std::move(made);
+                services_.in_hand = in_hand_.get();
+                done = scheduler_->start();
+            } else {
+                done = std::unexpected(std::move(made).error());
+            }
+        }
+        if (done) {
+            co_return;
+        }
+        log::error("queue.start_failed", {{"error", done.error().text}});
+        co_await net::sleep_for(kAgain);
+    }
+}
+
 Result<> Household::start() {
-    TRY(scheduler_->start());
+    TRY(start_queue());
     net::spawn(*ground_.shards.front(), "caretaker", take_care(&services_));
     return {};
 }

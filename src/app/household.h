@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "app/doors.h"
+#include "flow/outbound/quarantine.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
@@ -29,6 +30,10 @@ struct Ground {
     Clock* clock = nullptr;
     Random* random = nullptr;
     std::vector<net::Shard*> shards;
+    /// Where deliveries in hand are named (flow/outbound/in_hand.h); null: nowhere.
+    store::FileSystem* files = nullptr;
+    std::string in_hand_file;
+    std::string machine;  ///< Names this start of the machine.
 };
 
 class Household {
@@ -57,6 +62,8 @@ public:
 
 private:
     Household(Ground ground, flow::SettingsPtr settings);
+    Result<> start_queue();
+    net::Task<void> start_after_crash(flow::InHandLeft left);
 
     Ground ground_;
     net::SwapCell<flow::Settings> cell_;
@@ -64,6 +71,7 @@ private:
     flow::ConnectionGuard connection_guard_;
     flow::RecipientGuard recipient_guard_;
     flow::RollCall roll_call_;
+    std::unique_ptr<flow::InHand> in_hand_;
     flow::Services services_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
     std::unique_ptr<Doors> doors_;

@@ -81,6 +81,9 @@ Result<flow::Settings> find_server(const Invocation& call) {
 std::string admin_socket(const flow::Settings& settings) {
     return join_path(settings.data_folder, "admin.sock");
 }
+std::string in_hand_file(const flow::Settings& settings) {
+    return join_path(settings.data_folder, "in-hand");
+}
 std::string mailname_file(const flow::Settings& settings) {
     return join_path(settings.data_folder, "mailname");
 }

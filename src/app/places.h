@@ -38,6 +38,8 @@ std::string submit_socket(const flow::Settings& settings);
 
 /// <data>/mailname: the default domain, for those who may not read the configuration (sendmail by
 /// ordinary users) or are only told the data folder. Written by the server at each start.
+/// What deliveries are in hand; see flow/outbound/in_hand.h.
+std::string in_hand_file(const flow::Settings& settings);
 std::string mailname_file(const flow::Settings& settings);
 
 }  // namespace godwit::app

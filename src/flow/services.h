@@ -29,6 +29,7 @@ class ConnectionGuard;
 class RecipientGuard;
 class RollCall;
 class OutboundScheduler;
+class InHand;
 
 /// Pointers are never null unless said; all outlive the sessions.
 struct Services {
@@ -45,6 +46,7 @@ struct Services {
     RecipientGuard* recipient_guard = nullptr;
     RollCall* roll_call = nullptr;
     OutboundScheduler* scheduler = nullptr;  ///< Null in tools that only look.
+    InHand* in_hand = nullptr;  ///< Null: crashes are not told apart by what was in hand.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

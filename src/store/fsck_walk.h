@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "store/fsck.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 #include "store/mailbox/keys.h"
 
 namespace godwit::store {
@@ -34,19 +35,6 @@ public:
 private:
     FsckFinding finding_;
 };
-
-/// "U 0000000100000001" for examples.
-inline std::string key_text(std::string_view key) {
-    static constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text(key.substr(0, 1));
-    text += ' ';
-    for (const char c : key.substr(1)) {
-        const auto octet = static_cast<std::uint8_t>(c);
-        text += kDigits[octet >> 4U];
-        text += kDigits[octet & 0xFU];
-    }
-    return text;
-}
 
 struct FsckWalk {
     const Kv* kv = nullptr;

@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "net/io/shard.h"
+#include "flow/outbound/quarantine.h"
 #include "stage.h"
 #include "store/kv/key.h"
 #include "store/mailbox/mailbox.h"
@@ -217,6 +218,68 @@ TEST(OutboundWork, a_body_that_cannot_be_read_is_reported_without_it) {
                                            (*alice)->id, "INBOX");
     ASSERT_TRUE(inbox && *inbox);
     EXPECT_EQ((*inbox)->messages, 1U);
+}
+
+class Quarantine : public ::testing::Test {
+protected:
+    Quarantine() {
+        flow::RouteSettings route;
+        route.domain = "*";
+        route.kind = flow::RouteSettings::Kind::Smtp;
+        route.host = "127.0.0.9";
+        stage_.settings().routes.push_back(route);
+        stage_.start();
+    }
+    /// As a start after a crash does.
+    void crash(std::uint64_t run, std::vector<MailId> mails) {
+        flow::InHandLeft left{.run = run, .entries = {}};
+        for (const MailId mail : mails) {
+            left.entries.push_back({.mail = mail, .number = 1});
+        }
+        Result<> done = internal_error(ErrorCode::Closed, "not run");
+        net::spawn(stage_.loop().shard(), "count", count(&stage_.services(), left, &done));
+        stage_.settle();
+        EXPECT_TRUE(done);
+    }
+    static net::Task<void> count(flow::Services* services, flow::InHandLeft left, Result<>* done) {
+        *done = co_await flow::count_crashes(services, std::move(left));
+    }
+    MailId queue(const std::string& site) {
+        stage_.commit(queue_to(stage_, site, stage_.loop().clock().wall() + std::chrono::days(1)));
+        return last(site);
+    }
+    store::QueueDelivery delivery(MailId mail) {
+        return **store::read_delivery(*stage_.store().snapshot(), store::ReadTier::Disk, mail, 1);
+    }
+    MailId last(const std::string& site) {
+        MailId found;
+        for (const auto& message :
+             *store::list_queue(*stage_.store().snapshot(), store::ReadTier::Disk, MailId{}, 100)) {
+            found = delivery(message.mail).site == site ? message.mail : found;
+        }
+        return found;
+    }
+
+    Stage stage_;
+};
+
+TEST_F(Quarantine, two_crashes_hold_one_run_counts_once_and_release_counts_anew) {
+    const MailId bad = queue("bad.test");
+    const MailId good = queue("good.test");
+    crash(1, {bad, good, MailId(9999)});
+    crash(1, {bad, good});  // The process crashed before it had made a new register.
+    EXPECT_EQ(delivery(bad).crashes, 1U);
+    EXPECT_FALSE(delivery(bad).is_held);
+    crash(2, {bad});
+    EXPECT_EQ(delivery(bad).crashes, 2U);
+    EXPECT_TRUE(delivery(bad).is_held);
+    EXPECT_EQ(delivery(bad).held_reason, "quarantined: in hand at 2 crashes");
+    EXPECT_FALSE(delivery(good).is_held);
+    crash(3, {bad});  // Held already.
+    EXPECT_EQ(delivery(bad).crashes, 2U);
+    ASSERT_TRUE(stage_.order("release"));
+    EXPECT_EQ(delivery(bad).crashes, 0U);
+    EXPECT_FALSE(delivery(bad).is_held);
 }
 
 }  // namespace

@@ -447,6 +447,8 @@ std::optional<std::string> Play::administer(const std::vector<std::string_view>&
     } else if (what == "fill" && words.size() == 4) {
         stage_->fill(name, std::string(words[2]), parse_u64(words[3]).value_or(0));
     } else if (what == "operator" && stage_->order(name)) {
+    } else if (what == "damage" && words.size() == 3 && name.size() == 1 &&
+               stage_->damage(name.front(), parse_u64(words[2]).value_or(0))) {
     } else if (what == "disk" && (name == "full" || name == "low" || name == "free")) {
         // Past both watermarks; between them; far from them. The store looks once a second.
         stage_->set_free_space(name == "full" ? 0
@@ -546,7 +548,7 @@ std::optional<std::string> Play::direct(const std::string& text) {
         return route(words);
     }
     if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" ||
-         name == "disk" || name == "operator") &&
+         name == "disk" || name == "damage" || name == "operator") &&
         words.size() >= 2) {
         return administer(words);
     }

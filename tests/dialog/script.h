@@ -29,6 +29,7 @@
 //   @restart                     graceful stop and start on the same store
 //   @queue N                     the queue has N deliveries; @queue shows TEXT: one line has it
 //   @operator hold | release | retry | delete   what `godwit queue VERB --all` does
+//   @damage LETTER N            the N-th row of a family (docs/storage.md) becomes garbage
 //   @disk full | low | free      free space below both watermarks, between them, or plenty; a
 //   second
 //                                goes by, since the store looks no oftener

@@ -136,6 +136,20 @@ store::Account Stage::account(const std::string& name) {
     return *std::move(found);
 }
 
+bool Stage::damage(char family, std::uint64_t number) {
+    const auto view = store_->snapshot();
+    const auto cursor = view->cursor(store::ReadTier::Disk);
+    for (cursor->seek(std::string_view(&family, 1)); cursor->is_valid() && number > 1; --number) {
+        cursor->next();
+    }
+    if (number == 0 || !cursor->is_valid() || cursor->key().front() != family) {
+        return false;
+    }
+    store::Batch batch;
+    batch.put(std::string(cursor->key()), "garbage");
+    return store_->kv().commit(batch).has_value();
+}
+
 void Stage::change_password(const std::string& name, const std::string& password) {
     store::Account changed = account(name);
     changed.credentials =

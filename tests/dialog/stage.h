@@ -59,6 +59,8 @@ public:
     void remove_account(const std::string& name);
     /// Puts `count` small messages into a mailbox of the account, with the Subject "number N".
     void fill(const std::string& name, const std::string& mailbox, std::size_t count);
+    /// Overwrites the `number`-th row (from 1) of a family; false when there is none.
+    bool damage(char family, std::uint64_t number);
     /// `godwit queue VERB --all` of an operator; false when it is refused.
     bool order(const std::string& verb);
     void add_alias(const std::string& address, const std::vector<std::string>& targets);

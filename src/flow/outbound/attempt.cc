@@ -7,9 +7,11 @@
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/commit.h"
+#include "flow/outbound/in_hand.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
 #include "flow/read.h"
+#include "store/kv/record.h"
 
 namespace godwit::flow {
 
@@ -19,15 +21,37 @@ struct Loaded {
     store::QueueMessage message;
     store::QueueDelivery delivery;
 };
+// The row of the due index leads to nothing that could be tried: to no delivery, or to a damaged
+// one.
+struct LeadsNowhere {};
+// The delivery is sound, its message is not.
+struct DamagedMessage {
+    store::QueueDelivery delivery;
+};
+struct Gone {};
+using Found = std::variant<Gone, Loaded, LeadsNowhere, DamagedMessage>;
 
-Result<std::optional<Loaded>> load(const store::Snapshot& snapshot, store::ReadTier tier,
-                                   const store::DueDelivery& due) {
-    auto message = TRY(store::read_queue_message(snapshot, tier, due.mail));
-    auto delivery = TRY(store::read_delivery(snapshot, tier, due.mail, due.number));
-    if (!message || !delivery || delivery->is_held) {
-        return std::nullopt;
+Result<Found> load(const store::Snapshot& snapshot, store::ReadTier tier,
+                   const store::DueDelivery& due) {
+    const std::string key = store::queue_delivery_key(due.mail, due.number);
+    auto read = store::read_delivery(snapshot, tier, due.mail, due.number);
+    const bool is_damaged = !read && store::is_damage(read.error());
+    if (is_damaged) {
+        store::log_damage(key, read.error());
     }
-    return Loaded{std::move(*message), std::move(*delivery)};
+    auto delivery = is_damaged ? std::nullopt : TRY(std::move(read));
+    if (!delivery || delivery->is_held) {
+        const std::string index = store::due_key(due.site, due.due, due.mail, due.number);
+        return TRY(snapshot.get(index, tier)) ? Found(LeadsNowhere{}) : Found(Gone{});
+    }
+    auto message = store::read_queue_message(snapshot, tier, due.mail);
+    if (message && *message) {
+        return Loaded{std::move(**message), std::move(*delivery)};
+    }
+    if (!message && !store::is_damage(message.error())) {
+        return std::unexpected(std::move(message).error());
+    }
+    return DamagedMessage{std::move(*delivery)};
 }
 
 std::vector<std::size_t> waiting(const store::QueueDelivery& delivery) {
@@ -59,7 +83,8 @@ std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipien
     return results;
 }
 
-// Sends over one session; recipients that may do better at another host stay in `open`.
+// Sends over one session; recipients that may do better at another host stay in `open`, unless the
+// stored body is at fault.
 net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
                              std::vector<std::size_t>* open, std::vector<AttemptResult>* results) {
     RemoteMail mail;
@@ -68,6 +93,10 @@ net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
         mail.recipients.push_back(loaded->delivery.recipients[index]);
     }
     std::vector<smtp::Outcome> outcomes = co_await session->send(std::move(mail));
+    if (session->body_damage()) {
+        open->clear();
+        co_return;
+    }
     std::vector<std::size_t> still_open;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
         const bool is_host_fault = outcomes[i].kind != smtp::OutcomeKind::Delivered &&
@@ -104,7 +133,8 @@ void keep_last(std::vector<AttemptResult>* results) {
     *results = std::move(last);
 }
 
-net::Task<void> try_hops(const Services* services, const Loaded* loaded,
+// True unless the stored body was found damaged.
+net::Task<bool> try_hops(const Services* services, const Loaded* loaded,
                          std::vector<HopAddress> hops, KeptSession* kept,
                          std::vector<AttemptResult>* results) {
     std::vector<std::size_t> open = waiting(loaded->delivery);
@@ -147,11 +177,31 @@ net::Task<void> try_hops(const Services* services, const Loaded* loaded,
                 co_await send_through(kept->get(), loaded, &open, results);
             }
         }
+        const bool is_damaged = *kept != nullptr && (*kept)->body_damage();
         if (*kept != nullptr && !(*kept)->is_ready()) {
             kept->reset();
         }
+        if (is_damaged) {
+            co_return false;
+        }
     }
     keep_last(results);
+    co_return true;
+}
+
+// Such a row would come up again and again, and with it its site would stand still.
+net::Task<bool> drop_due(const Services* services, store::DueDelivery due) {
+    store::QueueDelivery damaged;
+    damaged.number = due.number;
+    damaged.site = due.site;
+    damaged.due = due.due;
+    damaged.is_damaged = true;
+    probe<"outbound.due_leads_nowhere">();
+    log::error("queue.damaged", {{"id", due.mail}, {"site", due.site}});
+    store::Plan plan;
+    plan.steps.emplace_back(store::UpdateQueue{due.mail, {std::move(damaged)}});
+    const Result<> committed = co_await commit_all(services->store, std::move(plan));
+    co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
 net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, MailId mail,
@@ -170,6 +220,20 @@ net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, Ma
     const Result<> committed = co_await commit_all(services->store, std::move(plan));
     crash_point<"outbound.hold_committed">();
     // Stale: an operator took it away meanwhile.
+    co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
+}
+
+// A delivery that was in hand at a crash goes alone among its like, so that the next crash names
+// the one at fault; this one comes again in a while.
+net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery, MailId mail) {
+    probe<"outbound.suspect_put_off">();
+    const WallTime due = delivery.due;
+    const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(suspect_pause);
+    delivery.due = services->clock->wall() + pause +
+                   pause * static_cast<int>(services->random->u64() % 1024) / 1024;
+    store::Plan plan;
+    plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}, due});
+    const Result<> committed = co_await commit_all(services->store, std::move(plan));
     co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
@@ -199,7 +263,7 @@ net::Task<std::expected<std::vector<HopAddress>, MxFailure>> addresses_of(const 
 
 net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due,
                                  KeptSession* kept) {
-    Result<std::optional<Loaded>> found =
+    Result<Found> found =
         co_await read(services, [due](const store::Snapshot& snapshot, store::ReadTier tier) {
             return load(snapshot, tier, due);
         });
@@ -207,11 +271,18 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
         log::error("queue.unreadable", {{"id", due.mail}, {"error", found.error().text}});
         co_return false;
     }
-    if (!*found) {
+    if (std::holds_alternative<Gone>(*found)) {
         probe<"outbound.overtaken_before">();
         co_return true;
     }
-    Loaded loaded = std::move(**found);
+    if (std::holds_alternative<LeadsNowhere>(*found)) {
+        co_return co_await drop_due(services, due);
+    }
+    if (auto* damaged = std::get_if<DamagedMessage>(&*found)) {
+        co_return co_await hold(services, std::move(damaged->delivery), due.mail,
+                                "the queued message's row is damaged: godwit fsck --repair");
+    }
+    Loaded loaded = std::move(std::get<Loaded>(*found));
     crash_point<"outbound.loaded">();
     NextHop hop = decide_next_hop(*services->settings(), loaded.delivery.site);
     if (const auto* held = std::get_if<HoldHop>(&hop)) {
@@ -221,12 +292,28 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
         std::vector<store::DueDelivery> one = {due};
         co_return co_await discard_deliveries(services, std::move(one));
     }
+    InHand* const in_hand = services->in_hand;
+    const bool is_suspect = in_hand != nullptr && loaded.delivery.crashes != 0;
+    if (is_suspect && !in_hand->begin_suspect()) {
+        co_return co_await put_off(services, std::move(loaded.delivery), due.mail);
+    }
+    std::optional<InHandGuard> guard;
+    if (in_hand != nullptr) {
+        guard.emplace(in_hand, InHandEntry{.mail = due.mail, .number = due.number}, is_suspect);
+    }
+    crash_point<"outbound.in_hand">();
     std::vector<AttemptResult> results;
     auto hops = co_await addresses_of(services, std::move(hop));
     if (!hops) {
         results = same_for_all(waiting(loaded.delivery), outcome_of(hops.error().reply), "");
     } else {
-        co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
+        const bool is_readable =
+            co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
+        if (!is_readable) {
+            probe<"outbound.damaged_body">();
+            co_return co_await hold(services, std::move(loaded.delivery), due.mail,
+                                    "the stored body is damaged");
+        }
     }
     crash_point<"outbound.attempted">();
     co_return co_await record_outcome(services, {.message = std::move(loaded.message),

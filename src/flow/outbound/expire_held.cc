@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/probe.h"
+#include "flow/outbound/in_hand.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/read.h"
 #include "store/queue/queue.h"
@@ -45,7 +46,8 @@ Result<std::vector<AttemptOutcome>> held_of(const store::Snapshot& snapshot, sto
         return held;
     }
     for (store::QueueDelivery& delivery : TRY(store::read_deliveries(snapshot, tier, mail))) {
-        if (delivery.is_held) {
+        // What may have ended the process twice is touched by nobody but an operator.
+        if (delivery.is_held && !delivery.is_damaged && delivery.crashes < quarantine_crashes) {
             held.push_back({.message = *message,
                             .delivery = std::move(delivery),
                             .results = {},

@@ -188,6 +188,8 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
              .value = store::encode(outcome.delivery)});
     }
     std::vector<Before> before = standing(outcome.delivery);
+    // It came to an end: whatever crashed, it was not this.
+    outcome.delivery.crashes = 0;
     Notice notice;
     notice.message = outcome.message;
     record.settlement = settle({.message = std::move(outcome.message),

@@ -8,6 +8,7 @@
 #include "flow/channel_bindings.h"
 #include "flow/read.h"
 #include "mail/address/domain.h"
+#include "store/kv/record.h"
 
 namespace godwit::flow {
 
@@ -306,6 +307,12 @@ net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message,
             log::error(
                 "outbound.body_unreadable",
                 {{"id", message->mail}, {"error", piece ? "short body" : piece.error().text}});
+            if (piece || piece.error().code == ErrorCode::NotFound ||
+                store::is_damage(piece.error())) {
+                body_damage_ =
+                    piece ? internal_error(ErrorCode::Corrupt, "the body is too short").error()
+                          : piece.error();
+            }
             engine_->abort_body();
             co_return false;
         }
@@ -320,6 +327,7 @@ net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message,
 
 net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
     is_ready_ = false;
+    body_damage_.reset();
     engine_->send(envelope(mail));
     std::uint64_t offset = 0;
     std::vector<smtp::Outcome> outcomes;

@@ -54,6 +54,8 @@ public:
     [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
     /// The peer passes on NOTIFY itself (RFC 3461 5.2.1).
     [[nodiscard]] bool peer_has_dsn() const;
+    /// What the last send() found wrong with the stored body; the outcomes then say nothing.
+    [[nodiscard]] const std::optional<Error>& body_damage() const { return body_damage_; }
     /// QUIT, not waiting long for the answer (C13).
     net::Task<void> close();
 
@@ -76,6 +78,7 @@ private:
     std::optional<smtp::ClientEngine> engine_;
     std::string peer_name_;
     bool is_ready_ = false;
+    std::optional<Error> body_damage_;
 };
 
 }  // namespace godwit::flow

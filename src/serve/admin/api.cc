@@ -40,6 +40,7 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"reload", reload_server},
     {"restore.begin", begin_restore},
     {"restore.step", continue_work},
+    {"scrub", request_scrub},
     {"status", show_status},
 });
 static_assert(std::ranges::is_sorted(kCalls, {}, &AdminCall::name));

@@ -38,6 +38,7 @@ Result<std::string> show_message(const AdminHost& host, const AdminArguments& ar
 Result<std::string> show_status(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> reload_server(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> check_store(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> request_scrub(const AdminHost& host, const AdminArguments& arguments);
 
 // backup.cc
 Result<std::string> begin_backup(const AdminHost& host, const AdminArguments& arguments);

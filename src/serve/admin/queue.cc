@@ -11,6 +11,7 @@
 
 #include "base/limits.h"
 #include "base/probe.h"
+#include "flow/outbound/in_hand.h"
 #include "serve/admin/calls.h"
 #include "store/store.h"
 
@@ -43,11 +44,20 @@ std::string_view last_reply(const QueueDelivery& delivery) {
     return {};
 }
 
+bool is_quarantined(const QueueDelivery& delivery) {
+    return delivery.is_held && delivery.crashes >= flow::quarantine_crashes;
+}
+
 /// What list and show both say of a delivery; the object stays open.
 void begin_delivery(JsonWriter& json, const QueueDelivery& delivery) {
     json.begin_object().field("delivery", delivery.number).field("site", delivery.site);
-    json.field("state", delivery.is_held ? "held" : "waiting");
-    json.field("attempts", delivery.attempts).field("due", show_time(delivery.due));
+    json.field("state", delivery.is_damaged        ? "damaged"
+                        : is_quarantined(delivery) ? "quarantined"
+                        : delivery.is_held         ? "held"
+                                                   : "waiting");
+    json.field("crashes", delivery.crashes)
+        .field("attempts", delivery.attempts)
+        .field("due", show_time(delivery.due));
     json.key("last_attempt");
     delivery.last_attempt ? json.string(show_time(*delivery.last_attempt)) : json.null();
     json.field("held_reason", delivery.held_reason).field("last_reply", last_reply(delivery));
@@ -361,6 +371,7 @@ bool release(QueueDelivery& delivery, WallTime now) {
     }
     delivery.is_held = false;
     delivery.held_reason.clear();
+    delivery.crashes = 0;  // Another chance, and as many crashes as anybody.
     delivery.due = now;
     return true;
 }
@@ -373,6 +384,7 @@ Result<std::string> list_queued(const AdminHost& host, const AdminArguments& arg
     const bool held_only = arguments.flag("held");
     const std::size_t limit =
         TRY(arguments.count_or("limit", limits::admin_page_rows_max, limits::admin_page_rows_max));
+    const bool quarantined_only = arguments.flag("quarantined");
     const std::string start = arguments.text_or("after", "");
     MailId after = start.empty() ? MailId{} : TRY(parse_mail_id(start));
     JsonWriter json;
@@ -390,7 +402,8 @@ Result<std::string> list_queued(const AdminHost& host, const AdminArguments& arg
             after = message.mail;
             examined += 1 + deliveries.size();
             for (const QueueDelivery& delivery : deliveries) {
-                if ((site.empty() || delivery.site == site) && (!held_only || delivery.is_held)) {
+                if ((site.empty() || delivery.site == site) && (!held_only || delivery.is_held) &&
+                    (!quarantined_only || is_quarantined(delivery))) {
                     list_delivery(json, message, delivery);
                     ++count;
                 }

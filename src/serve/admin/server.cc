@@ -3,6 +3,7 @@
 #include "serve/admin/calls.h"
 #include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
+#include "store/scrub.h"
 #include "store/store.h"
 
 namespace godwit::serve {
@@ -52,6 +53,15 @@ Result<std::string> show_status(const AdminHost& host, const AdminArguments&) {
     if (const auto fault = host.store->fault(); fault) {
         json.field("fault", fault->text);
     }
+    const auto scrub = TRY(store::read_scrub_state(*snapshot, ReadTier::Disk));
+    const auto damaged = TRY(store::read_damaged(*snapshot, ReadTier::Disk));
+    const bool has_passed = scrub.last_end != WallTime{};
+    json.field("scrubbed", (has_passed ? "last full pass " + show_time(scrub.last_end) + ", " +
+                                             std::to_string(scrub.last_bodies) + " bodies, " +
+                                             std::to_string(scrub.last_damaged) + " damaged"
+                                       : "no full pass yet") +
+                               (scrub.is_under_way ? "; a pass is under way" : ""));
+    json.field("damaged", std::uint64_t{damaged.size()});
     if (host.describe_server) {
         host.describe_server(json);
         json.key("metrics").begin_object();

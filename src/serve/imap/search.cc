@@ -236,8 +236,16 @@ net::Task<Result<>> Searching::ask_records() {
                 continue;  // Gone meanwhile.
             }
             const Candidate& candidate = candidates[i];
-            mail::MessageSummary summary =
-                CO_TRY(mail::MessageSummary::decode(records[i]->summary));
+            Result<mail::MessageSummary> decoded =
+                mail::MessageSummary::decode(records[i]->summary);
+            if (!decoded) {
+                // A damaged message is found by nothing; the others are.
+                log::error("imap.search_failed", {{"account", c_->account().value()},
+                                                  {"uid", candidate.row.uid.value()},
+                                                  {"error", decoded.error().text}});
+                continue;
+            }
+            mail::MessageSummary summary = *std::move(decoded);
             const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
                 const Truth by_row =
                     ask_row(*question_, node, candidate.row, candidate.number, candidate.is_recent);
@@ -271,7 +279,12 @@ net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
             [store, question = question_, cases = std::move(cases)]() -> Result<std::vector<Uid>> {
                 std::vector<Uid> hits;
                 for (const OpenCase& one : cases) {
-                    if (TRY(ask_message(*question, store, one))) {
+                    // A body that cannot be read has nothing that could be found.
+                    const auto hit = ask_message(*question, store, one);
+                    if (!hit) {
+                        log::error("imap.search_failed", {{"uid", one.candidate.row.uid.value()},
+                                                          {"error", hit.error().text}});
+                    } else if (*hit) {
                         hits.push_back(one.candidate.row.uid);
                     }
                 }

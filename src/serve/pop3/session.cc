@@ -339,24 +339,38 @@ net::Task<Result<>> Session::retrieve(pop3::Retrieve wanted) {
         co_return Result<>();
     }
     const store::MessageRecord record = **found;
+    store::BlobStore* blobs = &services_->store->blobs();
+    const auto piece_at = [this, blobs, blob = record.blob](std::uint64_t at) {
+        return flow::read(services_,
+                          [blobs, blob, at](const store::Snapshot&, store::ReadTier tier) {
+                              return blobs->read(blob, at, kBodyStep, tier);
+                          });
+    };
+    // The first piece before the promise: a damaged body is an answer, not a broken connection.
+    Result<std::string> piece = co_await piece_at(0);
+    if (!piece || (piece->empty() && record.blob_size != 0)) {
+        log::error("pop3.body_unreadable", {{"account", account.value()},
+                                            {"uid", uid.value()},
+                                            {"error", piece ? "short body" : piece.error().text}});
+        engine_->refuse(pop3::LoginFailure::Temporary, "The message is damaged");
+        co_return Result<>();
+    }
     const Result<mail::MessageSummary> summary = mail::MessageSummary::decode(record.summary);
     const std::uint64_t header_size =
         record.prefix.size() + (summary ? summary->header_size : record.blob_size);
     engine_->begin_message(record.prefix.size() + record.blob_size, header_size);
     bool wants_more = engine_->add_message(record.prefix);
-    store::BlobStore* blobs = &services_->store->blobs();
     for (std::uint64_t at = 0; wants_more && at < record.blob_size;) {
-        const BlobId blob = record.blob;
-        const std::string piece = CO_TRY(co_await flow::read(
-            services_, [blobs, blob, at](const store::Snapshot&, store::ReadTier tier) {
-                return blobs->read(blob, at, kBodyStep, tier);
-            }));
-        if (piece.empty()) {
+        if (at != 0) {
+            piece = co_await piece_at(at);
+        }
+        const std::string octets = CO_TRY(std::move(piece));
+        if (octets.empty()) {
             // Half a message must not look whole: the connection ends without the final dot.
             co_return internal_error(ErrorCode::Corrupt, "a body is shorter than its record says");
         }
-        at += piece.size();
-        wants_more = engine_->add_message(piece);
+        at += octets.size();
+        wants_more = engine_->add_message(octets);
         if (engine_->output_size() >= limits::stream_write_buffer_max) {
             CO_TRY(co_await flush());
         }

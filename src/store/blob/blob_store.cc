@@ -8,6 +8,7 @@
 #include "store/blob/spool.h"
 #include "store/kv/key.h"
 #include "store/kv/meta.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 namespace {
@@ -153,7 +154,8 @@ Result<std::optional<BlobLocation>> FileBlobStore::current(const BlobId& id) con
     if (!value) {
         return std::optional<BlobLocation>();
     }
-    return TRY(decode_blob_location(*value));
+    // A damaged row is no place: the same body, should it come again, is stored anew.
+    return if_sound(blob_location_key(id), decode_blob_location(*value));
 }
 
 void FileBlobStore::put(const BlobId& id, BlobLocation location, Batch& batch) {
@@ -198,12 +200,11 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
 
 Result<> FileBlobStore::stage_removal(const BlobId& id, Batch& batch) {
     const auto location = TRY(current(id));
-    if (!location) {
-        return {};
-    }
-    if (const auto* place = std::get_if<SegmentPlace>(&location->place)) {
+    const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
+    if (place != nullptr) {
         log_.release(*place, location->size);
     }
+    // Also one that is damaged; what its octets take up stays counted until a repair.
     crash_point<"blob.body_released">();
     batch.erase(blob_location_key(id));
     recent_.erase(id);
@@ -282,12 +283,8 @@ Result<BlobStore::TendStep> FileBlobStore::compact(std::uint32_t segment, std::u
 
 Result<> FileBlobStore::relocate(std::vector<Moved> bodies, Batch& batch) {
     for (Moved& moved : bodies) {
-        const auto read = current(moved.id);
-        if (!read && read.error().code != ErrorCode::Corrupt) {
-            return std::unexpected(read.error());
-        }
-        // One damaged row must not stop the others, half of which are counted by now.
-        const auto location = read ? *read : std::nullopt;
+        // One damaged row does not stop the others, half of which are counted by now.
+        const auto location = TRY(current(moved.id));
         const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
         if (place == nullptr || place->segment != moved.from.segment ||
             place->offset != moved.from.offset) {

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/probe.h"
+#include "store/kv/key.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 namespace {
@@ -25,10 +27,34 @@ Result<std::unordered_map<std::uint32_t, SegmentRow>> load_rows(const Kv& kv) {
         if (!segment) {
             return internal_error(ErrorCode::Corrupt, "segment row with a strange key");
         }
-        rows[*segment] = TRY(decode_segment_row(cursor->value()));
+        // One that is damaged is counted again below, like one that is missing.
+        if (const auto row = TRY(if_sound(cursor->key(), decode_segment_row(cursor->value())))) {
+            rows[*segment] = *row;
+        }
     }
     TRY(cursor->status());
     return rows;
+}
+
+/// The row of a file that has none: what the keys say is in it. No live body: it holds what was
+/// never committed, or what is dead.
+Result<SegmentRow> count_again(const File& file, std::uint32_t segment, const Kv& kv) {
+    SegmentRow row;
+    TRY(walk_records(
+        file, segment_header_size, [&](std::uint64_t offset, const RecordHeader& header) {
+            const auto value = kv.get(blob_location_key(header.id), ReadTier::Disk);
+            const auto location =
+                value && *value ? decode_blob_location(**value) : Result<BlobLocation>();
+            const auto* place =
+                value && *value && location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
+            if (place != nullptr && place->segment == segment && place->offset == offset) {
+                row.end = offset + record_size(header.size);
+                row.live_bytes += header.size;
+                ++row.live_bodies;
+            }
+            return true;
+        }));
+    return row;
 }
 
 }  // namespace
@@ -45,7 +71,17 @@ Result<> SegmentLog::recover(const Kv& kv, CommitSeq durable) {
         }
         files_->note(*segment);
         found.insert(*segment);
-        const auto row = rows.find(*segment);
+        auto row = rows.find(*segment);
+        if (row == rows.end()) {
+            const auto file = TRY(files_->files().open(files_->path(*segment), OpenMode::Read));
+            const SegmentRow counted = TRY(count_again(*file, *segment, kv));
+            if (counted.live_bodies != 0) {
+                probe<"store.segment_counted_again">();
+                log::error("store.segment_row_damaged",
+                           {{"file", files_->path(*segment)}, {"bodies", counted.live_bodies}});
+                row = rows.emplace(*segment, counted).first;
+            }
+        }
         TRY(check_tail(*segment, row == rows.end() ? 0 : row->second.end, durable));
         if (row == rows.end()) {
             probe<"blob.orphan_removed">();
@@ -86,7 +122,13 @@ Result<> SegmentLog::check_tail(std::uint32_t segment, std::uint64_t from, Commi
                               files_->path(segment) + " belongs to another store than the keys");
     }
     if (!segment_header && from != 0) {
-        return lost(files_->path(segment) + " has no header");
+        // A header that was hit costs nobody a body; where nothing follows it, all is gone.
+        std::string first;
+        TRY(file->read_at(segment_header_size, record_header_size, ReadTier::Disk, first));
+        if (!decode_record_header(first)) {
+            return lost(files_->path(segment) + " has no header");
+        }
+        log::error("store.segment_header_damaged", {{"file", files_->path(segment)}});
     }
     CommitSeq seen = segment_header ? segment_header->durable : CommitSeq{};
     TRY(walk_records(*file, std::max<std::uint64_t>(from, segment_header_size),

@@ -40,6 +40,8 @@ struct MessageRecord {
     /// In-Reply-To where it names others.
     std::vector<std::uint64_t> reference_hashes;
     std::int64_t sent_at = 0;  ///< Date header, unix seconds; 0 when absent.
+    /// On reading: the row cannot be read; nothing else is set. Never in a plan.
+    bool is_damaged = false;
 };
 
 struct AppendMessage {

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 
@@ -60,7 +61,11 @@ Result<ThreadId> join_thread(StampContext& context, AccountId account, EmailId e
             TRY(context.rows.get(thread_reference_key(account, hash)));
         std::optional<ThreadReference> reference;
         if (row) {
-            reference = TRY(decode_thread_reference(*row));
+            // Mail must not be refused because a row that only groups it is damaged.
+            reference =
+                TRY(if_sound(thread_reference_key(account, hash), decode_thread_reference(*row)));
+        }
+        if (reference) {
             thread = thread ? thread : reference->thread;
         }
         known.push_back(reference);
@@ -82,16 +87,17 @@ Result<> leave_thread(StampContext& context, AccountId account, EmailId email,
     for (const std::uint64_t hash : head.reference_hashes) {
         const std::string key = thread_reference_key(account, hash);
         const std::optional<std::string> row = TRY(context.rows.get(key));
-        if (!row) {
-            return internal_error(ErrorCode::Corrupt, "an email's thread reference is missing");
+        auto reference = row ? TRY(if_sound(key, decode_thread_reference(*row)))
+                             : std::optional<ThreadReference>();
+        if (!reference) {
+            continue;  // Missing or damaged: left to a repair, which counts anew.
         }
-        ThreadReference reference = TRY(decode_thread_reference(*row));
-        if (reference.emails <= 1) {
+        if (reference->emails <= 1) {
             context.rows.erase(key);
             continue;
         }
-        --reference.emails;
-        context.rows.put(key, encode(reference));
+        --reference->emails;
+        context.rows.put(key, encode(*reference));
     }
     if (head.thread.value() != email.value()) {
         context.rows.erase(thread_member_key(account, head.thread, email));
@@ -138,17 +144,26 @@ Result<> remove_place(StampContext& context, AccountId account, EmailId email, E
     const std::string membership = email_key(Family::Membership, account, email);
     const std::optional<std::string> row = TRY(context.rows.get(membership));
     if (row) {
-        std::vector<EmailPlace> places = TRY(decode_places(*row));
-        std::erase(places, place);
-        if (!places.empty()) {
-            context.rows.put(membership, encode(places));
+        std::optional<std::vector<EmailPlace>> places =
+            TRY(if_sound(membership, decode_places(*row)));
+        if (!places) {
+            return {};  // Where else the email is only a repair finds out.
+        }
+        std::erase(*places, place);
+        if (!places->empty()) {
+            context.rows.put(membership, encode(*places));
             return {};
         }
         context.rows.erase(membership);
     }
-    const EmailHead head = TRY(read_email_head(context, account, email));
-    TRY(leave_thread(context, account, email, head));
-    unlink_body(context, head.blob, link_key(head.blob, account, email));
+    // A message whose email's row is damaged or missing can still be deleted; a repair clears up
+    // its link and its thread.
+    const auto head = TRY(if_sound(email_key(Family::Email, account, email),
+                                   read_email_head(context, account, email)));
+    if (head) {
+        TRY(leave_thread(context, account, email, *head));
+        unlink_body(context, head->blob, link_key(head->blob, account, email));
+    }
     context.rows.erase(email_key(Family::Email, account, email));
     return {};
 }

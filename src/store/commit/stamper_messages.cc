@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 
@@ -179,7 +180,13 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
     if (step.once_key != 0) {
         once = once_key(step.mail, step.once_key, step.account);
         if (const std::optional<std::string> seen = TRY(context.rows.get(once))) {
-            return TRY(decode_once(*seen));
+            // That it is there says that the append happened, whatever it became.
+            return TRY(if_sound(once, decode_once(*seen)))
+                .value_or(Appended{.uid_validity = mailbox.fixed.uid_validity,
+                                   .uid = Uid(1),
+                                   .email = EmailId(1),
+                                   .mod_seq = ModSeq(1),
+                                   .was_duplicate = true});
         }
     }
     const MessageRecord& record = step.record;

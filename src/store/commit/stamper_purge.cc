@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 
@@ -35,9 +36,11 @@ Result<bool> purge_account(StampContext& context, StampedAccount& account, Purge
     context.accounts.forget(account);
     const std::string emails = account_prefix(Family::Email, account.id);
     for (const Row& row : TRY(first_rows(context, emails, messages_max))) {
-        const EmailHead head = TRY(decode_email_head(row.value));
-        const EmailId email(key_tail_u32(row.key));
-        unlink_body(context, head.blob, link_key(head.blob, account.id, email));
+        // A damaged row does not say which body it held: that stays until a repair.
+        if (const auto head = TRY(if_sound(row.key, decode_email_head(row.value)))) {
+            const EmailId email(key_tail_u32(row.key));
+            unlink_body(context, head->blob, link_key(head->blob, account.id, email));
+        }
         context.rows.erase(row.key);
         ++purged.messages;
     }
@@ -76,13 +79,17 @@ Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account
     }
     LogRow log{.kind = LogKind::Expunged, .mailbox = mailbox, .uids = uids};
     for (const Uid uid : uids) {
-        const std::optional<MessageRow> row = TRY(read_message(context, account.id, mailbox, uid));
-        if (!row) {
-            return internal_error(ErrorCode::Corrupt, "a scanned message row is not there");
+        const std::string key = message_key(account.id, mailbox, uid);
+        const auto row = TRY(if_sound(key, read_message(context, account.id, mailbox, uid)));
+        context.rows.erase(key);
+        if (!row || !*row) {
+            // A damaged row does not say which email it placed: that stays until a repair.
+            log.emails.emplace_back(0);
+            continue;
         }
-        TRY(remove_place(context, account.id, row->email, {.mailbox = mailbox, .uid = uid}));
-        context.rows.erase(message_key(account.id, mailbox, uid));
-        log.emails.push_back(row->email);
+        const MessageRow& message = **row;
+        TRY(remove_place(context, account.id, message.email, {.mailbox = mailbox, .uid = uid}));
+        log.emails.push_back(message.email);
     }
     log.mod_seq = context.accounts.draw_mod_seq(account);
     write_log(context, account.id, std::move(log));
@@ -124,8 +131,9 @@ Result<StepResult> stamp_step(StampContext& context, const TrimChangeLog& step) 
     bool met_newer = false;
     TRY(context.rows.scan(prefix, prefix_end(prefix),
                           [&](std::string_view key, std::string_view value) -> Result<bool> {
-                              const LogRow row = TRY(decode_log(ModSeq(key_tail_u64(key)), value));
-                              met_newer = row.at >= unix_seconds(step.before);
+                              const auto row =
+                                  TRY(if_sound(key, decode_log(ModSeq(key_tail_u64(key)), value)));
+                              met_newer = row && row->at >= unix_seconds(step.before);
                               if (!met_newer) {
                                   keys.emplace_back(key);
                               }
@@ -156,7 +164,8 @@ Result<StepResult> stamp_step(StampContext& context, const TrimTrace& step) {
                                   if (keys.size() >= rows_max) {
                                       return false;
                                   }
-                                  met_newer = TRY(decode_trace(mail, value)).at >= step.before;
+                                  const auto event = TRY(if_sound(key, decode_trace(mail, value)));
+                                  met_newer = event && event->at >= step.before;
                                   if (met_newer) {
                                       return false;
                                   }

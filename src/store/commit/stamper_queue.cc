@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 #include "store/queue/queue.h"
 
 namespace godwit::store {
@@ -125,6 +126,22 @@ Result<> erase_message(StampContext& context, const QueueMessage& message) {
     return erase_once_keys(context, message.mail);
 }
 
+/// A row of the due index that leads to nothing that could be tried goes, and nothing else.
+Result<> drop_due(StampContext& context, MailId mail, const QueueDelivery& damaged) {
+    const std::optional<std::string> row =
+        TRY(context.rows.get(queue_delivery_key(mail, damaged.number)));
+    const auto sound = row ? decode_queue_delivery(*row) : Result<QueueDelivery>();
+    if (row && sound && !sound->is_held && sound->site == damaged.site &&
+        sound->due == damaged.due) {
+        return temporary_error(ErrorCode::Stale, "the delivery is sound");
+    }
+    context.rows.erase(due_key(damaged.site, damaged.due, mail, damaged.number));
+    QueueChange::Item item = item_of(mail, damaged);
+    item.is_gone = true;
+    context.queue.push_back(std::move(item));
+    return {};
+}
+
 /// Each has a number of its own, and all are open.
 Result<> check_new_deliveries(const std::vector<QueueDelivery>& deliveries) {
     std::vector<std::uint32_t> numbers;
@@ -167,7 +184,22 @@ Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
 }
 
 Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
-    const std::optional<QueueMessage> message = TRY(read_message(context, step.mail));
+    const auto is_damaged = [](const QueueDelivery& delivery) { return delivery.is_damaged; };
+    if (std::ranges::all_of(step.deliveries, is_damaged)) {
+        for (const QueueDelivery& delivery : step.deliveries) {
+            TRY(check_delivery(delivery));
+            TRY(drop_due(context, step.mail, delivery));
+        }
+        return Done{};
+    }
+    Result<std::optional<QueueMessage>> read = read_message(context, step.mail);
+    const auto is_done = [](const QueueDelivery& delivery) { return delivery.is_done; };
+    if (!read && is_damage(read.error()) && std::ranges::none_of(step.deliveries, is_done)) {
+        // Deliveries of a message whose row is damaged can be held.
+        log_damage(queue_message_key(step.mail), read.error());
+        read = QueueMessage{};
+    }
+    const std::optional<QueueMessage> message = TRY(std::move(read));
     if (!message) {
         return temporary_error(ErrorCode::Stale,
                                "message " + to_string(step.mail) + " left the queue");
@@ -204,25 +236,36 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
 }
 
 Result<StepResult> stamp_step(StampContext& context, const RemoveFromQueue& step) {
-    const std::optional<QueueMessage> message = TRY(read_message(context, step.mail));
-    if (!message) {
+    const auto message =
+        TRY(if_sound(queue_message_key(step.mail), read_message(context, step.mail)));
+    if (message && !*message) {
         return peer_error(ErrorCode::NotFound,
                           "message " + to_string(step.mail) + " is not queued");
     }
     std::vector<QueueDelivery> deliveries;
     const std::string prefix = queue_delivery_prefix(step.mail);
-    TRY(context.rows.scan(prefix, prefix_end(prefix),
-                          [&](std::string_view, std::string_view value) -> Result<bool> {
-                              deliveries.push_back(TRY(decode_queue_delivery(value)));
-                              return true;
-                          }));
+    TRY(context.rows.scan(
+        prefix, prefix_end(prefix),
+        [&](std::string_view key, std::string_view value) -> Result<bool> {
+            QueueDelivery damaged;
+            damaged.number = key_tail_u32(key);
+            damaged.is_held = true;
+            deliveries.push_back(
+                TRY(if_sound(key, decode_queue_delivery(value))).value_or(std::move(damaged)));
+            return true;
+        }));
     for (QueueDelivery& delivery : deliveries) {
         erase_due(context, step.mail, delivery);
         context.rows.erase(queue_delivery_key(step.mail, delivery.number));
         delivery.is_done = true;
         context.queue.push_back(item_of(step.mail, delivery));
     }
-    TRY(erase_message(context, *message));
+    if (message) {
+        TRY(erase_message(context, **message));
+    } else {
+        // Its row is damaged and does not name the body: the link stays until a repair.
+        context.rows.erase(queue_message_key(step.mail));
+    }
     return Done{};
 }
 

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "store/directory/schema.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 #include "store/mailbox/schema.h"
 
 namespace godwit::store {
@@ -44,11 +45,12 @@ Result<std::optional<Account>> oldest_account(const Snapshot& snapshot, ReadTier
     std::size_t seen = 0;
     for (cursor->seek(prefix); cursor->is_valid() && seen < limits::scan_rows_max;
          cursor->next(), ++seen) {
-        Account account = TRY(decode_account(cursor->value()));
-        if (account.is_disabled) {
+        std::optional<Account> account =
+            TRY(if_sound(cursor->key(), decode_account(cursor->value())));
+        if (!account || account->is_disabled) {
             continue;
         }
-        if (account.name.ends_with('@' + std::string(domain))) {
+        if (account->name.ends_with('@' + std::string(domain))) {
             return account;
         }
         if (!oldest) {
@@ -228,7 +230,10 @@ Result<std::vector<T>> list_rows(const Snapshot& snapshot, ReadTier tier, const 
     const std::string upper = prefix_end(prefix);
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
     for (cursor->seek(prefix); cursor->is_valid(); cursor->next()) {
-        rows.push_back(TRY(decode(cursor->value())));
+        // One damaged row must not hide the others.
+        if (auto row = TRY(if_sound(cursor->key(), decode(cursor->value())))) {
+            rows.push_back(*std::move(row));
+        }
     }
     TRY(cursor->status());
     return rows;

@@ -1,5 +1,8 @@
 #include "store/kv/record.h"
 
+#include "base/log.h"
+#include "base/probe.h"
+
 namespace godwit::store {
 namespace {
 
@@ -59,6 +62,23 @@ Result<ByteReader> read_record(std::string_view value, std::uint8_t version,
                                   "; this program reads " + std::to_string(version));
     }
     return ByteReader(record->payload);
+}
+
+std::string key_text(std::string_view key) {
+    static constexpr std::string_view kDigits = "0123456789abcdef";
+    std::string text(key.substr(0, 1));
+    text += ' ';
+    for (const char c : key.substr(std::min<std::size_t>(1, key.size()))) {
+        const auto octet = static_cast<std::uint8_t>(c);
+        text += kDigits[octet >> 4U];
+        text += kDigits[octet & 0xFU];
+    }
+    return text;
+}
+
+void log_damage(std::string_view key, const Error& error) {
+    probe<"store.damaged_row">();
+    log::error("store.row_damaged", {{"row", key_text(key)}, {"error", error.text}});
 }
 
 }  // namespace godwit::store

@@ -8,6 +8,8 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include <optional>
+
 #include "base/result.h"
 
 namespace godwit::store {
@@ -32,5 +34,26 @@ Result<OpenedView> open_record(std::string_view value);
 /// A reader over the payload of a value that must have this version; it views into `value`. `what`
 /// names the row in errors: Corrupt as above, Unsupported for another version.
 Result<ByteReader> read_record(std::string_view value, std::uint8_t version, std::string_view what);
+
+/// "U 0000000100000001": how a row is named in logs and by fsck.
+std::string key_text(std::string_view key);
+/// The row itself is at fault, not the engine: a reader of many rows passes it over.
+inline bool is_damage(const Error& error) {
+    return error.code == ErrorCode::Corrupt || error.code == ErrorCode::Unsupported;
+}
+/// Says in the log that a row cannot be read and what is done without it goes on.
+void log_damage(std::string_view key, const Error& error);
+/// What was decoded; nullopt, and a line in the log, where the row is damaged. Other errors pass.
+template <class T>
+Result<std::optional<T>> if_sound(std::string_view key, Result<T> decoded) {
+    if (decoded) {
+        return std::optional<T>(*std::move(decoded));
+    }
+    if (!is_damage(decoded.error())) {
+        return std::unexpected(std::move(decoded).error());
+    }
+    log_damage(key, decoded.error());
+    return std::optional<T>();
+}
 
 }  // namespace godwit::store

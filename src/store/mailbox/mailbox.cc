@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "store/kv/key.h"
 #include "store/kv/meta.h"
+#include "store/kv/record.h"
 #include "store/mailbox/schema.h"
 
 namespace godwit::store {
@@ -52,18 +53,24 @@ Result<std::vector<MailboxState>> list_mailboxes(const Snapshot& snapshot, ReadT
     const std::unique_ptr<Cursor> fixed = snapshot.cursor(tier, fixed_upper);
     const std::unique_ptr<Cursor> counters = snapshot.cursor(tier, counters_upper);
     // Both families have the same mailboxes in the same order; a stamp writes and erases them
-    // together.
+    // together. A mailbox with a damaged or a missing row is left out: the others can be used.
     counters->seek(counters_prefix);
     for (fixed->seek(fixed_prefix); fixed->is_valid() && mailboxes.size() < limits::mailboxes_max;
          fixed->next()) {
         const MailboxId id(key_tail_u32(fixed->key()));
+        while (counters->is_valid() && MailboxId(key_tail_u32(counters->key())) < id) {
+            counters->next();
+        }
         TRY(counters->status());
         if (!counters->is_valid() || MailboxId(key_tail_u32(counters->key())) != id) {
-            return missing("mailbox counters");
+            log_damage(fixed->key(), missing("mailbox counters").error());
+            continue;
         }
-        mailboxes.push_back(state_of(id, TRY(decode_fixed(fixed->value())),
-                                     TRY(decode_counters(counters->value()))));
-        counters->next();
+        auto row = TRY(if_sound(fixed->key(), decode_fixed(fixed->value())));
+        const auto counted = TRY(if_sound(counters->key(), decode_counters(counters->value())));
+        if (row && counted) {
+            mailboxes.push_back(state_of(id, *std::move(row), *counted));
+        }
     }
     TRY(fixed->status());
     std::ranges::sort(mailboxes, [](const MailboxState& a, const MailboxState& b) {
@@ -124,7 +131,9 @@ Result<KeywordNames> read_keywords(const Snapshot& snapshot, ReadTier tier, Acco
         return names;
     }
     std::uint8_t number = 0;
-    for (std::string& name : TRY(decode_keywords(*row))) {
+    // Without its dictionary an account's keywords have no names; all else can be read.
+    auto known = TRY(if_sound(account_prefix(Family::Keywords, account), decode_keywords(*row)));
+    for (std::string& name : known.value_or(std::vector<std::string>())) {
         names.emplace(number++, std::move(name));
     }
     return names;
@@ -139,7 +148,11 @@ Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tie
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
     for (cursor->seek(message_key(account, mailbox, from));
          cursor->is_valid() && rows.size() < count; cursor->next()) {
-        rows.push_back(TRY(decode_row(Uid(key_tail_u32(cursor->key())), cursor->value())));
+        const auto row = TRY(
+            if_sound(cursor->key(), decode_row(Uid(key_tail_u32(cursor->key())), cursor->value())));
+        if (row) {
+            rows.push_back(*row);
+        }
     }
     TRY(cursor->status());
     return rows;
@@ -202,7 +215,10 @@ Result<std::vector<std::optional<MessageRecord>>> read_records(const Snapshot& s
         TRY(move_to(*cursor, key));
         std::optional<MessageRecord>& record = records.emplace_back();
         if (cursor->is_valid() && cursor->key() == key) {
-            record = TRY(decode_record(cursor->value()));
+            MessageRecord damaged;
+            damaged.is_damaged = true;
+            record =
+                TRY(if_sound(key, decode_record(cursor->value()))).value_or(std::move(damaged));
         }
     }
     return records;
@@ -237,7 +253,11 @@ Result<std::vector<LogRow>> read_log(const Snapshot& snapshot, ReadTier tier, Ac
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
     for (cursor->seek(log_key(account, ModSeq(since.value() + 1)));
          cursor->is_valid() && rows.size() < count; cursor->next()) {
-        rows.push_back(TRY(decode_log(ModSeq(key_tail_u64(cursor->key())), cursor->value())));
+        auto row = TRY(if_sound(cursor->key(),
+                                decode_log(ModSeq(key_tail_u64(cursor->key())), cursor->value())));
+        if (row) {
+            rows.push_back(*std::move(row));
+        }
     }
     TRY(cursor->status());
     return rows;
@@ -259,9 +279,13 @@ Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, 
         if (++scanned > limits::change_log_scan_max) {
             return std::nullopt;
         }
-        const LogRow row = TRY(decode_log(ModSeq(key_tail_u64(cursor->key())), cursor->value()));
-        if (row.kind == LogKind::Expunged && row.mailbox == mailbox) {
-            uids.insert(uids.end(), row.uids.begin(), row.uids.end());
+        const auto row = TRY(if_sound(
+            cursor->key(), decode_log(ModSeq(key_tail_u64(cursor->key())), cursor->value())));
+        if (!row) {
+            return std::nullopt;
+        }
+        if (row->kind == LogKind::Expunged && row->mailbox == mailbox) {
+            uids.insert(uids.end(), row->uids.begin(), row->uids.end());
         }
     }
     TRY(cursor->status());
@@ -281,7 +305,10 @@ Result<std::vector<TraceEvent>> read_trace(const Snapshot& snapshot, ReadTier ti
     const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
     for (cursor->seek(prefix); cursor->is_valid() && events.size() < limits::trace_events_max;
          cursor->next()) {
-        events.push_back(TRY(decode_trace(mail, cursor->value())));
+        auto event = TRY(if_sound(cursor->key(), decode_trace(mail, cursor->value())));
+        if (event) {
+            events.push_back(*std::move(event));
+        }
     }
     TRY(cursor->status());
     return events;

@@ -57,7 +57,7 @@ using KeywordNames = std::map<std::uint8_t, std::string>;
 
 Result<std::optional<AccountHead>> read_head(const Snapshot& snapshot, ReadTier tier,
                                              AccountId account);
-/// All mailboxes, by name in byte order with INBOX first.
+/// All mailboxes, by name in byte order with INBOX first; those with a damaged row are left out.
 Result<std::vector<MailboxState>> list_mailboxes(const Snapshot& snapshot, ReadTier tier,
                                                  AccountId account);
 Result<std::optional<MailboxState>> find_mailbox(const Snapshot& snapshot, ReadTier tier,
@@ -67,7 +67,8 @@ Result<std::optional<MailboxState>> read_mailbox(const Snapshot& snapshot, ReadT
 Result<std::vector<std::string>> list_subscriptions(const Snapshot& snapshot, ReadTier tier,
                                                     AccountId account);
 Result<KeywordNames> read_keywords(const Snapshot& snapshot, ReadTier tier, AccountId account);
-/// Rows with uid >= `from`, at most `count` (limits::scan_rows_max), rising.
+/// Rows with uid >= `from`, at most `count` (limits::scan_rows_max), rising. Damaged ones are
+/// left out and logged, here and wherever many rows are read.
 Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier,
                                           AccountId account, MailboxId mailbox, Uid from,
                                           std::size_t count);
@@ -75,12 +76,13 @@ Result<std::optional<MessageRow>> read_row(const Snapshot& snapshot, ReadTier ti
                                            AccountId account, MailboxId mailbox, Uid uid);
 Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadTier tier,
                                                  AccountId account, EmailId email);
-/// The same for many, in their order; fast when they rise. Bounded by the caller.
+/// The same for many, in their order; fast when they rise. Bounded by the caller. One whose row
+/// is damaged comes back with MessageRecord::is_damaged and nothing else.
 Result<std::vector<std::optional<MessageRecord>>> read_records(const Snapshot& snapshot,
                                                                ReadTier tier, AccountId account,
                                                                std::span<const EmailId> emails);
 /// Uids expunged from the mailbox since `since`, rising; nullopt when the change log no longer
-/// reaches back that far, or holds more than limits::change_log_scan_max rows since then.
+/// reaches back that far, is damaged, or holds more than limits::change_log_scan_max rows since.
 Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, ReadTier tier,
                                                       AccountId account, MailboxId mailbox,
                                                       ModSeq since);

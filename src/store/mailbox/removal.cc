@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 #include "store/mailbox/schema.h"
 
 namespace godwit::store {
@@ -47,8 +48,13 @@ Result<std::optional<Plan>> plan_log_trim(const Snapshot& snapshot, ReadTier tie
                                           AccountId account, WallTime before) {
     const std::optional<FirstRow> row =
         TRY(first_row(snapshot, tier, account_prefix(Family::ChangeLog, account)));
-    if (!row ||
-        TRY(decode_log(ModSeq(key_tail_u64(row->key)), row->value)).at >= unix_seconds(before)) {
+    if (!row) {
+        return std::nullopt;
+    }
+    // A damaged row says no time: it goes with the old ones, which must not stay for ever.
+    const auto oldest =
+        TRY(if_sound(row->key, decode_log(ModSeq(key_tail_u64(row->key)), row->value)));
+    if (oldest && oldest->at >= unix_seconds(before)) {
         return std::nullopt;
     }
     return one_step(TrimChangeLog{.account = account, .before = before, .rows_max = kTrimRowsMax});
@@ -58,7 +64,11 @@ Result<std::optional<Plan>> plan_trace_trim(const Snapshot& snapshot, ReadTier t
                                             WallTime before) {
     const std::string prefix(1, static_cast<char>(Family::Trace));
     const std::optional<FirstRow> row = TRY(first_row(snapshot, tier, prefix));
-    if (!row || TRY(decode_trace(MailId(0), row->value)).at >= before) {
+    if (!row) {
+        return std::nullopt;
+    }
+    const auto oldest = TRY(if_sound(row->key, decode_trace(MailId(0), row->value)));
+    if (oldest && oldest->at >= before) {
         return std::nullopt;
     }
     return one_step(TrimTrace{.before = before, .rows_max = kTrimRowsMax});

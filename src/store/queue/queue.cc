@@ -12,6 +12,8 @@ namespace godwit::store {
 
 namespace {
 constexpr std::uint8_t kVersion = 1;
+// Of a delivery that was in hand at a crash; all others stay readable for programs before it.
+constexpr std::uint8_t kCrashedVersion = 2;
 
 enum MessageBits : std::uint8_t {
     kIs8bit = 1,
@@ -39,6 +41,10 @@ WallTime from_sortable(std::uint64_t number) {
 
 Result<ByteReader> open(std::string_view value, std::string_view name) {
     return read_record(value, kVersion, name);
+}
+
+Error unreadable_key() {
+    return internal_error(ErrorCode::Corrupt, "due index: key does not parse").error();
 }
 
 char letter(Family family) {
@@ -117,7 +123,10 @@ Result<QueueMessage> decode_queue_message(std::string_view value) {
 }
 
 std::string encode(const QueueDelivery& delivery) {
-    ByteWriter out = begin_record(kVersion);
+    ByteWriter out = begin_record(delivery.crashes == 0 ? kVersion : kCrashedVersion);
+    if (delivery.crashes != 0) {
+        out.varint(delivery.crashes);
+    }
     out.u32(delivery.number).bytes(delivery.site).varint(delivery.attempts);
     write_time(out, delivery.due);
     out.u8(static_cast<std::uint8_t>((delivery.is_held ? kIsHeld : 0) |
@@ -133,8 +142,13 @@ std::string encode(const QueueDelivery& delivery) {
 }
 
 Result<QueueDelivery> decode_queue_delivery(std::string_view value) {
-    ByteReader in = TRY(open(value, "queue delivery"));
+    const auto record = open_record(value);
+    const bool has_crashed = record && record->version == kCrashedVersion;
+    ByteReader in = has_crashed ? ByteReader(record->payload) : TRY(open(value, "queue delivery"));
     QueueDelivery delivery;
+    if (has_crashed) {
+        delivery.crashes = static_cast<std::uint32_t>(in.varint_at_most(delivery_crashes_max));
+    }
     delivery.number = in.u32();
     delivery.site = in.bytes();
     delivery.attempts = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
@@ -212,7 +226,12 @@ Result<std::vector<QueueDelivery>> gather_deliveries(Cursor& cursor, MailId mail
     for (; cursor.is_valid() && cursor.key().starts_with(prefix) &&
            deliveries.size() < limits::smtp_recipients_authenticated_max;
          cursor.next()) {
-        deliveries.push_back(TRY(decode_queue_delivery(cursor.value())));
+        QueueDelivery damaged;
+        damaged.number = key_tail_u32(cursor.key());
+        damaged.is_held = damaged.is_damaged = true;
+        damaged.held_reason = "its row is damaged: godwit fsck --repair";
+        deliveries.push_back(TRY(if_sound(cursor.key(), decode_queue_delivery(cursor.value())))
+                                 .value_or(std::move(damaged)));
     }
     TRY(cursor.status());
     return deliveries;
@@ -257,7 +276,12 @@ Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier 
     // One octet more than the key of `after`: the first place behind it.
     for (cursor->seek(queue_message_key(after) + '\0');
          cursor->is_valid() && messages.size() < count; cursor->next()) {
-        messages.push_back(TRY(decode_queue_message(cursor->value())));
+        QueueMessage damaged;
+        damaged.mail = MailId(key_tail_u64(cursor->key()));
+        damaged.expires_at = WallTime::max();
+        damaged.is_damaged = true;
+        messages.push_back(TRY(if_sound(cursor->key(), decode_queue_message(cursor->value())))
+                               .value_or(std::move(damaged)));
     }
     TRY(cursor->status());
     return messages;
@@ -292,7 +316,9 @@ Result<std::vector<DueDelivery>> due_sites(const Snapshot& snapshot, ReadTier ti
     while (cursor->is_valid() && sites.size() < count) {
         std::optional<DueDelivery> row = parse_due_key(cursor->key());
         if (!row) {
-            return internal_error(ErrorCode::Corrupt, "due index: key does not parse");
+            log_damage(cursor->key(), unreadable_key());
+            cursor->next();
+            continue;
         }
         const std::string next = past_site(row->site);
         sites.push_back(*std::move(row));
@@ -314,7 +340,8 @@ Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTi
          cursor->next()) {
         std::optional<DueDelivery> row = parse_due_key(cursor->key());
         if (!row) {
-            return internal_error(ErrorCode::Corrupt, "due index: key does not parse");
+            log_damage(cursor->key(), unreadable_key());
+            continue;
         }
         rows.push_back(*std::move(row));
     }

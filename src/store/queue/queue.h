@@ -46,8 +46,17 @@ struct QueueDelivery {
     std::optional<WallTime> last_attempt;
     bool is_held = false;
     std::string held_reason;  ///< "no route for example.com", "by operator".
-    bool is_done = false;     ///< In an UpdateQueue: nothing is left to do.
+    /// Of the process, with this delivery in hand, since an attempt came to its end; at most
+    /// delivery_crashes_max.
+    std::uint32_t crashes = 0;
+    bool is_done = false;  ///< In an UpdateQueue: nothing is left to do.
+    /// In a list: the row cannot be read; only `number` holds, and it counts as held. In an
+    /// UpdateQueue: that, or there is no row; only its row of the due index (`site`, `due`) goes.
+    bool is_damaged = false;
 };
+
+/// Counting further says nothing more.
+inline constexpr std::uint32_t delivery_crashes_max = 255;
 
 struct QueueMessage {
     MailId mail;
@@ -65,6 +74,7 @@ struct QueueMessage {
     bool return_full = false;  ///< RET=FULL: what we do anyway, but a next hop must be told.
     AccountId submitter;       ///< 0 when it came from outside.
     std::string peer;          ///< Who handed it in, for `queue show`.
+    bool is_damaged = false;   ///< In a list: the row cannot be read; only `mail` holds.
 };
 
 std::string encode(const QueueMessage& message);
@@ -101,11 +111,13 @@ std::optional<DueDelivery> parse_due_key(std::string_view key);
 Result<std::optional<QueueMessage>> read_queue_message(const Snapshot& snapshot, ReadTier tier,
                                                        MailId mail);
 /// All that is left of a message, by number; at most limits::smtp_recipients_authenticated_max.
+/// Damaged rows are among them, marked.
 Result<std::vector<QueueDelivery>> read_deliveries(const Snapshot& snapshot, ReadTier tier,
                                                    MailId mail);
 Result<std::optional<QueueDelivery>> read_delivery(const Snapshot& snapshot, ReadTier tier,
                                                    MailId mail, std::uint32_t number);
 /// Messages with an id greater than `after`, rising, at most `count` (limits::scan_rows_max).
+/// Damaged rows are among them, marked.
 Result<std::vector<QueueMessage>> list_queue(const Snapshot& snapshot, ReadTier tier, MailId after,
                                              std::size_t count);
 /// A message with all that is left of it.

@@ -238,6 +238,7 @@ def json_is_as_documented(world):
     take("account", "remove", account)
     take("domain", "remove", domain)
     take("status", key="status")
+    take("scrub", key="scrub")
     take("fsck", key="fsck")
     made = os.path.join(world.folder, "documented")
     run([world.program, "init", "--hostname", "mx.example.org", "--domain", "example.org", "--dir", made])

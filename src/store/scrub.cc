@@ -1,0 +1,236 @@
+#include "store/scrub.h"
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/probe.h"
+#include "store/kv/key.h"
+#include "store/kv/record.h"
+#include "store/mailbox/keys.h"
+
+namespace godwit::store {
+
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr auto kFamily = static_cast<char>(Family::Open);
+
+std::string state_key() {
+    return make_key(kFamily, std::string_view("scrub-state"));
+}
+std::string damaged_key(std::string_view key) {
+    return make_key(kFamily, std::string_view("scrub-damaged"), std::string_view("\0", 1), key);
+}
+
+void write_time(ByteWriter& out, WallTime time) {
+    out.svarint(time.time_since_epoch().count());
+}
+WallTime read_time(ByteReader& in) {
+    return WallTime(std::chrono::microseconds(in.svarint()));
+}
+
+// What is wrong with one row, if anything; `octets` grows by what was read.
+std::optional<Error> examine(const BlobStore& blobs, std::string_view key, std::string_view value,
+                             ScrubStep& step) {
+    step.octets += key.size() + value.size();
+    if (const auto record = open_record(value); !record) {
+        return record.error();
+    }
+    if (key.front() != family::blob_location || key.size() != blob_location_key_size) {
+        return std::nullopt;
+    }
+    const auto location = decode_blob_location(value);
+    if (!location) {
+        return location.error();
+    }
+    ++step.state.bodies;
+    step.octets += location->size;
+    const auto body =
+        blobs.read(BlobId::from_bytes(key.substr(1)), 0, location->size, ReadTier::Disk);
+    if (!body) {
+        return body.error();
+    }
+    return body->size() == location->size
+               ? std::nullopt
+               : std::optional(internal_error(ErrorCode::Corrupt, "body is too short").error());
+}
+
+// Engines that lose a block say where they were and no more: on behind the next account's edge.
+std::string past_lost_block(const std::string& at) {
+    constexpr std::size_t kFamilyAndAccount = 5;
+    return prefix_end(std::string_view(at).substr(0, kFamilyAndAccount));
+}
+
+void end_pass(ScrubState& state, WallTime now) {
+    state.is_under_way = false;
+    state.next.clear();
+    state.last_end = now;
+    state.last_bodies = state.bodies;
+    state.last_damaged = state.damaged;
+    log::info("store.scrubbed", {{"bodies", state.bodies}, {"damaged", state.damaged}});
+}
+
+// Damage that was known in [from, to) and was not met again.
+Result<> find_mended(const Snapshot& snapshot, const std::string& from, const std::string& to,
+                     ScrubStep& step) {
+    const std::string upper = to.empty() ? prefix_end(damaged_key("")) : damaged_key(to);
+    const std::size_t head = damaged_key("").size();
+    const auto cursor = snapshot.cursor(ReadTier::Disk, upper);
+    for (cursor->seek(damaged_key(from)); cursor->is_valid(); cursor->next()) {
+        const std::string key(cursor->key().substr(head));
+        const bool is_still = std::ranges::any_of(
+            step.found, [&](const Damaged& damaged) { return damaged.key == key; });
+        if (!is_still) {
+            step.mended.push_back(key);
+        }
+    }
+    return cursor->status();
+}
+
+}  // namespace
+
+std::string encode(const ScrubState& state) {
+    ByteWriter out = begin_record(kVersion);
+    out.bytes(state.next)
+        .u8(static_cast<std::uint8_t>((state.is_under_way ? 1 : 0) | (state.is_wanted ? 2 : 0)));
+    write_time(out, state.begun);
+    out.varint(state.bodies).varint(state.damaged);
+    write_time(out, state.last_end);
+    out.varint(state.last_bodies).varint(state.last_damaged);
+    return seal(std::move(out));
+}
+
+Result<ScrubState> decode_scrub_state(std::string_view value) {
+    ByteReader in = TRY(read_record(value, kVersion, "scrub state"));
+    ScrubState state;
+    state.next = in.bytes();
+    const std::uint8_t bits = in.u8();
+    state.is_under_way = (bits & 1U) != 0;
+    state.is_wanted = (bits & 2U) != 0;
+    state.begun = read_time(in);
+    state.bodies = in.varint();
+    state.damaged = in.varint();
+    state.last_end = read_time(in);
+    state.last_bodies = in.varint();
+    state.last_damaged = in.varint();
+    TRY(in.finish("scrub state"));
+    return state;
+}
+
+Result<ScrubState> read_scrub_state(const Snapshot& snapshot, ReadTier tier) {
+    const auto row = TRY(snapshot.get(state_key(), tier));
+    if (!row) {
+        return ScrubState{};
+    }
+    return TRY(if_sound(state_key(), decode_scrub_state(*row))).value_or(ScrubState{});
+}
+
+Result<std::vector<Damaged>> read_damaged(const Snapshot& snapshot, ReadTier tier) {
+    std::vector<Damaged> all;
+    const std::string prefix = damaged_key("");
+    const std::string upper = prefix_end(prefix);
+    const auto cursor = snapshot.cursor(tier, upper);
+    for (cursor->seek(prefix); cursor->is_valid() && all.size() < scrub_damaged_max;
+         cursor->next()) {
+        Damaged damaged;
+        damaged.key = cursor->key().substr(prefix.size());
+        if (auto in = read_record(cursor->value(), kVersion, "damage")) {
+            damaged.found = read_time(*in);
+            damaged.error = in->bytes();
+        }
+        all.push_back(std::move(damaged));
+    }
+    TRY(cursor->status());
+    return all;
+}
+
+bool is_scrub_due(const ScrubState& state, WallTime now) {
+    // A clock that went back makes no pass wait for more than its week.
+    return state.is_under_way || state.is_wanted || now - state.begun >= scrub_every ||
+           now < state.begun;
+}
+
+Result<ScrubStep> scrub_step(const Kv& kv, const BlobStore& blobs, ScrubState state, WallTime now) {
+    ScrubStep step{.state = std::move(state), .octets = 0, .found = {}, .mended = {}};
+    if (!step.state.is_under_way) {
+        step.state.is_under_way = true;
+        step.state.is_wanted = false;
+        step.state.begun = now;
+        step.state.bodies = step.state.damaged = 0;
+        step.state.next.clear();
+    }
+    const std::string from = step.state.next;
+    const auto snapshot = kv.snapshot();
+    const auto cursor = snapshot->cursor(ReadTier::Disk);
+    std::string at = from;
+    std::size_t rows = 0;
+    for (cursor->seek(from);
+         cursor->is_valid() && rows < scrub_step_rows && step.octets < scrub_step_octets;
+         cursor->next(), ++rows) {
+        at = cursor->key();
+        auto error = examine(blobs, at, cursor->value(), step);
+        // A body that went while it was read is no fault.
+        if (error && error->code == ErrorCode::NotFound && !TRY(kv.get(at, ReadTier::Disk))) {
+            continue;
+        }
+        if (error) {
+            step.found.push_back({.key = at, .found = now, .error = std::move(error->text)});
+        }
+    }
+    const Result<> status = cursor->status();
+    if (!status && !is_damage(status.error())) {
+        return std::unexpected(status.error());
+    }
+    const bool is_end = status && !cursor->is_valid();
+    step.state.next = is_end   ? std::string()
+                      : status ? std::string(cursor->key())
+                               : past_lost_block(at);
+    if (!status) {
+        step.found.push_back({.key = at, .found = now, .error = status.error().text});
+    }
+    TRY(find_mended(*snapshot, from, step.state.next, step));
+    step.state.damaged += step.found.size();
+    count(Metric::ScrubOctets, static_cast<std::int64_t>(step.octets));
+    count(Metric::ScrubDamaged, static_cast<std::int64_t>(step.found.size()));
+    for (const Damaged& damaged : step.found) {
+        probe<"store.scrub_found">();
+        log::error("store.damaged", {{"row", key_text(damaged.key)}, {"error", damaged.error}});
+    }
+    if (step.state.next.empty()) {
+        end_pass(step.state, now);
+    }
+    return step;
+}
+
+Plan plan_scrub(const ScrubStep& step) {
+    ChangeRows rows;
+    rows.entries.push_back({.key = state_key(), .value = encode(step.state)});
+    for (const Damaged& damaged : step.found) {
+        if (step.state.damaged > scrub_damaged_max) {
+            break;
+        }
+        ByteWriter out = begin_record(kVersion);
+        write_time(out, damaged.found);
+        out.bytes(std::string_view(damaged.error).substr(0, limits::queue_error_text_size_max));
+        rows.entries.push_back({.key = damaged_key(damaged.key), .value = seal(std::move(out))});
+    }
+    for (const std::string& key : step.mended) {
+        rows.entries.push_back({.key = damaged_key(key), .value = std::nullopt});
+    }
+    Plan plan;
+    plan.may_wait = true;
+    plan.steps.emplace_back(std::move(rows));
+    return plan;
+}
+
+Plan plan_scrub_request(ScrubState state) {
+    state.is_wanted = true;
+    ChangeRows rows;
+    rows.entries.push_back({.key = state_key(), .value = encode(state)});
+    Plan plan;
+    plan.steps.emplace_back(std::move(rows));
+    return plan;
+}
+
+}  // namespace godwit::store
