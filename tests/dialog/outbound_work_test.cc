@@ -6,10 +6,12 @@
 #include "base/crypto.h"
 #include "net/io/shard.h"
 #include "flow/outbound/quarantine.h"
+#include "flow/outbound/recall_far.h"
 #include "stage.h"
 #include "store/kv/key.h"
 #include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
+#include "store/queue/schedule.h"
 
 namespace godwit::dialog {
 namespace {
@@ -192,6 +194,35 @@ TEST(OutboundWork, what_falls_due_while_the_scheduler_looks_is_not_forgotten) {
     ASSERT_EQ(lines.size(), 2U);
     EXPECT_NE(lines[0].find("to=<a@soon.test> held"), std::string::npos) << lines[0];
     EXPECT_NE(lines[1].find("to=<a@later.test> waiting"), std::string::npos) << lines[1];
+}
+
+net::Task<void> recall(const flow::Services* services, Result<>* done) {
+    *done = co_await flow::recall_far(services);
+}
+
+// SMTP-BEHAVIOUR.md I6: attempts planned by a clock that was ahead are made once it is right.
+TEST(OutboundWork, I6_what_a_wrong_clock_put_off_is_tried) {
+    Stage stage;
+    stage.start();
+    const WallTime now = stage.loop().clock().wall();
+    stage.commit(queue_to(stage, "far.test", now + std::chrono::days(300)));
+    stage.commit(queue_to(stage, "soon.test", now + store::retry_pause_max));
+    store::Plan held = queue_to(stage, "held.test", now + std::chrono::days(300));
+    std::get<store::AddToQueue>(held.steps.front()).deliveries.front().is_held = true;
+    stage.commit(std::move(held));
+    stage.advance(std::chrono::minutes(1));
+    for (const std::string& line : stage.queue_lines()) {
+        EXPECT_NE(line.find("attempts=0"), std::string::npos) << line;
+    }
+    Result<> done = internal_error(ErrorCode::Closed, "not run");
+    net::spawn(stage.loop().shard(), "recall", recall(&stage.services(), &done));
+    stage.advance(std::chrono::minutes(1));
+    EXPECT_TRUE(done);
+    const auto lines = stage.queue_lines();
+    ASSERT_EQ(lines.size(), 3U);
+    EXPECT_NE(lines[0].find("attempts=1"), std::string::npos) << lines[0];
+    EXPECT_NE(lines[1].find("attempts=0"), std::string::npos) << lines[1];
+    EXPECT_NE(lines[2].find("attempts=0"), std::string::npos) << lines[2];
 }
 
 // A failure that is recorded must be told, also when what failed can no longer be shown.

@@ -4,6 +4,7 @@
 //        power_states --replay SEED             one chain again, with all that was found
 //        power_states --replay-fault fresh|recovery:KINDS:AT:io|full:once|ever
 //        power_states --only states|faults       half of it
+//        power_states --seconds S                ends then, or at the first fault
 //        power_states --groups N                 length of the script whose operations fail
 // Prints progress, figures, and `ok NAME` or `not ok NAME`; exit 1 when something did not hold.
 #include <sys/wait.h>
@@ -40,6 +41,7 @@ struct Options {
     std::uint64_t seed = 1;
     unsigned jobs = 2;
     std::uint64_t groups = 20;
+    std::uint64_t seconds = 0;  // Not 0: ends after these, or at the first fault.
     std::string history;
     std::optional<std::uint64_t> replay;
     std::optional<FaultToReplay> replay_fault;
@@ -363,7 +365,10 @@ int run(const Options& options) {
             }
         }
         std::erase_if(listeners, [](const Listener& each) { return each.pipe < 0; });
-        if (outcome.bad.size() > 40) {
+        const bool is_time_over =
+            options.seconds != 0 &&
+            (!outcome.bad.empty() || seconds() >= static_cast<double>(options.seconds));
+        if (outcome.bad.size() > 40 || is_time_over) {
             for (const Listener& each : listeners) {
                 ::kill(each.process, SIGTERM);
             }
@@ -430,6 +435,8 @@ std::optional<Options> parse(int count, char** words) {
             options.jobs = static_cast<unsigned>(number);
         } else if (name == "--groups" && number != 0) {
             options.groups = number;
+        } else if (name == "--seconds" && number != 0) {
+            options.seconds = number;
         } else if (name == "--history") {
             options.history = value;
         } else if (name == "--replay") {
@@ -460,7 +467,7 @@ int main(int count, char** words) {
     if (!options) {
         std::fprintf(stderr,
                      "usage: power_states [--states N] [--seed S] [--jobs J] [--history FILE] "
-                     "[--groups N] [--only states|faults] [--replay SEED] [--replay-fault "
+                     "[--groups N] [--seconds S] [--only states|faults] [--replay SEED] [--replay-fault "
                      "fresh|recovery:K:AT:io|full:once|ever]\n");
         return 2;
     }

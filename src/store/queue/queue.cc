@@ -349,4 +349,30 @@ Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTi
     return rows;
 }
 
+Result<std::vector<DueDelivery>> due_beyond(const Snapshot& snapshot, ReadTier tier,
+                                            const DueDelivery& after, WallTime bound,
+                                            std::size_t count) {
+    count = std::min(count, limits::scan_rows_max);
+    const std::string upper = prefix_end(make_key(letter(Family::Due)));
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    std::vector<DueDelivery> rows;
+    cursor->seek(after.site.empty()
+                     ? make_key(letter(Family::Due))
+                     : due_key(after.site, after.due, after.mail, after.number) + '\0');
+    while (cursor->is_valid() && rows.size() < count) {
+        std::optional<DueDelivery> row = parse_due_key(cursor->key());
+        if (!row) {
+            log_damage(cursor->key(), unreadable_key());
+            cursor->next();
+        } else if (row->due > bound) {
+            rows.push_back(*std::move(row));
+            cursor->next();
+        } else {
+            cursor->seek(due_key(row->site, bound, MailId(UINT64_MAX), UINT32_MAX) + '\0');
+        }
+    }
+    TRY(cursor->status());
+    return rows;
+}
+
 }  // namespace godwit::store

@@ -151,5 +151,10 @@ struct DueRange {
 };
 Result<std::vector<DueDelivery>> due_deliveries(const Snapshot& snapshot, ReadTier tier,
                                                 const DueRange& range);
+/// Deliveries of all sites that are due later than `bound`, in the order of the index behind
+/// `after` (a default one: from the start), at most `count`. One seek a site that has none.
+Result<std::vector<DueDelivery>> due_beyond(const Snapshot& snapshot, ReadTier tier,
+                                            const DueDelivery& after, WallTime bound,
+                                            std::size_t count);
 
 }  // namespace godwit::store

@@ -115,6 +115,23 @@ TEST_F(QueueTest, Sites_are_listed_with_their_earliest_delivery) {
     EXPECT_EQ(due[0].mail, MailId(2));
 }
 
+TEST_F(QueueTest, What_is_due_beyond_a_time_is_found_at_every_site) {
+    add(1, {delivery_to(1, "a.test", at(10)), delivery_to(2, "b.test", at(31))});
+    add(2, {delivery_to(1, "b.test", at(30)), delivery_to(2, "c.test", at(90))});
+    add(3, {delivery_to(1, "b.test", at(40))});
+    DueDelivery after;
+    std::vector<std::string> found;
+    for (;;) {
+        const auto page = *due_beyond(*desk_.snapshot(), ReadTier::Disk, after, at(30), 1);
+        if (page.empty()) {
+            break;
+        }
+        after = page.front();
+        found.push_back(after.site + std::to_string(after.mail.value()));
+    }
+    EXPECT_EQ(found, (std::vector<std::string>{"b.test1", "b.test3", "c.test2"}));
+}
+
 TEST_F(QueueTest, Due_deliveries_are_read_from_a_place_to_the_first_that_is_later) {
     for (std::uint64_t mail = 1; mail <= 6; ++mail) {
         add(mail, {delivery_to(1, "b.test", at(mail <= 3 ? 10 : 10 * static_cast<int>(mail)))});

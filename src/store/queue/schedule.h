@@ -21,6 +21,9 @@ struct RetryPolicy {
 /// 40, 80, 160 minutes, then 240 each time. At most 240 minutes.
 std::chrono::minutes retry_pause(std::uint32_t attempts);
 
+/// No next_attempt() is further away: the longest pause and what chance adds to it.
+inline constexpr std::chrono::minutes retry_pause_max = std::chrono::minutes(264);
+
 /// What follows a failed attempt.
 struct NextAttempt {
     /// When to try again; nullopt: the message's time is over, report it as failed (Expired).

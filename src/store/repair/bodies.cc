@@ -40,7 +40,7 @@ Result<const File*> BodyReader::open(std::uint32_t segment) {
         return internal_error(ErrorCode::NotFound, "there are no segments");
     }
     if (file_ == nullptr || opened_ != segment) {
-        const SegmentFiles names(files_, folder_, 0);
+        const SegmentFiles names(files_, folder_, 0, BlobSizes{});
         file_ = TRY(files_->open(names.path(segment), OpenMode::Read));
         opened_ = segment;
     }

@@ -249,6 +249,18 @@ def json_is_as_documented(world):
     shown["config check"] = json.loads(run([world.program, "config", "check", "--json", "--config", config], codes=(1,))[1])
     shown["send"] = json.loads(run([world.program, "send", "--server", f"127.0.0.1:{world.port('submission')}", "--user", "alice", "--password", "alice", "--ca", world.ca, "--from", world.address("alice"),
                                     "--to", world.address("bob"), "--subject", word, "--body", "x", "--json"])[1])
+    bob, backups = world.address("bob"), os.path.join(world.folder, "documented-backups")
+    submit(world, [bob], message(word, sender=world.address("alice"), to=bob))
+    first = take("backup", backups, key="backup")["generation"]
+    take("backup", backups, key="backup")
+    for words in (("backup", "verify"), ("restore", "--into")):
+        place = [os.path.join(world.folder, "documented-restored")] if words[0] == "restore" else []
+        command = [world.program, words[0], backups, words[1], *place] if place else [world.program, *words, backups]
+        shown[" ".join(words)] = json.loads(run([*command, "--json"], seconds=60)[1])
+    take("restore", backups, "--account", bob, key="restore --account")
+    with open(os.path.join(backups, f"{first}.manifest"), "r+b") as f:
+        f.truncate(20)
+    shown["backup list"] = json.loads(run([world.program, "backup", "list", backups, "--json"], codes=(0, 1))[1])
     documented = documented_fields()
     expect_equal(sorted(set(documented) - set(shown)), ["reload"], "documented commands that were not tried")
     for command, value in shown.items():
