@@ -185,7 +185,7 @@ Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
 
 Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
     const auto is_damaged = [](const QueueDelivery& delivery) { return delivery.is_damaged; };
-    if (std::ranges::all_of(step.deliveries, is_damaged)) {
+    if (!step.deliveries.empty() && std::ranges::all_of(step.deliveries, is_damaged)) {
         for (const QueueDelivery& delivery : step.deliveries) {
             TRY(check_delivery(delivery));
             TRY(drop_due(context, step.mail, delivery));
@@ -264,6 +264,7 @@ Result<StepResult> stamp_step(StampContext& context, const RemoveFromQueue& step
         TRY(erase_message(context, **message));
     } else {
         // Its row is damaged and does not name the body: the link stays until a repair.
+        TRY(count_out_of_queue(context));
         context.rows.erase(queue_message_key(step.mail));
     }
     return Done{};

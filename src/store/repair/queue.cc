@@ -267,6 +267,15 @@ Result<> repair_queue(RepairState& state) {
         MailRepair one(&state, mail);
         TRY(one.run(rows == due.end() ? std::vector<DueDelivery>() : rows->second));
     }
+    std::uint64_t count = 0;
+    TRY(work.each(Family::QueueMessage, [&](std::string_view, std::string_view) -> Result<> {
+        ++count;
+        return {};
+    }));
+    // Without a row it is counted at the next change.
+    if (TRY(work.has(queue_count_key()))) {
+        TRY(work.put(queue_count_key(), encode_queue_count(count), "numbers of queued messages"));
+    }
     return work.each(Family::Due, [&](std::string_view key, std::string_view) -> Result<> {
         const auto row = parse_due_key(key);
         const auto value = row ? TRY(work.get(queue_delivery_key(row->mail, row->number)))
