@@ -207,8 +207,8 @@ public:
     [[nodiscard]] Result<std::vector<std::string>> list(const std::string& path) override {
         return under_->list(path);
     }
-    [[nodiscard]] Result<std::uint64_t> free_space(const std::string& path) override {
-        return under_->free_space(path);
+    [[nodiscard]] Result<std::uint64_t> free_space(const std::string& /*path*/) override {
+        return disk_->free_space_;
     }
     [[nodiscard]] Result<std::unique_ptr<store::FileHold>> hold(const std::string& path) override {
         return under_->hold(path);

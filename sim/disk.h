@@ -23,6 +23,7 @@ public:
 
     /// Files, engine and free space of a store on this disk.
     void offer(store::StoreOptions& options);
+    [[nodiscard]] store::FileSystem* files() { return files_.get(); }
     /// The power failed.
     void lose_unsynced();
     void set_free_space(std::uint64_t octets) { free_space_ = octets; }

@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/json.h"
 #include "base/probe.h"
+#include "sim/places.h"
 #include "sim/world.h"
 
 namespace {
@@ -100,8 +101,10 @@ void show(std::uint64_t seed, const sim::Verdict& verdict, const sim::Swarm& swa
 int main(int argc, char** argv) {
     if (argc == 2 && std::strcmp(argv[1], "--places") == 0) {
         for (const Place* place = Place::first(); place != nullptr; place = place->next()) {
-            std::printf("%s %.*s\n", place->kind() == PlaceKind::Probe ? "probe" : "crash",
-                        static_cast<int>(place->name().size()), place->name().data());
+            const bool is_probe = place->kind() == PlaceKind::Probe;
+            const std::string word(sim::word_of(sim::standing_of(place->name(), is_probe)));
+            std::printf("%s %.*s\n", word.c_str(), static_cast<int>(place->name().size()),
+                        place->name().data());
         }
         return 0;
     }

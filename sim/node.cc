@@ -5,8 +5,10 @@
 #include "serve/admin/api.h"
 #include "sim/disk.h"
 #include "sim/names.h"
+#include "sim/schedule_watch.h"
 #include "sim/slow_pool.h"
 #include "sim/world.h"
+#include "store/backup/verify.h"
 #include "store/directory/directory.h"
 #include "store/fsck.h"
 
@@ -91,6 +93,7 @@ Node::Node(World* world, unsigned number, unsigned first_shard, unsigned count)
     }
     world->internet().settle(number, shards_);
     disk_ = std::make_unique<Disk>(world, this);
+    schedule_ = std::make_unique<ScheduleWatch>(world, this);
 }
 
 Node::~Node() {
@@ -106,6 +109,10 @@ net::Endpoint Node::door(flow::Protocol protocol) const {
     }
     check(false, "a node listens for every protocol that is asked for");
     return {};
+}
+
+WallTime Node::wall() const {
+    return clock_->wall();
 }
 
 bool Node::owns(const net::Shard* shard) const {
@@ -207,6 +214,7 @@ void Node::start() {
 
 Result<> Node::open_house() {
     TRY(open_store());
+    TRY(schedule_->begin(store_.get()));
     world_->internet().thaw(number_);
     app::Ground ground;
     ground.store = store_.get();
@@ -219,6 +227,9 @@ Result<> Node::open_house() {
     ground.clock = clock_.get();
     ground.random = &dice_.random();
     ground.shards = shards_;
+    ground.files = disk_->files();
+    ground.in_hand_file = "/data/in-hand";
+    ground.machine = domain_ + " " + std::to_string(boots_);
     auto settings = std::make_shared<const flow::Settings>(make_settings());
     household_ = TRY(app::Household::create(std::move(ground), settings));
     TRY(household_->start());
@@ -273,6 +284,7 @@ void Node::crash(Crash how) {
     tear_down();
     if (how == Crash::Power) {
         disk_->lose_unsynced();
+        ++boots_;
     }
     is_frozen_ = false;
     start_later(
@@ -292,6 +304,7 @@ void Node::tear_down() {
     drop();
     pool_.reset();
     drop();
+    visit_.reset();
     household_.reset();
     store_.reset();
     drop();
@@ -341,6 +354,7 @@ net::Task<void> Node::stop_in_order() {
     drop();
     pool_->stop();
     drop();
+    visit_.reset();
     household_.reset();
     store_->stop();
     if (!is_frozen_) {
@@ -351,18 +365,53 @@ net::Task<void> Node::stop_in_order() {
     start_later(dice_.about(std::chrono::minutes(1)));
 }
 
+serve::AdminHost Node::admin_host() {
+    serve::AdminHost host;
+    host.store = store_.get();
+    host.clock = clock_.get();
+    host.random = &dice_.random();
+    host.argon2 = [] { return Argon2Cost{.memory_kib = 64, .passes = 1}; };
+    host.default_domain = domain_;
+    host.backups.files = disk_->files();
+    host.commit = [this](store::Plan plan) { return commit_now(*store_, std::move(plan)); };
+    return host;
+}
+
 std::string Node::order(const std::string& request) {
     if (!is_up()) {
         return "";
     }
     const World::Acting acting(world_, this);
-    serve::AdminHost host;
-    host.store = store_.get();
-    host.clock = clock_.get();
-    host.random = &dice_.random();
-    host.default_domain = domain_;
-    host.commit = [this](store::Plan plan) { return commit_now(*store_, std::move(plan)); };
-    return serve::answer_admin(host, request);
+    if (visit_ == nullptr) {
+        visit_ = std::make_unique<serve::AdminVisit>();
+    }
+    std::string answer = serve::answer_admin(admin_host(), *visit_, request);
+    return is_frozen_ ? "" : answer;
+}
+
+std::vector<std::string> Node::verify_backup() {
+    disk_->set_reliable(true);
+    const auto report = store::verify_backup(disk_->files(), kBackupFolder, std::nullopt);
+    disk_->set_reliable(world_->is_calm());
+    if (!report) {
+        return report.error().code == ErrorCode::NotFound
+                   ? std::vector<std::string>()
+                   : std::vector<std::string>{report.error().text};
+    }
+    std::vector<std::string> wrong;
+    for (const store::BackupFinding& finding : report->findings) {
+        if (finding.faults != 0) {
+            std::string text = finding.check + ": " + std::to_string(finding.faults);
+            for (const std::string& example : finding.examples) {
+                text += "; " + example;
+            }
+            wrong.push_back(std::move(text));
+        }
+    }
+    if (report->manifest.damaged_rows != 0) {
+        wrong.push_back(std::to_string(report->manifest.damaged_rows) + " damaged rows");
+    }
+    return wrong;
 }
 
 std::vector<std::string> Node::inspect() {

@@ -13,11 +13,17 @@
 #include "sim/internet.h"
 #include "store/store.h"
 
+namespace godwit::serve {
+struct AdminHost;
+struct AdminVisit;
+}  // namespace godwit::serve
+
 namespace godwit::sim {
 
 class World;
 class Disk;
 class NodeClock;
+class ScheduleWatch;
 class SlowPool;
 
 /// A mailbox owner of a node. The password is the local part.
@@ -70,8 +76,16 @@ public:
     [[nodiscard]] store::Store& store() { return *store_; }
     [[nodiscard]] app::Household& household() { return *household_; }
     [[nodiscard]] Dice& dice() { return dice_; }
-    /// `godwit queue VERB --all` and the like; the answer as JSON. Empty when the node is down.
+    /// As its own clock has it.
+    [[nodiscard]] WallTime wall() const;
+    /// `godwit queue VERB --all` and the like; the answer as JSON. Empty when the node is down, or
+    /// goes down before it has answered. What one order begins another goes on with, as on one
+    /// connection of an operator.
     std::string order(const std::string& request);
+    /// Reads the newest backup in kBackupFolder whole; what is wrong, in words. Nothing when there
+    /// is no backup.
+    std::vector<std::string> verify_backup();
+    static constexpr const char* kBackupFolder = "/backup";
     /// fsck over its store; what is wrong, in words.
     std::vector<std::string> inspect();
     /// Of the tasks on its shards.
@@ -90,6 +104,7 @@ private:
     void plan_commit();
     void start_later(Duration after);
     void tear_down();
+    [[nodiscard]] serve::AdminHost admin_host();
     [[nodiscard]] flow::Settings make_settings() const;
     void fail(const Error& error);
 
@@ -106,14 +121,17 @@ private:
     std::unique_ptr<NodeClock> clock_;
     std::unique_ptr<Disk> disk_;
     std::unique_ptr<SlowPool> pool_;
+    std::unique_ptr<ScheduleWatch> schedule_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<app::Household> household_;
+    std::unique_ptr<serve::AdminVisit> visit_;  // Its work uses the store.
     net::Timer commit_timer_;
     net::Timer start_timer_;
     net::Timer end_timer_;
     std::set<std::size_t> idle_shards_;
     bool is_frozen_ = false;
     std::uint64_t lives_ = 0;
+    std::uint64_t boots_ = 1;  // Of the machine; a killed process does not end it.
 };
 
 }  // namespace godwit::sim

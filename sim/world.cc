@@ -12,6 +12,7 @@
 #include "sim/node.h"
 #include "sim/peers/peer.h"
 #include "sim/people/person.h"
+#include "sim/places.h"
 #include "sim/tls_world.h"
 #include "store/queue/queue.h"
 
@@ -135,6 +136,13 @@ Node* World::acting() const {
 void World::pass(const Place& place) {
     World& world = *the_world;
     ++world.places_[std::string(place.name())];
+    const bool is_probe = place.kind() == PlaceKind::Probe;
+    if (is_probe && standing_of(place.name(), is_probe) == Standing::Forbidden) {
+        world.ledger_.broken("I20", "damage where nothing damages: " + std::string(place.name()));
+    }
+    if (place.name() == "outbound.recalled" && world.swarm_.clock_jump_every.count() == 0) {
+        world.ledger_.broken("I6", "mail was due too late, and no clock has jumped");
+    }
     if (place.kind() != PlaceKind::CrashPoint || world.is_calm_) {
         return;
     }

@@ -1,4 +1,5 @@
-// The administrator of a node: holds, releases and retries what is in its queue.
+// The administrator of a node: holds, releases and retries what is in its queue, looks, has all
+// read again, takes backups and has guests.
 // RELIABILITY.md I14.
 #pragma once
 
