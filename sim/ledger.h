@@ -18,6 +18,9 @@ namespace godwit::sim {
 
 class World;
 
+/// After a taking a node has this long to remember it; a crash within may bring the letter again.
+inline constexpr Duration kMemoryTime = std::chrono::seconds(60);
+
 /// A message, told apart from all others by its token ("t000123"), which stands in its Message-ID
 /// (<token@sim.test>) and as the first word of its Subject.
 struct Letter {

@@ -7,8 +7,6 @@ namespace godwit::sim {
 
 namespace {
 
-// After a taking a node has this long to remember it; a crash within may bring the letter again.
-constexpr Duration kMemoryTime = std::chrono::seconds(60);
 // A node whose commit failed in a way it cannot know the outcome of says 451 and ends this soon.
 constexpr Duration kEndTime = std::chrono::seconds(5);
 // Nodes that one recipient may be passed on by before it counts as going round.

@@ -108,7 +108,8 @@ Office::Receipt Office::take(const Envelope& envelope, const std::string& text) 
     return receipt;
 }
 
-// A report that comes again is not a second report: its 250 may have been lost (W1).
+// A report that comes again is not a second report: its 250 may have been lost, or the node that
+// read it have ended before it could remember (W1).
 bool Office::take_report(const Envelope& envelope, const std::string& text, Receipt* receipt) {
     const std::optional<Notification> report = read_notification(text);
     if (!report) {
@@ -122,10 +123,13 @@ bool Office::take_report(const Envelope& envelope, const std::string& text, Rece
     for (const std::string& reader : envelope.recipients) {
         const std::string key = reader + " " + report->message_id;
         receipt->reports.push_back(key);
-        const auto [known, is_new] = reports_.try_emplace(key, false);
+        const auto [known, is_new] =
+            reports_.try_emplace(key, Told{.node = envelope.node, .at = world_->now()});
         if (!is_new) {
             world_->count("peers: reports taken twice");
-            if (known->second) {
+            const Told& before = known->second;
+            if (before.was_read &&
+                !world_->ledger().has_crashed(before.node, before.at, before.at + kMemoryTime)) {
                 world_->ledger().broken("I8", domain_ + " got the report " + report->message_id +
                                                   " again, though its 250 had been read");
             }
@@ -161,7 +165,7 @@ void Office::was_read(const Receipt& receipt) {
         world_->ledger().reply_was_read(taking);
     }
     for (const std::string& report : receipt.reports) {
-        reports_[report] = true;
+        reports_[report].was_read = true;
     }
 }
 

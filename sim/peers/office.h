@@ -62,7 +62,12 @@ private:
     std::map<std::string, Census> censuses_;
     std::map<std::string, MonoTime> welcome_at_;  // Greylisting: by node, sender and recipient.
     std::map<std::string, MonoTime> full_until_;  // By user.
-    std::map<std::string, bool> reports_;         // By reader and Message-ID: was our 250 read?
+    struct Told {
+        std::string node;  // Who brought it first.
+        MonoTime at{};
+        bool was_read = false;  // Our 250 was.
+    };
+    std::map<std::string, Told> reports_;  // By reader and Message-ID.
 };
 
 }  // namespace godwit::sim
