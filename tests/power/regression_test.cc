@@ -1,9 +1,11 @@
 // What the lying disk found, each as the shortest way to see it again.
 #include <gtest/gtest.h>
 
+#include "power/body_files.h"
 #include "power/chain.h"
 #include "power/engine_files.h"
 #include "power/life.h"
+#include "store/backup/backup_testing.h"
 #include "store/fsck.h"
 #include "store/kv/meta.h"
 #include "store/store_testing.h"
@@ -272,6 +274,72 @@ TEST(PowerStates, Disk_that_is_full_while_a_segment_is_copied_costs_nothing) {
         }
         ASSERT_TRUE(faults.empty()) << faults.front();
     }
+}
+
+/// A backup, and a disk to restore it to.
+class RestoreOnDisk : public store::fixture::Backups {
+protected:
+    store::StoreOptions on(const std::shared_ptr<Disk>& disk, store::FileSystem* files) {
+        store::StoreOptions options;
+        options.files = files;
+        options.folder = kFolder;
+        options.drive = store::CommitDrive::Manual;
+        options.on_fatal = [](const Error&) {};
+        options.open_kv = [this, disk](std::function<void(const Error&)> on_fatal) {
+            store::RocksOptions engine;
+            engine.env = env_ = std::make_shared<SteppedEnv>(make_engine_files(disk));
+            engine.on_fatal = std::move(on_fatal);
+            return open_rocks_kv(std::string(kFolder) + "/kv", std::move(engine));
+        };
+        return options;
+    }
+    std::shared_ptr<SteppedEnv> env_;
+};
+
+// Restoring wrote all rows before it noted with which commit they begin: cut off between the two,
+// it was taken for a store whose disk had lost the commits before.
+TEST_F(RestoreOnDisk, Cut_off_anywhere_it_says_so) {
+    const AccountId account = add_account(1);
+    for (int i = 0; i < 12; ++i) {
+        deliver(account, 4000);
+    }
+    take();
+    const auto there = list(*store_, account);
+    std::size_t refused = 0;
+    for (std::uint64_t at = 1;; ++at) {
+        auto disk = std::make_shared<Disk>(at);
+        disk->cut_after(at);
+        bool was_whole = false;
+        {
+            const auto files = make_body_files(disk);
+            was_whole = files->make_folder("/data").has_value() &&
+                        restore_whole(&target_,
+                                      {.folder = "/backup",
+                                       .generation = std::nullopt,
+                                       .now = clock_.wall(),
+                                       .new_store = 4711},
+                                      on(disk, files.get()))
+                            .has_value();
+            disk->cut();
+        }
+        env_.reset();
+        disk = disk->survive(at % 2 == 0 ? Cut::Kill : Cut::Drop, at);
+        const auto files = make_body_files(disk);
+        const auto opened = store::Store::open(on(disk, files.get()), &clock_, &random_);
+        if (!opened) {
+            ++refused;
+            EXPECT_NE(opened.error().text.find("did not come to its end"), std::string::npos)
+                << "at " << at << ": " << opened.error().text;
+        } else if (!store::list_accounts(*(*opened)->snapshot(), ReadTier::Disk)->empty()) {
+            EXPECT_EQ(list(**opened, account), there) << "at " << at;
+        } else {
+            EXPECT_FALSE(was_whole) << "at " << at;
+        }
+        if (was_whole) {
+            break;
+        }
+    }
+    EXPECT_GT(refused, 10U);
 }
 
 // A sync that fails once and would then succeed: nothing is acknowledged after it.

@@ -150,8 +150,9 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     TRY(target.files->sync_folder(target.folder));
     crash_point<"restore.segments_written">();
     RestoredRows rows({.release_queue = request.release_queue, .now = request.now});
-    TRY(write_rows(reader, *kv, rows));
+    // First: what is left of a restore that is cut off behind it must open, to be told from a store.
     TRY(write_first_commit(target, manifest.commit));
+    TRY(write_rows(reader, *kv, rows));
     crash_point<"restore.before_format">();
     TRY(put_format(*kv, format));
     done.rows = reader.rows();

@@ -381,6 +381,11 @@ Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::stri
     return last;
 }
 
+Result<bool> is_unfinished_restore(rocksdb::DB& database) {
+    const auto row = TRY(read(database, read_options(ReadTier::Disk), format_key()));
+    return row && TRY(decode_format(*row)).version == unfinished_restore_format;
+}
+
 // The engine starts a thread of a pool with the pool's first job: a system that has no more threads
 // to give would end the process then, under load. So they start now.
 void start_pools(rocksdb::Env& env) {
@@ -415,7 +420,8 @@ Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOption
     }
     const auto row = TRY(read(*opened, read_options(ReadTier::Disk), commit_seq_key()));
     const std::uint64_t found = row ? TRY(decode_commit_seq(*row)).value() : 0;
-    if (found < last) {
+    // What a restore that was cut off has left promised nothing; the store will say what it is.
+    if (found < last && !TRY(is_unfinished_restore(*opened))) {
         return lost("rocksdb gives commits up to " + std::to_string(found) + " of " +
                     std::to_string(last));
     }
