@@ -1,8 +1,9 @@
 """Crash points that ordinary cycles do not pass: a folder's first start, held mail whose days are over, body files that nobody needs for ten minutes,
-backups and what is made of them.
+backups and what is made of them, repairs.
 
 Each is provoked with a server of its own, beside the loop.
 """
+import glob
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import time
 
 import wire
 from ledger import sha
-from points import ASKED, BORN, DAYS, is_one_of
+from points import ASKED, BORN, DAYS, MENDED, is_one_of
 from server import DOMAIN, Server
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -37,7 +38,7 @@ class Aside(threading.Thread):
             server = self.current = Server(self.test.options.program, os.path.join(self.test.folder, f"aside{number}"))
             self.points.armed[name] += 1
             try:
-                found = self.born(server, name) if is_one_of(name, BORN) else self.held(server, name, clock) if is_one_of(name, DAYS) else self.asked(server, name) if is_one_of(name, ASKED) else self.idle(server, name, clock)
+                found = self.provoke(server, name, clock)
             except Exception as error:
                 found = f"{error!r}\n{server.log_tail()}"
             if not server.is_dead():
@@ -48,6 +49,16 @@ class Aside(threading.Thread):
                 self.test.world.problem("aside", f"{name}: {found}")
             else:
                 server.remove()
+
+    def provoke(self, server, name, clock):
+        """What is wrong afterwards, or nothing."""
+        if is_one_of(name, BORN):
+            return self.born(server, name)
+        if is_one_of(name, DAYS):
+            return self.held(server, name, clock)
+        if is_one_of(name, ASKED):
+            return self.asked(server, name)
+        return self.mended(server, name) if is_one_of(name, MENDED) else self.idle(server, name, clock)
 
     def cancel(self):
         self.cancelled.set()
@@ -203,3 +214,32 @@ class Aside(threading.Thread):
             return opened
         shutil.rmtree(data)
         return server.godwit("restore", folder, "--into", data)
+
+    def mended(self, server, name):
+        """A repair that is cut off is run again, and costs no more than what was damaged."""
+        server.make({}, ["alice"])
+        server.start()
+        self.deliver(server, [f"word{number}" for number in range(5)])
+        before = self.words(server)
+        server.stop()
+        [segment] = glob.glob(os.path.join(server.data, "blobs", "seg-*"))
+        with open(segment, "r+b") as file:
+            at = file.read().index(b"Subject: word2\r\n") + 5000
+            file.seek(at)
+            octet = file.read(1)[0]
+            file.seek(at)
+            file.write(bytes([octet ^ 1]))
+        repair = ("fsck", "--repair", "--drop-lost", "--dir", server.home)
+        died = server.godwit(*repair, env=dict(os.environ, GODWIT_CRASH_AT=name))
+        if died.returncode != -9:
+            return f"the repair ended with {died.returncode}: {died.stdout}{died.stderr}"
+        self.points.came(name, False)
+        server.godwit(*repair)
+        whole = server.godwit(*repair)
+        if whole.returncode or "good" not in whole.stdout:
+            return f"after it was repaired again: {whole.stdout}{whole.stderr}"
+        server.start()
+        found = self.words(server)
+        server.stop()
+        wanted = [row for row in before if row[0] != "word2"]
+        return f"found {found}, wanted {wanted}" if found != wanted else server.fsck()

@@ -475,9 +475,9 @@ class Administrator(Client):
                 self.reload()
             time.sleep(0.03)
 
-    def pick(self, wanted):
+    def pick(self, wanted, kind="later-"):
         with self.world.lock:
-            jobs = [job for job in self.world.jobs.values() if not job.over and job.acknowledged and job.key.startswith("later-") and job.deleted is None and wanted(job)]
+            jobs = [job for job in self.world.jobs.values() if not job.over and job.acknowledged and job.key.startswith(kind) and job.deleted is None and wanted(job)]
         return self.random.choice(jobs) if jobs else None
 
     def hold(self):
@@ -486,6 +486,10 @@ class Administrator(Client):
             self.order(job, "queue.hold", True)
 
     def release(self):
+        job = self.pick(lambda job: job.is_quarantined and job.held is True, "")
+        if job is not None:
+            self.order(job, "queue.release", False)
+            return
         job = self.pick(lambda job: job.held is not None)
         if job is None:
             job = self.pick(lambda job: job.key not in self.test.sink.open)
@@ -496,7 +500,11 @@ class Administrator(Client):
             self.test.sink.open.add(job.key)
 
     def order(self, job, call, held):
-        job.held = "unsure"
+        """It is about the message: whatever else it is to deliver goes with it."""
+        with self.world.lock:
+            concerned = [other for other in self.world.jobs.values() if other.mail == job.mail and (other is job or other.held is not None)]
+        for each in concerned:
+            each.held = "unsure"
         try:
             self.line.call(call, id=[job.mail])
         except No as refused:
@@ -505,7 +513,8 @@ class Administrator(Client):
             job.held = None
             return False
         self.world.ledger.record(call, key=job.key, id=job.mail)
-        job.held = held
+        for each in concerned:
+            each.held = held
         return True
 
     def delete(self):

@@ -228,6 +228,7 @@ class Test:
                 job.held = None
         admin.call("queue.release", site="sink.test")
         until = time.monotonic() + DRAIN_SECONDS
+        told = time.monotonic()
         while True:
             waiting = [row for row in admin.rows("queue.list") if row["site"] != "held.test"]
             if not waiting:
@@ -235,6 +236,9 @@ class Test:
             if time.monotonic() > until:
                 self.world.problem("lost", f"{len(waiting)} messages do not leave the queue: {waiting[:3]}")
                 break
+            if time.monotonic() > told + 20:
+                told = time.monotonic()
+                print(f"crash: {len(waiting)} are still to leave: {waiting[:2]}", flush=True)
             admin.call("queue.retry", site="sink.test")
             time.sleep(0.2)
         admin.close()
@@ -261,7 +265,7 @@ class Test:
     def figures(self):
         world, points = self.world, self.points
         return dict(cycles=world.cycle, acknowledged=self.ledger.lines, mail=self.ledger.kinds["mail"], bodies=world.counts["bodies"], remote=self.sink.taken, reports=world.counts["reports"],
-                    w1=world.counts["w1"], w1_remote_hung_up=world.counts["w1_cut"], w2=world.counts["w2"], unanswered_there=world.counts["unanswered_there"], random_kills=self.random_kills, cut_starts=self.restarts,
+                    w1=world.counts["w1"], w1_remote_hung_up=world.counts["w1_cut"], w2=world.counts["w2"], unanswered_there=world.counts["unanswered_there"], quarantined=world.counts["quarantined"], random_kills=self.random_kills, cut_starts=self.restarts,
                     points=len(points.names), points_fired=sum(1 for name in points.names if points.fired[name]), fired=sum(points.fired.values()),
                     lost=sum(1 for kind, _ in world.problems if kind == "lost"), problems=len(world.problems) + len(self.fsck_found))
 

@@ -86,6 +86,7 @@ class Job:
         self.arrivals = []       # Of the sink.
         self.bounces = set()     # Places of failure reports: (account, uidvalidity, uid).
         self.held = None         # None: as the route says. True, False: acknowledged. "unsure".
+        self.is_quarantined = False  # At the last look.
         self.deleted = None      # True: acknowledged, "unsure": asked.
         self.was_reported = False
         self.over = False        # Was seen to be settled.
@@ -122,6 +123,7 @@ class World:
         with self.lock:
             if len(self.problems) < 200:
                 self.problems.append((kind, f"cycle {self.cycle} ({self.point}), second {time.monotonic() - self.began:.0f}: {text}"))
+                print(f"crash: FAULT {kind}, {self.problems[-1][1]}", flush=True)
 
     def box(self, account, name):
         for box in self.boxes:

@@ -11,6 +11,7 @@ BORN = ("store.format_",)                    # Only where the folder is new.
 CLEARING = ("caretaker.step_", "caretaker.tended", "commit.work_taken", "blob.live_bodies_read", "blob.body_relocated")
 DAYS = ("outbound.expiry_",)                 # The clock is set ahead.
 ASKED = ("backup.", "restore.")              # Only where an administrator asks for it.
+MENDED = ("repair.",)                        # Only where something is damaged.
 IDLE = ("blob.segment_dropped", "blob.segment_unlink")  # Ten minutes later.
 
 
@@ -24,7 +25,7 @@ class Points:
     def __init__(self, names, seed, only=None):
         self.names = [name for name in names if only is None or only in name]
         self.random = random.Random(f"points-{seed}")
-        self.aside = [name for name in self.names if is_one_of(name, BORN + DAYS + IDLE + ASKED)]
+        self.aside = [name for name in self.names if is_one_of(name, BORN + DAYS + IDLE + ASKED + MENDED)]
         self.bound = {name: 1 if is_one_of(name, STARTING + STOPPING + CLEARING) else 3 for name in self.names}
         self.armed, self.fired = collections.Counter(), collections.Counter()
         self.turn = []

@@ -89,12 +89,19 @@ class Verifier:
             if job.deleted == "unsure":
                 job.deleted = None if state else True
                 job.held = job.held if state else None
-            if job.held is True and state != "held":
+            # In hand at two crashes: held by the server, until somebody releases it (docs/decisions/0020).
+            is_quarantined = state == "quarantined"
+            if is_quarantined and not job.is_quarantined:
+                world.counts["quarantined"] += 1
+            job.is_quarantined = is_quarantined
+            if job.held is True and state not in ("held", "quarantined"):
                 world.problem("queue", f"{name} was held, its state is {state}")
             if job.held is False and state == "held":
                 world.problem("queue", f"{name} was released, its state is {state}")
             if job.held == "unsure" and state:
                 job.held = state == "held"
+            if is_quarantined:
+                job.held = True
             if job.deleted is True and state:
                 world.problem("queue", f"{name} was deleted, its state is {state}")
             if state:
