@@ -143,6 +143,19 @@ void Ledger::reported(const std::string& token, const std::string& recipient,
     }
 }
 
+void Ledger::deleted(const std::string& token) {
+    const auto found = letters_.find(token);
+    if (found == letters_.end()) {
+        broken("I1", "a queue has \"" + token + "\", which nobody wrote");
+        return;
+    }
+    found->second.is_deleted = true;
+    if (world_ != nullptr) {
+        world_->count("letters deleted by operators");
+        world_->trace().note("ledger", token + " is taken out of a queue by order");
+    }
+}
+
 void Ledger::crashed(const std::string& hostname, MonoTime at) {
     crashes_.emplace_back(hostname, at);
 }

@@ -100,6 +100,8 @@ public:
     /// arrives twice is a copy, not a second report.
     void reported(const std::string& token, const std::string& recipient, const std::string& reader,
                   const std::string& action, const std::string& report = "");
+    /// An operator is about to take the letter, or a report about it, out of a queue.
+    void deleted(const std::string& token);
     /// A node ended without order. `hostname` is its EHLO name.
     void crashed(const std::string& hostname, MonoTime at);
 
@@ -118,6 +120,7 @@ public:
         std::vector<Reported> reports;
         std::map<std::string, Told> appends;       ///< By account.
         std::map<std::string, unsigned> removals;  ///< By account: copies taken out of INBOX.
+        bool is_deleted = false;  ///< By an operator, from a queue on its way: it may be missing.
     };
     [[nodiscard]] const std::map<std::string, Row>& letters() const { return letters_; }
     [[nodiscard]] const std::vector<Taken>& takings() const { return takings_; }

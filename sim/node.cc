@@ -8,9 +8,8 @@
 #include "sim/schedule_watch.h"
 #include "sim/slow_pool.h"
 #include "sim/world.h"
-#include "store/backup/verify.h"
 #include "store/directory/directory.h"
-#include "store/fsck.h"
+#include "wire/sasl/scram.h"
 
 namespace godwit::sim {
 
@@ -61,16 +60,13 @@ constexpr auto kListening = std::to_array<Listening>({
 constexpr auto kPeopleNames =
     std::to_array<std::string_view>({"ann", "ben", "cleo", "dora", "emil"});
 
-/// Commits at once: for the founding and for operators, who wait for nothing.
-store::CommitResult commit_now(store::Store& store, store::Plan plan) {
-    std::optional<store::CommitResult> result;
-    store.committer().submit(
-        std::make_unique<store::Plan>(std::move(plan)),
-        [&result](store::CommitResult done) { result.emplace(std::move(done)); });
-    while (!result && store.committer().run_once()) {
-    }
-    check(result.has_value(), "a submitted plan is answered");
-    return *std::move(result);
+// People log in all the time, and nobody steals the hashes: half of a world's cost.
+void ease(store::ScramKeys& keys, const std::string& password) {
+    constexpr std::uint32_t kIterations = 16;
+    const sasl::ScramKeys made = sasl::scram_keys(password, keys.salt, kIterations);
+    keys.iterations = made.iterations;
+    keys.stored_key = made.stored_key;
+    keys.server_key = made.server_key;
 }
 
 }  // namespace
@@ -113,6 +109,10 @@ net::Endpoint Node::door(flow::Protocol protocol) const {
 
 WallTime Node::wall() const {
     return clock_->wall();
+}
+
+Clock* Node::clock() const {
+    return clock_.get();
 }
 
 bool Node::owns(const net::Shard* shard) const {
@@ -160,8 +160,7 @@ void Node::found() {
     store::Domain domain;
     domain.name = domain_;
     const auto commit = [this](Result<store::Plan> plan) {
-        check(commit_now(*store_, must(std::move(plan), "plan")).has_value(),
-              "the founding is committed");
+        check(commit_now(must(std::move(plan), "plan")).has_value(), "the founding is committed");
     };
     commit(store::plan_add_domain(*store_->snapshot(), domain));
     for (const NodeAccount& wanted : accounts_) {
@@ -170,6 +169,7 @@ void Node::found() {
         account.credentials = must(store::make_credentials(wanted.password, dice_.random(),
                                                            {.memory_kib = 64, .passes = 1}),
                                    "credentials");
+        ease(account.credentials.scram, wanted.password);
         commit(store::plan_add_account(*store_->snapshot(), account));
     }
     aliases_["all@" + domain_] = {};
@@ -363,75 +363,6 @@ net::Task<void> Node::stop_in_order() {
     }
     is_frozen_ = false;
     start_later(dice_.about(std::chrono::minutes(1)));
-}
-
-serve::AdminHost Node::admin_host() {
-    serve::AdminHost host;
-    host.store = store_.get();
-    host.clock = clock_.get();
-    host.random = &dice_.random();
-    host.argon2 = [] { return Argon2Cost{.memory_kib = 64, .passes = 1}; };
-    host.default_domain = domain_;
-    host.backups.files = disk_->files();
-    host.commit = [this](store::Plan plan) { return commit_now(*store_, std::move(plan)); };
-    return host;
-}
-
-std::string Node::order(const std::string& request) {
-    if (!is_up()) {
-        return "";
-    }
-    const World::Acting acting(world_, this);
-    if (visit_ == nullptr) {
-        visit_ = std::make_unique<serve::AdminVisit>();
-    }
-    std::string answer = serve::answer_admin(admin_host(), *visit_, request);
-    return is_frozen_ ? "" : answer;
-}
-
-std::vector<std::string> Node::verify_backup() {
-    disk_->set_reliable(true);
-    const auto report = store::verify_backup(disk_->files(), kBackupFolder, std::nullopt);
-    disk_->set_reliable(world_->is_calm());
-    if (!report) {
-        return report.error().code == ErrorCode::NotFound
-                   ? std::vector<std::string>()
-                   : std::vector<std::string>{report.error().text};
-    }
-    std::vector<std::string> wrong;
-    for (const store::BackupFinding& finding : report->findings) {
-        if (finding.faults != 0) {
-            std::string text = finding.check + ": " + std::to_string(finding.faults);
-            for (const std::string& example : finding.examples) {
-                text += "; " + example;
-            }
-            wrong.push_back(std::move(text));
-        }
-    }
-    if (report->manifest.damaged_rows != 0) {
-        wrong.push_back(std::to_string(report->manifest.damaged_rows) + " damaged rows");
-    }
-    return wrong;
-}
-
-std::vector<std::string> Node::inspect() {
-    std::vector<std::string> wrong;
-    disk_->set_reliable(true);
-    const auto findings = store::fsck(*store_, {});
-    disk_->set_reliable(world_->is_calm());
-    if (!findings) {
-        return {"fsck: " + findings.error().text};
-    }
-    for (const store::FsckFinding& finding : *findings) {
-        if (finding.violations != 0) {
-            std::string text = finding.invariant + ": " + std::to_string(finding.violations);
-            for (const std::string& example : finding.examples) {
-                text += "; " + example;
-            }
-            wrong.push_back(std::move(text));
-        }
-    }
-    return wrong;
 }
 
 std::vector<std::string> Node::task_names() const {

@@ -82,6 +82,10 @@ public:
     /// goes down before it has answered. What one order begins another goes on with, as on one
     /// connection of an operator.
     std::string order(const std::string& request);
+    /// What is committed now may be an operator's doing.
+    [[nodiscard]] bool is_ordering() const { return is_ordering_; }
+    /// Tokens of the letters in its queue, and of those that reports in it are about.
+    std::vector<std::string> queued_letters();
     /// Reads the newest backup in kBackupFolder whole; what is wrong, in words. Nothing when there
     /// is no backup.
     std::vector<std::string> verify_backup();
@@ -105,6 +109,9 @@ private:
     void start_later(Duration after);
     void tear_down();
     [[nodiscard]] serve::AdminHost admin_host();
+    [[nodiscard]] Clock* clock() const;
+    /// At once: for the founding and for operators, who wait for nothing.
+    store::CommitResult commit_now(store::Plan plan);
     [[nodiscard]] flow::Settings make_settings() const;
     void fail(const Error& error);
 
@@ -130,6 +137,7 @@ private:
     net::Timer end_timer_;
     std::set<std::size_t> idle_shards_;
     bool is_frozen_ = false;
+    bool is_ordering_ = false;
     std::uint64_t lives_ = 0;
     std::uint64_t boots_ = 1;  // Of the machine; a killed process does not end it.
 };

@@ -338,7 +338,8 @@ private:
     }
 
     void judge_loss(const Account& account, unsigned copies, unsigned failed) {
-        if (copies + failed >= account.required || is_held_back(account)) {
+        const bool is_excused = is_held_back(account) || (row_.is_deleted && !account.is_here);
+        if (copies + failed >= account.required || is_excused) {
             return;
         }
         const std::string seen = std::to_string(copies) + " copies and " + std::to_string(failed) +

@@ -173,6 +173,18 @@ TEST_F(Reckoning, remote_mail_that_waits_by_order) {
     EXPECT_EQ(broken(), "");
 }
 
+TEST_F(Reckoning, remote_mail_that_an_operator_deleted) {
+    hand_over({"user0@peer1.test"});
+    ledger_.deleted("t000001");
+    EXPECT_EQ(broken(), "");
+}
+
+TEST_F(Reckoning, local_mail_is_in_no_queue_to_be_deleted_from) {
+    hand_over({"ann@node1.test"});
+    ledger_.deleted("t000001");
+    EXPECT_EQ(broken(), "P1");
+}
+
 TEST_F(Reckoning, remote_mail_of_one_who_wants_no_report_may_fail) {
     hand_over({"user0@peer1.test"}, Told::Accepted, false);
     EXPECT_EQ(broken(), "");

@@ -63,7 +63,7 @@ void ScheduleWatch::look(const store::QueueChange::Item& item, const store::Snap
     const WallTime now = node_->wall();
     if (before != known_.end() && !before->second.is_held) {
         const Known& known = before->second;
-        const bool is_tried = !*row || (*row)->attempts > known.attempts;
+        const bool is_tried = *row ? (*row)->attempts > known.attempts : !node_->is_ordering();
         const WallTime at = *row && (*row)->last_attempt ? *(*row)->last_attempt : now;
         if (is_tried && at + kGrain < known.due) {
             broken(item, known, "was tried before its time");

@@ -51,23 +51,65 @@ net::Task<Result<>> bring(Person* person, std::string guest, std::string text) {
     co_return Result<>();
 }
 
-// IMAP COPY of all onto itself, over and over: an account that is not removed in one step.
-net::Task<Result<>> multiply(Person* person, std::string guest) {
+// One IMAP command, or none: "" waits for the greeting.
+net::Task<Result<>> ask_imap(Talk* talk, std::string command) {
+    if (!command.empty()) {
+        CO_TRY(co_await talk->send("a " + command + "\r\n"));
+    }
+    const std::string_view expected = command.empty() ? "* " : "a ";
+    std::string line;
+    do {
+        line = CO_TRY(co_await talk->line());
+    } while (!line.starts_with(expected));
+    if (!command.empty() && !line.starts_with("a OK")) {
+        co_return temporary_error(ErrorCode::Denied, line);
+    }
+    co_return Result<>();
+}
+
+// A session in which all goes well, or its end.
+net::Task<Result<>> speak_imap(Person* person, std::string guest,
+                               std::vector<std::string> commands) {
     std::unique_ptr<net::Stream> stream =
         CO_TRY(co_await person->connect(flow::Protocol::Imap, Reach::Clear));
     Talk talk(std::move(stream), kPatience);
-    CO_TRY(co_await talk.line());
-    std::vector<std::string> commands = {"LOGIN " + guest + " guest", "SELECT INBOX"};
-    commands.insert(commands.end(), kDoublings, "COPY 1:* INBOX");
-    commands.emplace_back("LOGOUT");
-    for (const std::string& command : commands) {
-        CO_TRY(co_await talk.send("a " + command + "\r\n"));
-        std::string line;
-        do {
-            line = CO_TRY(co_await talk.line());
-        } while (!line.starts_with("a "));
-        if (!line.starts_with("a OK")) {
-            co_return temporary_error(ErrorCode::Denied, line);
+    CO_TRY(co_await ask_imap(&talk, ""));
+    CO_TRY(co_await ask_imap(&talk, "LOGIN " + guest + " guest"));
+    CO_TRY(co_await ask_imap(&talk, "SELECT INBOX"));
+    for (std::string& command : commands) {
+        CO_TRY(co_await ask_imap(&talk, std::move(command)));
+    }
+    CO_TRY(co_await ask_imap(&talk, "LOGOUT"));
+    co_await talk.close();
+    co_return Result<>();
+}
+
+// COPY of all onto itself, over and over: an account that is not removed in one step.
+net::Task<Result<>> multiply(Person* person, std::string guest) {
+    std::vector<std::string> commands(kDoublings, "COPY 1:* INBOX");
+    co_return co_await speak_imap(person, std::move(guest), std::move(commands));
+}
+
+// What a POP3 session was told of is taken away over IMAP before it asks for it.
+net::Task<Result<>> race(Person* person, std::string guest) {
+    std::unique_ptr<net::Stream> stream =
+        CO_TRY(co_await person->connect(flow::Protocol::Pop3, Reach::Clear));
+    Talk talk(std::move(stream), kPatience);
+    const std::string lines[] = {"", "USER " + guest, "PASS guest", "STAT", "RETR 1"};
+    for (const std::string& line : lines) {
+        if (line.starts_with("RETR")) {
+            std::vector<std::string> commands = {"STORE 1:* +FLAGS (\\Deleted)", "EXPUNGE"};
+            CO_TRY(co_await speak_imap(person, guest, std::move(commands)));
+        }
+        if (!line.empty()) {
+            CO_TRY(co_await talk.send(line + "\r\n"));
+        }
+        const std::string reply = CO_TRY(co_await talk.line());
+        const bool is_good = reply.starts_with("+OK");
+        if (line.starts_with("RETR") && is_good) {
+            person->broken("P4", "a message that was expunged is given: " + reply);
+        } else if (!is_good) {
+            co_return temporary_error(ErrorCode::Denied, reply);
         }
     }
     co_await talk.close();
@@ -152,6 +194,9 @@ net::Task<void> have_guest(Person* person, Dice* dice) {
     }
     if (letters > 0 && dice->chance(0.2) && !co_await multiply(person, guest)) {
         person->note("could not multiply a guest's mail");
+    }
+    if (letters > 0 && dice->chance(0.3) && !co_await race(person, guest)) {
+        person->note("a guest's sessions were not all answered");
     }
     co_await net::sleep_for(dice->about(minutes(20)));
     if (dice->chance(0.5)) {

@@ -47,6 +47,15 @@ void look(Person* person, Dice* dice) {
     }
 }
 
+// All that waits, and nobody hears of it again. What it was stands in the ledger first.
+void delete_queue(Person* person) {
+    Ledger& ledger = person->world().ledger();
+    for (const std::string& token : person->node().queued_letters()) {
+        ledger.deleted(token);
+    }
+    order_call(person, "queue.delete", kAll);
+}
+
 net::Task<void> act(Person* person, Dice* dice) {
     const double fraction = dice->fraction();
     if (fraction < 0.3) {
@@ -57,8 +66,10 @@ net::Task<void> act(Person* person, Dice* dice) {
         co_await have_guest(person, dice);
     } else if (fraction < 0.85) {
         look(person, dice);
-    } else if (fraction < 0.92) {
+    } else if (fraction < 0.90) {
         order_call(person, "scrub", "");
+    } else if (fraction < 0.93) {
+        delete_queue(person);
     } else {
         co_await take_backup(person);
     }
