@@ -4,6 +4,7 @@
 
 #include <array>
 #include <climits>
+#include <new>
 
 #include "base/ascii.h"
 #include "net/tls/openssl.h"
@@ -245,11 +246,19 @@ std::optional<std::string> OpenSslLayer::server_end_point() const {
     return std::string(reinterpret_cast<const char*>(digest.data()), size);
 }
 
+// With a context that is there, it fails for want of memory alone (STYLE.md: bad_alloc).
+SslPtr new_connection(SSL_CTX* context) {
+    SslPtr ssl(SSL_new(context));
+    if (ssl == nullptr) {
+        throw std::bad_alloc();
+    }
+    return ssl;
+}
+
 }  // namespace
 
 std::unique_ptr<TlsLayer> TlsLayer::server(const TlsServerContext& context, Channel* channel) {
-    SslPtr ssl(SSL_new(context.state().ssl.get()));
-    check(ssl != nullptr, "memory for a TLS connection");
+    SslPtr ssl = new_connection(context.state().ssl.get());
     SSL_set_accept_state(ssl.get());
     return std::make_unique<OpenSslLayer>(std::move(ssl), channel);
 }
@@ -257,8 +266,7 @@ std::unique_ptr<TlsLayer> TlsLayer::server(const TlsServerContext& context, Chan
 Result<std::unique_ptr<TlsLayer>> TlsLayer::client(const TlsClientContext& context,
                                                    const TlsClientOptions& options,
                                                    Channel* channel) {
-    SslPtr ssl(SSL_new(context.state().ssl.get()));
-    check(ssl != nullptr, "memory for a TLS connection");
+    SslPtr ssl = new_connection(context.state().ssl.get());
     SSL_set_connect_state(ssl.get());
     X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

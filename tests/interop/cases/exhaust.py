@@ -656,7 +656,7 @@ def no_thread_at_the_start_is_a_clear_end(world):
 
 # --- memory
 
-@case(seconds=max(90, SWEEP * 4))
+@case(seconds=max(90, SWEEP * 30))
 def kth_allocation(world):
     with Node(world, "allocations") as node:
         faults = Faults(node.folder, node.data)
@@ -665,7 +665,7 @@ def kth_allocation(world):
         if faults.get("allocations") == 0:
             node.stop()
             raise Skip("this program has an allocator of its own (address sanitiser)")
-        answered = ended = 0
+        answered = ended = by_library = 0
         k = 0
         ks = range(1, SWEEP * 10 + 1) if SWEEP else [1, 3, 10, 25, 60, 120, 200, 400]
         load = Load(node)
@@ -693,7 +693,11 @@ def kth_allocation(world):
                 answered += 1
             else:
                 ended += 1
-                expect(node.process.returncode == ENDED, f"k={k}: exit code", node.process.returncode)
+                # The C library ends a program itself where it finds no room for what it keeps of a thread; RocksDB asserts that there is some.
+                last = node.log_tail(2000).splitlines()[-1]
+                own = node.process.returncode == -signal.SIGABRT and ("Fatal glibc error" in last or "rocksdb::" in last and "Assertion" in last)
+                by_library += own
+                expect(own or node.process.returncode == ENDED, f"k={k}: exit code", node.process.returncode, last)
         faults.set("allocation_left", 0)
         if not node.alive():
             node.process = None
@@ -701,7 +705,7 @@ def kth_allocation(world):
         verifier.look(load)
         expect_equal(node.stop(), 0, "stops")
         node.godwit("fsck")
-        print(f"exhaust: allocations: {ended + answered} tried, {ended} ended the server, {verifier.count} acknowledgements kept, 0 lost")
+        print(f"exhaust: allocations: {ended + answered} tried, {ended} ended the server ({by_library} by a library itself), {verifier.count} acknowledgements kept, 0 lost")
 
 
 @case(seconds=60)
