@@ -35,7 +35,9 @@ class Points:
         if self.random.random() < 0.2 or not self.names:
             return "", 0
         if not self.turn:
-            self.turn = [name for name in self.names if name not in self.aside]
+            ordinary = [name for name in self.names if name not in self.aside]
+            # What was armed and never fired comes more often.
+            self.turn = ordinary + [name for name in ordinary if self.armed[name] and not self.fired[name]] * 2
             self.random.shuffle(self.turn)
         if not self.turn:
             return "", 0

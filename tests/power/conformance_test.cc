@@ -72,7 +72,9 @@ public:
         disk_->cut();
         disk_ = disk_->survive(static_cast<Cut>(random.below(kCuts)), random.u64());
     }
-    void work() override { env_->work(SteppedEnv::Amount::All); }
+    void work() override {
+        env_->work(SteppedEnv::Amount::All, [] { return false; });
+    }
 
 private:
     std::shared_ptr<Disk> disk_ = std::make_shared<Disk>(1);

@@ -318,8 +318,8 @@ SteppedEnv::SteppedEnv(std::shared_ptr<rocksdb::FileSystem> files)
 
 SteppedEnv::~SteppedEnv() = default;
 
-void SteppedEnv::work(Amount amount) {
-    for (;;) {
+void SteppedEnv::work(Amount amount, const std::function<bool()>& is_over) {
+    while (!is_over()) {
         const auto job = std::ranges::find_if(jobs_, [&](const Job& each) {
             return amount == Amount::All || each.priority == Priority::HIGH;
         });

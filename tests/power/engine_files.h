@@ -6,6 +6,7 @@
 #include <rocksdb/file_system.h>
 
 #include <deque>
+#include <functional>
 #include <memory>
 
 #include "power/disk.h"
@@ -22,8 +23,9 @@ public:
     ~SteppedEnv() override;
 
     enum class Amount : std::uint8_t { Flushes, All };
-    /// Also what comes up meanwhile.
-    void work(Amount amount);
+    /// Also what comes up meanwhile, but nothing once `is_over`: the engine puts a compaction that
+    /// found no room into the line again, for ever.
+    void work(Amount amount, const std::function<bool()>& is_over);
 
     void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
                   void (*unscheduled)(void*)) override;

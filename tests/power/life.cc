@@ -53,7 +53,9 @@ Result<> Life::open(std::uint64_t seed) {
 
 void Life::work(bool is_all) {
     if (env_ != nullptr) {
-        env_->work(is_all ? SteppedEnv::Amount::All : SteppedEnv::Amount::Flushes);
+        // A process ends with on_fatal, and with it what its engine would try again.
+        env_->work(is_all ? SteppedEnv::Amount::All : SteppedEnv::Amount::Flushes,
+                   [this] { return fatal() != 0; });
     }
 }
 

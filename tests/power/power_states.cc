@@ -30,6 +30,8 @@ namespace godwit::power {
 namespace {
 
 constexpr std::uint64_t kStatesOfChain = 10;
+// Far more than any chain or run takes, on however busy a machine.
+constexpr double kStuckSeconds = 300;
 
 struct FaultToReplay {
     Fault fault;
@@ -150,7 +152,9 @@ struct Listener {
     int pipe = -1;
     pid_t process = 0;
     std::string rest;
-    std::string at;  // What it is doing.
+    std::string at;    // What it is doing.
+    double since = 0;  // Seconds from the beginning.
+    bool is_given_up = false;
 };
 
 struct Outcome {
@@ -188,6 +192,17 @@ void hear(const std::string& line, Listener& listener, Outcome& outcome) {
     }
 }
 
+// A worker that has been at one thing for far too long is a finding, and is ended.
+void expect_progress(Listener& listener, Outcome& outcome, double now) {
+    if (now - listener.since < kStuckSeconds || listener.is_given_up) {
+        return;
+    }
+    outcome.bad.push_back(listener.at + ": no end in " + std::to_string(int(kStuckSeconds)) + " s");
+    std::printf("power: FAULT %s\n", outcome.bad.back().c_str());
+    listener.is_given_up = true;
+    ::kill(listener.process, SIGKILL);
+}
+
 // Reads until the worker is gone; true while it lives.
 bool listen(Listener& listener, Outcome& outcome) {
     char octets[65536];
@@ -204,7 +219,7 @@ bool listen(Listener& listener, Outcome& outcome) {
     listener.pipe = -1;
     int status = 0;
     ::waitpid(listener.process, &status, 0);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    if (!listener.is_given_up && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
         outcome.bad.push_back(listener.at + ": the process died (status " + std::to_string(status) +
                               ")");
     }
@@ -256,7 +271,8 @@ bool is_of_faults(const std::string& bad) {
     return has(bad, "--replay-fault");
 }
 bool is_opening(const std::string& bad) {
-    return has(bad, "does not open") || has(bad, "cannot be read") || has(bad, "process died");
+    return has(bad, "does not open") || has(bad, "cannot be read") || has(bad, "process died") ||
+           has(bad, "no end in");
 }
 
 void record(const Options& options, const Outcome& outcome, double seconds) {
@@ -306,7 +322,9 @@ std::vector<Listener> start(const Options& options) {
             std::exit(0);
         }
         ::close(ends[1]);
-        listeners.push_back({.pipe = ends[0], .process = process, .rest = {}, .at = {}});
+        Listener& listener = listeners.emplace_back();
+        listener.pipe = ends[0];
+        listener.process = process;
     }
     return listeners;
 }
@@ -367,7 +385,10 @@ int run(const Options& options) {
         ::poll(ready.data(), ready.size(), 1000);
         for (std::size_t i = 0; i < ready.size(); ++i) {
             if (ready[i].revents != 0) {
+                listeners[i].since = seconds();
                 listen(listeners[i], outcome);
+            } else {
+                expect_progress(listeners[i], outcome, seconds());
             }
         }
         std::erase_if(listeners, [](const Listener& each) { return each.pipe < 0; });
@@ -377,6 +398,7 @@ int run(const Options& options) {
         if (outcome.bad.size() > 40 || is_time_over) {
             for (const Listener& each : listeners) {
                 ::kill(each.process, SIGTERM);
+                ::waitpid(each.process, nullptr, 0);
             }
             break;
         }

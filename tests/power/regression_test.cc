@@ -204,7 +204,7 @@ TEST_F(EngineOnDisk, Nothing_is_committed_after_background_work_failed) {
             if (!done) {
                 break;
             }
-            env_->work(SteppedEnv::Amount::All);
+            env_->work(SteppedEnv::Amount::All, [] { return false; });
         }
         disk_->set_fault(std::nullopt);
         cut(Cut::Kill, at);
@@ -212,6 +212,24 @@ TEST_F(EngineOnDisk, Nothing_is_committed_after_background_work_failed) {
         ASSERT_GE(last(), seq_);
         seq_ = last();
     }
+}
+
+// A compaction that finds no room is tried again by the engine, for ever: the first refusal must be
+// told, as it is by that the process ends.
+TEST_F(EngineOnDisk, Compaction_that_never_finds_room_is_told_once) {
+    for (int i = 0; i < 400; ++i) {
+        ASSERT_TRUE(commit(2000));
+        env_->work(SteppedEnv::Amount::Flushes, [] { return false; });
+    }
+    ASSERT_GT(env_->GetThreadPoolQueueLen(rocksdb::Env::Priority::LOW), 0U);
+    disk_->set_fault(Fault{.kinds = bit(Op::Write) | bit(Op::Create),
+                           .at = 1,
+                           .trouble = Trouble::Full,
+                           .is_sticky = true});
+    env_->work(SteppedEnv::Amount::All, [this] { return fatal_ != 0; });
+    EXPECT_EQ(fatal_, 1);
+    EXPECT_GT(env_->GetThreadPoolQueueLen(rocksdb::Env::Priority::LOW), 0U) << "not tried again";
+    EXPECT_FALSE(commit(2000));
 }
 
 // Copying out of a segment counts in memory what it moves; an error within left those counts behind
