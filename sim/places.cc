@@ -23,9 +23,7 @@ constexpr Row kRows[] = {
     {"store.damaged_row", Standing::Forbidden},
     {"store.scrub_found", Standing::Forbidden},
     {"store.segment_counted_again", Standing::Forbidden},
-    {"outbound.damaged_body", Standing::Forbidden},
     {"outbound.due_leads_nowhere", Standing::Forbidden},
-    {"outbound.original_unreadable", Standing::Forbidden},
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/probe.h"
 #include "mail/message/summary.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/message_source.h"
@@ -72,7 +73,8 @@ void Fetching::note_failure(Error error, Uid uid) {
     failure_ = std::move(error);
 }
 
-// RFC 3501 6.4.5: reading a body sets \Seen. Reading goes on where that is not possible.
+// RFC 3501 6.4.5: reading a body sets \Seen. Reading goes on where that is not possible (a full
+// disk); where nobody knows whether it was set, no flags can be told, and the command fails.
 net::Task<void> Fetching::set_seen(std::vector<Uid> uids) {
     std::vector<Uid> unseen;
     for (const Uid uid : uids) {
@@ -90,6 +92,10 @@ net::Task<void> Fetching::set_seen(std::vector<Uid> uids) {
         co_await change_flags(c_, std::move(unseen), store::FlagChange::Add, std::move(seen));
     if (done.failure) {
         log::warn("imap.seen_not_set", {{"error", done.failure->text}});
+        if (done.failure->code == ErrorCode::Closed) {
+            probe<"imap.seen_unknown">();
+            failure_ = std::move(done.failure);
+        }
     }
     seen_now_ = std::move(done.changed);
 }
@@ -349,6 +355,9 @@ AnswerTask Fetching::run(Targets targets) {
     has_gone_ = targets.has_gone;
     if (attributes_.sets_seen() && !c_->selected()->is_read_only()) {
         co_await set_seen(targets.uids);
+        if (failure_) {
+            co_return refusal(*failure_, "FETCH");
+        }
     }
     const Result<> fresh = co_await c_->room().refresh_keywords();
     if (!fresh) {
