@@ -84,6 +84,10 @@ class Sink:
         self.port, self.received, self.first, self.listener = port, 0, None, None
 
     def start(self):
+        """Once more: counts anew."""
+        if self.listener:
+            self.stop()
+        self.received, self.first = 0, None
         self.listener = socket.create_server(("127.0.0.1", self.port), backlog=256)
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -5,17 +5,19 @@ Above that Godwit alone, for Postfix takes too long: fills the queue over 1,003 
 delivery that is due, memory, and what an administrator does with such a queue.
 
 usage: ./dev bench queue [--messages 20000] [--sessions 50]
-       ./dev bench queue --messages 1000000
+       ./dev bench queue --messages 1000000 [--keep FOLDER] [--starts 3]
+       ./dev bench queue --messages 1000000 --keep FOLDER --starts 5 --no-changes    once more, without filling
 """
 import json
 import os
+import shutil
 import socket
 import subprocess
 import threading
 import time
 
 from filling import Sink, fill
-from measure import HELD, Meter, join, settle, smtp_source
+from measure import HELD, Meter, Results, join, settle, smtp_source
 from opening import Stage, parser_of
 
 BESIDE_MAX = 100_000
@@ -127,7 +129,35 @@ class Alone:
             raise SystemExit(f"bench: {words}: {done.stderr[-500:]!r}")
         return time.monotonic() - began, done.stdout
 
+    @property
+    def folder(self):
+        return f"{self.stage.folder}/godwit"
+
     def run(self):
+        kept = self.options.keep
+        if kept and os.path.exists(kept):
+            self.results = Results(self.stage.name, self.stage.folder, self.godwit.group)
+        else:
+            self.fill()
+            kept = kept or f"{self.stage.folder}/kept"
+            shutil.copytree(self.folder, kept)
+            # The last ones for the sink were refused a moment ago and wait a minute: they fall due while nothing runs.
+            time.sleep(self.options.rest)
+        for number in range(self.options.starts):
+            self.stop()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            shutil.copytree(kept, self.folder)
+            os.sync()
+            self.start_again()
+        time.sleep(self.options.minute)
+        self.results.add("godwit", f"{self.options.minute} s after", value=self.sink.received, load=os.getloadavg()[0], **self.watch.since())
+        self.start_after_a_kill()
+        self.look()
+        if not self.options.no_changes:
+            self.operate()
+        self.results.save(messages=self.options.messages)
+
+    def fill(self):
         messages = self.options.messages
         self.results = results = self.stage.start(self.godwit)
         watch = Watch(server_pid(self.godwit))
@@ -140,38 +170,45 @@ class Alone:
         seconds = time.monotonic()
         self.godwit.stop()
         results.add("godwit", "stop, s", value=time.monotonic() - seconds)
-        # The last ones for the sink were refused a moment ago and wait a minute: they fall due while nothing runs.
-        time.sleep(self.options.rest)
-        self.start_again()
-        self.look()
-        self.operate()
-        results.save(messages=messages)
 
     def held(self, messages):
         seconds, out = self.command("queue", "hold", "--site", "kept.test", "--json")
         self.results.add("godwit", "hold a site, s", value=seconds, deliveries=json.loads(out)["deliveries"])
 
+    def stop(self):
+        if self.godwit.process:
+            began = time.monotonic()
+            self.godwit.stop()
+            self.results.add("godwit", "stop, s", value=time.monotonic() - began)
+
     def start_again(self):
-        self.sink.start()
-        sync = f"{self.stage.folder}/godwit"
-        size = sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(sync) for name in names)
+        """Godwit's start until it is ready, and until the first message that is due has arrived."""
         greeting = {}
         port = self.godwit.port(25)
-        threading.Thread(target=lambda: greeting.setdefault("at", greeted(port)), daemon=True).start()
+        greeted_at = threading.Thread(target=lambda: greeting.setdefault("at", greeted(port)), daemon=True)
+        greeted_at.start()
+        self.sink.start()
         began = time.monotonic()
         self.godwit.start()
-        ready = time.monotonic() - began
+        ready = time.monotonic()
         self.watch = Watch(server_pid(self.godwit))
         while self.sink.first is None and time.monotonic() - began < 120:
             time.sleep(0.001)
         if self.sink.first is None:
             raise SystemExit("bench: nothing came to the sink")
-        memory = self.watch.since()
-        self.results.add("godwit", "start: greets, s", value=greeting["at"] - began, folder_mib=size // 2**20)
-        self.results.add("godwit", "start: ready, s", value=ready)
-        self.results.add("godwit", "start: first delivery, s", value=self.sink.first - began, **memory)
-        time.sleep(self.options.minute)
-        self.results.add("godwit", f"{self.options.minute} s after", value=self.sink.received, **self.watch.since())
+        greeted_at.join()
+        size = sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(self.folder) for name in names)
+        self.results.add("godwit", "start: ready, s", value=ready - began, greets=greeting["at"] - began, load=os.getloadavg()[0], folder_mib=size // 2**20)
+        self.results.add("godwit", "start: first delivery, s", value=self.sink.first - began, behind_ready=self.sink.first - ready, **self.watch.since())
+
+    def start_after_a_kill(self):
+        self.godwit.process.kill()
+        self.godwit.process.wait()
+        logs = sum(os.path.getsize(f"{self.folder}/kv/{name}") for name in os.listdir(f"{self.folder}/kv") if name.endswith(".log"))
+        began = time.monotonic()
+        self.godwit.start()
+        self.watch = Watch(server_pid(self.godwit))
+        self.results.add("godwit", "start after a kill, s", value=time.monotonic() - began, load=os.getloadavg()[0], logs_mib=logs // 2**20, **self.watch.since())
 
     def look(self):
         seconds, out = self.command("queue", "list", "--limit", "100", "--json")
@@ -190,6 +227,10 @@ class Alone:
         self.results.add("godwit", "summary, s", value=seconds, sites=len(rows), deliveries=sum(r["deliveries"] for r in rows))
         seconds, out = self.command("queue", "list", "--json")
         self.results.add("godwit", "list of all, s", value=seconds, rows=out.count(b'"accepted_at"'), **self.watch.since())
+        seconds, out = self.command("backup", f"{self.stage.folder}/backup", "--json")
+        self.results.add("godwit", "backup, s", value=seconds, rows=json.loads(out)["rows"], **self.watch.since())
+        seconds, out = self.command("fsck", "--quick", "--json")
+        self.results.add("godwit", "fsck --quick, s", value=seconds, load=os.getloadavg()[0], **self.watch.since())
 
     def operate(self):
         """Changes to all of it, while mail goes on: the slowest of the messages handed in meanwhile says whether it starves."""
@@ -220,6 +261,9 @@ def main():
     parser.add_argument("--sessions", type=int, default=50)
     parser.add_argument("--alone", action="store_true", help="as with more than 100,000")
     parser.add_argument("--rest", type=int, default=70, help="seconds between stop and start")
+    parser.add_argument("--keep", help="a folder for the queue as it was filled; once it is there, nothing is filled")
+    parser.add_argument("--starts", type=int, default=1, help="starts that are measured, each with the queue as it was filled")
+    parser.add_argument("--no-changes", action="store_true", help="leave out hold, release and delete of all")
     parser.add_argument("--minute", type=int, default=60, help="seconds of load after the new start")
     options = parser.parse_args()
     if options.messages <= BESIDE_MAX and not options.alone:

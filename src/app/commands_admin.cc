@@ -41,6 +41,8 @@ struct ListView {
     std::span<const Column> columns;
     std::string_view nothing;  ///< Said of an empty list.
 };
+/// Said where only a part was asked for: there may be others.
+constexpr std::string_view kNothingChosen = "There are none like that.";
 constexpr ListView kListViews[] = {
     {"domain.list", kDomainColumns, "There are no domains."},
     {"account.list", kAccountColumns, "There are no accounts."},
@@ -66,6 +68,14 @@ std::string field_name(std::string_view word) {
 bool is_ours(std::string_view option) {
     return option == kDirOption.name || option == kConfigOption.name ||
            option == kJsonOption.name || option == "--limit" || option == "--after";
+}
+
+/// Only a part of a list was asked for.
+bool is_chosen(const Invocation& call) {
+    return call.has("--after") ||
+           std::ranges::any_of(call.row().options, [&](const OptionRow& option) {
+               return !is_ours(option.name) && call.has(option.name);
+           });
 }
 
 void write_texts(JsonWriter& json, std::span<const std::string> texts) {
@@ -154,7 +164,8 @@ public:
         }
         print_json(tail.append(is_page_ ? "}" : "").append("\n"));
         if (!is_json_ && count_ == 0) {
-            call_.console().out(std::string(view_.nothing) + "\n");
+            call_.console().out(std::string(is_chosen(call_) ? kNothingChosen : view_.nothing) +
+                                "\n");
         }
         if (!is_json_ && !next.empty()) {
             call_.console().out("There is more: --after " + next + "\n");

@@ -152,6 +152,7 @@ std::string show_json_of(const Outcome& outcome) {
     json.end_object().field("losses", outcome.report.losses).key("lost").begin_array();
     for (const store::Loss& loss : outcome.report.lost) {
         json.begin_object().field("what", loss.what).field("account", loss.account.value());
+        json.field("address", loss.address);
         json.field("mailbox", loss.mailbox).field("uid", loss.uid.value());
         json.field("message", loss.message).field("detail", loss.detail).end_object();
     }

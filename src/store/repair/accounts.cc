@@ -72,7 +72,6 @@ Result<> AccountRepair::run() {
     return settle_head();
 }
 
-
 Result<> repair_accounts(RepairState& state) {
     for (const AccountId account : TRY(accounts_with_rows(state.work))) {
         if (account.value() == 0) {

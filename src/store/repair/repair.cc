@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/probe.h"
+#include "store/directory/directory.h"
 #include "store/repair/work.h"
 
 namespace godwit::store {
@@ -9,7 +10,8 @@ namespace godwit::store {
 std::string to_string(const Loss& loss) {
     std::string text = loss.what;
     if (loss.account.value() != 0) {
-        text += " account=" + std::to_string(loss.account.value());
+        text += " account=" +
+                (loss.address.empty() ? std::to_string(loss.account.value()) : loss.address);
     }
     if (!loss.mailbox.empty()) {
         text += " mailbox=" + loss.mailbox;
@@ -128,6 +130,24 @@ Result<std::vector<AccountId>> accounts_with_rows(RepairWork& work) {
     return found;
 }
 
+namespace {
+
+// At the end, when the rows of accounts are as right as they will be.
+void name_accounts(Kv& kv, std::vector<Loss>& losses) {
+    const auto snapshot = kv.snapshot();
+    std::map<AccountId, std::string> names;
+    for (Loss& loss : losses) {
+        const auto [name, is_new] = names.try_emplace(loss.account);
+        if (is_new && loss.account.value() != 0) {
+            const auto account = read_account(*snapshot, ReadTier::Disk, loss.account);
+            name->second = account && *account ? (*account)->name : "";
+        }
+        loss.address = name->second;
+    }
+}
+
+}  // namespace
+
 Result<RepairReport> repair(Kv& kv, const RepairOptions& options) {
     RepairReport report;
     RepairState state{.work = RepairWork(&kv, &options, &report),
@@ -137,6 +157,7 @@ Result<RepairReport> repair(Kv& kv, const RepairOptions& options) {
         TRY(part(state));
         TRY(state.work.flush());
     }
+    name_accounts(kv, report.lost);
     return report;
 }
 

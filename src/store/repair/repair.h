@@ -35,8 +35,9 @@ struct RepairOptions {
 
 /// Something that is gone for good, with all that is still known of it.
 struct Loss {
-    std::string what;     ///< "message body", "queued message" ...
-    AccountId account{};  ///< 0: none.
+    std::string what;       ///< "message body", "queued message" ...
+    AccountId account{};    ///< 0: none.
+    std::string address{};  ///< The account's, when its row can still be read.
     std::string mailbox{};
     Uid uid{};
     std::string message{};  ///< Message-ID or the id in the queue.

@@ -349,6 +349,8 @@ TEST_F(Repair, a_body_that_is_gone_is_listed_and_dropped_when_asked) {
     // In two mailboxes, as it was copied; and the queued one.
     ASSERT_EQ(report.losses, 3U) << text_of(report);
     EXPECT_EQ(report.lost[0].message, "<2@example.test>");
+    EXPECT_EQ(report.lost[0].address, "user1@example.test");
+    EXPECT_EQ(report.lost[2].address, "");
     EXPECT_EQ(report.lost[0].mailbox, "INBOX");
     EXPECT_EQ(report.lost[0].uid, Uid(2));
     EXPECT_EQ(report.lost[1].mailbox, "Drafts");

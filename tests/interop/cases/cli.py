@@ -80,6 +80,7 @@ def queue_hold_show_release_delete(world):
     world.godwit("queue", "release", identifier(entries[0]))
     world.godwit("queue", "retry", identifier(entries[0]))
     expect(recipient in world.godwit("queue", "list")[1], "queue list for people")
+    expect_equal(world.godwit("queue", "list", "--site", f"{word}.test")[1], "There are none like that.\n", "a site without mail, while others have some")
     story = world.godwit("message", "show", name)[1]
     expect(recipient in story, "message show tells what happened", story)
     world.godwit("queue", "delete", identifier(entries[0]))
