@@ -188,9 +188,11 @@ class Alone:
         greeted_at = threading.Thread(target=lambda: greeting.setdefault("at", greeted(port)), daemon=True)
         greeted_at.start()
         self.sink.start()
+        cpu = self.godwit.group.cpu()
         began = time.monotonic()
         self.godwit.start()
         ready = time.monotonic()
+        cpu = self.godwit.group.cpu() - cpu
         self.watch = Watch(server_pid(self.godwit))
         while self.sink.first is None and time.monotonic() - began < 120:
             time.sleep(0.001)
@@ -198,7 +200,7 @@ class Alone:
             raise SystemExit("bench: nothing came to the sink")
         greeted_at.join()
         size = sum(os.path.getsize(os.path.join(at, name)) for at, _, names in os.walk(self.folder) for name in names)
-        self.results.add("godwit", "start: ready, s", value=ready - began, greets=greeting["at"] - began, load=os.getloadavg()[0], folder_mib=size // 2**20)
+        self.results.add("godwit", "start: ready, s", value=ready - began, greets=greeting["at"] - began, cpu_s=cpu, load=os.getloadavg()[0], folder_mib=size // 2**20)
         self.results.add("godwit", "start: first delivery, s", value=self.sink.first - began, behind_ready=self.sink.first - ready, **self.watch.since())
 
     def start_after_a_kill(self):
