@@ -26,6 +26,8 @@ namespace {
 // An answer holds at most a page of rows; a fsck of a large store takes its time.
 constexpr std::size_t kAnswerSizeMax = 16 * 1024 * 1024;
 constexpr std::chrono::seconds kPatience = std::chrono::hours(1);
+// For what is answered from memory and a few rows: an administrator asks it of a server that hangs.
+constexpr std::chrono::seconds kStatusPatience(10);
 
 ErrorCode code_of(std::string_view name) {
     for (int i = 0; i <= static_cast<int>(ErrorCode::Cancelled); ++i) {
@@ -166,7 +168,7 @@ Result<JsonValue> AdminClient::call(std::string_view name, std::string_view argu
         return read_admin_answer(serve::answer_admin(inner_->host, inner_->visit, request.view()));
     }
     TRY(inner_->socket->write(std::string(request.view()) + "\n"));
-    return read_admin_answer(TRY(inner_->socket->read_line(kAnswerSizeMax, kPatience)));
+    return read_admin_answer(TRY(inner_->socket->read_line(kAnswerSizeMax, name == "status" ? kStatusPatience : kPatience)));
 }
 
 }  // namespace godwit::app

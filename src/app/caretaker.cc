@@ -7,6 +7,7 @@
 #include "flow/commit.h"
 #include "flow/outbound/expire_held.h"
 #include "flow/outbound/recall_far.h"
+#include "flow/outbound/scheduler.h"
 #include "flow/read.h"
 #include "net/io/offload.h"
 #include "store/directory/directory.h"
@@ -83,10 +84,9 @@ void note(std::string_view duty, const Result<>& done) {
 }
 
 /// One duty that fails keeps none of the others.
-/// `is_clock_even`: wall time went on as time did since the last hourly round. Where it leapt, what
-/// is held is not given up by it: an hour is left to whoever sets it right.
-net::Task<void> one_round(const flow::Services* services, bool is_hourly, bool is_clock_even) {
+net::Task<void> one_round(const flow::Services* services, bool is_hourly) {
     const WallTime now = services->clock->wall();
+    const bool may_expire = services->scheduler == nullptr || services->scheduler->may_expire();
     note("removal",
          co_await run_steps(services,
                             [](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
@@ -100,7 +100,7 @@ net::Task<void> one_round(const flow::Services* services, bool is_hourly, bool i
              }));
     if (is_hourly) {
         note("far", co_await flow::recall_far(services));
-        if (is_clock_even) {
+        if (may_expire) {
             note("held", co_await flow::expire_held(services));
         }
         note("logs", co_await trim_logs(services, now - limits::change_log_keep));
@@ -154,17 +154,8 @@ net::Task<void> scrub(const flow::Services* services) {
 net::Task<void> take_care(const flow::Services* services) {
     net::spawn(net::Shard::here(), "scrubber", scrub(services));
     constexpr unsigned kRoundsPerHour = 60;
-    const Clock* const clock = services->clock;
-    WallTime wall = clock->wall();
-    MonoTime mono = clock->mono();
     for (unsigned round = 0;; ++round) {
-        const bool is_hourly = round % kRoundsPerHour == 0;
-        const Duration leap = (clock->wall() - wall) - (clock->mono() - mono);
-        if (is_hourly) {
-            wall = clock->wall();
-            mono = clock->mono();
-        }
-        co_await one_round(services, is_hourly, std::chrono::abs(leap) < std::chrono::hours(1));
+        co_await one_round(services, round % kRoundsPerHour == 0);
         co_await net::sleep_for(limits::caretaker_pause);
     }
 }

@@ -220,7 +220,10 @@ Result<> House::open() {
     inner->is_open = true;
     const auto settings = inner->household->settings();
     Doors& doors = inner->household->doors();
-    TRY(write_file(mailname_file(*settings), settings->default_domain + "\n", 0644));
+    const auto named = write_file(mailname_file(*settings), settings->default_domain + "\n", 0644);
+    if (!named) {
+        log::warn("start.mailname_not_written", {{"error", named.error().text}});
+    }
     TRY(doors.open_own("admin", admin_socket(*settings), 0660,
                        [inner](std::unique_ptr<net::Stream> stream) {
                            net::Shard& shard = stream->shard();

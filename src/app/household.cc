@@ -52,10 +52,20 @@ Result<> Household::start_queue() {
                    start_after_crash(std::move(left)));
         return {};
     }
-    in_hand_ = TRY(flow::InHand::create(ground_.files, ground_.in_hand_file, ground_.machine,
-                                        ground_.random->u64()));
-    services_.in_hand = in_hand_.get();
+    name_what_is_in_hand();
     return scheduler_->start();
+}
+
+// Without the register a message that ends the process is not told apart, and mail flows.
+void Household::name_what_is_in_hand() {
+    auto made = flow::InHand::create(ground_.files, ground_.in_hand_file, ground_.machine,
+                                     ground_.random->u64());
+    if (!made) {
+        log::warn("queue.in_hand_not_kept", {{"error", made.error().text}});
+        return;
+    }
+    in_hand_ = *std::move(made);
+    services_.in_hand = in_hand_.get();
 }
 
 net::Task<void> Household::start_after_crash(flow::InHandLeft left) {
@@ -64,15 +74,8 @@ net::Task<void> Household::start_after_crash(flow::InHandLeft left) {
     for (;;) {
         Result<> done = co_await flow::count_crashes(&services_, left);
         if (done) {
-            auto made = flow::InHand::create(ground_.files, ground_.in_hand_file, ground_.machine,
-                                             ground_.random->u64());
-            if (made) {
-                in_hand_ = *std::move(made);
-                services_.in_hand = in_hand_.get();
-                done = scheduler_->start();
-            } else {
-                done = std::unexpected(std::move(made).error());
-            }
+            name_what_is_in_hand();
+            done = scheduler_->start();
         }
         if (done) {
             co_return;

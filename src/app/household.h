@@ -63,6 +63,7 @@ public:
 private:
     Household(Ground ground, flow::SettingsPtr settings);
     Result<> start_queue();
+    void name_what_is_in_hand();
     net::Task<void> start_after_crash(flow::InHandLeft left);
 
     Ground ground_;

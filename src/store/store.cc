@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 
@@ -42,12 +43,21 @@ Result<> check_format(Kv& kv, Random& random) {
     return {};
 }
 
+constexpr std::string_view kReserveName = "RESERVE";
+// The engine writes when it opens: what its log has goes into files. With less it is not begun,
+// for it would end in the middle, and at every start again.
+constexpr std::uint64_t kOpeningRoom = 16ULL * 1024 * 1024;
+
 // Room that clean-up can have when nothing else is left.
 class ReserveFile {
 public:
     ReserveFile(FileSystem* files, std::string path, std::uint64_t size)
         : files_(files), path_(std::move(path)), size_(size) {}
 
+    /// An earlier run's may be there.
+    void look(const std::vector<std::string>& names) {
+        is_there_ = std::ranges::find(names, kReserveName) != names.end();
+    }
     void make() { is_there_ = size_ != 0 && files_->reserve(path_, size_).has_value(); }
     void let_go() {
         if (const auto gone = files_->unlink(path_); !gone) {
@@ -93,6 +103,7 @@ struct Store::Inner {
     std::unique_ptr<ReserveFile> reserve;
 
     Result<> open_engines(Random& random);
+    Result<> make_room_to_open();
     Result<> open_rows();
     void look_at_disk();
     void reserve_mail_ids();
@@ -120,6 +131,10 @@ Result<> Store::Inner::open_engines(Random& random) {
                       {{"level", to_string(durability.level)}, {"remark", durability.remark}});
         }
     }
+    reserve = std::make_unique<ReserveFile>(
+        files.get(), options.folder + "/" + std::string(kReserveName), options.disk_reserve_bytes);
+    reserve->look(TRY(files->list(options.folder)));
+    TRY(make_room_to_open());
     kv = TRY(open_kv());
     crash_point<"store.keys_open">();
     TRY(check_format(*kv, random));
@@ -129,8 +144,25 @@ Result<> Store::Inner::open_engines(Random& random) {
     // The names of both folders themselves.
     TRY(files->sync_folder(options.folder));
     crash_point<"store.folder_synced">();
-    reserve = std::make_unique<ReserveFile>(files.get(), options.folder + "/RESERVE",
-                                            options.disk_reserve_bytes);
+    return {};
+}
+
+Result<> Store::Inner::make_room_to_open() {
+    const auto look = [this] {
+        return options.free_space ? options.free_space() : files->free_space(options.folder);
+    };
+    auto free = look();
+    if (free && *free < options.disk_critical_bytes && reserve->is_there()) {
+        log::warn("store.reserve_let_go", {{"free", *free}});
+        reserve->let_go();
+        free = look();
+    }
+    if (free && *free < std::min(kOpeningRoom, options.disk_critical_bytes)) {
+        return temporary_error(ErrorCode::DiskFull,
+                               "the disk has " + std::to_string(*free >> 20) +
+                                   " MiB free, and opening the store takes " +
+                                   std::to_string(kOpeningRoom >> 20) + " MiB: make room first");
+    }
     return {};
 }
 

@@ -75,6 +75,33 @@ TEST(Store, Second_process_is_told_who_holds_the_folder) {
     EXPECT_NE(second.error().text.find(std::to_string(::getpid())), std::string::npos);
 }
 
+// A crash on a full disk: the next start has the reserve to open with.
+TEST(Store, Reserve_is_let_go_before_the_engine_opens_on_a_full_disk) {
+    const Folder folder;
+    const std::string reserve = folder.name() + "/RESERVE";
+    const auto open_with = [&](std::uint64_t free, std::uint64_t free_without_reserve) {
+        StoreOptions options;
+        keep_in_folder(options, folder.name());
+        options.on_fatal = [](const Error&) {};
+        options.free_space = [=] {
+            return std::filesystem::exists(reserve) ? free : free_without_reserve;
+        };
+        return Store::open(std::move(options), &system_clock(), &system_random());
+    };
+    constexpr std::uint64_t kMib = 1024 * 1024;
+    {
+        const auto store = open_with(1000 * kMib, 1000 * kMib);
+        ASSERT_TRUE(store);
+        EXPECT_TRUE((*store)->has_room_for_mail());
+        EXPECT_TRUE(std::filesystem::exists(reserve));
+    }
+    const auto full = open_with(0, 16 * kMib - 1);
+    ASSERT_FALSE(full);
+    EXPECT_EQ(full.error().code, ErrorCode::DiskFull);
+    EXPECT_FALSE(std::filesystem::exists(reserve));
+    EXPECT_TRUE(open_with(0, 16 * kMib));
+}
+
 TEST(Store, Newer_format_is_refused) {
     auto disk = make_memory_kv_disk();
     Batch batch;

@@ -9,6 +9,7 @@
 #include "flow/policy/recipient_guard.h"
 #include "flow/read.h"
 #include "store/mailbox/mailbox.h"
+#include "store/queue/queue.h"
 
 namespace godwit::flow {
 
@@ -20,20 +21,28 @@ RecipientAnswer refuse(std::uint16_t code, smtp::EnhancedStatus status, std::str
 }
 
 // True when every local place this address leads to is full already, so that the sender hears of it
-// now and not by a report.
+// now and not by a report. Corrupt: an account that cannot take mail now; the others of the
+// transaction shall not wait for it.
 Result<bool> is_full(const store::Snapshot& snapshot, store::ReadTier tier,
                      const store::Recipient& resolved) {
+    bool is_every_one = !resolved.targets.empty();
     for (const store::Target& target : resolved.targets) {
         const auto* local = std::get_if<store::LocalTarget>(&target);
-        if (local == nullptr || local->quota_bytes == 0) {
-            return false;
+        if (local == nullptr) {
+            is_every_one = false;
+            continue;
         }
         const auto head = TRY(store::read_head(snapshot, tier, local->account));
-        if (!head || head->bytes_used < local->quota_bytes) {
-            return false;
+        if (!head) {
+            return internal_error(ErrorCode::Corrupt,
+                                  "account " + std::to_string(local->account.value()) +
+                                      " has no head: godwit fsck --repair");
+        }
+        if (local->quota_bytes == 0 || head->bytes_used < local->quota_bytes) {
+            is_every_one = false;
         }
     }
-    return !resolved.targets.empty();
+    return is_every_one;
 }
 
 // A route that says so makes its domain ours to relay, for everybody. Only by its own name: "*"
@@ -51,6 +60,20 @@ struct Looked {
 };
 
 }  // namespace
+
+bool has_room_for(const std::vector<store::Recipient>& taken, const store::Recipient& next) {
+    std::size_t targets = next.targets.size();
+    for (const store::Recipient& each : taken) {
+        targets += each.targets.size();
+    }
+    return targets <= store::queue_deliveries_max;
+}
+
+smtp::Reply too_many_behind_aliases() {
+    probe<"inbound.too_many_behind_aliases">();
+    count(Metric::SmtpRecipientsRefused);
+    return smtp::make_reply(452, {4, 5, 3}, "Too many recipients behind aliases, send the rest anew");
+}
 
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
                                            Asker asker) {

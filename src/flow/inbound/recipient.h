@@ -23,4 +23,9 @@ struct Asker {
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,
                                            Asker asker);
 
+/// Aliases may lead one transaction to very many places; past store::queue_deliveries_max the next
+/// recipient is put off, as too many recipients are (RFC 5321 4.5.3.1.10).
+bool has_room_for(const std::vector<store::Recipient>& taken, const store::Recipient& next);
+smtp::Reply too_many_behind_aliases();
+
 }  // namespace godwit::flow

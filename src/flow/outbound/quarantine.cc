@@ -66,20 +66,23 @@ net::Task<Result<>> count_crashes(const Services* services, InHandLeft left) {
     store::ChangeRows rows;
     rows.entries.push_back({.key = run_key(), .value = store::encode_number(run)});
     plan.steps.emplace_back(std::move(rows));
-    for (auto& [mail, delivery] : counted) {
+    for (const auto& [mail, delivery] : counted) {
         const std::string kind = delivery.is_held ? "quarantined" : "suspected";
-        log::warn("queue." + kind,
-                  {{"id", mail}, {"site", delivery.site}, {"crashes", delivery.crashes}});
         JsonWriter json;
         json.begin_object().field("site", delivery.site).field("crashes", delivery.crashes);
         json.end_object();
         plan.steps.emplace_back(
             store::TraceEvent{mail, services->clock->wall(), kind, std::move(json).take()});
-        count(Metric::QueueQuarantined, delivery.is_held ? 1 : 0);
-        plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}});
+        plan.steps.emplace_back(store::UpdateQueue{mail, {delivery}});
     }
+    CO_TRY(co_await commit_all(services->store, std::move(plan)));
     probe<"outbound.crash_counted">();
-    co_return co_await commit_all(services->store, std::move(plan));
+    for (const auto& [mail, delivery] : counted) {
+        log::warn(delivery.is_held ? "queue.quarantined" : "queue.suspected",
+                  {{"id", mail}, {"site", delivery.site}, {"crashes", delivery.crashes}});
+        count(Metric::QueueQuarantined, delivery.is_held ? 1 : 0);
+    }
+    co_return Result<>();
 }
 
 }  // namespace godwit::flow

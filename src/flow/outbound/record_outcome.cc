@@ -11,6 +11,7 @@
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/outbound/notice.h"
+#include "flow/outbound/scheduler.h"
 #include "store/store.h"
 
 namespace godwit::flow {
@@ -197,7 +198,9 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
                                 .results = std::move(outcome.results),
                                 .now = record.now,
                                 .chance = services->random->u64(),
-                                .retry = services->settings()->retry});
+                                .retry = services->settings()->retry,
+                                .may_expire = services->scheduler == nullptr ||
+                                              services->scheduler->may_expire()});
     mark(record.settlement);
     notice.recipients = std::move(record.settlement.notices);
     log_attempt(record);

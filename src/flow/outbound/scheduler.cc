@@ -244,8 +244,15 @@ OutboundScheduler::~OutboundScheduler() {
     }
 }
 
+bool OutboundScheduler::may_expire() {
+    return clock_watch_.with([this](ClockWatch& watch) {
+        return watch.look(services_->clock->wall(), services_->clock->mono());
+    });
+}
+
 Result<> OutboundScheduler::start() {
     is_started_ = true;
+    static_cast<void>(may_expire());
     token_ = services_->store->changes().subscribe_queue(
         [this](const std::shared_ptr<const store::QueueChange>& change) {
             for (const std::unique_ptr<Part>& part : parts_) {

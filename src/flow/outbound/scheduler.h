@@ -7,7 +7,9 @@
 #include <memory>
 #include <vector>
 
+#include "flow/outbound/clock_watch.h"
 #include "flow/services.h"
+#include "net/io/locked.h"
 #include "net/io/shard.h"
 #include "store/mailbox/change.h"
 
@@ -30,6 +32,9 @@ public:
     /// Deliveries under way on the shard that runs now; over all shards at most
     /// limits.deliveries_total, or one a shard where that is more.
     [[nodiscard]] std::uint32_t attempts_here() const;
+    /// May age end a message's life now? Not in the hour after a start or a leap of the clock
+    /// (ClockWatch). Asked once a minute at the least, so that no leap goes unseen. Any thread.
+    [[nodiscard]] bool may_expire();
     [[nodiscard]] bool is_idle_here() const { return attempts_here() == 0; }
 
 private:
@@ -38,6 +43,7 @@ private:
     std::vector<std::unique_ptr<Part>> parts_;
     store::ChangeBus::Token token_ = 0;
     bool is_started_ = false;
+    net::Locked<ClockWatch> clock_watch_;
 };
 
 }  // namespace godwit::flow

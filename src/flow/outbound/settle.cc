@@ -61,7 +61,8 @@ public:
         const store::NextAttempt next = store::next_attempt({.attempts = out_.delivery.attempts,
                                                              .now = in_.now,
                                                              .expires_at = in_.message.expires_at,
-                                                             .chance = in_.chance});
+                                                             .chance = in_.chance,
+                                                             .may_expire = in_.may_expire});
         trace_.begin_object();
         trace_.field("site", out_.delivery.site).field("attempt", out_.delivery.attempts);
         trace_.key("recipients").begin_array();

@@ -39,6 +39,7 @@ struct SettleInput {
     WallTime now{};
     std::uint64_t chance = 0;  ///< Spreads the retry.
     RetrySettings retry;
+    bool may_expire = true;  ///< False: the clock is not to be trusted with that (ClockWatch).
 };
 Settlement settle(SettleInput input);
 

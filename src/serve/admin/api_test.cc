@@ -317,5 +317,17 @@ TEST_F(Admin, status_and_reload_without_a_server) {
     EXPECT_EQ(refusal("reload"), "closed");
 }
 
+// One row that cannot be read keeps an order to many from none of the others.
+TEST_F(Admin, Orders_pass_a_damaged_delivery_over) {
+    const MailId mail = queue_one();
+    result("queue.hold", R"({"all":true})");
+    store::Batch damage;
+    damage.put(store::queue_delivery_key(mail, 1), "garbage");
+    ASSERT_TRUE(store_->kv().commit(damage));
+    EXPECT_EQ(result("queue.release", R"({"all":true})").int_or("deliveries", 0), 1);
+    EXPECT_EQ(result("queue.delete", R"({"all":true})").int_or("messages", 0), 1);
+    EXPECT_TRUE(rows("queue.list").empty());
+}
+
 }  // namespace
 }  // namespace godwit::serve

@@ -128,7 +128,9 @@ Result<std::size_t> add_steps(const store::Snapshot& snapshot, MailId mail,
     const bool whole = std::ranges::all_of(
         deliveries, [&](const QueueDelivery& delivery) { return selection.covers(delivery); });
     for (QueueDelivery delivery : deliveries) {
-        if (!selection.covers(delivery)) {
+        // Nothing but removal can be done to a row that cannot be read.
+        const bool is_beyond_change = delivery.is_damaged && operation.change != nullptr;
+        if (!selection.covers(delivery) || is_beyond_change) {
             continue;
         }
         const std::string key = store::queue_delivery_key(mail, delivery.number);

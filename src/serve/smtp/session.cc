@@ -327,6 +327,10 @@ net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
     }
     flow::RecipientAnswer answer =
         co_await flow::check_recipient(services_, std::move(event.recipient), std::move(asker));
+    if (answer.reply.is_positive() &&
+        !flow::has_room_for(resolved_, answer.resolved)) {
+        answer.reply = flow::too_many_behind_aliases();
+    }
     if (answer.reply.is_positive()) {
         resolved_.push_back(std::move(answer.resolved));
     }

@@ -38,10 +38,18 @@ bool makes_smaller(const PlanStep& step) {
            std::holds_alternative<TrimChangeLog>(step) || std::holds_alternative<TrimTrace>(step);
 }
 
-// What may stand beside a removal: its trail, and conditions that write nothing.
+// A row of an upper floor's own book-keeping, that one or none goes with a change.
+constexpr std::size_t kSmallRow = 256;
+
+// What may stand beside a removal: its trail, conditions that write nothing, one small row.
 bool goes_with_removal(const PlanStep& step) {
+    const auto is_small = [](const Batch::Entry& entry) {
+        return entry.key.size() + (entry.value ? entry.value->size() : 0) <= kSmallRow;
+    };
     const auto* rows = std::get_if<ChangeRows>(&step);
-    return std::holds_alternative<TraceEvent>(step) || (rows != nullptr && rows->entries.empty());
+    return std::holds_alternative<TraceEvent>(step) ||
+           (rows != nullptr && rows->entries.size() <= 1 &&
+            std::ranges::all_of(rows->entries, is_small));
 }
 
 /// What may run on a disk that is all but full: something goes away and nothing but its trail

@@ -225,15 +225,26 @@ TEST_F(Commits, Disk_all_but_full_takes_removals_with_conditions) {
     ChangeRows condition;
     condition.expects.push_back({.key = "Gabsent", .value = std::nullopt});
     plan.steps.insert(plan.steps.begin(), condition);
-    Plan growing = expunge(Uid{1});
-    condition.entries.push_back({.key = "Gnew", .value = "1"});
-    growing.steps.insert(growing.steps.begin(), condition);
-    submit(std::move(growing));
+    // Of an upper floor's own book-keeping one small row may come along.
+    const std::string key = "Gnew";
+    const auto with_row = [&](std::size_t size, std::size_t rows) {
+        Plan growing = expunge(Uid{9});
+        condition.entries.assign(rows, {.key = key, .value = std::string(size, 'x')});
+        growing.steps.insert(growing.steps.begin(), condition);
+        return growing;
+    };
+    submit(with_row(257 - key.size(), 1));
+    submit(with_row(1, 2));
+    submit(with_row(256 - key.size(), 1));
     submit(std::move(plan));
     store_->committer().run_once();
-    ASSERT_EQ(results_.size(), 3U);
+    ASSERT_EQ(results_.size(), 5U);
+    ASSERT_FALSE(results_[1]);
     EXPECT_EQ(results_[1].error().error.code, ErrorCode::DiskFull);
-    EXPECT_TRUE(results_[2]) << results_[2].error().error.text;
+    ASSERT_FALSE(results_[2]);
+    EXPECT_EQ(results_[2].error().error.code, ErrorCode::DiskFull);
+    EXPECT_TRUE(results_[3]);
+    EXPECT_TRUE(results_[4]);
 }
 
 TEST_F(Commits, Broken_off_what_waits_and_what_comes_fails) {

@@ -163,8 +163,10 @@ Result<> check_new_deliveries(const std::vector<QueueDelivery>& deliveries) {
 Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step) {
     QueueMessage message = step.message;
     message.deliveries = static_cast<std::uint32_t>(step.deliveries.size());
-    if (message.mail.value() == 0 || step.deliveries.empty()) {
-        return internal_error(ErrorCode::Invalid, "a queued message has an id and a delivery");
+    if (message.mail.value() == 0 || step.deliveries.empty() ||
+        step.deliveries.size() > queue_deliveries_max) {
+        return internal_error(ErrorCode::Invalid,
+                              "a queued message has an id, and a bounded number of deliveries");
     }
     if (TRY(read_message(context, message.mail))) {
         return internal_error(ErrorCode::AlreadyExists,

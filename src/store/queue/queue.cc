@@ -224,7 +224,7 @@ Result<std::vector<QueueDelivery>> gather_deliveries(Cursor& cursor, MailId mail
     }
     std::vector<QueueDelivery> deliveries;
     for (; cursor.is_valid() && cursor.key().starts_with(prefix) &&
-           deliveries.size() < limits::smtp_recipients_authenticated_max;
+           deliveries.size() < queue_deliveries_max;
          cursor.next()) {
         QueueDelivery damaged;
         damaged.number = key_tail_u32(cursor.key());

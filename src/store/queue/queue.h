@@ -110,7 +110,11 @@ std::optional<DueDelivery> parse_due_key(std::string_view key);
 
 Result<std::optional<QueueMessage>> read_queue_message(const Snapshot& snapshot, ReadTier tier,
                                                        MailId mail);
-/// All that is left of a message, by number; at most limits::smtp_recipients_authenticated_max.
+/// Deliveries of one message: what a transaction's recipients may come to when aliases are followed
+/// (limits::alias_expansion_max each); more are refused at RCPT. About 20 MiB in memory.
+inline constexpr std::size_t queue_deliveries_max = 20'000;
+
+/// All that is left of a message, by number; at most queue_deliveries_max.
 /// Damaged rows are among them, marked.
 Result<std::vector<QueueDelivery>> read_deliveries(const Snapshot& snapshot, ReadTier tier,
                                                    MailId mail);

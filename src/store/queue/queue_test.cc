@@ -171,6 +171,21 @@ TEST_F(QueueTest, Messages_are_walked_with_their_deliveries) {
     EXPECT_EQ(*last_queued(*desk_.snapshot(), ReadTier::Disk), MailId(5));
 }
 
+TEST_F(QueueTest, All_deliveries_of_a_message_are_read_up_to_the_bound) {
+    std::vector<QueueDelivery> many;
+    for (std::uint32_t number = 1; number <= queue_deliveries_max; ++number) {
+        many.push_back(delivery_to(number, "s" + std::to_string(number) + ".test", at(30)));
+    }
+    add(1, many);
+    EXPECT_EQ(read_deliveries(*desk_.snapshot(), ReadTier::Disk, MailId(1))->size(),
+              queue_deliveries_max);
+    many.push_back(delivery_to(queue_deliveries_max + 1, "more.test", at(30)));
+    AddToQueue more;
+    more.message.mail = MailId(2);
+    more.deliveries = many;
+    EXPECT_EQ(desk_.refusal(more), ErrorCode::Invalid);
+}
+
 TEST_F(QueueTest, Messages_are_counted_without_a_walk) {
     const auto count = [this] { return *read_queue_count(*desk_.snapshot(), ReadTier::Disk); };
     EXPECT_EQ(count(), 0U);
@@ -324,6 +339,13 @@ TEST(Schedule, Whole_life_has_an_attempt_at_the_end_and_then_none) {
 TEST(Schedule, Message_that_was_slept_through_still_gets_a_second_attempt) {
     EXPECT_TRUE(next_attempt({.attempts = 1, .now = at(900'000), .expires_at = at(1)}).due);
     EXPECT_FALSE(next_attempt({.attempts = 2, .now = at(900'000), .expires_at = at(1)}).due);
+}
+
+TEST(Schedule, Nothing_expires_by_a_clock_that_is_not_to_be_trusted) {
+    const auto next = next_attempt(
+        {.attempts = 2, .now = at(900'000), .expires_at = at(1), .may_expire = false});
+    ASSERT_TRUE(next.due);
+    EXPECT_GT(*next.due, at(900'000));
 }
 
 TEST(Schedule, Delay_notice_after_four_hours) {

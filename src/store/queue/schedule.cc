@@ -22,7 +22,7 @@ NextAttempt next_attempt(const FailedAttempt& failed) {
     const Duration spread(static_cast<Duration::rep>(failed.chance % (fifth + 1)));
     const WallTime due =
         failed.now + pause - Duration(static_cast<Duration::rep>(fifth / 2)) + spread;
-    if (due < failed.expires_at || failed.attempts < attempts_min) {
+    if (due < failed.expires_at || failed.attempts < attempts_min || !failed.may_expire) {
         return {.due = due};
     }
     if (failed.now < failed.expires_at) {
