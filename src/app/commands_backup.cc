@@ -325,9 +325,9 @@ int run_backup_list(const Invocation& call) {
         call.console().out(std::string(json.view()) + "\n");
         return kExitDone;
     }
-    constexpr Column kColumns[] = {{"generation", "BACKUP"}, {"state", "STATE"},
-                                   {"accounts", "ACCOUNTS"}, {"messages", "MESSAGES"},
-                                   {"key_bytes", "ROWS"},    {"segment_bytes", "BODIES"}};
+    constexpr Column kColumns[] = {{"generation", "BACKUP"},    {"state", "STATE"},
+                                   {"accounts", "ACCOUNTS"},    {"messages", "MESSAGES"},
+                                   {"key_bytes", "ROW OCTETS"}, {"segment_bytes", "BODY OCTETS"}};
     const auto rows = parse_json(json.view());
     const bool has_rows = rows && rows->array() != nullptr && !rows->array()->empty();
     call.console().out(has_rows ? show_table(*rows->array(), kColumns)
