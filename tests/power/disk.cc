@@ -39,7 +39,7 @@ Result<> Disk::step(Op op, const std::string& path) {
         cut_op_ = op;
         return refuse(ErrorCode::Io, kPowerIsOff, path);
     }
-    if (fault_ && (fault_->kinds & bit(op)) != 0) {
+    if (fault_ && !are_faults_held_ && (fault_->kinds & bit(op)) != 0) {
         ++fault_seen_;
         if (fault_seen_ == fault_->at || (fault_->is_sticky && fault_seen_ > fault_->at)) {
             ++fault_struck_;
@@ -291,6 +291,11 @@ void Disk::set_fault(std::optional<Fault> fault) {
     fault_ = fault;
     fault_seen_ = 0;
     fault_struck_ = 0;
+}
+
+void Disk::hold_faults(bool is_held) {
+    const std::scoped_lock lock(mutex_);
+    are_faults_held_ = is_held;
 }
 
 std::uint64_t Disk::faults_struck() const {

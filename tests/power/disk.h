@@ -94,6 +94,8 @@ public:
 
     // Orders.
     void set_fault(std::optional<Fault> fault);
+    /// Nothing fails on order, and nothing counts towards it, while it is: the test itself looks.
+    void hold_faults(bool is_held);
     /// How often the fault struck.
     [[nodiscard]] std::uint64_t faults_struck() const;
     /// The power goes at the `operations`-th operation of these kinds from now, which does not
@@ -138,6 +140,7 @@ private:
     std::optional<Fault> fault_;
     std::uint64_t fault_seen_ = 0;
     std::uint64_t fault_struck_ = 0;
+    bool are_faults_held_ = false;
 };
 
 }  // namespace godwit::power

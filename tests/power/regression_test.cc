@@ -375,6 +375,18 @@ TEST(PowerStates, Failed_sync_is_never_tried_again) {
     }
 }
 
+// A fault that struck while the test looked at the rows left it open whether the commit at the cut
+// had become durable; all that came later was called wrong.
+TEST(PowerStates, No_fault_is_spent_on_the_test_that_looks) {
+    for (const std::uint64_t at : {100, 101, 102, 103, 104}) {
+        const FaultRun run = run_with_fault(Fault{.kinds = kAnyOp, .at = at}, 20, Past::Cut);
+        EXPECT_TRUE(run.was_struck);
+        for (const std::string& text : run.verdict.faults) {
+            ADD_FAILURE() << "at " << at << ": " << text;
+        }
+    }
+}
+
 TEST(PowerStates, Chains_of_lives_lose_nothing) {
     Figures all;
     for (std::uint64_t seed = 900; seed < 906; ++seed) {
