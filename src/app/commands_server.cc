@@ -287,6 +287,9 @@ int run_dev(const Invocation& call) {
     if (!plan) {
         return call.fail_usage(plan.error().text);
     }
+    if (auto fits = check_owner(plan->settings.data_folder); !fits) {
+        return call.fail(fits.error());
+    }
     block_signals();
     raise_descriptor_limit();
     const auto code = run_dev_house(call, *std::move(plan));

@@ -155,6 +155,8 @@ def inside(package):
     all_belong_to_the_service()
     code, out = run(service.command, check=False, cwd="/")
     expect(code == 1 and "belongs to the user godwit" in out, "root starts no server on it", code, out)
+    code, out = run(["godwit", "dev", "--dir", "/var/lib/godwit", "--base-port", "45000"], check=False, cwd="/")
+    expect(code == 1 and "belongs to the user godwit" in out, "nor one for development", code, out)
 
     # An upgrade keeps what the administrator changed.
     with open("/etc/godwit/godwit.toml", "a") as f:
