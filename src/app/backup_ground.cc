@@ -1,5 +1,6 @@
 #include "app/backup_ground.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include "store/backup/format.h"
@@ -29,11 +30,23 @@ bool is_taken(const std::string& folder) {
     const auto has = [&](std::string_view name) {
         return fs::exists(folder + "/" + std::string(name), problem);
     };
-    return fs::exists(folder, problem) && !fs::is_empty(folder, problem) && !problem &&
-           !has(store::backup_identity_name) && !has("LOCK");
+    return something_in(folder, {}) && !has(store::backup_identity_name) && !has("LOCK");
 }
 
 }  // namespace
+
+std::optional<std::string> something_in(const std::string& folder,
+                                        std::initializer_list<std::string_view> except) {
+    std::error_code problem;
+    fs::directory_iterator entry(folder, problem);
+    for (; !problem && entry != fs::directory_iterator(); entry.increment(problem)) {
+        std::string name = entry->path().filename().string();
+        if (name != "lost+found" && std::ranges::find(except, name) == except.end()) {
+            return name;
+        }
+    }
+    return std::nullopt;
+}
 
 serve::BackupGround backup_ground() {
     return {.files = &store::system_files(), .real_path = real_path, .is_taken = is_taken};

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "app/admin_client.h"
+#include "app/backup_ground.h"
 #include "app/commands.h"
 #include "app/file.h"
 #include "app/json_text.h"
@@ -116,7 +117,8 @@ Result<JsonValue> restore_account(const Invocation& call, const std::string& fol
 }
 
 int show_restored_account(const Invocation& call, const JsonValue& done) {
-    const bool is_whole = done.int_or("failed", 0) == 0 && done.int_or("over_quota", 0) == 0;
+    const bool is_whole = done.int_or("failed", 0) == 0 && done.int_or("over_quota", 0) == 0 &&
+                          done.int_or("problem_count", 0) == 0;
     if (call.has("--json")) {
         call.console().out(show_json(done) + "\n");
         return is_whole ? kExitDone : kExitRefused;
@@ -124,6 +126,9 @@ int show_restored_account(const Invocation& call, const JsonValue& done) {
     std::string text = done.string_or("address", "") + " from " + done.string_or("generation", "");
     text.append(": " + count_of(done, "restored") + " messages put back, ");
     text.append(count_of(done, "present") + " were there");
+    if (done.int_or("mended", 0) != 0) {
+        text.append(", " + count_of(done, "mended") + " that were damaged have their body again");
+    }
     text.append(done.bool_or("account_created", false) ? "; the account was made again\n" : "\n");
     if (done.int_or("over_quota", 0) != 0) {
         text.append(count_of(done, "over_quota") + " messages (" +
@@ -136,6 +141,10 @@ int show_restored_account(const Invocation& call, const JsonValue& done) {
     if (const JsonValue* problems = done.find("problems"); problems != nullptr) {
         for (const JsonValue& problem : *problems->array()) {
             text.append(show_plain(&problem) + "\n");
+        }
+        const auto named = static_cast<std::int64_t>(problems->array()->size());
+        if (const std::int64_t all = done.int_or("problem_count", 0); all > named) {
+            text.append("and " + std::to_string(all - named) + " more\n");
         }
     }
     call.console().out(text);
@@ -154,11 +163,22 @@ struct WholeResult {
 
 Result<WholeResult> restore_into(const Invocation& call, const std::string& folder,
                                  const std::string& data) {
+    if (const auto found = something_in(data, {"LOCK"})) {
+        return peer_error(ErrorCode::Denied, data + " is not empty (" + *found +
+                                                 "); a backup is restored into an empty folder");
+    }
     if (!file_exists(data)) {
         // As `godwit serve` makes it: others pass through to submit.sock.
         TRY(make_folder(data, 0711));
     }
+    const bool could_read = is_readable(folder);
     TRY(become_owner(data));
+    if (could_read && !is_readable(folder)) {
+        return peer_error(ErrorCode::Denied,
+                          folder + " cannot be read by the owner of " + data +
+                              ", as whom the restore works: give the backup to that user (chown "
+                              "-R) first");
+    }
     WholeResult result;
     {
         store::StoreOptions target;
@@ -188,14 +208,19 @@ int run_restore_whole(const Invocation& call, const std::string& folder) {
         return call.fail(result.error());
     }
     const store::WholeRestored& done = result->restored;
-    const bool is_good = result->violations == 0 && done.damaged_rows == 0;
+    const bool is_good = result->violations == 0 && done.damaged_rows == 0 &&
+                         done.damaged_parts == 0;
     if (call.has("--json")) {
         JsonWriter json;
         json.begin_object().field("generation", done.generation).field("into", data);
         json.field("rows", done.rows).field("segment_bytes", done.segment_bytes);
         json.field("held_deliveries", done.held_deliveries);
         json.field("damaged_rows", done.damaged_rows).field("violations", result->violations);
-        json.field("good", is_good).end_object();
+        json.field("damaged_parts", done.damaged_parts).key("losses").begin_array();
+        for (const std::string& loss : done.losses) {
+            json.string(loss);
+        }
+        json.end_array().field("good", is_good).end_object();
         call.console().out(std::string(json.view()) + "\n");
         return is_good ? kExitDone : kExitRefused;
     }
@@ -207,6 +232,14 @@ int run_restore_whole(const Invocation& call, const std::string& folder) {
                     " deliveries are held: they may have been sent since the backup. "
                     "`godwit queue list --held` shows them, `queue release` sends, `queue delete` "
                     "drops them.\n");
+    }
+    for (const std::string& loss : done.losses) {
+        text.append(loss + "\n");
+    }
+    if (done.damaged_parts != 0) {
+        text.append(std::to_string(done.damaged_parts) +
+                    " parts of the backup are damaged; what they held is missing or does not "
+                    "read\n");
     }
     text.append(is_good ? "good: fsck found nothing\n"
                         : "BROKEN: " + std::to_string(result->violations) +
@@ -272,7 +305,7 @@ int run_backup(const Invocation& call) {
     if (!is_good) {
         text.append(count_of(*done, "damaged_rows") +
                     " rows of the store are damaged and were copied as they are: run "
-                    "`godwit fsck`, and keep older backups\n");
+                    "`godwit fsck`. No older backup was removed.\n");
     }
     call.console().out(text);
     return is_good ? kExitDone : kExitRefused;
@@ -340,6 +373,12 @@ int run_restore(const Invocation& call) {
     const std::string folder = absolute(call.arguments().front());
     if (call.has("--into") == call.has("--account")) {
         return call.fail_usage("restore: say either --into DATADIR or --account NAME");
+    }
+    if (call.has("--account") && call.has("--release-queue")) {
+        return call.fail_usage("restore: --release-queue goes with --into; an account has no queue");
+    }
+    if (call.has("--into") && call.has("--to-mailbox")) {
+        return call.fail_usage("restore: --to-mailbox goes with --account");
     }
     if (call.has("--into")) {
         return run_restore_whole(call, folder);

@@ -92,9 +92,12 @@ Result<> make_folder(const std::string& path, mode_t mode) {
     if (std::filesystem::is_directory(path, code)) {
         return {};
     }
-    const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-    if (!parent.empty()) {
-        std::filesystem::create_directories(parent, code);
+    // Folders above it hold nothing of ours but the way to it.
+    for (auto end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+        const std::string above = path.substr(0, end);
+        if (::mkdir(above.c_str(), 0755) == 0 && ::chmod(above.c_str(), 0755) != 0) {
+            return system_error("cannot make folder", above);
+        }
     }
     // chmod: the process's mask may take bits that are wanted.
     if (::mkdir(path.c_str(), mode) != 0 || ::chmod(path.c_str(), mode) != 0) {

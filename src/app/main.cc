@@ -1,4 +1,6 @@
 // The program: a command line, under one of several names.
+#include <sys/stat.h>
+
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -14,6 +16,9 @@
 int main(int argc, char** argv) {
     using namespace godwit::app;
     explain_termination();
+    // Mail and password hashes are nobody else's, whichever command writes them. What others shall
+    // read or pass through is given its mode where it is made.
+    ::umask(0077);
     godwit::log::set_clock(&godwit::system_clock());
     const std::string_view path = argc > 0 ? argv[0] : "godwit";
     const std::string name(path.substr(path.rfind('/') + 1));

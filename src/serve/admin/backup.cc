@@ -77,7 +77,8 @@ public:
         json.field("mailboxes_created", now.mailboxes_created).field("in_backup", now.in_backup);
         json.field("present", now.present).field("restored", now.restored);
         json.field("over_quota", now.over_quota).field("over_quota_bytes", now.over_quota_bytes);
-        json.field("failed", now.failed).key("problems").begin_array();
+        json.field("mended", now.mended).field("failed", now.failed);
+        json.field("problem_count", now.problem_count).key("problems").begin_array();
         for (const std::string& text : now.problems) {
             json.string(text);
         }

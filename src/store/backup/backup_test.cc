@@ -1,5 +1,6 @@
 // Backups of a store at work: whole, incremental, verifiable, and safe from what happens meanwhile.
 #include "store/backup/backup_testing.h"
+#include "store/kv/meta.h"
 
 namespace godwit::store {
 namespace {
@@ -244,6 +245,42 @@ TEST_F(Backups, Keep_removes_older_ones_and_what_only_they_had) {
     EXPECT_FALSE(is_good(target_, first));
     EXPECT_TRUE(is_good(target_, second));
     EXPECT_TRUE(is_good(target_, third.generation));
+}
+
+TEST_F(Backups, Damaged_store_ends_no_older_backup) {
+    const AccountId account = add_account(1);
+    deliver(account, 3000);
+    const std::string good = take().generation;
+    Batch batch;
+    batch.put("G broken", "no seal");
+    ASSERT_TRUE(store_->kv().commit(batch));
+    const BackupSummary damaged = take(1);
+    EXPECT_EQ(damaged.damaged_rows, 1U);
+    EXPECT_EQ(damaged.removed, 0U);
+    EXPECT_TRUE(is_good(target_, good));
+    const std::uint64_t store = load_format(store_->kv()).value()->store;
+    auto folder = BackupFolder::open_for_writing(&target_, "/backup", store);
+    ASSERT_TRUE(folder) << folder.error().text;
+    EXPECT_EQ(folder->remove_old(1).value(), 0U) << "the newest undamaged one stays";
+    EXPECT_TRUE(is_good(target_, good));
+}
+
+TEST_F(Backups, Damaged_segment_row_prevents_no_backup) {
+    const AccountId account = add_account(1);
+    deliver(account, 30000);
+    deliver(account, 30000);
+    Batch batch;
+    batch.put(segment_key(1), "no seal");
+    ASSERT_TRUE(store_->kv().commit(batch));
+    const BackupSummary made = take();
+    EXPECT_EQ(made.damaged_rows, 1U);
+    EXPECT_EQ(made.copied_parts, 1U);
+    const auto report = verify_backup(&target_, "/backup", std::nullopt);
+    ASSERT_TRUE(report);
+    for (const BackupFinding& finding : report->findings) {
+        EXPECT_EQ(finding.faults, finding.check == "every row's checksum holds" ? 1U : 0U)
+            << finding.check;
+    }
 }
 
 TEST_F(Backups, Part_that_went_away_is_copied_again) {

@@ -204,9 +204,19 @@ Result<std::size_t> BackupFolder::remove_leftovers() {
 // The manifest first, durably: what stands after a crash is whole, or gone with left-overs.
 Result<std::size_t> BackupFolder::remove_old(std::size_t keep) {
     const auto all = TRY(generations());
-    const std::size_t count = all.size() > keep ? all.size() - keep : 0;
-    for (std::size_t i = 0; i < count; ++i) {
-        TRY(files_->unlink(manifest_path(all[i])));
+    std::size_t undamaged = all.size();
+    while (undamaged > 0) {
+        const auto manifest = load(all[--undamaged]);
+        if (manifest && manifest->damaged_rows == 0) {
+            break;
+        }
+    }
+    std::size_t count = 0;
+    for (std::size_t i = 0; i + keep < all.size(); ++i) {
+        if (i != undamaged) {
+            TRY(files_->unlink(manifest_path(all[i])));
+            ++count;
+        }
     }
     if (count > 0) {
         TRY(files_->sync_folder(path_));

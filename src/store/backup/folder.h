@@ -50,7 +50,7 @@ public:
     /// Writers: removes what an interrupted run or a removed backup left. Parts stay while a
     /// manifest cannot be read: it may name them.
     Result<std::size_t> remove_leftovers();
-    /// Writers: all but the newest `keep`.
+    /// Writers: all but the newest `keep` and the newest without damaged rows.
     Result<std::size_t> remove_old(std::size_t keep);
     /// Writers: makes or replaces a file in one step.
     Result<> write_whole(const std::string& path, std::string_view content);

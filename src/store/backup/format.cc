@@ -6,6 +6,7 @@
 #include "base/ascii.h"
 #include "base/bytes.h"
 #include "mail/text/date.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 namespace {
@@ -127,6 +128,18 @@ std::string BlockBuilder::take(std::uint32_t number) {
     return with_checksum(std::move(out));
 }
 
+Result<std::uint64_t> decode_block_size(std::string_view head, std::uint32_t number) {
+    ByteReader in(head);
+    const bool is_block = in.u32() == kBlockMagic && in.u32() == number;
+    in.u32();
+    const std::uint64_t payload = in.u32();
+    if (!is_block || payload > backup_block_size_max) {
+        return corrupt("no head of block " + std::to_string(number));
+    }
+    TRY(in.finish("the block's head"));
+    return block_head_size + payload + kChecksumSize;
+}
+
 Result<std::vector<BackupRowView>> decode_block(std::string_view octets, std::uint32_t number) {
     const std::string what = "block " + std::to_string(number);
     ByteReader in(TRY(checked(octets, what)));
@@ -148,6 +161,42 @@ Result<std::vector<BackupRowView>> decode_block(std::string_view octets, std::ui
         found.push_back(row);
     }
     TRY(in.finish(what));
+    return found;
+}
+
+std::vector<BackupRowView> rest_of_block(std::string_view octets, std::uint32_t number) {
+    octets.remove_suffix(std::min(octets.size(), kChecksumSize));
+    ByteReader in(octets);
+    bool is_explained = in.u32() != kBlockMagic;
+    is_explained = in.u32() != number || is_explained;
+    const std::uint32_t rows = in.u32();
+    is_explained = in.u32() != in.remaining() || is_explained;
+    std::vector<BackupRowView> found;
+    std::string_view last;
+    std::uint32_t seen = 0;
+    while (in.ok() && in.remaining() > 0) {
+        BackupRowView row;
+        row.key = in.bytes();
+        row.value = in.bytes();
+        ++seen;
+        if (!in.ok() || row.key.empty() || row.key.size() > backup_key_size_max ||
+            row.key <= last) {
+            // Here, or in the key before: that row goes as well.
+            if (!found.empty() && found.back().key == last) {
+                found.pop_back();
+            }
+            return found;
+        }
+        last = row.key;
+        if (open_record(row.value)) {
+            found.push_back(row);
+        } else {
+            is_explained = true;
+        }
+    }
+    if (!is_explained && seen == rows) {
+        found.clear();
+    }
     return found;
 }
 

@@ -74,9 +74,17 @@ private:
     std::string first_key_;
     std::uint32_t rows_ = 0;
 };
+/// What a block begins with; the octets of the whole block. Corrupt when it is not block `number`.
+inline constexpr std::size_t block_head_size = 16;
+Result<std::uint64_t> decode_block_size(std::string_view head, std::uint32_t number);
 /// The rows of a whole block. Corrupt when its checksum, its number or the order of its keys does
 /// not hold.
 Result<std::vector<BackupRowView>> decode_block(std::string_view octets, std::uint32_t number);
+
+/// Of a block that decode_block() refuses: the rows whose own checksums hold, when damage was found
+/// that explains the refusal. Else none: then a key may be wrong, and a row under a wrong key is
+/// worse than no row.
+std::vector<BackupRowView> rest_of_block(std::string_view octets, std::uint32_t number);
 
 /// Where a block is.
 struct BlockPlace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 namespace {
@@ -66,32 +67,72 @@ Result<Sha256Digest> KeyFileWriter::finish() {
     return out_.finish();
 }
 
-Result<KeyFileReader> KeyFileReader::open(std::unique_ptr<File> file) {
+Result<KeyFileReader> KeyFileReader::open(std::unique_ptr<File> file, OnDamage on_damage) {
     KeyFileReader reader;
     reader.file_ = std::move(file);
-    const std::uint64_t size = TRY(reader.file_->size());
+    reader.on_damage_ = on_damage;
+    const auto loaded = reader.load_index();
+    if (loaded || on_damage == OnDamage::Refuse || !is_damage(loaded.error())) {
+        TRY(loaded);
+        return reader;
+    }
+    TRY(reader.walk_blocks());
+    // Behind the last block, whose numbers it does not share.
+    reader.damage_.emplace(reader.index_.size(), loaded.error().text);
+    return reader;
+}
+
+Result<> KeyFileReader::load_index() {
+    const std::uint64_t size = TRY(file_->size());
     if (size < key_file_header_size + key_file_trailer_size) {
         return internal_error(ErrorCode::Corrupt, "the key file is cut short");
     }
-    reader.header_ =
-        TRY(decode_key_file_header(TRY(read_exactly(*reader.file_, 0, key_file_header_size))));
+    header_ = TRY(decode_key_file_header(TRY(read_exactly(*file_, 0, key_file_header_size))));
     const std::uint64_t index_end = size - key_file_trailer_size;
-    reader.trailer_ = TRY(decode_key_file_trailer(
-        TRY(read_exactly(*reader.file_, index_end, key_file_trailer_size))));
-    const std::uint64_t at = reader.trailer_.index_offset;
+    trailer_ = TRY(
+        decode_key_file_trailer(TRY(read_exactly(*file_, index_end, key_file_trailer_size))));
+    const std::uint64_t at = trailer_.index_offset;
     if (at < key_file_header_size || at > index_end || index_end - at > backup_index_size_max) {
         return internal_error(ErrorCode::Corrupt, "the key file's index is not in the file");
     }
-    reader.index_ = TRY(decode_block_index(TRY(read_exactly(*reader.file_, at, index_end - at))));
+    index_ = TRY(decode_block_index(TRY(read_exactly(*file_, at, index_end - at))));
     const bool is_sound =
-        reader.index_.size() == reader.trailer_.blocks &&
-        (reader.index_.empty() ? at == key_file_header_size
-                               : reader.index_.front().offset == key_file_header_size &&
-                                     reader.index_.back().offset < at);
+        index_.size() == trailer_.blocks &&
+        (index_.empty() ? at == key_file_header_size
+                        : index_.front().offset == key_file_header_size &&
+                              index_.back().offset < at);
     if (!is_sound) {
         return internal_error(ErrorCode::Corrupt, "the key file's index is of another file");
     }
-    return reader;
+    return {};
+}
+
+// Block after block, as far as they are whole: with a damaged index, the blocks must hold.
+Result<> KeyFileReader::walk_blocks() {
+    const std::uint64_t size = TRY(file_->size());
+    const auto header = decode_key_file_header(
+        TRY(read_exactly(*file_, 0, std::min<std::uint64_t>(size, key_file_header_size))));
+    header_ = header.value_or(KeyFileHeader{});
+    trailer_ = {.index_offset = key_file_header_size, .rows = 0, .blocks = 0};
+    index_.clear();
+    while (trailer_.index_offset + block_head_size < size) {
+        const auto block_size = decode_block_size(
+            TRY(read_exactly(*file_, trailer_.index_offset, block_head_size)), trailer_.blocks);
+        if (!block_size || *block_size > size - trailer_.index_offset) {
+            break;
+        }
+        const auto rows = decode_block(
+            TRY(read_exactly(*file_, trailer_.index_offset, *block_size)), trailer_.blocks);
+        if (!rows || rows->empty()) {
+            break;
+        }
+        index_.push_back(
+            {.offset = trailer_.index_offset, .first_key = std::string(rows->front().key)});
+        trailer_.index_offset += *block_size;
+        trailer_.rows += rows->size();
+        ++trailer_.blocks;
+    }
+    return {};
 }
 
 Result<const std::vector<BackupRowView>*> KeyFileReader::block(std::size_t number) {
@@ -99,6 +140,23 @@ Result<const std::vector<BackupRowView>*> KeyFileReader::block(std::size_t numbe
         return &rows_;
     }
     loaded_.reset();
+    if (auto loaded = load_block(number); !loaded) {
+        if (on_damage_ == OnDamage::Refuse) {
+            return std::unexpected(std::move(loaded).error());
+        }
+        damage_.emplace(number, loaded.error().text);
+        rows_ = rest_of_block(octets_, static_cast<std::uint32_t>(number));
+        std::erase_if(rows_, [&](const BackupRowView& row) {
+            return row.key < index_[number].first_key ||
+                   (number + 1 < index_.size() && row.key >= index_[number + 1].first_key);
+        });
+    }
+    loaded_ = number;
+    return &rows_;
+}
+
+Result<> KeyFileReader::load_block(std::size_t number) {
+    octets_.clear();
     const std::uint64_t from = index_[number].offset;
     const std::uint64_t to =
         number + 1 < index_.size() ? index_[number + 1].offset : trailer_.index_offset;
@@ -113,8 +171,7 @@ Result<const std::vector<BackupRowView>*> KeyFileReader::block(std::size_t numbe
         return internal_error(ErrorCode::Corrupt, "block " + std::to_string(number) +
                                                       " is not the one that the index names");
     }
-    loaded_ = number;
-    return &rows_;
+    return {};
 }
 
 std::size_t KeyFileReader::block_of(std::string_view key) const {

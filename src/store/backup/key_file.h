@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,8 +58,13 @@ private:
 /// Reads whole blocks; the last one read stays in memory.
 class KeyFileReader {
 public:
-    /// Reads header, trailer and index. Corrupt, Unsupported, Io.
-    static Result<KeyFileReader> open(std::unique_ptr<File> file);
+    enum class OnDamage : std::uint8_t { Refuse, PassOver };
+    /// Reads header, trailer and index. Corrupt, Unsupported, Io. With PassOver a damaged index is
+    /// made again from the blocks, and of damaged blocks the rows are given that hold.
+    static Result<KeyFileReader> open(std::unique_ptr<File> file,
+                                      OnDamage on_damage = OnDamage::Refuse);
+    /// What was passed over so far, by the number of its block.
+    [[nodiscard]] const std::map<std::size_t, std::string>& damage() const { return damage_; }
 
     [[nodiscard]] const KeyFileHeader& header() const { return header_; }
     [[nodiscard]] std::size_t blocks() const { return index_.size(); }
@@ -81,10 +87,15 @@ public:
 
 private:
     KeyFileReader() = default;
+    Result<> load_index();
+    Result<> load_block(std::size_t number);
+    Result<> walk_blocks();
     /// The block that holds `key` if any does.
     [[nodiscard]] std::size_t block_of(std::string_view key) const;
 
     std::unique_ptr<File> file_;
+    OnDamage on_damage_ = OnDamage::Refuse;
+    std::map<std::size_t, std::string> damage_;
     KeyFileHeader header_;
     KeyFileTrailer trailer_;
     std::vector<BlockPlace> index_;

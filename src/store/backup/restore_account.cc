@@ -8,6 +8,8 @@
 #include "base/probe.h"
 #include "store/directory/schema.h"
 #include "store/kv/key.h"
+#include "store/kv/meta.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 namespace {
@@ -46,17 +48,29 @@ Result<> AccountRestore::open() {
     manifest_ = TRY(folder_.load(report_.generation));
     const std::string path = folder_.keys_path(report_.generation);
     for (auto* reader : {&rows_, &emails_, &bodies_}) {
-        reader->emplace(TRY(KeyFileReader::open(TRY(folder_.files().open(path, OpenMode::Read)))));
+        reader->emplace(TRY(KeyFileReader::open(TRY(folder_.files().open(path, OpenMode::Read)),
+                                                KeyFileReader::OnDamage::PassOver)));
     }
     segments_.emplace(&folder_, &manifest_);
     const mail::Address address = TRY(mail::parse_address(request_.address));
     report_.address = address.to_string();
     const auto login = TRY(rows_->get(login_row_key(mail::account_key(address))));
-    if (!login) {
-        return peer_error(ErrorCode::NotFound, "backup " + report_.generation +
-                                                   " has no account '" + report_.address + "'");
+    if (login) {
+        if (const auto id = sound("the account's name", decode_number(*login, "login"))) {
+            saved_ = AccountId(static_cast<std::uint32_t>(*id));
+            return {};
+        }
     }
-    saved_ = AccountId(static_cast<std::uint32_t>(TRY(decode_number(*login, "login"))));
+    // Where the backup's row is lost, the account has the same number in the store it was taken of.
+    const FormatRow format = TRY(load_format(store_->kv())).value_or(FormatRow{});
+    const bool may_be_lost = login || !rows_->damage().empty();
+    const auto now = TRY(find_account(*store_->snapshot(), kTier, report_.address, ""));
+    if (!may_be_lost || !now || format.store != manifest_.store) {
+        return peer_error(ErrorCode::NotFound,
+                          "backup " + report_.generation + " has no account '" + report_.address +
+                              "'" + (may_be_lost ? ", or its row is damaged" : ""));
+    }
+    saved_ = now->id;
     return {};
 }
 
@@ -69,6 +83,7 @@ Result<bool> AccountRestore::step() {
             break;
         case Phase::Mailbox:
             if (box_ == boxes_.size()) {
+                report_damage();
                 phase_ = Phase::Done;
             } else {
                 TRY(begin_box());
@@ -82,8 +97,30 @@ Result<bool> AccountRestore::step() {
 }
 
 void AccountRestore::problem(std::string text) {
+    ++report_.problem_count;
     if (report_.problems.size() < restore_problems_max) {
         report_.problems.push_back(std::move(text));
+    }
+}
+
+template <class T>
+std::optional<T> AccountRestore::sound(const std::string& name, Result<T> found) {
+    if (!found) {
+        problem(name + ": " + found.error().text);
+        return std::nullopt;
+    }
+    return std::optional<T>(*std::move(found));
+}
+
+// Three readers may have met the same block.
+void AccountRestore::report_damage() {
+    std::map<std::size_t, std::string> all = rows_->damage();
+    for (const auto* reader : {&emails_, &bodies_}) {
+        all.insert((*reader)->damage().begin(), (*reader)->damage().end());
+    }
+    for (const auto& [number, text] : all) {
+        problem(folder_.keys_path(report_.generation) + ": " + text +
+                "; some rows in it are lost");
     }
 }
 
@@ -100,45 +137,56 @@ Result<> AccountRestore::change(const std::function<Result<Plan>(const Snapshot&
 }
 
 Result<> AccountRestore::prepare_account() {
+    auto now = TRY(find_account(*store_->snapshot(), kTier, report_.address, ""));
     const auto row = TRY(rows_->get(account_row_key(saved_)));
-    if (!row) {
-        return internal_error(ErrorCode::Corrupt, "the backup's account has no row");
+    auto decoded = row ? decode_account(*row)
+                       : Result<Account>(internal_error(ErrorCode::Corrupt, "it has no row"));
+    const auto saved = sound("the backup's account", std::move(decoded));
+    if (saved) {
+        now = TRY(find_account(*store_->snapshot(), kTier, saved->name, ""));
     }
-    const Account saved = TRY(decode_account(*row));
-    auto now = TRY(find_account(*store_->snapshot(), kTier, saved.name, ""));
+    if (!now && !saved) {
+        return internal_error(ErrorCode::Corrupt, "the backup's row of the account is damaged, so "
+                                                  "that it cannot be made again: add it first");
+    }
     if (!now) {
-        const std::string domain = TRY(mail::parse_address(saved.name)).domain;
-        const auto domain_row = TRY(rows_->get(domain_row_key(domain)));
-        if (domain_row && !TRY(find_domain(*store_->snapshot(), kTier, domain))) {
-            const Domain saved_domain = TRY(decode_domain(*domain_row));
-            TRY(change(
-                [&](const Snapshot& snapshot) { return plan_add_domain(snapshot, saved_domain); }));
-        }
-        TRY(change([&](const Snapshot& snapshot) { return plan_add_account(snapshot, saved); }));
-        report_.was_created = true;
-        now = TRY(find_account(*store_->snapshot(), kTier, saved.name, ""));
+        TRY(make_account(*saved));
+        now = TRY(find_account(*store_->snapshot(), kTier, saved->name, ""));
         if (!now) {
             return temporary_error(ErrorCode::Stale, "the account went away again");
         }
     }
     account_ = now->id;
     if (const auto names = TRY(rows_->get(account_prefix(Family::Keywords, saved_)))) {
-        keywords_ = TRY(decode_keywords(*names));
+        keywords_ = sound("keywords", decode_keywords(*names)).value_or(std::vector<std::string>());
     }
-    return prepare_aliases(saved);
+    return prepare_aliases(saved ? saved->name : now->name);
+}
+
+Result<> AccountRestore::make_account(const Account& saved) {
+    const std::string domain = TRY(mail::parse_address(saved.name)).domain;
+    const auto row = TRY(rows_->get(domain_row_key(domain)));
+    if (row && !TRY(find_domain(*store_->snapshot(), kTier, domain))) {
+        if (const auto made = sound("domain " + domain, decode_domain(*row))) {
+            TRY(change([&](const Snapshot& snapshot) { return plan_add_domain(snapshot, *made); }));
+        }
+    }
+    TRY(change([&](const Snapshot& snapshot) { return plan_add_account(snapshot, saved); }));
+    report_.was_created = true;
+    return {};
 }
 
 // Those that lead to the account and are gone. One that is there stays as it is.
-Result<> AccountRestore::prepare_aliases(const Account& saved) {
+Result<> AccountRestore::prepare_aliases(const std::string& account) {
     const auto rows = TRY(rows_->read_prefix(alias_rows_prefix(), SIZE_MAX));
     for (const KeyFileReader::Row& row : rows) {
-        const Alias alias = TRY(decode_alias(row.value));
-        const bool leads_here = std::ranges::any_of(alias.targets, [&](const std::string& target) {
-            return equals_ignore_case(target, saved.name);
-        });
-        if (!leads_here) {
+        const auto decoded = sound("row " + key_text(row.key), decode_alias(row.value));
+        if (!decoded || std::ranges::none_of(decoded->targets, [&](const std::string& target) {
+                return equals_ignore_case(target, account);
+            })) {
             continue;
         }
+        const Alias& alias = *decoded;
         const auto done =
             change([&](const Snapshot& snapshot) { return plan_add_alias(snapshot, alias); });
         if (done) {
@@ -155,7 +203,11 @@ Result<> AccountRestore::prepare_aliases(const Account& saved) {
 Result<> AccountRestore::load_boxes() {
     const auto rows = TRY(rows_->read_prefix(account_prefix(Family::Mailbox, saved_), SIZE_MAX));
     for (const KeyFileReader::Row& row : rows) {
-        Box box{.source = MailboxId(key_tail_u32(row.key)), .fixed = TRY(decode_fixed(row.value))};
+        auto fixed = sound("row " + key_text(row.key), decode_fixed(row.value));
+        if (!fixed) {
+            continue;
+        }
+        Box box{.source = MailboxId(key_tail_u32(row.key)), .fixed = *std::move(fixed)};
         box.is_subscribed =
             TRY(rows_->get(name_key(Family::Subscription, saved_, box.fixed.name))).has_value();
         boxes_.push_back(std::move(box));
@@ -267,7 +319,11 @@ Result<> AccountRestore::append_missing() {
         if (known != present_.end() && known->second > 0) {
             // Each message that is there stands for one of the backup's: twins come back too.
             --known->second;
-            ++report_.present;
+            if (reads(email->head.blob)) {
+                ++report_.present;
+                continue;
+            }
+            candidates.push_back({.row = *message, .email = *std::move(email), .is_there = true});
             continue;
         }
         candidates.push_back({.row = *message, .email = *std::move(email)});
@@ -278,6 +334,11 @@ Result<> AccountRestore::append_missing() {
         return {};
     }
     return append(std::move(candidates));
+}
+
+// A message that is there by its rows alone is not there for whoever opens it.
+bool AccountRestore::reads(const BlobId& blob) const {
+    return store_->blobs().read(blob, 0, UINT64_MAX, kTier).has_value();
 }
 
 Result<bool> AccountRestore::fits(std::uint64_t planned, std::uint64_t size) {
@@ -330,28 +391,32 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
     Plan plan;
     std::uint64_t planned = 0;
     const auto flush = [&]() -> Result<> {
-        if (plan.steps.empty()) {
+        if (plan.bodies.empty()) {
             return {};
         }
         const std::size_t count = plan.steps.size();
+        // Bodies without a step are stored anew for the messages that have them (Plan::bodies).
+        const std::size_t mended = plan.bodies.size() - count;
         CommitResult done = commit_(std::exchange(plan, Plan()));
         planned = 0;
         if (!done && done.error().error.code == ErrorCode::OverQuota) {
             // Other mail took the room meanwhile: a further run finds these missing.
             report_.over_quota += count;
+            report_.failed += mended;
             return {};
         }
         if (!done) {
             return std::unexpected(std::move(done.error().error));
         }
         report_.restored += count;
+        report_.mended += mended;
         crash_point<"restore.messages_appended">();
         return {};
     };
     for (Candidate& candidate : candidates) {
         EmailRow& email = candidate.email;
         const std::uint64_t size = email.prefix.size() + email.blob_size;
-        if (!TRY(fits(planned, size))) {
+        if (!candidate.is_there && !TRY(fits(planned, size))) {
             ++report_.over_quota;
             report_.over_quota_bytes += size;
             continue;
@@ -361,6 +426,11 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
         }
         auto body = TRY(read_body(email));
         if (!body) {
+            continue;
+        }
+        planned += size;
+        plan.bodies.push_back(*std::move(body));
+        if (candidate.is_there) {
             continue;
         }
         AppendMessage step;
@@ -376,8 +446,6 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
         step.internal_date = candidate.row.internal_date;
         step.mail = email.mail;
         plan.steps.emplace_back(std::move(step));
-        plan.bodies.push_back(*std::move(body));
-        planned += size;
     }
     return flush();
 }

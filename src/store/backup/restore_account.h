@@ -1,6 +1,7 @@
 // Puts one account's mail back from a backup into a store at work, in bounded steps.
 // Messages that the backup has and the mailbox of that name has not (same body, same INTERNALDATE)
-// are appended with their flags; what is there is not touched. UIDs are drawn as for any append, so
+// are appended with their flags; what is there is not touched, but that a body which does not read
+// any more is stored anew under it. UIDs are drawn as for any append, so
 // UIDVALIDITY stays and no UID is given twice (RELIABILITY.md I15, I16). To repeat it puts back
 // exactly what is missing. Law: docs/storage.md "Backups". One thread at a time; blocks on disk and
 // commits (offload pool).
@@ -47,8 +48,12 @@ struct AccountRestoreReport {
     std::uint64_t restored = 0;
     std::uint64_t over_quota = 0;
     std::uint64_t over_quota_bytes = 0;
-    std::uint64_t failed = 0;           ///< Whose body or rows the backup does not give.
-    std::vector<std::string> problems;  ///< The first few.
+    std::uint64_t mended = 0;  ///< Were there, but their body did not read: it was given back.
+    std::uint64_t failed = 0;  ///< Whose body or rows the backup does not give.
+    /// What was not put back, and rows of the backup that cannot be read: all of them, and the first
+    /// few by name.
+    std::uint64_t problem_count = 0;
+    std::vector<std::string> problems;
 };
 
 class AccountRestore {
@@ -79,11 +84,18 @@ private:
     struct Candidate {
         MessageRow row;
         EmailRow email;
+        bool is_there = false;  ///< And lacks its body only.
     };
 
     Result<> open();
     Result<> prepare_account();
-    Result<> prepare_aliases(const Account& saved);
+    Result<> make_account(const Account& saved);
+    [[nodiscard]] bool reads(const BlobId& blob) const;
+    /// What the rows give; nullopt, and a problem by this name, where they are damaged.
+    template <class T>
+    std::optional<T> sound(const std::string& name, Result<T> found);
+    void report_damage();
+    Result<> prepare_aliases(const std::string& account);
     Result<> load_boxes();
     Result<> begin_box();
     Result<MailboxId> make_box(const std::string& name, const Box& box);

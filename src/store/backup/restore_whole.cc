@@ -4,7 +4,9 @@
 #include "store/backup/restored_rows.h"
 #include "store/blob/segment.h"
 #include "store/blob/segment_files.h"
+#include "store/kv/key.h"
 #include "store/kv/meta.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 namespace {
@@ -46,43 +48,57 @@ Result<> put_format(Kv& kv, const FormatRow& row) {
     return kv.commit(batch);
 }
 
-/// One segment file out of its parts, under the new store's name.
+void lose(WholeRestored& done, std::string text) {
+    ++done.damaged_parts;
+    if (done.losses.size() < restore_losses_max) {
+        done.losses.push_back(std::move(text));
+    }
+}
+
+/// The file's first octets under the new store's name. A header that is damaged costs no body: one
+/// that promises nothing takes its place.
+std::string new_header(std::string_view octets, std::uint32_t number, std::uint64_t store) {
+    SegmentHeader header =
+        decode_segment_header(octets).value_or(SegmentHeader{.number = number, .durable = {}});
+    header.store = store;
+    return encode(header);
+}
+
+/// One segment file out of its parts, under the new store's name. What is damaged is copied as it
+/// is, and what cannot be read becomes zeros: the other bodies keep their places, and those that
+/// were there do not pass for whole.
 Result<> write_segment(BackupSegments& segments, const BackupFolder& folder, std::uint32_t number,
-                       const SegmentFiles& names) {
+                       const SegmentFiles& names, WholeRestored& done) {
     HashedWriter out(TRY(names.files().open(names.path(number), OpenMode::Create)));
     for (const BackupPart& part : segments.parts(number)) {
         Sha256Stream hash;
         for (std::uint64_t at = part.from; at < part.to;) {
             const auto size =
                 static_cast<std::size_t>(std::min<std::uint64_t>(kCopyAtOnce, part.to - at));
-            std::string block = TRY(segments.read(number, at, size));
+            std::string block =
+                segments.read(number, at, size).value_or(std::string(size, char{}));
             hash.update(block);
-            if (at == 0) {
-                if (block.size() < segment_header_size) {
-                    return internal_error(ErrorCode::Corrupt,
-                                          folder.part_path(part) + " has no header");
-                }
-                SegmentHeader header =
-                    TRY(decode_segment_header(block.substr(0, segment_header_size)));
-                header.store = names.store();
-                block.replace(0, segment_header_size, encode(header));
+            if (at == 0 && size >= segment_header_size) {
+                block.replace(0, segment_header_size,
+                              new_header(std::string_view(block).substr(0, segment_header_size),
+                                         number, names.store()));
             }
             at += block.size();
             TRY(out.append(block));
         }
         if (hash.finish() != part.sha256) {
-            return internal_error(
-                ErrorCode::Corrupt,
-                folder.part_path(part) + " has another SHA-256 than the manifest says");
+            lose(done, folder.part_path(part) + " has another SHA-256 than the manifest says");
         }
     }
     return out.sync();
 }
 
-Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows) {
+Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows, CommitSeq last) {
     Batch batch;
+    bool has_commit = false;
     for (std::size_t number = 0; number < reader.blocks(); ++number) {
         for (const BackupRowView& row : *TRY(reader.block(number))) {
+            has_commit = has_commit || row.key == commit_seq_key();
             if (auto value = rows.restored(row.key, row.value)) {
                 batch.put(std::string(row.key), *std::move(value));
             }
@@ -93,9 +109,29 @@ Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows) {
             crash_point<"restore.rows_written">();
         }
     }
+    if (!has_commit) {
+        // It was in a block that is damaged; segments are compared with it.
+        batch.put(commit_seq_key(), encode_commit_seq(last));
+    }
     TRY(kv.commit(batch));
     crash_point<"restore.rows_written">();
     return {};
+}
+
+/// The row that says how the store is written. Where it is lost, the program that wrote the backup
+/// was one whose backups this one reads.
+Result<FormatRow> load_saved_format(KeyFileReader& reader) {
+    const auto value = TRY(reader.get(format_key()));
+    const auto found = value ? decode_format(*value) : Result<FormatRow>(FormatRow{});
+    const FormatRow format =
+        found || !is_damage(found.error()) ? TRY(found) : FormatRow{};
+    if (format.lowest_reader > format_version) {
+        return internal_error(ErrorCode::Unsupported,
+                              "the backup is of a store of format " +
+                                  std::to_string(format.version) +
+                                  ", which this program cannot read; use a newer one");
+    }
+    return format;
 }
 
 // So that the engine does not miss the commits before it (kv.h).
@@ -119,18 +155,12 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     WholeRestored done{.generation = TRY(folder.pick(request.generation))};
     const BackupManifest manifest = TRY(folder.load(done.generation));
     const std::string keys = folder.keys_path(done.generation);
-    KeyFileReader reader = TRY(KeyFileReader::open(TRY(source->open(keys, OpenMode::Read))));
-    const auto format_value = TRY(reader.get(format_key()));
-    if (!format_value || reader.header().commit != manifest.commit) {
+    KeyFileReader reader = TRY(KeyFileReader::open(TRY(source->open(keys, OpenMode::Read)),
+                                                   KeyFileReader::OnDamage::PassOver));
+    if (reader.damage().empty() && reader.header().commit != manifest.commit) {
         return internal_error(ErrorCode::Corrupt, keys + " is not the manifest's");
     }
-    FormatRow format = TRY(decode_format(*format_value));
-    if (format.lowest_reader > format_version) {
-        return internal_error(ErrorCode::Unsupported,
-                              "the backup is of a store of format " +
-                                  std::to_string(format.version) +
-                                  ", which this program cannot read; use a newer one");
-    }
+    FormatRow format = TRY(load_saved_format(reader));
     TRY(check_empty(target));
     const auto lock = TRY(target.files->hold(target.folder + "/LOCK"));
     const auto kv = TRY(target.open_kv(target.on_fatal));
@@ -143,7 +173,7 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
                              target.blob_sizes);
     BackupSegments segments(&folder, &manifest);
     for (const std::uint32_t number : segments.numbers()) {
-        TRY(write_segment(segments, folder, number, names));
+        TRY(write_segment(segments, folder, number, names, done));
         done.segment_bytes += segments.size(number);
     }
     TRY(target.files->sync_folder(names.folder()));
@@ -152,12 +182,15 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     RestoredRows rows({.release_queue = request.release_queue, .now = request.now});
     // First: what is left of a restore that is cut off behind it must open, to be told from a store.
     TRY(write_first_commit(target, manifest.commit));
-    TRY(write_rows(reader, *kv, rows));
+    TRY(write_rows(reader, *kv, rows, manifest.commit));
     crash_point<"restore.before_format">();
     TRY(put_format(*kv, format));
     done.rows = reader.rows();
     done.held_deliveries = rows.held();
     done.damaged_rows = rows.damaged();
+    for (const auto& [number, text] : reader.damage()) {
+        lose(done, keys + ": " + text + "; some rows in it are lost");
+    }
     return done;
 }
 

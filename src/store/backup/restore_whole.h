@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/backup/folder.h"
 #include "store/store.h"
@@ -24,6 +25,8 @@ inline constexpr std::uint64_t restore_mail_id_gap = 1ULL << 32U;
 /// Held queue entries are kept so long at least: else the first hour would report old ones as
 /// undeliverable before anybody looked.
 inline constexpr std::chrono::hours restore_queue_keep{7 * 24};
+/// Damaged parts and blocks named in the result.
+inline constexpr std::size_t restore_losses_max = 20;
 /// Rows of one commit.
 inline constexpr std::size_t restore_batch_size = 4 * 1024 * 1024;
 
@@ -40,11 +43,15 @@ struct WholeRestored {
     std::uint64_t segment_bytes = 0;
     std::uint64_t held_deliveries = 0;
     std::uint64_t damaged_rows = 0;  ///< As in the backup; a fsck names them.
+    /// Parts of segments and blocks of rows that the backup does not give as they were: what could
+    /// not be read of them is missing. All, and the first few by name.
+    std::uint64_t damaged_parts = 0;
+    std::vector<std::string> losses;
 };
 
 /// `target` says where, as for Store::open; its folder is empty or absent. While it runs, and when
 /// it did not come to its end, no program opens the folder. Denied when the folder is not empty;
-/// Corrupt when the backup is damaged (verify says where); Unsupported; DiskFull.
+/// Corrupt when nothing can be made of the backup; Unsupported; DiskFull.
 Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& request,
                                     const StoreOptions& target);
 

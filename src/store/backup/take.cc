@@ -5,8 +5,10 @@
 
 #include "base/log.h"
 #include "base/probe.h"
+#include "store/blob/segment.h"
 #include "store/blob/segment_files.h"
 #include "store/directory/schema.h"
+#include "store/kv/key.h"
 #include "store/kv/meta.h"
 #include "store/kv/record.h"
 #include "store/mailbox/schema.h"
@@ -132,7 +134,7 @@ Result<> BackupRun::write_rows() {
     TRY(check_room(backup_step_bytes));
     const std::uint64_t until = keys_->size() + backup_step_bytes;
     for (; cursor_->is_valid() && keys_->size() < until; cursor_->next()) {
-        TRY(count_row(cursor_->key(), cursor_->value()));
+        count_row(cursor_->key(), cursor_->value());
         TRY(keys_->add(cursor_->key(), cursor_->value()));
     }
     TRY(cursor_->status());
@@ -143,6 +145,7 @@ Result<> BackupRun::write_rows() {
     }
     cursor_.reset();
     snapshot_.reset();
+    need_uncounted();
     manifest_.rows = keys_->rows();
     manifest_.key_file_sha256 = TRY(keys_->finish());
     manifest_.key_file_size = progress_.key_bytes = keys_->size();
@@ -152,12 +155,23 @@ Result<> BackupRun::write_rows() {
 }
 
 // What the rows say of the backup as a whole: which segments it needs, and how much there is.
-Result<> BackupRun::count_row(std::string_view key, std::string_view value) {
+// Bodies' rows come before their segments': X before Z.
+void BackupRun::count_row(std::string_view key, std::string_view value) {
     manifest_.damaged_rows += open_record(value) ? 0 : 1;
     if (const auto segment = parse_segment_key(key)) {
-        const SegmentRow row = TRY(decode_segment_row(value));
-        if (row.live_bodies > 0) {
-            needed_.push_back({.segment = *segment, .from = 0, .to = row.end});
+        const auto row = decode_segment_row(value);
+        if (row) {
+            body_ends_.erase(*segment);
+        }
+        if (row && row->live_bodies > 0) {
+            needed_.push_back({.segment = *segment, .from = 0, .to = row->end});
+        }
+    } else if (key.front() == family::blob_location) {
+        const auto location = decode_blob_location(value);
+        const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
+        if (place != nullptr) {
+            std::uint64_t& end = body_ends_[place->segment];
+            end = std::max(end, place->offset + record_size(location->size));
         }
     } else if (key.front() == static_cast<char>(Family::Counters)) {
         const auto counters = decode_counters(value);
@@ -165,7 +179,16 @@ Result<> BackupRun::count_row(std::string_view key, std::string_view value) {
     } else if (key.starts_with(account_rows_prefix())) {
         ++manifest_.accounts;
     }
-    return {};
+}
+
+// A damaged segment row is no reason to have no backup: the store counts such a segment again from
+// the same rows (SegmentLog::recover), and so does the one that is restored.
+void BackupRun::need_uncounted() {
+    for (const auto& [segment, end] : body_ends_) {
+        needed_.push_back({.segment = segment, .from = 0, .to = end});
+    }
+    body_ends_.clear();
+    std::ranges::sort(needed_, {}, &BackupPart::segment);
 }
 
 // A segment is only ever appended to: what the newest backup has of it is good for this one too.
@@ -276,7 +299,9 @@ Result<> BackupRun::finish() {
     summary_.rows = manifest_.rows;
     summary_.damaged_rows = manifest_.damaged_rows;
     summary_.key_bytes = manifest_.key_file_size;
-    summary_.removed = keep_ == 0 ? 0 : TRY(folder_.remove_old(keep_));
+    // What may have been whole is not given for what is known to be damaged.
+    const bool may_end_others = keep_ != 0 && manifest_.damaged_rows == 0;
+    summary_.removed = may_end_others ? TRY(folder_.remove_old(keep_)) : 0;
     log::info("backup.done", {{"generation", generation_},
                               {"messages", summary_.messages},
                               {"key_bytes", summary_.key_bytes},

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,15 +21,18 @@ namespace godwit::store {
 inline constexpr std::uint64_t backup_step_bytes = 8ULL * 1024 * 1024;
 /// A backup that takes longer gives up: it holds back the space of dead segments.
 inline constexpr std::chrono::hours backup_time_max{24};
-/// Left free on the backup's disk, which may be the mail's own.
-inline constexpr std::uint64_t backup_free_space_min = 256ULL * 1024 * 1024;
+/// Left free on the backup's disk, which may be the mail's own: there intake stops at 256 MiB
+/// (StoreOptions::disk_low_bytes) and begins again with a quarter more. A backup ends before that,
+/// with room for the mail that comes while one of its steps writes.
+inline constexpr std::uint64_t backup_free_space_min = 512ULL * 1024 * 1024;
 /// Parts of one segment: with more, it is copied anew as one. An hourly backup meets a segment that
 /// is still being written a few times only.
 inline constexpr std::size_t backup_parts_of_segment_max = 16;
 
 struct BackupRequest {
     std::string folder;    ///< Absolute.
-    std::size_t keep = 0;  ///< Of the finished backups, this one among them; 0: all.
+    std::size_t keep = 0;  ///< Of the finished backups, this one among them; 0: all. A backup
+                           ///< with damaged rows ends none.
 };
 
 struct BackupProgress {
@@ -49,7 +53,7 @@ struct BackupSummary {
     std::uint64_t segment_bytes = 0;  ///< Of all segments that the backup has.
     std::uint64_t copied_bytes = 0;   ///< Of these, not in an earlier backup.
     std::uint64_t copied_parts = 0;
-    std::size_t removed = 0;  ///< Backups that `keep` ended.
+    std::size_t removed = 0;  ///< Backups that `keep` ended; none when rows are damaged.
 };
 
 class BackupRun {
@@ -75,7 +79,8 @@ private:
     Result<> start(std::size_t keep);
     Result<> check_room(std::uint64_t wanted) const;
     Result<> write_rows();
-    Result<> count_row(std::string_view key, std::string_view value);
+    void count_row(std::string_view key, std::string_view value);
+    void need_uncounted();
     Result<> plan_copies();
     Result<> copy_some();
     Result<> begin_part();
@@ -99,6 +104,8 @@ private:
     std::unique_ptr<Snapshot> snapshot_;
     std::unique_ptr<Cursor> cursor_;  // Before the snapshot in destruction.
     std::unique_ptr<KeyFileWriter> keys_;
+    // Behind the last body of each segment: what is needed of one whose own row is damaged or gone.
+    std::map<std::uint32_t, std::uint64_t> body_ends_;
     std::vector<BackupPart> needed_;  // Whole segments: [0, end) of each, by number.
     std::vector<BackupPart> to_copy_;
     std::size_t copying_ = 0;

@@ -77,11 +77,14 @@ public:
                                                    std::uint64_t length, ReadTier tier) const = 0;
     [[nodiscard]] virtual Result<std::uint64_t> size(const BlobId& id, ReadTier tier) const = 0;
 
-    /// Commit thread: makes `body` part of the group: nothing when it is stored already, its bytes
-    /// in the X row when small, else appended to the open segment by the next sync(). Tells whether
-    /// it was new.
+    /// Commit thread: makes `body` part of the group: nothing when it is stored already and reads
+    /// right, its bytes in the X row when small, else appended to the open segment by the next
+    /// sync(). Known when it had a row, also one whose body is damaged and was stored anew.
     enum class Staged : std::uint8_t { New, Known };
     [[nodiscard]] virtual Result<Staged> stage(NewBody body, Batch& batch) = 0;
+    /// Commit thread: stores `body` anew if it is stored already and does not read right. Nothing
+    /// when it is not stored at all.
+    [[nodiscard]] virtual Result<> mend(NewBody body, Batch& batch) = 0;
     /// Commit thread: the last link to `id` goes away in this group: erase its row, count its bytes
     /// dead. Nothing when it is not stored.
     [[nodiscard]] virtual Result<> stage_removal(const BlobId& id, Batch& batch) = 0;

@@ -2,6 +2,7 @@
 // Law: STORE.md "Decided" 2-3 and "The commit path"; docs/storage.md.
 // Only the commit thread decides whether a body is written or is there already.
 #include "base/limits.h"
+#include "base/log.h"
 #include "base/probe.h"
 #include "base/recent.h"
 #include "store/blob/segment_log.h"
@@ -41,6 +42,9 @@ public:
             // Between the look-up and the open the body may have moved to another segment.
             found = read_once(id, offset, length, tier);
         }
+        if (!found && found.error().code == ErrorCode::Corrupt) {
+            damage_met_.fetch_add(1);
+        }
         return found;
     }
     [[nodiscard]] Result<std::uint64_t> size(const BlobId& id, ReadTier tier) const override {
@@ -48,6 +52,7 @@ public:
     }
 
     [[nodiscard]] Result<Staged> stage(NewBody body, Batch& batch) override;
+    [[nodiscard]] Result<> mend(NewBody body, Batch& batch) override;
     [[nodiscard]] Result<> stage_removal(const BlobId& id, Batch& batch) override;
     [[nodiscard]] Result<bool> sync(Batch& batch) override { return log_.sync(batch); }
     void committed(CommitSeq seq) override {
@@ -71,8 +76,14 @@ private:
     [[nodiscard]] Result<std::string> read_segment(const BlobId& id, SegmentPlace place,
                                                    std::uint64_t body_size,
                                                    const RecordRange& range, ReadTier tier) const;
-    // Commit thread: the location as the open group has it; nullopt when there is none.
-    [[nodiscard]] Result<std::optional<BlobLocation>> current(const BlobId& id) const;
+    struct Standing {
+        bool has_row = false;
+        std::optional<BlobLocation> location;  // None without a row, or with one that is damaged.
+    };
+    // Commit thread: as the open group has it.
+    [[nodiscard]] Result<Standing> current(const BlobId& id) const;
+    [[nodiscard]] bool holds(const BlobId& id, const BlobLocation& location);
+    [[nodiscard]] Result<> put_anew(NewBody body, Batch& batch);
     void put(const BlobId& id, BlobLocation location, Batch& batch);
     [[nodiscard]] Result<TendStep> compact(std::uint32_t segment, std::uint64_t bytes_max);
     [[nodiscard]] Result<> relocate(std::vector<Moved> bodies, Batch& batch);
@@ -85,6 +96,12 @@ private:
     std::unordered_map<BlobId, std::optional<BlobLocation>> group_;
     // Locations, without inline bytes, that the last groups wrote.
     mutable Recent<BlobId, BlobLocation> recent_{kRecentBound};
+
+    // Commit thread: stored copies whose hash was compared. Forgotten as a whole once a reader met a
+    // damaged body, which may be one of them.
+    Recent<BlobId, bool> checked_{kRecentBound};
+    std::uint64_t damage_known_ = 0;
+    mutable std::atomic<std::uint64_t> damage_met_ = 0;
 
     // Housekeeping: how far the segment at hand was copied out, and those that are through: copied
     // whole, or damaged and left for fsck.
@@ -142,20 +159,57 @@ Result<std::string> FileBlobStore::read_segment(const BlobId& id, SegmentPlace p
     return body;
 }
 
-Result<std::optional<BlobLocation>> FileBlobStore::current(const BlobId& id) const {
+Result<FileBlobStore::Standing> FileBlobStore::current(const BlobId& id) const {
     const auto staged = group_.find(id);
     if (staged != group_.end()) {
-        return staged->second;
+        return Standing{.has_row = staged->second.has_value(), .location = staged->second};
     }
     if (const BlobLocation* known = recent_.find(id)) {
-        return *known;
+        return Standing{.has_row = true, .location = *known};
     }
     const auto value = TRY(kv_->get(blob_location_key(id), ReadTier::Disk));
     if (!value) {
-        return std::optional<BlobLocation>();
+        return Standing();
     }
     // A damaged row is no place: the same body, should it come again, is stored anew.
-    return if_sound(blob_location_key(id), decode_blob_location(*value));
+    auto location = TRY(if_sound(blob_location_key(id), decode_blob_location(*value)));
+    return Standing{.has_row = true, .location = std::move(location)};
+}
+
+// Whether the stored copy is what its name says. Bodies in rows have the row's seal. One in a
+// segment is read and hashed, by the commit thread and once for each id that checked_ remembers: as
+// many octets as it would write if the body were new, at most limits::message_size_max. A group's
+// own bodies are not on disk yet.
+bool FileBlobStore::holds(const BlobId& id, const BlobLocation& location) {
+    const auto* place = std::get_if<SegmentPlace>(&location.place);
+    if (place == nullptr || group_.contains(id)) {
+        return true;
+    }
+    if (const std::uint64_t met = damage_met_.load(); met != damage_known_) {
+        damage_known_ = met;
+        checked_.clear();
+    }
+    if (checked_.find(id) != nullptr) {
+        return true;
+    }
+    constexpr std::uint64_t kCheckAtOnce = 1024 * 1024;
+    Sha256Stream hash;
+    for (std::uint64_t at = 0; at < location.size; at += kCheckAtOnce) {
+        const auto part =
+            read_segment(id, *place, location.size, range_of(location.size, at, kCheckAtOnce),
+                         ReadTier::Disk);
+        if (!part) {
+            log::error("store.body_damaged", {{"body", id.to_hex()}, {"error", part.error().text}});
+            return false;
+        }
+        hash.update(*part);
+    }
+    if (hash.finish() != id.hash) {
+        log::error("store.body_damaged", {{"body", id.to_hex()}, {"error", "another hash"}});
+        return false;
+    }
+    checked_.set(id, true);
+    return true;
 }
 
 void FileBlobStore::put(const BlobId& id, BlobLocation location, Batch& batch) {
@@ -165,13 +219,44 @@ void FileBlobStore::put(const BlobId& id, BlobLocation location, Batch& batch) {
         location.place = std::string();
     }
     recent_.set(id, location);
+    checked_.erase(id);
     group_[id] = std::move(location);
 }
 
+// What is acknowledged must be there to read: a copy that the disk has damaged since is no
+// reason to throw a good one away.
 Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
-    if (TRY(current(body.id))) {
+    const Standing standing = TRY(current(body.id));
+    if (standing.location && holds(body.id, *standing.location)) {
         return Staged::Known;
     }
+    const auto* damaged =
+        standing.location ? std::get_if<SegmentPlace>(&standing.location->place) : nullptr;
+    if (damaged != nullptr) {
+        probe<"blob.damaged_stored_anew">();
+        log_.release(*damaged, standing.location->size);
+    }
+    TRY(put_anew(std::move(body), batch));
+    return standing.has_row ? Staged::Known : Staged::New;
+}
+
+Result<> FileBlobStore::mend(NewBody body, Batch& batch) {
+    bool is_wanted = TRY(current(body.id)).has_row;
+    if (!is_wanted) {
+        const std::string links = link_prefix(body.id);
+        const auto snapshot = kv_->snapshot();
+        const auto cursor = snapshot->cursor(ReadTier::Disk);
+        cursor->seek(links);
+        TRY(cursor->status());
+        is_wanted = cursor->is_valid() && cursor->key().starts_with(links);
+    }
+    if (is_wanted) {
+        TRY(stage(std::move(body), batch));
+    }
+    return {};
+}
+
+Result<> FileBlobStore::put_anew(NewBody body, Batch& batch) {
     BlobLocation location{.size = body.size, .place = {}};
     std::string bytes;
     if (auto* spool = std::get_if<std::shared_ptr<SpooledBody>>(&body.content)) {
@@ -182,7 +267,7 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
             location.place = (*spool)->place();
             log_.adopt((*spool)->place(), body.size);
             put(body.id, std::move(location), batch);
-            return Staged::New;
+            return {};
         }
         probe<"blob.spool_copied">();
         bytes = TRY((*spool)->read_all(body.id));
@@ -195,11 +280,11 @@ Result<BlobStore::Staged> FileBlobStore::stage(NewBody body, Batch& batch) {
         location.place = TRY(log_.append(body.id, std::move(bytes), CommitSeq(durable_.load())));
     }
     put(body.id, std::move(location), batch);
-    return Staged::New;
+    return {};
 }
 
 Result<> FileBlobStore::stage_removal(const BlobId& id, Batch& batch) {
-    const auto location = TRY(current(id));
+    const auto location = TRY(current(id)).location;
     const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
     if (place != nullptr) {
         log_.release(*place, location->size);
@@ -208,6 +293,7 @@ Result<> FileBlobStore::stage_removal(const BlobId& id, Batch& batch) {
     crash_point<"blob.body_released">();
     batch.erase(blob_location_key(id));
     recent_.erase(id);
+    checked_.erase(id);
     group_[id] = std::nullopt;
     return {};
 }
@@ -284,7 +370,7 @@ Result<BlobStore::TendStep> FileBlobStore::compact(std::uint32_t segment, std::u
 Result<> FileBlobStore::relocate(std::vector<Moved> bodies, Batch& batch) {
     for (Moved& moved : bodies) {
         // One damaged row does not stop the others, half of which are counted by now.
-        const auto location = TRY(current(moved.id));
+        const auto location = TRY(current(moved.id)).location;
         const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
         if (place == nullptr || place->segment != moved.from.segment ||
             place->offset != moved.from.offset) {

@@ -162,6 +162,60 @@ TEST_F(FileBlobs, Damage_in_a_segment_is_noticed) {
     EXPECT_TRUE(blobs_->read(id_of(body), 150000, 10, ReadTier::Disk));
 }
 
+TEST_F(FileBlobs, Body_that_comes_again_takes_the_place_of_a_damaged_one) {
+    const std::string shared(200000, 'p');
+    const std::string own(2000000, 'q');
+    for (const std::string& body : {shared, own}) {
+        stage(body);
+    }
+    commit();
+    for (const char* name : {"/seg-00000001", "/own-80000001"}) {
+        std::string content = files_.content(kFolder + std::string(name));
+        ASSERT_GT(content.size(), 150000U) << name;
+        content[100000] ^= 1;
+        files_.set_content(kFolder + std::string(name), content);
+    }
+    open();
+    for (const std::string& body : {shared, own}) {
+        EXPECT_EQ(blobs_->stage(write(body), batch_).value(), BlobStore::Staged::Known);
+        EXPECT_EQ(blobs_->stage(write(body), batch_).value(), BlobStore::Staged::Known);
+    }
+    commit();
+    for (const std::string& body : {shared, own}) {
+        expect_body(body);
+        ASSERT_TRUE(blobs_->stage(write(body), batch_));
+    }
+    EXPECT_TRUE(batch_.is_empty()) << "good copies are left alone";
+    commit();
+    // The counters hold: the damaged files are dead, and go.
+    open();
+    MonoTime now{};
+    tend(now);
+    tend(now + limits::segment_unlink_grace);
+    EXPECT_EQ(files_.list(kFolder).value().size(), 2U);
+    for (const std::string& body : {shared, own}) {
+        expect_body(body);
+    }
+}
+
+TEST_F(FileBlobs, Damage_that_a_reader_met_is_looked_for_again) {
+    const std::string body(200000, 'r');
+    stage(body);
+    commit();
+    stage(body);  // Looked at, and good.
+    commit();
+    const std::string path = std::string(kFolder) + "/seg-00000001";
+    std::string content = files_.content(path);
+    content[100000] ^= 1;
+    files_.set_content(path, content);
+    EXPECT_FALSE(blobs_->read(id_of(body), 0, body.size(), ReadTier::Disk));
+    ASSERT_TRUE(blobs_->mend(write(body), batch_));
+    commit();
+    expect_body(body);
+    ASSERT_TRUE(blobs_->mend(write("never stored"), batch_));
+    EXPECT_TRUE(batch_.is_empty());
+}
+
 TEST_F(FileBlobs, Removed_bodies_free_their_file_after_the_grace_time) {
     const std::string small(10, 'f');
     const std::string middle(50000, 'g');

@@ -62,6 +62,12 @@ public:
                   encode(BlobLocation{.size = body.size, .place = std::move(*bytes)}));
         return is_known ? Staged::Known : Staged::New;
     }
+    [[nodiscard]] Result<> mend(NewBody body, Batch& batch) override {
+        if (TRY(kv_->get(blob_location_key(body.id), ReadTier::Disk))) {
+            TRY(stage(std::move(body), batch));
+        }
+        return {};
+    }
     [[nodiscard]] Result<> stage_removal(const BlobId& id, Batch& batch) override {
         batch.erase(blob_location_key(id));
         return {};

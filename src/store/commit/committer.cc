@@ -283,20 +283,18 @@ Result<bool> Committer::Inner::finish_group() {
 }
 
 Result<> Committer::Inner::stage_bodies(const GroupOutcome& linked_by) {
-    if (!linked_by.linked.empty()) {
-        std::unordered_set<BlobId> linked(linked_by.linked.begin(), linked_by.linked.end());
-        for (Stamped& stamped : group) {
-            if (stamped.plan == nullptr) {
-                continue;
-            }
-            for (NewBody& body : stamped.plan->bodies) {
-                // Once a group: the second of two equal bodies is not looked up again.
-                if (linked.erase(body.id) != 0) {
-                    const BlobId id = body.id;
-                    if (TRY(parts.blobs->stage(std::move(body), batch)) == BlobStore::Staged::New) {
-                        parts.stamper->body_is_new(id);
-                    }
-                }
+    std::unordered_set<BlobId> linked(linked_by.linked.begin(), linked_by.linked.end());
+    for (Stamped& stamped : group) {
+        if (stamped.plan == nullptr) {
+            continue;
+        }
+        for (NewBody& body : stamped.plan->bodies) {
+            const BlobId id = body.id;
+            // Once a group: the second of two equal bodies is not stored again.
+            if (linked.erase(id) == 0) {
+                TRY(parts.blobs->mend(std::move(body), batch));
+            } else if (TRY(parts.blobs->stage(std::move(body), batch)) == BlobStore::Staged::New) {
+                parts.stamper->body_is_new(id);
             }
         }
     }

@@ -169,7 +169,8 @@ using PlanStep = std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyM
 
 struct Plan {
     std::vector<PlanStep> steps;
-    /// Bodies that the steps refer to by BlobId and that may not be stored yet.
+    /// Bodies that the steps refer to by BlobId and that may not be stored yet. One that no step
+    /// links is stored anew where it is stored already and damaged, and else dropped.
     std::vector<NewBody> bodies;
     /// Nobody waits for it: it rides in the next group instead of causing one, at the latest after
     /// kCommitPatience. For the queue's own book-keeping (STORE.md: deletes ride the next batch).
