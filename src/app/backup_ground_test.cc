@@ -121,6 +121,31 @@ TEST_F(BackupCalls, Folders_that_are_no_place_for_a_backup_are_refused) {
     EXPECT_TRUE(fs::is_empty(root_ + "/home/photos"));
 }
 
+TEST_F(BackupCalls, Disk_of_its_own_is_a_place_for_a_backup) {
+    fs::create_directories(root_ + "/disk/lost+found");
+    EXPECT_EQ(something_in(root_ + "/disk", {}), std::nullopt);
+    AdminVisit visit;
+    EXPECT_EQ(begin(visit, root_ + "/disk"), "done");
+    fs::create_directories(root_ + "/new/photos");
+    EXPECT_EQ(something_in(root_ + "/new", {"LOCK"}), "photos");
+    EXPECT_EQ(something_in(root_ + "/nowhere", {}), std::nullopt);
+}
+
+TEST_F(BackupCalls, Nobody_else_reads_what_the_engine_writes) {
+    const auto others = [](const std::string& path) {
+        return fs::status(path).permissions() & (fs::perms::group_all | fs::perms::others_all);
+    };
+    EXPECT_EQ(others(root_ + "/data/kv"), fs::perms::none);
+    EXPECT_EQ(others(root_ + "/data/blobs"), fs::perms::none);
+    store_.reset();
+    fs::permissions(root_ + "/data/kv", fs::perms(0755));
+    store::StoreOptions options;
+    store::keep_in_folder(options, root_ + "/data");
+    options.on_fatal = [](const Error& error) { FAIL() << error.text; };
+    store_ = *store::Store::open(std::move(options), &system_clock(), &random_);
+    EXPECT_EQ(others(root_ + "/data/kv"), fs::perms::none) << "an older program made it";
+}
+
 TEST_F(BackupCalls, Work_belongs_to_the_visit_that_began_it) {
     {
         AdminVisit visit;

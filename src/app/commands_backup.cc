@@ -375,7 +375,7 @@ int run_restore(const Invocation& call) {
         return call.fail_usage("restore: say either --into DATADIR or --account NAME");
     }
     if (call.has("--account") && call.has("--release-queue")) {
-        return call.fail_usage("restore: --release-queue goes with --into; an account has no queue");
+        return call.fail_usage("restore: --release-queue goes with --into");
     }
     if (call.has("--into") && call.has("--to-mailbox")) {
         return call.fail_usage("restore: --to-mailbox goes with --account");

@@ -50,8 +50,8 @@ struct AccountRestoreReport {
     std::uint64_t over_quota_bytes = 0;
     std::uint64_t mended = 0;  ///< Were there, but their body did not read: it was given back.
     std::uint64_t failed = 0;  ///< Whose body or rows the backup does not give.
-    /// What was not put back, and rows of the backup that cannot be read: all of them, and the first
-    /// few by name.
+    /// What was not put back, and rows of the backup that cannot be read: all of them, and the
+    /// first few by name.
     std::uint64_t problem_count = 0;
     std::vector<std::string> problems;
 };

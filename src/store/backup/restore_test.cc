@@ -251,7 +251,7 @@ TEST_F(Restores, Part_that_is_cut_or_gone_costs_its_bodies_and_nothing_else) {
               1);
 }
 
-// Wherever one bit of the rows is hit: what can be read comes back, to the store and to the account.
+// Wherever one bit of the rows is hit: what can be read comes back.
 TEST_F(Restores, One_damaged_octet_of_the_rows_costs_a_few_of_them) {
     const AccountId account = add_account(1);
     for (int i = 0; i < 5; ++i) {

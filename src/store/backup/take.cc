@@ -257,7 +257,8 @@ Result<> BackupRun::copy_some() {
 Result<> BackupRun::begin_part() {
     const BackupPart& part = to_copy_[copying_];
     const StoreOptions& own = store_->options();
-    const SegmentFiles names(own.files, own.folder + std::string(kBlobFolder), manifest_.store, own.blob_sizes);
+    const SegmentFiles names(own.files, own.folder + std::string(kBlobFolder), manifest_.store,
+                             own.blob_sizes);
     source_ = TRY(own.files->open(names.path(part.segment), OpenMode::Read));
     const std::string path = folder_.part_path(part) + std::string(backup_unfinished_suffix);
     TRY(folder_.files().unlink(path));
