@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "store/backup/format.h"
+#include "store/kv/record.h"
 
 using namespace godwit;
 using namespace godwit::store;
@@ -27,6 +28,10 @@ void run(std::uint8_t kind, std::string_view octets) {
             }
             return;
         case 1:
+            for (const BackupRowView& row : rest_of_block(octets, 0)) {
+                check(!row.key.empty() && open_record(row.value).has_value(),
+                      "what is left of a block holds");
+            }
             if (const auto rows = decode_block(octets, 0); rows && !rows->empty()) {
                 BlockBuilder block;
                 for (const BackupRowView& row : *rows) {
