@@ -191,6 +191,23 @@ void BackupRun::need_uncounted() {
     std::ranges::sort(needed_, {}, &BackupPart::segment);
 }
 
+// Numbers of removed segments come again after a restart: a segment is the backup's own only where
+// its file header, which tells with which commit it began, is the same.
+bool BackupRun::is_same_segment(const BackupPart& first) const {
+    const StoreOptions& own = store_->options();
+    const SegmentFiles names(own.files, own.folder + std::string(kBlobFolder), manifest_.store,
+                             own.blob_sizes);
+    const auto begin_of = [](FileSystem& files, const std::string& path) {
+        std::string octets;
+        const auto file = files.open(path, OpenMode::Read);
+        const bool is_read =
+            file && (*file)->read_at(0, segment_header_size, ReadTier::Disk, octets);
+        return is_read && octets.size() == segment_header_size ? octets : std::string();
+    };
+    const std::string there = begin_of(folder_.files(), folder_.part_path(first));
+    return !there.empty() && there == begin_of(*own.files, names.path(first.segment));
+}
+
 // A segment is only ever appended to: what the newest backup has of it is good for this one too.
 Result<> BackupRun::plan_copies() {
     const auto all = TRY(folder_.generations());
@@ -208,7 +225,7 @@ Result<> BackupRun::plan_copies() {
                                  [&](const BackupPart& part) {
                                      return part.to <= segment.to && is_there(folder_, part);
                                  });
-        if (is_good && !parts.empty()) {
+        if (is_good && !parts.empty() && is_same_segment(parts.front())) {
             have = parts.back().to;
             manifest_.parts.insert(manifest_.parts.end(), parts.begin(), parts.end());
         }

@@ -81,6 +81,7 @@ private:
     Result<> write_rows();
     void count_row(std::string_view key, std::string_view value);
     void need_uncounted();
+    [[nodiscard]] bool is_same_segment(const BackupPart& first) const;
     Result<> plan_copies();
     Result<> copy_some();
     Result<> begin_part();
