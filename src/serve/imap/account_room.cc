@@ -130,8 +130,7 @@ void AccountRoom::subscribe() {
 
 void AccountRoom::take(const std::shared_ptr<const store::AccountChange>& change) {
     for (const store::MailboxChange& one : change->mailboxes) {
-        keywords_are_stale_ =
-            keywords_are_stale_ || std::holds_alternative<store::KeywordsAdded>(one.what);
+        keywords_changed_ += std::holds_alternative<store::KeywordsAdded>(one.what) ? 1 : 0;
     }
     for (auto at = mailboxes_.begin(); at != mailboxes_.end();) {
         const std::shared_ptr<OpenMailbox> mailbox = at->second.lock();
@@ -247,21 +246,21 @@ net::Task<Result<>> AccountRoom::load(std::shared_ptr<OpenMailbox> mailbox) {
 }
 
 net::Task<Result<>> AccountRoom::refresh_keywords() {
-    if (!keywords_are_stale_) {
+    if (!has_stale_keywords()) {
         co_return Result<>();
     }
-    // Before the read: what comes during it makes them stale again.
-    keywords_are_stale_ = false;
+    // Of before the read: what comes during it is for the next.
+    const std::uint64_t covered = keywords_changed_;
     const AccountId account = account_;
-    const Result<store::KeywordNames> names = co_await flow::read(
+    const store::KeywordNames names = CO_TRY(co_await flow::read(
         services_, [account](const store::Snapshot& snapshot, store::ReadTier tier) {
             return store::read_keywords(snapshot, tier, account);
-        });
-    if (!names) {
-        keywords_are_stale_ = true;
-        co_return std::unexpected(names.error());
+        }));
+    // A read that began later may have come back before.
+    if (covered > keywords_read_) {
+        keywords_.assign(names);
+        keywords_read_ = covered;
     }
-    keywords_.assign(*names);
     co_return Result<>();
 }
 

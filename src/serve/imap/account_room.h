@@ -111,7 +111,7 @@ public:
 
     /// Reads the keywords again when a commit added some. Before flags are written.
     net::Task<Result<>> refresh_keywords();
-    [[nodiscard]] bool has_stale_keywords() const { return keywords_are_stale_; }
+    [[nodiscard]] bool has_stale_keywords() const { return keywords_read_ < keywords_changed_; }
     [[nodiscard]] const KeywordTable& keywords() const { return keywords_; }
 
     void watch(Watcher& watcher) { watchers_.push_back(watcher); }
@@ -133,7 +133,10 @@ private:
     std::deque<KeptMailbox> kept_;
     net::List<Watcher> watchers_;
     KeywordTable keywords_;
-    bool keywords_are_stale_ = true;
+    /// Commits that added keywords, and how many of them `keywords_` knows. Not a flag: one session
+    /// must not take the table for fresh while the read of another is under way.
+    std::uint64_t keywords_changed_ = 1;
+    std::uint64_t keywords_read_ = 0;
 };
 
 }  // namespace godwit::serve::imap_desk
