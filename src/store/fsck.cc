@@ -30,7 +30,7 @@ Result<bool> has_link(const FsckWalk& walk, const BlobId& blob) {
     const auto cursor = walk.snapshot->cursor(ReadTier::Disk, prefix_end(prefix));
     cursor->seek(prefix);
     const Result<> status = cursor->status();
-    if (!status && !is_damage(status.error())) {
+    if (!status && !is_unreadable(status.error())) {
         return std::unexpected(status.error());
     }
     return cursor->is_valid();
@@ -43,7 +43,7 @@ Result<bool> reads_whole(const FsckWalk& walk, const BlobId& blob, std::uint64_t
         return body->size() == size;
     }
     const auto place = walk.kv->get(blob_location_key(blob), ReadTier::Disk);
-    if (!place && !is_damage(place.error())) {
+    if (!place && !is_unreadable(place.error())) {
         return std::unexpected(place.error());
     }
     return place && !place->has_value();

@@ -64,7 +64,7 @@ struct FsckWalk {
     /// A row that cannot be read is none: fsck_rows() has said so.
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const {
         auto row = snapshot->get(key, ReadTier::Disk);
-        return row || !is_damage(row.error()) ? std::move(row) : std::nullopt;
+        return row || !is_unreadable(row.error()) ? std::move(row) : std::nullopt;
     }
     [[nodiscard]] Result<bool> has(std::string_view key) const { return TRY(get(key)).has_value(); }
     void add(FsckCount&& count) { findings.push_back(std::move(count).take()); }

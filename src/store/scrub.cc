@@ -87,7 +87,9 @@ Result<> find_mended(const Snapshot& snapshot, const std::string& from, const st
             step.mended.push_back(key);
         }
     }
-    return cursor->status();
+    // Its own rows may lie where nothing can be read: then nothing is known to be mended.
+    const Result<> status = cursor->status();
+    return status || is_unreadable(status.error()) ? Result<>() : status;
 }
 
 }  // namespace
@@ -121,29 +123,36 @@ Result<ScrubState> decode_scrub_state(std::string_view value) {
 }
 
 Result<ScrubState> read_scrub_state(const Snapshot& snapshot, ReadTier tier) {
-    const auto row = TRY(snapshot.get(state_key(), tier));
-    if (!row) {
+    const auto row = snapshot.get(state_key(), tier);
+    if (!row && !is_unreadable(row.error())) {
+        return std::unexpected(row.error());
+    }
+    if (!row || !*row) {
         return ScrubState{};
     }
-    return TRY(if_sound(state_key(), decode_scrub_state(*row))).value_or(ScrubState{});
+    return TRY(if_sound(state_key(), decode_scrub_state(**row))).value_or(ScrubState{});
 }
 
 Result<std::vector<Damaged>> read_damaged(const Snapshot& snapshot, ReadTier tier) {
     std::vector<Damaged> all;
     const std::string prefix = damaged_key("");
     const std::string upper = prefix_end(prefix);
-    const auto cursor = snapshot.cursor(tier, upper);
-    for (cursor->seek(prefix); cursor->is_valid() && all.size() < scrub_damaged_max;
-         cursor->next()) {
-        Damaged damaged;
-        damaged.key = cursor->key().substr(prefix.size());
-        if (auto in = read_record(cursor->value(), kVersion, "damage")) {
-            damaged.found = read_time(*in);
-            damaged.error = in->bytes();
-        }
-        all.push_back(std::move(damaged));
-    }
-    TRY(cursor->status());
+    TRY(each_readable(
+        [&] { return snapshot.cursor(tier, upper); }, prefix,
+        [&](std::string_view key, std::string_view value) -> Result<> {
+            if (all.size() >= scrub_damaged_max) {
+                return {};
+            }
+            Damaged damaged;
+            damaged.key = key.substr(prefix.size());
+            if (auto in = read_record(value, kVersion, "damage")) {
+                damaged.found = read_time(*in);
+                damaged.error = in->bytes();
+            }
+            all.push_back(std::move(damaged));
+            return {};
+        },
+        [](const LostRows&) { return Result<>(); }));
     return all;
 }
 
@@ -181,7 +190,7 @@ Result<ScrubStep> scrub_step(const Kv& kv, const BlobStore& blobs, ScrubState st
         }
     }
     const Result<> status = cursor->status();
-    if (!status && !is_damage(status.error())) {
+    if (!status && !is_unreadable(status.error())) {
         return std::unexpected(status.error());
     }
     std::optional<LostRows> lost;

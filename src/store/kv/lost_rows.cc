@@ -24,7 +24,7 @@ Result<bool> reads_from(const CursorMaker& make, std::string_view key) {
     if (status) {
         return true;
     }
-    if (!is_damage(status.error())) {
+    if (!is_unreadable(status.error())) {
         return std::unexpected(status.error());
     }
     return false;

@@ -24,10 +24,17 @@ struct LostRows {
 /// "behind E 00000001 and before E 00000004: block checksum mismatch ..."
 std::string to_string(const LostRows& lost);
 
+/// The engine could not read it: a block whose checksum does not hold, a sector that the disk does
+/// not give.
+inline bool is_unreadable(const Error& error) {
+    return is_damage(error) || error.code == ErrorCode::Io;
+}
+
 using CursorMaker = std::function<std::unique_ptr<Cursor>()>;
 
 /// A walk met damage at or behind `after`: the next row, near behind the damage, that can be read;
-/// nullopt when there is none. Fails when anything but damage is met. Costs some hundred seeks.
+/// nullopt when there is none. Fails when anything but what cannot be read is met. Costs some
+/// hundred seeks.
 Result<std::optional<std::string>> find_past_damage(const CursorMaker& make,
                                                     std::string_view after);
 
@@ -47,7 +54,7 @@ Result<> each_readable(const CursorMaker& make, std::string_view from, Visit vis
         if (status) {
             return {};
         }
-        if (!is_damage(status.error())) {
+        if (!is_unreadable(status.error())) {
             return status;
         }
         const std::optional<std::string> behind = TRY(find_past_damage(make, last));

@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -16,6 +18,7 @@
 #include "store/kv/key.h"
 #include "store/kv/meta.h"
 #include "store/repair/repair.h"
+#include "store/scrub.h"
 #include "store/store_testing.h"
 
 namespace godwit::store {
@@ -175,6 +178,52 @@ TEST_F(RescueTest, Many_damaged_blocks_and_a_table_that_does_not_open) {
     expect_whole_now();
 }
 
+TEST_F(RescueTest, Newer_values_within_what_is_lost_are_found) {
+    fill(4000);
+    {
+        auto kv = *open_rocks_kv(folder_, small());
+        Batch batch;
+        int i = 0;
+        for (auto& [key, value] : rows_) {
+            if (++i % 20 == 0) {
+                value = "new";
+                batch.put(key, value);
+            }
+        }
+        ASSERT_TRUE(kv->commit(batch));
+    }
+    const std::string table = largest(folder_, ".sst");
+    flip(table, fs::file_size(table) / 3);
+    const RescuedKv rescued = rescue();
+    ASSERT_EQ(rescued.rescue.lost.size(), 1U);
+    EXPECT_GT(rescued.rescue.saved, 0U);
+    EXPECT_GT(compare(*rescued.kv), 0U);
+    for (const auto& [key, value] : rows_) {
+        if (value == "new") {
+            EXPECT_EQ(*rescued.kv->get(key, ReadTier::Disk), value) << key_text(key);
+        }
+    }
+}
+
+TEST_F(RescueTest, A_table_that_is_not_there) {
+    fill(6000);
+    std::string last;
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+        const std::string path = entry.path().string();
+        if (path.ends_with(".sst") && path > last) {
+            last = path;
+        }
+    }
+    fs::remove(last);
+    EXPECT_FALSE(open_rocks_kv(folder_, small()));
+    {
+        const RescuedKv rescued = rescue();
+        EXPECT_FALSE(rescued.rescue.lost.empty());
+        EXPECT_LT(compare(*rescued.kv), rows_.size());
+    }
+    expect_whole_now();
+}
+
 TEST_F(RescueTest, A_log_that_is_damaged_in_its_middle_is_taken_up_to_there) {
     fill(4060);
     const std::string log = largest(folder_, ".log");
@@ -239,7 +288,7 @@ class FolderRescue : public RescueTest {
 protected:
     Result<std::unique_ptr<Store>> open() {
         StoreOptions options;
-        keep_in_folder(options, top_);
+        keep_in_folder(options, top_, {.write_buffer_bytes = 64UL * 1024});
         options.drive = CommitDrive::Manual;
         options.disk_low_bytes = options.disk_critical_bytes = options.disk_reserve_bytes = 0;
         options.on_fatal = [](const Error& error) { ADD_FAILURE() << error.text; };
@@ -264,31 +313,42 @@ protected:
         value ? batch.put(key, *value) : batch.erase(key);
         ASSERT_TRUE(opened.kv->commit(batch));
     }
-    void repair_folder() {
+    RepairReport repair_folder() {
         const RescuedKv opened = rescue();
         RepairOptions options;
         options.files = &system_files();
         options.blobs_folder = top_ + "/blobs";
-        options.make_record = [](const BlobId&, std::string_view) { return MessageRecord(); };
+        options.make_record = [](const BlobId& blob, std::string_view body) {
+            MessageRecord record;
+            record.blob = blob;
+            record.blob_size = body.size();
+            return record;
+        };
         options.begin_commits_at = [this](CommitSeq first) {
             return allow_first_commit(folder_, first);
         };
-        const auto report = repair(*opened.kv, options);
-        ASSERT_TRUE(report) << report.error().text;
-        EXPECT_EQ(report->losses, 0U);
+        auto report = repair(*opened.kv, options);
+        check(report.has_value(), "repair");
+        report->losses += opened.rescue.lost.size();
+        return *std::move(report);
+    }
+    std::uint64_t violations(Store& store, std::string_view invariant) {
+        std::uint64_t sum = 0;
+        for (const FsckFinding& finding : fsck(store, {}).value()) {
+            sum += invariant.empty() || finding.invariant == invariant ? finding.violations : 0;
+        }
+        return sum;
     }
     /// Refused, repaired, and then it works, also after the next start.
     void expect_mended() {
         const auto refused = open();
         ASSERT_FALSE(refused);
-        repair_folder();
+        EXPECT_EQ(repair_folder().losses, 0U);
         for (int i = 0; i < 2; ++i) {
             auto store = open();
             ASSERT_TRUE(store) << store.error().text;
             deliver(**store, 2);
-            for (const FsckFinding& finding : fsck(**store, {}).value()) {
-                EXPECT_EQ(finding.violations, 0U) << finding.invariant;
-            }
+            EXPECT_EQ(violations(**store, ""), 0U);
             EXPECT_EQ(read_rows(*(*store)->snapshot(), ReadTier::Disk, account_, kInbox, Uid(1),
                                 100)
                           ->size(),
@@ -312,6 +372,68 @@ TEST_F(FolderRescue, Format_that_is_missing) {
     make();
     lose(format_key());
     expect_mended();
+}
+TEST_F(FolderRescue, A_damaged_block_is_listed_scrubbed_past_and_repaired) {
+    make();
+    {
+        auto store = *open();
+        for (int i = 0; i < 60; ++i) {  // Bodies in rows, so that there are tables.
+            ASSERT_TRUE(fixture::commit(
+                *store, fixture::delivery(*store, account_, random_.bytes(4000)),
+                CommitDrive::Manual));
+        }
+    }
+    flip(largest(folder_, ".sst"), 500);
+    {
+        auto store = open();
+        ASSERT_TRUE(store) << store.error().text;
+        EXPECT_GT(violations(**store, "every row can be read"), 0U);
+        ScrubState state;
+        std::vector<Damaged> found;
+        int steps = 0;
+        do {
+            ScrubStep step = scrub_step((*store)->kv(), (*store)->blobs(), state,
+                                        system_clock().wall())
+                                 .value();
+            std::ranges::move(step.found, std::back_inserter(found));
+            state = step.state;
+        } while (state.is_under_way && ++steps < 1000);
+        ASSERT_FALSE(found.empty());
+        EXPECT_NE(found.front().error.find("cannot be read"), std::string::npos);
+        EXPECT_GT(state.last_bodies, 20U);  // It went on behind the damage.
+    }
+    EXPECT_GT(repair_folder().losses, 0U);
+    {
+        auto store = open();
+        ASSERT_TRUE(store) << store.error().text;
+        EXPECT_EQ(violations(**store, ""), 0U);
+        deliver(**store, 2);
+    }
+    EXPECT_TRUE(repair_folder().repaired.empty());
+}
+TEST_F(FolderRescue, Known_damage_in_a_stretch_that_is_passed_over_is_not_mended) {
+    make();
+    {
+        auto store = *open();
+        for (int i = 0; i < 60; ++i) {
+            ASSERT_TRUE(fixture::commit(
+                *store, fixture::delivery(*store, account_, random_.bytes(4000)),
+                CommitDrive::Manual));
+        }
+    }
+    flip(largest(folder_, ".sst"), 500);
+    auto store = *open();
+    // What is known lies right behind the last row that can be read.
+    ScrubStep first =
+        scrub_step(store->kv(), store->blobs(), ScrubState(), system_clock().wall()).value();
+    ASSERT_FALSE(first.found.empty());
+    Damaged known = first.found.back();
+    known.key.push_back('\0');
+    first.found.push_back(known);
+    ASSERT_TRUE(fixture::commit(*store, plan_scrub(first), CommitDrive::Manual));
+    const ScrubStep again =
+        scrub_step(store->kv(), store->blobs(), ScrubState(), system_clock().wall()).value();
+    EXPECT_TRUE(again.mended.empty());
 }
 TEST_F(FolderRescue, Keys_that_are_all_gone_are_not_begun_anew) {
     make();

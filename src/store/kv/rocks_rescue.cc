@@ -272,7 +272,7 @@ private:
     Result<> ask_for(std::string_view key) {
         const auto value = read_row(*source_, key);
         if (!value) {
-            return is_damage(value.error()) ? Result<>() : std::unexpected(value.error());
+            return is_unreadable(value.error()) ? Result<>() : std::unexpected(value.error());
         }
         if (!*value) {
             return {};
@@ -321,10 +321,11 @@ Result<bool> is_whole(rocksdb::DB& source) {
     rocksdb::ReadOptions options;
     options.fill_cache = false;
     const rocksdb::Status status = source.VerifyChecksum(options);
-    if (!status.ok() && !status.IsCorruption()) {
-        return std::unexpected(rocks_error(status, "rocksdb checksums"));
+    if (status.ok()) {
+        return true;
     }
-    return status.ok();
+    Error error = rocks_error(status, "rocksdb checksums");
+    return is_unreadable(error) ? Result<bool>(false) : std::unexpected(std::move(error));
 }
 
 }  // namespace
@@ -352,10 +353,14 @@ Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptio
         }
         std::unique_ptr<rocksdb::DB> source(opened);
         const bool must_move = logs.is_damaged || !TRY(is_whole(*source));
-        if (must_move) {
-            TRY(rescue_rows(engine, *source, folder, rescued.rescue));
-        }
+        const Result<> copied =
+            must_move ? rescue_rows(engine, *source, folder, rescued.rescue) : Result<>();
         source.reset();
+        if (!copied) {
+            // Gives its room back; if not now, then at the next try.
+            (void)settle_leftovers(folder);
+            return std::unexpected(copied.error());
+        }
         if (must_move) {
             crash_point<"rescue.before_swap">();
             rescued.rescue.kept = TRY(swap_in(folder));
