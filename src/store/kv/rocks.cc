@@ -345,6 +345,31 @@ Result<RocksFolder> look_into(rocksdb::Env& env, const std::string& folder) {
 
 namespace {
 
+// A power cut leaves of the last record of the engine's list of tables what it likes. The engine
+// takes an end that is missing, and refuses one with a hole in it. What is not whole was not synced,
+// and what it would have replaced is still there: tables and logs go when it is. If it was synced
+// once, and rotted, then those are gone: the engine misses a table, or check_logs() commits.
+Result<std::shared_ptr<rocksdb::FileSystem>> past_torn_list(rocksdb::Env& env,
+                                                            const std::string& folder) {
+    std::shared_ptr<rocksdb::FileSystem> files = env.GetFileSystem();
+    std::string name;
+    std::string list;
+    if (!rocksdb::ReadFileToString(&env, folder + "/CURRENT", &name).ok() || name.empty()) {
+        return files;  // A new folder, or one that will be refused.
+    }
+    const std::string path = folder + "/" + name.substr(0, name.find('\n'));
+    if (const rocksdb::Status status = rocksdb::ReadFileToString(&env, path, &list); !status.ok()) {
+        return std::unexpected(rocks_error(status, "rocksdb list of tables " + path));
+    }
+    const std::uint64_t whole = whole_engine_records(list);
+    if (whole == list.size()) {
+        return files;
+    }
+    probe<"kv.torn_list">();
+    log::warn("store.key_list_torn", {{"file", path}, {"octets", list.size() - whole}});
+    return with_end(std::move(files), path, whole);
+}
+
 // The number of the newest commit that is in tables; 0 before the first.
 Result<std::uint64_t> last_flushed_commit(const rocksdb::Options& engine,
                                           const std::string& folder) {
@@ -470,7 +495,7 @@ Result<std::unique_ptr<Kv>> open_rocks(const std::string& folder, const RocksOpt
         options.env != nullptr
             ? options.env
             : std::shared_ptr<rocksdb::Env>(std::shared_ptr<void>(), rocksdb::Env::Default());
-    kept->env = with_files(base, with_names_first(base->GetFileSystem()));
+    kept->env = with_files(base, with_names_first(TRY(past_torn_list(*base, folder))));
     engine.env = kept->env.get();
     const std::uint64_t last = is_strict ? TRY(check_logs(engine, folder)) : 0;
     rocksdb::DB* opened = nullptr;

@@ -180,6 +180,28 @@ private:
 
 }  // namespace
 
+std::uint64_t whole_engine_records(std::string_view octets) {
+    std::uint64_t whole = 0;
+    bool is_open = false;
+    for (std::size_t at = 0; at < octets.size();) {
+        const std::size_t left = kBlock - at % kBlock;
+        if (left < kHeader) {
+            at += left;
+            continue;
+        }
+        const auto fragment = shape_at(octets, at);
+        const bool is_first =
+            fragment && (fragment->part == Part::Full || fragment->part == Part::First);
+        if (!fragment || is_first == is_open || !checksum_holds(octets, at, *fragment)) {
+            return whole;
+        }
+        at += kHeader + fragment->payload.size();
+        is_open = fragment->part == Part::First || fragment->part == Part::Middle;
+        whole = is_open ? whole : at;
+    }
+    return is_open ? whole : octets.size();
+}
+
 EngineLog read_engine_log(std::string_view octets, std::string_view commit_key) {
     return LogWalk(octets, commit_key, nullptr).run();
 }
