@@ -383,6 +383,15 @@ int run_queue_summary(const Invocation& call) {
 }
 
 int run_fsck(const Invocation& call) {
+    for (const std::string_view option : {"--repair", "--quick"}) {
+        if (call.has("--damaged") && call.has(option)) {
+            return call.fail_usage("--damaged lists what is known and goes without " +
+                                   std::string(option));
+        }
+    }
+    if (call.has("--drop-lost") && call.has("--recover-to")) {
+        return call.fail_usage("--recover-to first, then --drop-lost: what is dropped is gone");
+    }
     if (call.has("--repair")) {
         return run_repair(call);
     }

@@ -1,5 +1,6 @@
 // godwit fsck --repair: puts a damaged data folder in order while no server runs on it, takes back
 // bodies that nothing refers to, and looks the whole over. docs/operating/repair.md.
+#include <algorithm>
 #include <cstdio>
 
 #include "app/admin_client.h"
@@ -14,6 +15,7 @@
 #include "store/directory/directory.h"
 #include "store/folder.h"
 #include "store/fsck.h"
+#include "store/kv/rescue.h"
 #include "store/mailbox/mailbox.h"
 #include "store/repair/repair.h"
 
@@ -42,28 +44,62 @@ Result<> check_stopped(const flow::Settings& settings) {
     return become_owner(settings.data_folder);
 }
 
-Result<store::RepairReport> repair_rows(const Invocation& call, const flow::Settings& settings) {
+struct Outcome {
+    store::RepairReport report;
+    bool has_dropped = false;  ///< What was lost is gone from mailboxes and queue.
+    std::string kept;          ///< Where damaged keys were put; empty: nowhere.
+    std::size_t recovered = 0;
+    std::string failed;                        ///< Why the rest was not done; empty: it was.
+    std::vector<store::FsckFinding> broken{};  ///< Invariants that do not hold now.
+
+    [[nodiscard]] bool is_good() const {
+        return (report.losses == 0 || has_dropped) && report.orphans.empty() && failed.empty() &&
+               broken.empty();
+    }
+};
+
+// What the engine itself could not read is lost like what the repair cannot bring back.
+void list_unreadable(const store::Rescue& rescue, store::RepairReport& report) {
+    std::vector<store::Loss> lost;
+    for (const std::string& remark : rescue.remarks) {
+        lost.push_back({.what = "changes", .detail = remark});
+    }
+    for (const store::LostRows& rows : rescue.lost) {
+        lost.push_back({.what = "rows that cannot be read", .detail = to_string(rows)});
+    }
+    report.losses += lost.size();
+    lost.resize(std::min(lost.size(), store::repair_losses_max));
+    report.lost.insert(report.lost.begin(), lost.begin(), lost.end());
+}
+
+Result<Outcome> repair_rows(const Invocation& call, const flow::Settings& settings) {
     store::StoreOptions folder;
-    store::keep_in_folder(folder, settings.data_folder,
-                          {.cache_bytes = settings.storage.cache_mib * 1024 * 1024});
+    store::keep_in_folder(folder, settings.data_folder);
     const auto hold = TRY(folder.files->hold(settings.data_folder + "/LOCK"));
-    const auto kv = TRY(folder.open_kv([](const Error& error) {
+    const std::string keys = settings.data_folder + "/kv";
+    store::RocksOptions engine;
+    engine.cache_bytes = settings.storage.cache_mib * 1024 * 1024;
+    engine.on_fatal = [](const Error& error) {
         log::error("store.fatal", {{"error", error.text}});
         std::_Exit(kExitTemporary);
-    }));
+    };
+    auto opened = TRY(store::open_rocks_kv_for_repair(keys, std::move(engine)));
     store::RepairOptions options;
     options.files = folder.files;
     options.blobs_folder = settings.data_folder + "/blobs";
     options.read_bodies = !call.has("--quick");
-    options.drop_lost = call.has("--drop-lost") && !call.has("--recover-to");
+    options.drop_lost = call.has("--drop-lost");
     options.now = system_clock().wall();
     options.make_record = record_of;
-    auto report = TRY(store::repair(*kv, options));
-    if (call.has("--drop-lost") && !options.drop_lost && report.orphans.empty()) {
-        options.drop_lost = true;
-        report = TRY(store::repair(*kv, options));
-    }
-    return report;
+    options.begin_commits_at = [&keys](CommitSeq first) {
+        return store::allow_first_commit(keys, first);
+    };
+    Outcome outcome;
+    outcome.report = TRY(store::repair(*opened.kv, options));
+    outcome.has_dropped = options.drop_lost;
+    outcome.kept = opened.rescue.kept;
+    list_unreadable(opened.rescue, outcome.report);
+    return outcome;
 }
 
 Result<MailboxId> recovered_mailbox(const serve::AdminHost& host, AccountId account) {
@@ -114,31 +150,31 @@ Result<> recover(const serve::AdminHost& host, const std::vector<BlobId>& orphan
     return {};
 }
 
-struct Outcome {
-    store::RepairReport report;
-    std::size_t recovered = 0;
-    std::vector<store::FsckFinding> broken;  ///< Invariants that do not hold now.
-
-    [[nodiscard]] bool is_good() const {
-        return report.losses == 0 && report.orphans.empty() && broken.empty();
-    }
-};
-
-Result<Outcome> repair_folder(const Invocation& call, const flow::Settings& settings) {
-    TRY(check_stopped(settings));
-    Outcome outcome;
-    outcome.report = TRY(repair_rows(call, settings));
+// The repair is done and told, whatever comes of this.
+Result<> look_over(const Invocation& call, const flow::Settings& settings, Outcome& outcome) {
     const auto store = TRY(open_store(settings));
     if (const auto address = call.value("--recover-to")) {
         const serve::AdminHost host = make_admin_host(store.get(), settings);
-        TRY(recover(host, outcome.report.orphans, *address));
-        outcome.recovered = outcome.report.orphans.size();
-        outcome.report.orphans.clear();
+        if (const auto done = recover(host, outcome.report.orphans, *address); done) {
+            outcome.recovered = outcome.report.orphans.size();
+            outcome.report.orphans.clear();
+        } else {
+            outcome.failed = "--recover-to: " + done.error().text;
+        }
     }
     for (store::FsckFinding& finding : TRY(store::fsck(*store, {.read_bodies = false}))) {
         if (finding.violations != 0) {
             outcome.broken.push_back(std::move(finding));
         }
+    }
+    return {};
+}
+
+Result<Outcome> repair_folder(const Invocation& call, const flow::Settings& settings) {
+    TRY(check_stopped(settings));
+    Outcome outcome = TRY(repair_rows(call, settings));
+    if (const auto done = look_over(call, settings, outcome); !done) {
+        outcome.failed = done.error().text;
     }
     return outcome;
 }
@@ -165,21 +201,27 @@ std::string show_json_of(const Outcome& outcome) {
     for (const store::FsckFinding& finding : outcome.broken) {
         json.string(finding.invariant);
     }
-    json.end_array().end_object();
+    json.end_array().field("dropped", outcome.has_dropped).field("kept", outcome.kept);
+    json.field("failed", outcome.failed).end_object();
     return std::move(json).take() + "\n";
 }
 
 std::string show_text_of(const Outcome& outcome) {
     std::string text;
+    if (!outcome.kept.empty()) {
+        text += "all keys that can be read were copied; the damaged folder is " + outcome.kept +
+                "\n";
+    }
     for (const auto& [what, count] : outcome.report.repaired) {
         text += "repaired: " + what + ": " + std::to_string(count) + "\n";
     }
+    const std::string lost = outcome.has_dropped ? "given up: " : "beyond repair: ";
     for (const store::Loss& loss : outcome.report.lost) {
-        text += "beyond repair: " + to_string(loss) + "\n";
+        text += lost + to_string(loss) + "\n";
     }
     if (outcome.report.losses > outcome.report.lost.size()) {
         text +=
-            "beyond repair: " + std::to_string(outcome.report.losses - outcome.report.lost.size()) +
+            lost + std::to_string(outcome.report.losses - outcome.report.lost.size()) +
             " more\n";
     }
     for (const BlobId& blob : outcome.report.orphans) {
@@ -191,6 +233,9 @@ std::string show_text_of(const Outcome& outcome) {
     }
     for (const store::FsckFinding& finding : outcome.broken) {
         text += "still broken: " + finding.invariant + ": " + finding.examples.front() + "\n";
+    }
+    if (!outcome.failed.empty()) {
+        text += "not done: " + outcome.failed + "\n";
     }
     return text + (outcome.is_good() ? "good\n" : "BROKEN\n");
 }

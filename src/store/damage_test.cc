@@ -109,6 +109,24 @@ TEST_F(Damage, A_and_N_and_B_cost_the_account_or_the_mailbox) {
     EXPECT_EQ(uids().size(), 5U);
 }
 
+TEST_F(Damage, A_that_is_missing_refuses_and_nothing_is_numbered_anew) {
+    Batch batch;
+    batch.erase(account_prefix(Family::AccountHead, account_));
+    ASSERT_TRUE(store_->kv().commit(batch));
+    open();
+    Plan plan = fixture::delivery(*store_, account_, "four");
+    const auto done = commit(std::move(plan));
+    ASSERT_FALSE(done);
+    EXPECT_EQ(done.error().error.code, ErrorCode::Corrupt);
+    EXPECT_EQ(done.error().error.kind, ErrorKind::Temporary);
+    EXPECT_FALSE(store_->kv().get(account_prefix(Family::AccountHead, account_), ReadTier::Disk)
+                     .value()
+                     .has_value());
+    EXPECT_TRUE(deliver(other_, "four"));
+    // It can still be removed.
+    EXPECT_TRUE(commit(*plan_remove_account(*store_->snapshot(), "user1@example.test")));
+}
+
 TEST_F(Damage, U_costs_its_message) {
     spoil(message_key(account_, kInbox, Uid{2}));
     EXPECT_EQ(uids(), (std::vector<Uid>{Uid{1}, Uid{3}}));

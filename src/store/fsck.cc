@@ -29,7 +29,10 @@ Result<bool> has_link(const FsckWalk& walk, const BlobId& blob) {
     const std::string prefix = link_prefix(blob);
     const auto cursor = walk.snapshot->cursor(ReadTier::Disk, prefix_end(prefix));
     cursor->seek(prefix);
-    TRY(cursor->status());
+    const Result<> status = cursor->status();
+    if (!status && !is_unreadable(status.error())) {
+        return std::unexpected(status.error());
+    }
     return cursor->is_valid();
 }
 
@@ -39,21 +42,32 @@ Result<bool> reads_whole(const FsckWalk& walk, const BlobId& blob, std::uint64_t
     if (body) {
         return body->size() == size;
     }
-    return !TRY(walk.kv->get(blob_location_key(blob), ReadTier::Disk)).has_value();
+    const auto place = walk.kv->get(blob_location_key(blob), ReadTier::Disk);
+    if (!place && !is_unreadable(place.error())) {
+        return std::unexpected(place.error());
+    }
+    return place && !place->has_value();
 }
 
 }  // namespace
 
 Result<> fsck_rows(FsckWalk& walk) {
+    FsckCount readable("every row can be read");
     FsckCount checksums("every row's checksum holds");
     FsckCount families("every row is of a known family");
     TRY(walk.each(
         std::string_view(), [&](std::string_view key, std::string_view value) -> Result<> {
+            readable.expect(true, [] { return std::string(); });
             checksums.expect(open_record(value).has_value(), [&] { return key_text(key); });
             families.expect(!key.empty() && kFamilies.find(key.front()) != std::string_view::npos,
                             [&] { return key_text(key); });
             return {};
+        },
+        [&](const LostRows& lost) -> Result<> {
+            readable.expect(false, [&] { return to_string(lost); });
+            return {};
         }));
+    walk.add(std::move(readable));
     walk.add(std::move(checksums));
     walk.add(std::move(families));
     return {};

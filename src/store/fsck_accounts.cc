@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "store/directory/schema.h"
 #include "store/fsck_walk.h"
 #include "store/mailbox/schema.h"
 
@@ -45,13 +46,14 @@ private:
     std::set<std::pair<std::uint32_t, std::uint32_t>> rows_;
 };
 
+// None where the row that lists them is damaged: every email has one at least.
 Result<std::vector<EmailPlace>> places_of(const FsckWalk& walk, AccountId account, EmailId email,
                                           const EmailHead& head) {
     const auto row = TRY(walk.get(email_key(Family::Membership, account, email)));
     if (!row) {
         return std::vector<EmailPlace>{head.first};
     }
-    return decode_places(*row);
+    return decode_places(*row).value_or(std::vector<EmailPlace>());
 }
 
 /// Recounts one account while the walk is in it.
@@ -185,6 +187,7 @@ struct CounterCounts {
     FsckCount sequences{"no mod-sequence is above its mailbox's and its account's highest"};
     FsckCount totals{"every account's totals equal the sum of its mailboxes"};
     FsckCount names{"every mailbox has its name and every name its mailbox"};
+    FsckCount heads{"every account has its head, and every mailbox its counters"};
 };
 
 Result<> check_account(const FsckWalk& walk, CounterCounts& counts, const Remains& remains,
@@ -232,6 +235,12 @@ Result<> check_names(const FsckWalk& walk, CounterCounts& counts, const Remains&
     TRY(walk.each(
         letter(Family::Mailbox), [&](std::string_view key, std::string_view value) -> Result<> {
             const auto fixed = decode_fixed(value);
+            const AccountId account = account_of(key);
+            counts.heads.expect(
+                remains.has(account) ||
+                    TRY(walk.has(
+                        mailbox_key(Family::Counters, account, MailboxId(second_of(key))))),
+                [&] { return key_text(key); });
             const auto row =
                 fixed ? TRY(walk.get(name_key(Family::MailboxName, account_of(key), fixed->name)))
                       : std::nullopt;
@@ -272,12 +281,18 @@ Result<> fsck_mailboxes(FsckWalk& walk) {
     const Remains remains = TRY(Remains::load(walk));
     MessageCounts messages;
     CounterCounts counters;
-    std::vector<AccountId> accounts;
+    std::set<AccountId> accounts;
     TRY(walk.each(letter(Family::AccountHead),
                   [&](std::string_view key, std::string_view) -> Result<> {
-                      accounts.push_back(account_of(key));
+                      accounts.insert(account_of(key));
                       return {};
                   }));
+    TRY(walk.each(account_rows_prefix(), [&](std::string_view key, std::string_view) -> Result<> {
+        const AccountId account(key_tail_u32(key));
+        counters.heads.expect(accounts.contains(account), [&] { return key_text(key); });
+        accounts.insert(account);
+        return {};
+    }));
     for (const AccountId account : accounts) {
         AccountRecount recount = TRY(begin_account(walk, account));
         TRY(walk.each(account_prefix(Family::Message, account),
@@ -301,7 +316,7 @@ Result<> fsck_mailboxes(FsckWalk& walk) {
     for (FsckCount* count :
          {&messages.emails, &messages.sizes, &messages.keywords, &messages.logged,
           &messages.mailboxes, &counters.counters, &counters.uids, &counters.sequences,
-          &counters.totals, &counters.names}) {
+          &counters.totals, &counters.names, &counters.heads}) {
         walk.add(std::move(*count));
     }
     return {};

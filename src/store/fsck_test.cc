@@ -177,6 +177,21 @@ TEST_F(Fsck, Wrong_totals) {
     expect("every email's number is below the next");
 }
 
+TEST_F(Fsck, Damaged_places_do_not_end_it) {
+    put(email_key(Family::Membership, account_, EmailId{2}), "garbage");
+    expect("every email is in the mailboxes it names");
+    expect("every message has its email, which names the place");
+}
+
+TEST_F(Fsck, Head_and_counters_that_are_missing) {
+    erase(mailbox_key(Family::Counters, account_, MailboxId{5}));  // Of an idle mailbox.
+    EXPECT_EQ(violated(), std::set<std::string>{
+                              "every account has its head, and every mailbox its counters"});
+    erase(account_prefix(Family::AccountHead, account_));
+    expect("every account has its head, and every mailbox its counters");
+    expect("every account's totals equal the sum of its mailboxes");
+}
+
 TEST_F(Fsck, Name_without_mailbox) {
     put(name_key(Family::MailboxName, account_, "ghost"), encode_number(99));
     expect("every mailbox has its name and every name its mailbox");

@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "store/fsck.h"
 #include "store/kv/key.h"
+#include "store/kv/lost_rows.h"
 #include "store/kv/record.h"
 #include "store/mailbox/keys.h"
 
@@ -43,21 +44,27 @@ struct FsckWalk {
     FsckOptions options;
     std::vector<FsckFinding> findings;
 
-    /// Calls `visit(key, value)` for each row that begins with `prefix`. Views die with the call.
+    /// Calls `visit(key, value)` for each row that begins with `prefix` and can be read. Views die
+    /// with the call.
     template <class Visit>
     Result<> each(std::string_view prefix, Visit visit) const {
-        const auto cursor = snapshot->cursor(ReadTier::Disk, prefix_end(prefix));
-        for (cursor->seek(prefix); cursor->is_valid(); cursor->next()) {
-            TRY(visit(cursor->key(), cursor->value()));
-        }
-        return cursor->status();
+        return each(prefix, visit, [](const LostRows&) { return Result<>(); });
+    }
+    /// The same, and `lose(LostRows)` for what cannot be read.
+    template <class Visit, class Lose>
+    Result<> each(std::string_view prefix, Visit visit, Lose lose) const {
+        const std::string upper = prefix_end(prefix);
+        return each_readable([&] { return snapshot->cursor(ReadTier::Disk, upper); }, prefix,
+                             visit, lose);
     }
     template <class Visit>
     Result<> each(char family, Visit visit) const {
         return each(std::string_view(&family, 1), visit);
     }
+    /// A row that cannot be read is none: fsck_rows() has said so.
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key) const {
-        return snapshot->get(key, ReadTier::Disk);
+        auto row = snapshot->get(key, ReadTier::Disk);
+        return row || !is_unreadable(row.error()) ? std::move(row) : std::nullopt;
     }
     [[nodiscard]] Result<bool> has(std::string_view key) const { return TRY(get(key)).has_value(); }
     void add(FsckCount&& count) { findings.push_back(std::move(count).take()); }

@@ -1,11 +1,15 @@
 #include "store/scrub.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "store/kv/key.h"
+#include "store/kv/lost_rows.h"
 #include "store/kv/record.h"
 #include "store/mailbox/keys.h"
 
@@ -56,12 +60,6 @@ std::optional<Error> examine(const BlobStore& blobs, std::string_view key, std::
                : std::optional(internal_error(ErrorCode::Corrupt, "body is too short").error());
 }
 
-// Engines that lose a block say where they were and no more: on behind the next account's edge.
-std::string past_lost_block(const std::string& at) {
-    constexpr std::size_t kFamilyAndAccount = 5;
-    return prefix_end(std::string_view(at).substr(0, kFamilyAndAccount));
-}
-
 void end_pass(ScrubState& state, WallTime now) {
     state.is_under_way = false;
     state.next.clear();
@@ -71,21 +69,27 @@ void end_pass(ScrubState& state, WallTime now) {
     log::info("store.scrubbed", {{"bodies", state.bodies}, {"damaged", state.damaged}});
 }
 
-// Damage that was known in [from, to) and was not met again.
+// Damage that was known in [from, to) and was not met again. What lies in `lost` was not looked at.
 Result<> find_mended(const Snapshot& snapshot, const std::string& from, const std::string& to,
-                     ScrubStep& step) {
+                     const std::optional<LostRows>& lost, ScrubStep& step) {
     const std::string upper = to.empty() ? prefix_end(damaged_key("")) : damaged_key(to);
     const std::size_t head = damaged_key("").size();
     const auto cursor = snapshot.cursor(ReadTier::Disk, upper);
     for (cursor->seek(damaged_key(from)); cursor->is_valid(); cursor->next()) {
         const std::string key(cursor->key().substr(head));
-        const bool is_still = std::ranges::any_of(
-            step.found, [&](const Damaged& damaged) { return damaged.key == key; });
+        const bool was_passed_over =
+            lost && key > lost->after && (lost->before.empty() || key < lost->before);
+        const bool is_still =
+            was_passed_over || std::ranges::any_of(step.found, [&](const Damaged& damaged) {
+                return damaged.key == key;
+            });
         if (!is_still) {
             step.mended.push_back(key);
         }
     }
-    return cursor->status();
+    // Its own rows may lie where nothing can be read: then nothing is known to be mended.
+    const Result<> status = cursor->status();
+    return status || is_unreadable(status.error()) ? Result<>() : status;
 }
 
 }  // namespace
@@ -119,29 +123,36 @@ Result<ScrubState> decode_scrub_state(std::string_view value) {
 }
 
 Result<ScrubState> read_scrub_state(const Snapshot& snapshot, ReadTier tier) {
-    const auto row = TRY(snapshot.get(state_key(), tier));
-    if (!row) {
+    const auto row = snapshot.get(state_key(), tier);
+    if (!row && !is_unreadable(row.error())) {
+        return std::unexpected(row.error());
+    }
+    if (!row || !*row) {
         return ScrubState{};
     }
-    return TRY(if_sound(state_key(), decode_scrub_state(*row))).value_or(ScrubState{});
+    return TRY(if_sound(state_key(), decode_scrub_state(**row))).value_or(ScrubState{});
 }
 
 Result<std::vector<Damaged>> read_damaged(const Snapshot& snapshot, ReadTier tier) {
     std::vector<Damaged> all;
     const std::string prefix = damaged_key("");
     const std::string upper = prefix_end(prefix);
-    const auto cursor = snapshot.cursor(tier, upper);
-    for (cursor->seek(prefix); cursor->is_valid() && all.size() < scrub_damaged_max;
-         cursor->next()) {
-        Damaged damaged;
-        damaged.key = cursor->key().substr(prefix.size());
-        if (auto in = read_record(cursor->value(), kVersion, "damage")) {
-            damaged.found = read_time(*in);
-            damaged.error = in->bytes();
-        }
-        all.push_back(std::move(damaged));
-    }
-    TRY(cursor->status());
+    TRY(each_readable(
+        [&] { return snapshot.cursor(tier, upper); }, prefix,
+        [&](std::string_view key, std::string_view value) -> Result<> {
+            if (all.size() >= scrub_damaged_max) {
+                return {};
+            }
+            Damaged damaged;
+            damaged.key = key.substr(prefix.size());
+            if (auto in = read_record(value, kVersion, "damage")) {
+                damaged.found = read_time(*in);
+                damaged.error = in->bytes();
+            }
+            all.push_back(std::move(damaged));
+            return {};
+        },
+        [](const LostRows&) { return Result<>(); }));
     return all;
 }
 
@@ -179,17 +190,25 @@ Result<ScrubStep> scrub_step(const Kv& kv, const BlobStore& blobs, ScrubState st
         }
     }
     const Result<> status = cursor->status();
-    if (!status && !is_damage(status.error())) {
+    if (!status && !is_unreadable(status.error())) {
         return std::unexpected(status.error());
     }
-    const bool is_end = status && !cursor->is_valid();
-    step.state.next = is_end   ? std::string()
-                      : status ? std::string(cursor->key())
-                               : past_lost_block(at);
+    std::optional<LostRows> lost;
     if (!status) {
-        step.found.push_back({.key = at, .found = now, .error = status.error().text});
+        std::string next =
+            TRY(find_past_damage([&] { return snapshot->cursor(ReadTier::Disk); }, at))
+                .value_or(std::string());
+        const std::string end = next.empty() ? "the end" : key_text(next);
+        step.found.push_back({.key = at,
+                              .found = now,
+                              .error = "rows behind this up to " + end +
+                                       " cannot be read: " + status.error().text});
+        lost = LostRows{.after = at, .before = std::move(next), .error = {}};
     }
-    TRY(find_mended(*snapshot, from, step.state.next, step));
+    step.state.next = lost                 ? lost->before
+                      : cursor->is_valid() ? std::string(cursor->key())
+                                           : std::string();
+    TRY(find_mended(*snapshot, from, step.state.next, lost, step));
     step.state.damaged += step.found.size();
     count(Metric::ScrubOctets, static_cast<std::int64_t>(step.octets));
     count(Metric::ScrubDamaged, static_cast<std::int64_t>(step.found.size()));

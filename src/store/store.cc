@@ -8,18 +8,61 @@
 #include "base/log.h"
 #include "base/probe.h"
 #include "store/blob/file.h"
+#include "store/blob/segment_files.h"
 #include "store/blob/watched_files.h"
 #include "store/commit/fault_latch.h"
 #include "store/commit/stamper.h"
+#include "store/kv/key.h"
 #include "store/kv/meta.h"
 
 namespace godwit::store {
 namespace {
 
+// What only a store that is not new has: rows, segments.
+Result<bool> has_content(const Kv& kv, const StoreOptions& options) {
+    const auto snapshot = kv.snapshot();
+    const auto cursor = snapshot->cursor(ReadTier::Disk);
+    cursor->seek(std::string_view());
+    TRY(cursor->status());
+    if (cursor->is_valid() || options.files == nullptr) {
+        return cursor->is_valid();
+    }
+    const auto names = options.files->list(options.folder + std::string(kBlobFolder));
+    if (!names) {
+        return names.error().code == ErrorCode::NotFound ? Result<bool>(false)
+                                                         : std::unexpected(names.error());
+    }
+    return std::ranges::any_of(
+        *names, [](const std::string& name) { return SegmentFiles::parse_name(name).has_value(); });
+}
+
+// Without its number commits would be numbered from the beginning: only the store's own rows may
+// be there before the first.
+Result<> check_commit_number(const Kv& kv) {
+    const auto snapshot = kv.snapshot();
+    if (TRY(snapshot->get(commit_seq_key(), ReadTier::Disk))) {
+        return {};
+    }
+    const char own = family::meta;
+    const auto cursor = snapshot->cursor(ReadTier::Disk, std::string_view(&own, 1));
+    cursor->seek(std::string_view());
+    TRY(cursor->status());
+    return cursor->is_valid()
+               ? internal_error(ErrorCode::Corrupt, "the row of the last commit's number is "
+                                                    "missing: godwit fsck --repair")
+               : Result<>();
+}
+
 // Before anything is written.
-Result<> check_format(Kv& kv, Random& random) {
+Result<> check_format(Kv& kv, const StoreOptions& options, Random& random) {
     const auto row = TRY(load_format(kv));
     if (!row) {
+        // A new number would make strangers of the bodies.
+        if (TRY(has_content(kv, options))) {
+            return internal_error(ErrorCode::Corrupt,
+                                  "the row of the data folder's format is missing: "
+                                  "godwit fsck --repair");
+        }
         Batch batch;
         batch.put(format_key(), encode(FormatRow{.store = random.u64()}));
         crash_point<"store.format_unwritten">();
@@ -40,7 +83,7 @@ Result<> check_format(Kv& kv, Random& random) {
                                   "); this program reads up to format " +
                                   std::to_string(format_version));
     }
-    return {};
+    return check_commit_number(kv);
 }
 
 constexpr std::string_view kReserveName = "RESERVE";
@@ -120,7 +163,7 @@ Result<> Store::Inner::open_engines(Random& random) {
     if (options.files == nullptr) {
         kv = TRY(open_kv());
         blobs = make_memory_blob_store(kv.get());
-        return check_format(*kv, random);
+        return check_format(*kv, options, random);
     }
     files = watch_files(options.files, [kept = latch](const Error& error) { kept->trip(error); });
     TRY(files->make_folder(options.folder));
@@ -139,7 +182,7 @@ Result<> Store::Inner::open_engines(Random& random) {
     TRY(make_room_to_open());
     kv = TRY(open_kv());
     crash_point<"store.keys_open">();
-    TRY(check_format(*kv, random));
+    TRY(check_format(*kv, options, random));
     blobs = TRY(open_file_blob_store(files.get(), options.folder + std::string(kBlobFolder),
                                      kv.get(), options.blob_sizes));
     crash_point<"store.bodies_open">();

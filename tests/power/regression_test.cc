@@ -160,6 +160,33 @@ TEST_F(EngineOnDisk, Log_that_lost_its_synced_end_is_refused_when_another_follow
     expect_refused("are missing before");
 }
 
+// The engine takes a list of tables that ends early, and refuses one with a hole in its last record.
+TEST_F(EngineOnDisk, Torn_end_of_the_list_of_tables_is_passed_over) {
+    ASSERT_TRUE(commit(3000));
+    cut(Cut::Drop);
+    const auto left = disk_;
+    std::string path;
+    for (const std::string& each : left->paths()) {
+        path = each.find("MANIFEST") != std::string::npos ? each : path;
+    }
+    const std::string whole = left->content(path);
+    const std::string torn = whole.substr(0, 40);
+    for (const std::string& end : {std::string(600, '\0') + torn, torn.substr(0, 5), torn + "x",
+                                   std::string(8, '\xff'), std::string(40'000, '\0') + "x"}) {
+        left->set_content(path, whole + end);
+        left->cut();
+        disk_ = left->survive(Cut::Drop, 1);
+        const auto opened = try_open();
+        ASSERT_TRUE(opened) << opened.error().text;
+        EXPECT_EQ(last(), 1U);
+    }
+    std::string damaged = whole;
+    damaged[8] = static_cast<char>(damaged[8] ^ 1);
+    left->set_content(path, damaged);
+    disk_ = left->survive(Cut::Drop, 1);
+    EXPECT_FALSE(try_open());
+}
+
 TEST_F(EngineOnDisk, Store_without_its_CURRENT_is_not_taken_for_a_new_one) {
     ASSERT_TRUE(commit(100));
     cut(Cut::Drop);

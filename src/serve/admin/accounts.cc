@@ -8,6 +8,7 @@
 #include "mail/address/address.h"
 #include "serve/admin/calls.h"
 #include "store/directory/directory.h"
+#include "store/kv/record.h"
 #include "store/mailbox/mailbox.h"
 #include "store/store.h"
 #include "wire/sasl/saslprep.h"
@@ -134,7 +135,12 @@ Result<std::string> list_accounts(const AdminHost& host, const AdminArguments& a
         if (!page.admits(account.name)) {
             continue;
         }
-        const auto head = TRY(store::read_head(*snapshot, ReadTier::Disk, account.id));
+        // One that is damaged costs its own figures, not the list.
+        const auto read = store::read_head(*snapshot, ReadTier::Disk, account.id);
+        if (!read && !store::is_damage(read.error())) {
+            return std::unexpected(read.error());
+        }
+        const auto head = read.value_or(std::nullopt);
         page.json().begin_object().field("address", account.name);
         page.json().field("full_name", account.full_name).field("quota", account.quota_bytes);
         page.json().field("bytes", head ? head->bytes_used : std::uint64_t{0});

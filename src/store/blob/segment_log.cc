@@ -40,20 +40,30 @@ Result<std::unordered_map<std::uint32_t, SegmentRow>> load_rows(const Kv& kv) {
 /// never committed, or what is dead.
 Result<SegmentRow> count_again(const File& file, std::uint32_t segment, const Kv& kv) {
     SegmentRow row;
+    Result<> failed;  // A file whose bodies nobody can tell must not be taken for one without.
     TRY(walk_records(
         file, segment_header_size, [&](std::uint64_t offset, const RecordHeader& header) {
             const auto value = kv.get(blob_location_key(header.id), ReadTier::Disk);
-            const auto location =
-                value && *value ? decode_blob_location(**value) : Result<BlobLocation>();
+            if (!value) {
+                failed = std::unexpected(value.error());
+                return false;
+            }
+            if (!*value) {
+                return true;
+            }
+            const auto location = decode_blob_location(**value);
             const auto* place =
-                value && *value && location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
-            if (place != nullptr && place->segment == segment && place->offset == offset) {
+                location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
+            // A place that is damaged may be this one.
+            if (!location ||
+                (place != nullptr && place->segment == segment && place->offset == offset)) {
                 row.end = offset + record_size(header.size);
                 row.live_bytes += header.size;
                 ++row.live_bodies;
             }
             return true;
         }));
+    TRY(std::move(failed));
     return row;
 }
 

@@ -68,6 +68,12 @@ Result<StampedAccount*> AccountStates::account_or_remains(AccountId id) {
             loaded->numbers.head = TRY(decode_head(*head));
         }
         TRY(load_numbers(*loaded));
+        // Its numbers would begin again and be given twice. Only what the open group makes has
+        // none.
+        if (!head && loaded->numbers.is_there && TRY(rows_->had_any(account_row_key(id)))) {
+            return temporary_error(ErrorCode::Corrupt,
+                                   "account " + std::to_string(id.value()) + " has no head row");
+        }
         entry = accounts_.emplace(id, std::move(loaded)).first;
         loaded_.push_back(id);
     }

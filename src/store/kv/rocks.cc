@@ -15,23 +15,17 @@
 #include <algorithm>
 #include <atomic>
 
+#include "base/log.h"
 #include "base/probe.h"
 #include "store/kv/kv.h"
 #include "store/kv/meta.h"
+#include "store/kv/rocks_engine.h"
 #include "store/kv/rocks_files.h"
 #include "store/kv/rocks_log.h"
 
 namespace godwit::store {
-namespace {
 
-rocksdb::Slice slice(std::string_view bytes) {
-    return {bytes.data(), bytes.size()};
-}
-std::string_view view(const rocksdb::Slice& bytes) {
-    return {bytes.data(), bytes.size()};
-}
-
-Error translate(const rocksdb::Status& status, std::string_view what) {
+Error rocks_error(const rocksdb::Status& status, std::string_view what) {
     const std::string text = std::string(what) + ": " + status.ToString();
     if (status.IsIncomplete()) {
         return {ErrorKind::Temporary, ErrorCode::WouldBlock, text};
@@ -42,6 +36,12 @@ Error translate(const rocksdb::Status& status, std::string_view what) {
     return {ErrorKind::Internal, ErrorCode::Io, text};
 }
 
+namespace {
+
+std::string_view view(const rocksdb::Slice& bytes) {
+    return {bytes.data(), bytes.size()};
+}
+
 // RELIABILITY.md 3: after a background error the engine's memory and the disk may differ.
 class ErrorListener final : public rocksdb::EventListener {
 public:
@@ -49,12 +49,22 @@ public:
         : on_fatal_(std::move(on_fatal)) {}
     /// A background write has failed: whatever the engine makes of it, nothing more is committed.
     [[nodiscard]] bool was_told() const { return was_told_.load(); }
-    void OnBackgroundError(rocksdb::BackgroundErrorReason /*reason*/,
+    void OnBackgroundError(rocksdb::BackgroundErrorReason reason,
                            rocksdb::Status* status) override {
+        // Nothing was changed and nothing was being written that anybody was promised: what is
+        // lost is lost, the rest is served, and compactions end (they would meet it again).
+        if (reason == rocksdb::BackgroundErrorReason::kCompaction && status->IsCorruption() &&
+            stop_compactions(*status)) {
+            *status = rocksdb::Status::OK();
+            return;
+        }
         if (!was_told_.exchange(true)) {
             probe<"kv.background_failed">();
-            on_fatal_(translate(*status, "rocksdb background work"));
+            on_fatal_(rocks_error(*status, "rocksdb background work"));
         }
+    }
+    void OnCompactionBegin(rocksdb::DB* database, const rocksdb::CompactionJobInfo&) override {
+        database_.store(database);
     }
     void OnFlushCompleted(rocksdb::DB* /*db*/, const rocksdb::FlushJobInfo& /*job*/) override {
         probe<"kv.flushed">();
@@ -69,8 +79,21 @@ public:
     }
 
 private:
+    // On an engine thread, which holds no lock of the engine then.
+    bool stop_compactions(const rocksdb::Status& why) {
+        rocksdb::DB* const database = database_.load();
+        if (database == nullptr ||
+            !database->SetOptions({{"disable_auto_compactions", "true"}}).ok()) {
+            return false;
+        }
+        probe<"kv.table_damaged">();
+        log::error("store.key_table_damaged",
+                   {{"error", why.ToString()}, {"remedy", "stop, godwit fsck --repair"}});
+        return true;
+    }
     std::function<void(const Error&)> on_fatal_;
     std::atomic<bool> was_told_ = false;
+    std::atomic<rocksdb::DB*> database_ = nullptr;
 };
 
 rocksdb::ReadOptions read_options(ReadTier tier) {
@@ -98,7 +121,7 @@ Result<std::optional<std::string>> read(rocksdb::DB& db, rocksdb::ReadOptions op
     if (status.IsNotFound()) {
         return std::nullopt;
     }
-    return std::unexpected(translate(status, "rocksdb get"));
+    return std::unexpected(rocks_error(status, "rocksdb get"));
 }
 
 class RocksCursor final : public Cursor {
@@ -112,6 +135,8 @@ public:
         }
         iterator_.reset(db.NewIterator(options));
     }
+    explicit RocksCursor(std::unique_ptr<rocksdb::Iterator> iterator)
+        : iterator_(std::move(iterator)) {}
     void seek(std::string_view key) override {
         count_nothing();
         iterator_->Seek(slice(key));
@@ -128,7 +153,7 @@ public:
     [[nodiscard]] Result<> status() const override {
         const rocksdb::Status status = iterator_->status();
         if (!status.ok()) {
-            return std::unexpected(translate(status, "rocksdb walk"));
+            return std::unexpected(rocks_error(status, "rocksdb walk"));
         }
         return {};
     }
@@ -184,7 +209,7 @@ public:
                                               ? rows.Put(slice(entry.key), slice(*entry.value))
                                               : rows.Delete(slice(entry.key));
             if (!added.ok()) {
-                return std::unexpected(translate(added, "rocksdb batch"));
+                return std::unexpected(rocks_error(added, "rocksdb batch"));
             }
         }
         rocksdb::WriteOptions options;
@@ -192,7 +217,7 @@ public:
         options.protection_bytes_per_key = kProtectionBytes;
         const rocksdb::Status status = db_->Write(options, &rows);
         if (!status.ok()) {
-            return std::unexpected(translate(status, "rocksdb commit"));
+            return std::unexpected(rocks_error(status, "rocksdb commit"));
         }
         return {};
     }
@@ -239,8 +264,10 @@ struct OpenDatabase {
     std::unique_ptr<rocksdb::DB> db;
 };
 
+}  // namespace
+
 // RELIABILITY.md 3, line by line.
-rocksdb::Options engine_options(const RocksOptions& options) {
+rocksdb::Options rocks_options(const RocksOptions& options) {
     rocksdb::Options engine;
     engine.create_if_missing = true;
     // Ends at the first record that does not hold; check_logs() has seen to it that it was the
@@ -287,21 +314,20 @@ rocksdb::Options engine_options(const RocksOptions& options) {
     return engine;
 }
 
+namespace {
+
 std::unexpected<Error> lost(std::string text) {
     return internal_error(ErrorCode::Corrupt, "the disk lost what it had promised: " + text);
 }
 
-struct FolderNames {
-    std::vector<std::string> logs;  ///< In the order of their numbers.
-    bool has_current = false;
-    bool has_rows = false;  ///< Tables or logs.
-};
-Result<FolderNames> look_into(rocksdb::Env& env, const std::string& folder) {
-    FolderNames found;
+}  // namespace
+
+Result<RocksFolder> look_into(rocksdb::Env& env, const std::string& folder) {
+    RocksFolder found;
     std::vector<std::string> names;
     const rocksdb::Status status = env.GetChildren(folder, &names);
     if (!status.ok() && !status.IsNotFound() && !status.IsPathNotFound()) {
-        return std::unexpected(translate(status, "rocksdb folder " + folder));
+        return std::unexpected(rocks_error(status, "rocksdb folder " + folder));
     }
     for (std::string& name : names) {
         found.has_current = found.has_current || name == "CURRENT";
@@ -317,6 +343,33 @@ Result<FolderNames> look_into(rocksdb::Env& env, const std::string& folder) {
     return found;
 }
 
+namespace {
+
+// A power cut leaves of the last record of the engine's list of tables what it likes. The engine
+// takes an end that is missing, and refuses one with a hole in it. What is not whole was not synced,
+// and what it would have replaced is still there: tables and logs go when it is. If it was synced
+// once, and rotted, then those are gone: the engine misses a table, or check_logs() commits.
+Result<std::shared_ptr<rocksdb::FileSystem>> past_torn_list(rocksdb::Env& env,
+                                                            const std::string& folder) {
+    std::shared_ptr<rocksdb::FileSystem> files = env.GetFileSystem();
+    std::string name;
+    std::string list;
+    if (!rocksdb::ReadFileToString(&env, folder + "/CURRENT", &name).ok() || name.empty()) {
+        return files;  // A new folder, or one that will be refused.
+    }
+    const std::string path = folder + "/" + name.substr(0, name.find('\n'));
+    if (const rocksdb::Status status = rocksdb::ReadFileToString(&env, path, &list); !status.ok()) {
+        return std::unexpected(rocks_error(status, "rocksdb list of tables " + path));
+    }
+    const std::uint64_t whole = whole_engine_records(list);
+    if (whole == list.size()) {
+        return files;
+    }
+    probe<"kv.torn_list">();
+    log::warn("store.key_list_torn", {{"file", path}, {"octets", list.size() - whole}});
+    return with_end(std::move(files), path, whole);
+}
+
 // The number of the newest commit that is in tables; 0 before the first.
 Result<std::uint64_t> last_flushed_commit(const rocksdb::Options& engine,
                                           const std::string& folder) {
@@ -329,7 +382,7 @@ Result<std::uint64_t> last_flushed_commit(const rocksdb::Options& engine,
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(tables, folder, &opened);
     if (!status.ok()) {
-        return std::unexpected(translate(status, "rocksdb open " + folder));
+        return std::unexpected(rocks_error(status, "rocksdb open " + folder));
     }
     const std::unique_ptr<rocksdb::DB> database(opened);
     const auto row = TRY(read(*database, read_options(ReadTier::Disk), commit_seq_key()));
@@ -339,14 +392,19 @@ Result<std::uint64_t> last_flushed_commit(const rocksdb::Options& engine,
 // RELIABILITY.md 3: every log must be whole up to a torn last record, and the commits in them must
 // follow on those in the tables and on each other. Gives the last commit that must be there.
 Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::string& folder) {
-    const FolderNames names = TRY(look_into(*engine.env, folder));
+    const RocksFolder names = TRY(look_into(*engine.env, folder));
     if (!names.has_current) {
         if (names.has_rows) {
             return lost(folder + " has rows and no CURRENT");
         }
         return 0;
     }
-    std::uint64_t last = TRY(last_flushed_commit(engine, folder));
+    const auto flushed = last_flushed_commit(engine, folder);
+    std::uint64_t last = flushed.value_or(0);
+    if (names.logs.empty()) {
+        // An engine that was opened has one, be it empty.
+        log::warn("store.key_log_missing", {{"folder", folder}, {"last_commit", last}});
+    }
     // A restored store begins with the number that its backup had.
     std::string restored;
     if (rocksdb::ReadFileToString(engine.env, folder + std::string(kRestoredFile), &restored)
@@ -354,16 +412,27 @@ Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::stri
         const std::uint64_t first = parse_u64(restored).value_or(0);
         last = std::max(last, first == 0 ? 0 : first - 1);
     }
+    // After a repair of that row the old one is in tables still; the new one stands in a log.
+    if (!flushed && (restored.empty() || flushed.error().code != ErrorCode::Corrupt)) {
+        return std::unexpected(flushed.error());
+    }
     for (const std::string& name : names.logs) {
         std::string octets;
         const rocksdb::Status status =
             rocksdb::ReadFileToString(engine.env, folder + "/" + name, &octets);
         if (!status.ok()) {
-            return std::unexpected(translate(status, "rocksdb log " + name));
+            return std::unexpected(rocks_error(status, "rocksdb log " + name));
         }
         const EngineLog log = read_engine_log(octets, commit_seq_key());
         if (log.is_torn) {
             probe<"kv.torn_log">();
+        }
+        if (log.is_torn && !log.is_damaged_before_end) {
+            // A power cut leaves that of a commit that nobody was promised; a disk that loses the
+            // end of what was synced looks the same.
+            log::warn("store.key_log_torn",
+                      {{"file", folder + "/" + name},
+                       {"last_commit", std::max(last, log.last_commit)}});
         }
         if (log.is_damaged_before_end) {
             return lost(folder + "/" + name + " is damaged before its end");
@@ -386,6 +455,17 @@ Result<bool> is_unfinished_restore(rocksdb::DB& database) {
     return row && TRY(decode_format(*row)).version == unfinished_restore_format;
 }
 
+// What a restore that was cut off has left promised nothing; the store will say what it is.
+Result<> check_last_commit(rocksdb::DB& database, std::uint64_t last) {
+    const auto row = TRY(read(database, read_options(ReadTier::Disk), commit_seq_key()));
+    const std::uint64_t found = row ? TRY(decode_commit_seq(*row)).value() : 0;
+    if (found < last && !TRY(is_unfinished_restore(database))) {
+        return lost("rocksdb gives commits up to " + std::to_string(found) + " of " +
+                    std::to_string(last));
+    }
+    return {};
+}
+
 // The engine starts a thread of a pool with the pool's first job: a system that has no more threads
 // to give would end the process then, under load. So they start now.
 void start_pools(rocksdb::Env& env) {
@@ -396,9 +476,18 @@ void start_pools(rocksdb::Env& env) {
 
 }  // namespace
 
-Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options) {
+std::unique_ptr<Cursor> make_rocks_cursor(std::unique_ptr<rocksdb::Iterator> iterator) {
+    return std::make_unique<RocksCursor>(std::move(iterator));
+}
+Result<std::optional<std::string>> read_row(rocksdb::DB& db, std::string_view key) {
+    return read(db, read_options(ReadTier::Disk), key);
+}
+
+Result<std::unique_ptr<Kv>> open_rocks(const std::string& folder, const RocksOptions& options,
+                                       CommitCheck check_of_commits) {
     check(options.on_fatal != nullptr, "open_rocks_kv needs on_fatal");
-    rocksdb::Options engine = engine_options(options);
+    const bool is_strict = check_of_commits == CommitCheck::Strict;
+    rocksdb::Options engine = rocks_options(options);
     const auto errors = std::make_shared<ErrorListener>(options.on_fatal);
     engine.listeners.push_back(errors);
     auto kept = std::make_shared<OpenDatabase>();
@@ -406,26 +495,26 @@ Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOption
         options.env != nullptr
             ? options.env
             : std::shared_ptr<rocksdb::Env>(std::shared_ptr<void>(), rocksdb::Env::Default());
-    kept->env = with_files(base, with_names_first(base->GetFileSystem()));
+    kept->env = with_files(base, with_names_first(TRY(past_torn_list(*base, folder))));
     engine.env = kept->env.get();
-    const std::uint64_t last = TRY(check_logs(engine, folder));
+    const std::uint64_t last = is_strict ? TRY(check_logs(engine, folder)) : 0;
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(engine, folder, &opened);
     if (!status.ok()) {
-        return std::unexpected(translate(status, "rocksdb open " + folder));
+        return std::unexpected(rocks_error(status, "rocksdb open " + folder));
     }
     kept->db.reset(opened);
     if (options.env == nullptr) {
         start_pools(*rocksdb::Env::Default());
     }
-    const auto row = TRY(read(*opened, read_options(ReadTier::Disk), commit_seq_key()));
-    const std::uint64_t found = row ? TRY(decode_commit_seq(*row)).value() : 0;
-    // What a restore that was cut off has left promised nothing; the store will say what it is.
-    if (found < last && !TRY(is_unfinished_restore(*opened))) {
-        return lost("rocksdb gives commits up to " + std::to_string(found) + " of " +
-                    std::to_string(last));
+    if (is_strict) {
+        TRY(check_last_commit(*opened, last));
     }
     return std::make_unique<RocksKv>(std::shared_ptr<rocksdb::DB>(kept, opened), errors);
+}
+
+Result<std::unique_ptr<Kv>> open_rocks_kv(const std::string& folder, RocksOptions options) {
+    return open_rocks(folder, options, CommitCheck::Strict);
 }
 
 }  // namespace godwit::store

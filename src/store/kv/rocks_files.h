@@ -4,7 +4,9 @@
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
 namespace godwit::store {
 
@@ -18,6 +20,10 @@ std::shared_ptr<rocksdb::FileSystem> with_names_first(std::shared_ptr<rocksdb::F
 
 /// Without the engine's logs: what is in its tables alone.
 std::shared_ptr<rocksdb::FileSystem> without_logs(std::shared_ptr<rocksdb::FileSystem> files);
+
+/// The file `path` ends after `size` octets, for who reads it.
+std::shared_ptr<rocksdb::FileSystem> with_end(std::shared_ptr<rocksdb::FileSystem> files,
+                                              std::string path, std::uint64_t size);
 
 /// Says nothing.
 std::shared_ptr<rocksdb::Logger> make_silent_logger();

@@ -54,32 +54,49 @@ bool checksum_holds(std::string_view log, std::size_t at, const Fragment& fragme
     return masked == little(log.substr(at), 4);
 }
 
-// The number in the row `key` of a batch.
-std::optional<std::uint64_t> commit_of(std::string_view batch, std::string_view key) {
+// Calls `visit(key, value)` for the rows of a batch; an erased one has an empty value.
+template <class Visit>
+void each_row(std::string_view batch, Visit visit) {
     constexpr std::uint8_t kErase = 0;
     constexpr std::uint8_t kPut = 1;
     ByteReader in(batch.substr(kBatchHeader));
     while (in.ok() && in.remaining() != 0) {
         const std::uint8_t tag = in.u8();
         if (tag != kErase && tag != kPut) {
-            return std::nullopt;  // Nothing that we write.
+            return;  // Nothing that we write.
         }
-        const bool is_it = in.raw(in.varint_at_most(in.remaining())) == key;
-        if (tag == kErase) {
-            continue;
+        const std::string_view key = in.raw(in.varint_at_most(in.remaining()));
+        const std::string_view value =
+            tag == kPut ? in.raw(in.varint_at_most(in.remaining())) : std::string_view();
+        if (!in.ok()) {
+            return;
         }
-        const std::string_view value = in.raw(in.varint_at_most(in.remaining()));
-        if (is_it) {
-            const auto seq = decode_commit_seq(value);
-            return seq ? std::optional(seq->value()) : std::nullopt;
-        }
+        visit(key, value);
     }
-    return std::nullopt;
 }
+
+// The number in the row `key` of a batch: the first of them that was put.
+std::optional<std::uint64_t> commit_of(std::string_view batch, std::string_view key) {
+    std::optional<std::uint64_t> found;
+    bool is_over = false;
+    each_row(batch, [&](std::string_view row, std::string_view value) {
+        if (is_over || row != key || value.empty()) {
+            return;
+        }
+        is_over = true;
+        if (const auto seq = decode_commit_seq(value)) {
+            found = seq->value();
+        }
+    });
+    return found;
+}
+
+using Visitor = std::function<void(std::string_view key)>;
 
 class LogWalk {
 public:
-    LogWalk(std::string_view log, std::string_view commit_key) : log_(log), key_(commit_key) {}
+    LogWalk(std::string_view log, std::string_view commit_key, const Visitor* visit)
+        : log_(log), key_(commit_key), visit_(visit) {}
 
     EngineLog run() {
         std::size_t at = 0;
@@ -124,6 +141,9 @@ private:
             return false;
         }
         next_ = sequence + little(std::string_view(record_).substr(8), 4);
+        if (visit_ != nullptr) {
+            each_row(record_, [this](std::string_view key, std::string_view) { (*visit_)(key); });
+        }
         if (const auto commit = commit_of(record_, key_)) {
             found_.first_commit = found_.first_commit == 0 ? *commit : found_.first_commit;
             found_.last_commit = *commit;
@@ -151,6 +171,7 @@ private:
 
     std::string_view log_;
     std::string_view key_;
+    const Visitor* visit_;
     EngineLog found_;
     std::optional<std::uint64_t> next_;  // Sequence of the record that should come.
     std::string record_;
@@ -159,8 +180,34 @@ private:
 
 }  // namespace
 
+std::uint64_t whole_engine_records(std::string_view octets) {
+    std::uint64_t whole = 0;
+    bool is_open = false;
+    for (std::size_t at = 0; at < octets.size();) {
+        const std::size_t left = kBlock - at % kBlock;
+        if (left < kHeader) {
+            at += left;
+            continue;
+        }
+        const auto fragment = shape_at(octets, at);
+        const bool is_first =
+            fragment && (fragment->part == Part::Full || fragment->part == Part::First);
+        if (!fragment || is_first == is_open || !checksum_holds(octets, at, *fragment)) {
+            return whole;
+        }
+        at += kHeader + fragment->payload.size();
+        is_open = fragment->part == Part::First || fragment->part == Part::Middle;
+        whole = is_open ? whole : at;
+    }
+    return is_open ? whole : octets.size();
+}
+
 EngineLog read_engine_log(std::string_view octets, std::string_view commit_key) {
-    return LogWalk(octets, commit_key).run();
+    return LogWalk(octets, commit_key, nullptr).run();
+}
+
+void for_each_log_key(std::string_view octets, const Visitor& visit) {
+    LogWalk(octets, std::string_view(), &visit).run();
 }
 
 }  // namespace godwit::store

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 namespace godwit::store {
@@ -20,5 +21,11 @@ struct EngineLog {
 };
 /// `commit_key` is the key of the row that carries a commit's number.
 EngineLog read_engine_log(std::string_view octets, std::string_view commit_key);
+/// How many octets from the start are whole records, in a file of records that are not batches: the
+/// engine's list of its tables (MANIFEST). All of them when it is not torn.
+std::uint64_t whole_engine_records(std::string_view octets);
+/// Every key in the whole records up to the end, or up to damage; keys may come more than once.
+void for_each_log_key(std::string_view octets,
+                      const std::function<void(std::string_view key)>& visit);
 
 }  // namespace godwit::store

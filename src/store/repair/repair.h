@@ -31,6 +31,9 @@ struct RepairOptions {
     WallTime now{};
     /// The record of a message whose row M is lost: by its body. Required.
     std::function<MessageRecord(const BlobId& blob, std::string_view body)> make_record;
+    /// Called before the commit number is put forward to this one: makes it durable that the engine
+    /// may begin there. Null: the engine does not ask (tests).
+    std::function<Result<>(CommitSeq first)> begin_commits_at;
 };
 
 /// Something that is gone for good, with all that is still known of it.

@@ -143,15 +143,21 @@ Result<> repair_store_rows(RepairState& state) {
     if (!format || !decode_format(*format)) {
         TRY(work.put(format_key(), encode(FormatRow{.store = store}), "format rows"));
     }
-    const auto seq = TRY(work.get(commit_seq_key()));
-    if (!seq || !decode_commit_seq(*seq)) {
-        TRY(work.each(Family::Trace, [&](std::string_view key, std::string_view) -> Result<> {
-            if (key.size() == 1 + 8 + 8 + 4) {
-                commit = std::max(commit, key_tail_u64(key.substr(0, 17)));
-            }
-            return {};
-        }));
-        TRY(work.put(commit_seq_key(), encode_commit_seq(CommitSeq(commit + 1)), "commit numbers"));
+    TRY(work.each(Family::Trace, [&](std::string_view key, std::string_view) -> Result<> {
+        if (key.size() == 1 + 8 + 8 + 4) {
+            commit = std::max(commit, key_tail_u64(key.substr(0, 17)));
+        }
+        return {};
+    }));
+    // Also where the newest changes are lost with a log: a number is not given twice.
+    const auto row = TRY(work.get(commit_seq_key()));
+    const auto seq = row ? decode_commit_seq(*row) : Result<CommitSeq>();
+    if (!row || !seq || seq->value() < commit) {
+        const CommitSeq next(commit + 1);
+        if (work.options().begin_commits_at) {
+            TRY(work.options().begin_commits_at(next));
+        }
+        TRY(work.put(commit_seq_key(), encode_commit_seq(next), "commit numbers"));
     }
     return repair_mail_ids(work);
 }

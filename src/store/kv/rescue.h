@@ -1,0 +1,40 @@
+// Brings the engine of a damaged disk back: whatever rows can be read move into a fresh folder.
+// Law: RELIABILITY.md 3; docs/decisions/0021; docs/operating/repair.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "store/kv/kv.h"
+#include "store/kv/lost_rows.h"
+
+namespace godwit::store {
+
+/// What was found when an engine was opened for its repair.
+struct Rescue {
+    std::vector<LostRows> lost;        ///< In the order of their keys.
+    std::vector<std::string> remarks;  ///< Logs that end too early or are not there.
+    std::uint64_t saved = 0;           ///< Rows within `lost` that were found all the same.
+    std::string kept;                  ///< Where the damaged folder is now; empty: nothing moved.
+};
+struct RescuedKv {
+    Rescue rescue;
+    std::unique_ptr<Kv> kv;
+};
+
+/// Opens the engine in `folder` for repair(), whatever its commits are called. Where a table or a
+/// log is damaged, all that can be read is copied into a fresh engine first (needs as much room
+/// again), which takes the folder's place when it is durable; the damaged folder is kept beside it
+/// as `<folder>.damaged-N`. May be cut off anywhere and run again. Nobody else may be at work
+/// there. Fails where the engine's own list of files is lost (MANIFEST, CURRENT).
+Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptions options);
+
+/// Says durably that the next commit of the engine in `folder` may be called `first`
+/// (kRestoredFile).
+Result<> allow_first_commit(const std::string& folder, CommitSeq first);
+
+}  // namespace godwit::store

@@ -1,0 +1,383 @@
+// The copy is made with the name kv.copying and a file UNFINISHED in it. That file goes when the
+// copy is durable; then both folders change names in one step. So a kv.copying without the file is
+// worth keeping, whichever of the two it is.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <rocksdb/db.h>
+#include <rocksdb/sst_file_reader.h>
+#include <rocksdb/write_batch.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/log.h"
+#include "base/probe.h"
+#include "store/kv/key.h"
+#include "store/kv/meta.h"
+#include "store/kv/rescue.h"
+#include "store/kv/rocks_engine.h"
+#include "store/kv/rocks_files.h"
+#include "store/kv/rocks_log.h"
+
+namespace godwit::store {
+namespace {
+
+constexpr std::string_view kCopying = ".copying";
+constexpr std::string_view kUnfinished = "/UNFINISHED";
+// A batch of the copy.
+constexpr std::size_t kCopyOctets = 1024UL * 1024;
+
+std::unexpected<Error> file_error(std::string what, int number) {
+    return internal_error(ErrorCode::Io, std::move(what) + ": " + std::strerror(number));
+}
+
+Result<> sync_folder(const std::string& folder) {
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return file_error("open " + folder, errno);
+    }
+    const int done = ::fsync(descriptor);
+    const int number = errno;
+    ::close(descriptor);
+    return done == 0 ? Result<>() : file_error("sync " + folder, number);
+}
+std::string above(const std::string& path) {
+    return std::filesystem::path(path).parent_path().string();
+}
+
+Result<> write_whole(const std::string& path, std::string_view text) {
+    const rocksdb::Status status =
+        rocksdb::WriteStringToFile(rocksdb::Env::Default(), slice(text), path, true);
+    if (!status.ok()) {
+        return std::unexpected(rocks_error(status, "write " + path));
+    }
+    return sync_folder(above(path));
+}
+
+Result<> rename_folder(const std::string& from, const std::string& to) {
+    return ::rename(from.c_str(), to.c_str()) == 0 ? Result<>()
+                                                   : file_error("rename " + from, errno);
+}
+
+// Gives the damaged folder a name that is free.
+Result<std::string> keep_aside(const std::string& folder, const std::string& damaged) {
+    for (int number = 1;; ++number) {
+        std::string name = folder + ".damaged-" + std::to_string(number);
+        std::error_code error;
+        if (!std::filesystem::exists(name, error)) {
+            TRY(rename_folder(damaged, name));
+            TRY(sync_folder(above(folder)));
+            return name;
+        }
+    }
+}
+
+// What an earlier repair that was cut off left: half a copy, or the damaged folder after the swap.
+Result<> settle_leftovers(const std::string& folder) {
+    const std::string copying = folder + std::string(kCopying);
+    std::error_code error;
+    if (!std::filesystem::exists(copying, error)) {
+        return {};
+    }
+    if (!std::filesystem::exists(folder, error)) {  // Between the two renames of a swap by halves.
+        TRY(rename_folder(copying, folder));
+        return sync_folder(above(folder));
+    }
+    const bool is_worth_nothing =
+        std::filesystem::exists(copying + std::string(kUnfinished), error) ||
+        std::filesystem::is_empty(copying, error);
+    if (is_worth_nothing) {
+        std::filesystem::remove_all(copying, error);
+        return error ? file_error("remove " + copying, error.value()) : Result<>();
+    }
+    TRY(keep_aside(folder, copying));
+    return {};
+}
+
+// Both folders change names; gives where the damaged one is then.
+Result<std::string> swap_in(const std::string& folder) {
+    const std::string copying = folder + std::string(kCopying);
+    if (::syscall(SYS_renameat2, AT_FDCWD, copying.c_str(), AT_FDCWD, folder.c_str(),
+                  RENAME_EXCHANGE) == 0) {
+        TRY(sync_folder(above(folder)));
+        return keep_aside(folder, copying);
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return file_error("rename " + copying, errno);
+    }
+    // A file system that cannot swap: settle_leftovers() ends what is cut off between the two.
+    const std::string kept = TRY(keep_aside(folder, folder));
+    TRY(rename_folder(copying, folder));
+    TRY(sync_folder(above(folder)));
+    return kept;
+}
+
+// Of logs: what is known of their end.
+struct Logs {
+    bool is_damaged = false;
+    std::vector<std::string> remarks;
+};
+Result<std::string> read_log(const std::string& path) {
+    std::string octets;
+    const rocksdb::Status status =
+        rocksdb::ReadFileToString(rocksdb::Env::Default(), path, &octets);
+    if (!status.ok()) {
+        return std::unexpected(rocks_error(status, "rocksdb log " + path));
+    }
+    return octets;
+}
+Result<Logs> look_at_logs(const std::string& folder, const RocksFolder& names) {
+    Logs found;
+    std::uint64_t last = 0;
+    for (const std::string& name : names.logs) {
+        const std::string path = folder + "/" + name;
+        const EngineLog log = read_engine_log(TRY(read_log(path)), commit_seq_key());
+        if (log.is_damaged_before_end) {
+            found.is_damaged = true;
+            found.remarks.push_back(path + " is damaged: changes after commit " +
+                                    std::to_string(std::max(last, log.last_commit)) +
+                                    " are lost");
+        }
+        if (last != 0 && log.first_commit > last + 1) {
+            found.remarks.push_back("commits " + std::to_string(last + 1) + " to " +
+                                    std::to_string(log.first_commit - 1) + " are missing before " +
+                                    path);
+        }
+        last = std::max(last, log.last_commit);
+    }
+    return found;
+}
+
+/// Into a fresh engine, without a log of its own: it counts when it is whole.
+class Copy {
+public:
+    static Result<std::unique_ptr<Copy>> create(rocksdb::Options engine,
+                                                const std::string& folder) {
+        std::error_code error;
+        std::filesystem::create_directory(folder, error);
+        if (error) {
+            return file_error("make " + folder, error.value());
+        }
+        TRY(write_whole(folder + std::string(kUnfinished), ""));
+        TRY(sync_folder(above(folder)));
+        engine.error_if_exists = true;
+        rocksdb::DB* opened = nullptr;
+        const rocksdb::Status status = rocksdb::DB::Open(engine, folder, &opened);
+        if (!status.ok()) {
+            return std::unexpected(rocks_error(status, "rocksdb open " + folder));
+        }
+        auto copy = std::unique_ptr<Copy>(new Copy());
+        copy->folder_ = folder;
+        copy->database_.reset(opened);
+        return copy;
+    }
+    Result<> put(std::string_view key, std::string_view value) {
+        if (const auto added = batch_.Put(slice(key), slice(value)); !added.ok()) {
+            return std::unexpected(rocks_error(added, "rocksdb copy"));
+        }
+        return batch_.GetDataSize() >= kCopyOctets ? write() : Result<>();
+    }
+    /// All of it is on disk, and the folder says so.
+    Result<> finish() {
+        TRY(write());
+        const rocksdb::Status flushed = database_->Flush(rocksdb::FlushOptions());
+        if (!flushed.ok()) {
+            return std::unexpected(rocks_error(flushed, "rocksdb copy"));
+        }
+        if (const auto closed = database_->Close(); !closed.ok()) {
+            return std::unexpected(rocks_error(closed, "rocksdb copy"));
+        }
+        database_.reset();
+        TRY(sync_folder(folder_));
+        crash_point<"rescue.copied">();
+        std::error_code error;
+        std::filesystem::remove(folder_ + std::string(kUnfinished), error);
+        return error ? file_error("remove in " + folder_, error.value()) : sync_folder(folder_);
+    }
+
+private:
+    Copy() = default;
+    Result<> write() {
+        rocksdb::WriteOptions options;
+        options.disableWAL = true;
+        const rocksdb::Status status = database_->Write(options, &batch_);
+        batch_.Clear();
+        return status.ok() ? Result<>() : std::unexpected(rocks_error(status, "rocksdb copy"));
+    }
+    std::string folder_;
+    std::unique_ptr<rocksdb::DB> database_;
+    rocksdb::WriteBatch batch_;
+};
+
+// Rows within what is lost may still be in other tables or in logs: each key that is known from
+// there is asked for by itself, which looks no further down than its newest value.
+class StrayRows {
+public:
+    StrayRows(rocksdb::DB* source, Copy* copy, Rescue* rescue)
+        : source_(source), copy_(copy), rescue_(rescue) {}
+
+    Result<> from_tables(const rocksdb::Options& engine) {
+        std::vector<rocksdb::LiveFileMetaData> tables;
+        source_->GetLiveFilesMetaData(&tables);
+        for (const auto& table : tables) {
+            rocksdb::SstFileReader reader(engine);
+            if (!reader.Open(table.db_path + table.name).ok()) {
+                continue;  // Its rows are among the lost ones.
+            }
+            rocksdb::ReadOptions options;
+            options.verify_checksums = true;
+            options.fill_cache = false;
+            const CursorMaker make = [&] {
+                return make_rocks_cursor(
+                    std::unique_ptr<rocksdb::Iterator>(reader.NewIterator(options)));
+            };
+            for (const LostRows& lost : rescue_->lost) {
+                TRY(from_table(make, lost));
+            }
+        }
+        return {};
+    }
+    Result<> from_log(std::string_view octets) {
+        Result<> done;
+        for_each_log_key(octets, [&](std::string_view key) {
+            if (done && is_lost(key)) {
+                done = ask_for(key);
+            }
+        });
+        return done;
+    }
+
+private:
+    Result<> from_table(const CursorMaker& make, const LostRows& lost) {
+        const Result<> done = each_readable(
+            make, lost.after,
+            [&](std::string_view key, std::string_view) -> Result<> {
+                if (!lost.before.empty() && key >= lost.before) {
+                    return internal_error(ErrorCode::Closed, "enough");
+                }
+                return ask_for(key);
+            },
+            [](const LostRows&) { return Result<>(); });
+        return done || done.error().code == ErrorCode::Closed ? Result<>() : done;
+    }
+    [[nodiscard]] bool is_lost(std::string_view key) const {
+        return std::ranges::any_of(rescue_->lost, [key](const LostRows& lost) {
+            return key > lost.after && (lost.before.empty() || key < lost.before);
+        });
+    }
+    Result<> ask_for(std::string_view key) {
+        const auto value = read_row(*source_, key);
+        if (!value) {
+            return is_unreadable(value.error()) ? Result<>() : std::unexpected(value.error());
+        }
+        if (!*value) {
+            return {};
+        }
+        ++rescue_->saved;
+        return copy_->put(key, **value);
+    }
+
+    rocksdb::DB* source_;
+    Copy* copy_;
+    Rescue* rescue_;
+};
+
+Result<> copy_rows(rocksdb::DB& source, Copy& copy, Rescue& rescue) {
+    rocksdb::ReadOptions options;
+    options.verify_checksums = true;
+    options.fill_cache = false;
+    return each_readable(
+        [&] {
+            return make_rocks_cursor(
+                std::unique_ptr<rocksdb::Iterator>(source.NewIterator(options)));
+        },
+        std::string_view(),
+        [&](std::string_view key, std::string_view value) { return copy.put(key, value); },
+        [&](LostRows lost) {
+            probe<"kv.rows_lost">();
+            rescue.lost.push_back(std::move(lost));
+            return Result<>();
+        });
+}
+
+Result<> rescue_rows(const rocksdb::Options& engine, rocksdb::DB& source,
+                     const std::string& folder, Rescue& rescue) {
+    const auto copy = TRY(Copy::create(engine, folder + std::string(kCopying)));
+    TRY(copy_rows(source, *copy, rescue));
+    StrayRows strays(&source, copy.get(), &rescue);
+    TRY(strays.from_tables(engine));
+    for (const std::string& name : TRY(look_into(*engine.env, folder)).logs) {
+        TRY(strays.from_log(TRY(read_log(folder + "/" + name))));
+    }
+    return copy->finish();
+}
+
+// True when all that is in tables can be read.
+Result<bool> is_whole(rocksdb::DB& source) {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    const rocksdb::Status status = source.VerifyChecksum(options);
+    if (status.ok()) {
+        return true;
+    }
+    Error error = rocks_error(status, "rocksdb checksums");
+    return is_unreadable(error) ? Result<bool>(false) : std::unexpected(std::move(error));
+}
+
+}  // namespace
+
+Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptions options) {
+    TRY(settle_leftovers(folder));
+    RescuedKv rescued;
+    rocksdb::Options engine = rocks_options(options);
+    engine.env = rocksdb::Env::Default();
+    engine.info_log = make_silent_logger();
+    const RocksFolder names = TRY(look_into(*engine.env, folder));
+    if (!names.has_current && names.has_rows) {
+        return internal_error(ErrorCode::Corrupt, folder + " has rows and no CURRENT");
+    }
+    if (names.has_current) {
+        Logs logs = TRY(look_at_logs(folder, names));
+        rescued.rescue.remarks = std::move(logs.remarks);
+        rocksdb::Options reader = engine;
+        reader.create_if_missing = false;
+        reader.paranoid_checks = false;  // A table that cannot be opened costs its own rows.
+        rocksdb::DB* opened = nullptr;
+        const auto status = rocksdb::DB::OpenForReadOnly(reader, folder, &opened);
+        if (!status.ok()) {
+            return std::unexpected(rocks_error(status, "rocksdb open " + folder));
+        }
+        std::unique_ptr<rocksdb::DB> source(opened);
+        const bool must_move = logs.is_damaged || !TRY(is_whole(*source));
+        const Result<> copied =
+            must_move ? rescue_rows(engine, *source, folder, rescued.rescue) : Result<>();
+        source.reset();
+        if (!copied) {
+            // Gives its room back; if not now, then at the next try.
+            (void)settle_leftovers(folder);
+            return std::unexpected(copied.error());
+        }
+        if (must_move) {
+            crash_point<"rescue.before_swap">();
+            rescued.rescue.kept = TRY(swap_in(folder));
+            crash_point<"rescue.after_swap">();
+            log::warn("store.keys_rescued", {{"damaged_folder", rescued.rescue.kept}});
+        }
+    }
+    rescued.kv = TRY(open_rocks(folder, options, CommitCheck::None));
+    return rescued;
+}
+
+Result<> allow_first_commit(const std::string& folder, CommitSeq first) {
+    const std::string path = folder + std::string(kRestoredFile);
+    const std::string fresh = path + ".new";
+    TRY(write_whole(fresh, std::to_string(first.value())));
+    TRY(rename_folder(fresh, path));
+    return sync_folder(folder);
+}
+
+}  // namespace godwit::store
