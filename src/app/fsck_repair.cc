@@ -83,7 +83,9 @@ Result<Outcome> repair_rows(const Invocation& call, const flow::Settings& settin
         log::error("store.fatal", {{"error", error.text}});
         std::_Exit(kExitTemporary);
     };
-    auto opened = TRY(store::open_rocks_kv_for_repair(keys, std::move(engine)));
+    auto opened = TRY(store::open_rocks_kv_for_repair(
+        keys, std::move(engine),
+        call.has("--drop-lost") ? store::LostTables::GivenUp : store::LostTables::Refused));
     store::RepairOptions options;
     options.files = folder.files;
     options.blobs_folder = settings.data_folder + "/blobs";
@@ -209,8 +211,8 @@ std::string show_json_of(const Outcome& outcome) {
 std::string show_text_of(const Outcome& outcome) {
     std::string text;
     if (!outcome.kept.empty()) {
-        text += "all keys that can be read were copied; the damaged folder is " + outcome.kept +
-                "\n";
+        text +=
+            "all keys that can be read were copied; the damaged folder is " + outcome.kept + "\n";
     }
     for (const auto& [what, count] : outcome.report.repaired) {
         text += "repaired: " + what + ": " + std::to_string(count) + "\n";
@@ -221,8 +223,7 @@ std::string show_text_of(const Outcome& outcome) {
     }
     if (outcome.report.losses > outcome.report.lost.size()) {
         text +=
-            lost + std::to_string(outcome.report.losses - outcome.report.lost.size()) +
-            " more\n";
+            lost + std::to_string(outcome.report.losses - outcome.report.lost.size()) + " more\n";
     }
     for (const BlobId& blob : outcome.report.orphans) {
         text += "body of nobody (--recover-to takes it back): " + blob.to_hex() + "\n";

@@ -119,7 +119,8 @@ TEST_F(Damage, A_that_is_missing_refuses_and_nothing_is_numbered_anew) {
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().error.code, ErrorCode::Corrupt);
     EXPECT_EQ(done.error().error.kind, ErrorKind::Temporary);
-    EXPECT_FALSE(store_->kv().get(account_prefix(Family::AccountHead, account_), ReadTier::Disk)
+    EXPECT_FALSE(store_->kv()
+                     .get(account_prefix(Family::AccountHead, account_), ReadTier::Disk)
                      .value()
                      .has_value());
     EXPECT_TRUE(deliver(other_, "four"));

@@ -56,7 +56,8 @@ Result<> fsck_rows(FsckWalk& walk) {
     FsckCount checksums("every row's checksum holds");
     FsckCount families("every row is of a known family");
     TRY(walk.each(
-        std::string_view(), [&](std::string_view key, std::string_view value) -> Result<> {
+        std::string_view(),
+        [&](std::string_view key, std::string_view value) -> Result<> {
             readable.expect(true, [] { return std::string(); });
             checksums.expect(open_record(value).has_value(), [&] { return key_text(key); });
             families.expect(!key.empty() && kFamilies.find(key.front()) != std::string_view::npos,

@@ -237,9 +237,8 @@ Result<> check_names(const FsckWalk& walk, CounterCounts& counts, const Remains&
             const auto fixed = decode_fixed(value);
             const AccountId account = account_of(key);
             counts.heads.expect(
-                remains.has(account) ||
-                    TRY(walk.has(
-                        mailbox_key(Family::Counters, account, MailboxId(second_of(key))))),
+                remains.has(account) || TRY(walk.has(mailbox_key(Family::Counters, account,
+                                                                 MailboxId(second_of(key))))),
                 [&] { return key_text(key); });
             const auto row =
                 fixed ? TRY(walk.get(name_key(Family::MailboxName, account_of(key), fixed->name)))

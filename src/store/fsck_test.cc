@@ -185,8 +185,8 @@ TEST_F(Fsck, Damaged_places_do_not_end_it) {
 
 TEST_F(Fsck, Head_and_counters_that_are_missing) {
     erase(mailbox_key(Family::Counters, account_, MailboxId{5}));  // Of an idle mailbox.
-    EXPECT_EQ(violated(), std::set<std::string>{
-                              "every account has its head, and every mailbox its counters"});
+    EXPECT_EQ(violated(),
+              std::set<std::string>{"every account has its head, and every mailbox its counters"});
     erase(account_prefix(Family::AccountHead, account_));
     expect("every account has its head, and every mailbox its counters");
     expect("every account's totals equal the sum of its mailboxes");

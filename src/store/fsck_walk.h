@@ -54,8 +54,8 @@ struct FsckWalk {
     template <class Visit, class Lose>
     Result<> each(std::string_view prefix, Visit visit, Lose lose) const {
         const std::string upper = prefix_end(prefix);
-        return each_readable([&] { return snapshot->cursor(ReadTier::Disk, upper); }, prefix,
-                             visit, lose);
+        return each_readable([&] { return snapshot->cursor(ReadTier::Disk, upper); }, prefix, visit,
+                             lose);
     }
     template <class Visit>
     Result<> each(char family, Visit visit) const {

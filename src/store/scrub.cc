@@ -137,22 +137,21 @@ Result<std::vector<Damaged>> read_damaged(const Snapshot& snapshot, ReadTier tie
     std::vector<Damaged> all;
     const std::string prefix = damaged_key("");
     const std::string upper = prefix_end(prefix);
-    TRY(each_readable(
-        [&] { return snapshot.cursor(tier, upper); }, prefix,
-        [&](std::string_view key, std::string_view value) -> Result<> {
-            if (all.size() >= scrub_damaged_max) {
-                return {};
-            }
-            Damaged damaged;
-            damaged.key = key.substr(prefix.size());
-            if (auto in = read_record(value, kVersion, "damage")) {
-                damaged.found = read_time(*in);
-                damaged.error = in->bytes();
-            }
-            all.push_back(std::move(damaged));
-            return {};
-        },
-        [](const LostRows&) { return Result<>(); }));
+    TRY(each_readable([&] { return snapshot.cursor(tier, upper); }, prefix,
+                      [&](std::string_view key, std::string_view value) -> Result<> {
+                          if (all.size() >= scrub_damaged_max) {
+                              return {};
+                          }
+                          Damaged damaged;
+                          damaged.key = key.substr(prefix.size());
+                          if (auto in = read_record(value, kVersion, "damage")) {
+                              damaged.found = read_time(*in);
+                              damaged.error = in->bytes();
+                          }
+                          all.push_back(std::move(damaged));
+                          return {};
+                      },
+                      [](const LostRows&) { return Result<>(); }));
     return all;
 }
 
@@ -199,10 +198,10 @@ Result<ScrubStep> scrub_step(const Kv& kv, const BlobStore& blobs, ScrubState st
             TRY(find_past_damage([&] { return snapshot->cursor(ReadTier::Disk); }, at))
                 .value_or(std::string());
         const std::string end = next.empty() ? "the end" : key_text(next);
-        step.found.push_back({.key = at,
-                              .found = now,
-                              .error = "rows behind this up to " + end +
-                                       " cannot be read: " + status.error().text});
+        step.found.push_back(
+            {.key = at,
+             .found = now,
+             .error = "rows behind this up to " + end + " cannot be read: " + status.error().text});
         lost = LostRows{.after = at, .before = std::move(next), .error = {}};
     }
     step.state.next = lost                 ? lost->before

@@ -47,10 +47,10 @@ Result<> check_commit_number(const Kv& kv) {
     const auto cursor = snapshot->cursor(ReadTier::Disk, std::string_view(&own, 1));
     cursor->seek(std::string_view());
     TRY(cursor->status());
-    return cursor->is_valid()
-               ? internal_error(ErrorCode::Corrupt, "the row of the last commit's number is "
-                                                    "missing: godwit fsck --repair")
-               : Result<>();
+    return cursor->is_valid() ? internal_error(ErrorCode::Corrupt,
+                                               "the row of the last commit's number is "
+                                               "missing: godwit fsck --repair")
+                              : Result<>();
 }
 
 // Before anything is written.
@@ -203,10 +203,10 @@ Result<> Store::Inner::make_room_to_open() {
         free = look();
     }
     if (free && *free < std::min(kOpeningRoom, options.disk_critical_bytes)) {
-        return temporary_error(ErrorCode::DiskFull,
-                               "the disk has " + std::to_string(*free >> 20) +
-                                   " MiB free, and opening the store takes " +
-                                   std::to_string(kOpeningRoom >> 20) + " MiB: make room first");
+        return temporary_error(ErrorCode::DiskFull, "the disk has " + std::to_string(*free >> 20) +
+                                                        " MiB free, and opening the store takes " +
+                                                        std::to_string(kOpeningRoom >> 20) +
+                                                        " MiB: make room first");
     }
     return {};
 }

@@ -52,8 +52,7 @@ Result<SegmentRow> count_again(const File& file, std::uint32_t segment, const Kv
                 return true;
             }
             const auto location = decode_blob_location(**value);
-            const auto* place =
-                location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
+            const auto* place = location ? std::get_if<SegmentPlace>(&location->place) : nullptr;
             // A place that is damaged may be this one.
             if (!location ||
                 (place != nullptr && place->segment == segment && place->offset == offset)) {

@@ -58,8 +58,7 @@ struct Edges {
 };
 
 // First the next row that may be, then ever larger steps. nullopt: nothing can be read any more.
-Result<std::optional<Edges>> find_edges(const CursorMaker& make,
-                                        std::string_view after) {
+Result<std::optional<Edges>> find_edges(const CursorMaker& make, std::string_view after) {
     Edges edges{.bad = std::string(after), .good = {}};
     for (std::size_t length = after.size(); length != 0; --length) {
         std::string key = prefix_end(after.substr(0, length));

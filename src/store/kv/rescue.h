@@ -16,11 +16,14 @@ namespace godwit::store {
 
 /// What was found when an engine was opened for its repair.
 struct Rescue {
-    std::vector<LostRows> lost;        ///< In the order of their keys.
-    std::vector<std::string> remarks;  ///< Logs that end too early or are not there.
-    std::uint64_t saved = 0;           ///< Rows within `lost` that were found all the same.
-    std::string kept;                  ///< Where the damaged folder is now; empty: nothing moved.
+    std::vector<LostRows> lost;  ///< In the order of their keys.
+    /// Logs that end too early or are not there, tables that do not open.
+    std::vector<std::string> remarks;
+    std::uint64_t saved = 0;  ///< Rows within `lost` that were found all the same.
+    std::string kept;         ///< Where the damaged folder is now; empty: nothing moved.
 };
+/// A table that does not open at all may be most of the store.
+enum class LostTables : std::uint8_t { Refused, GivenUp };
 struct RescuedKv {
     Rescue rescue;
     std::unique_ptr<Kv> kv;
@@ -30,8 +33,10 @@ struct RescuedKv {
 /// log is damaged, all that can be read is copied into a fresh engine first (needs as much room
 /// again), which takes the folder's place when it is durable; the damaged folder is kept beside it
 /// as `<folder>.damaged-N`. May be cut off anywhere and run again. Nobody else may be at work
-/// there. Fails where the engine's own list of files is lost (MANIFEST, CURRENT).
-Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptions options);
+/// there. Fails where the engine's own list of files is lost (MANIFEST, CURRENT), and where no row
+/// can be read.
+Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptions options,
+                                           LostTables lost_tables);
 
 /// Says durably that the next commit of the engine in `folder` may be called `first`
 /// (kRestoredFile).

@@ -106,7 +106,7 @@ protected:
         return rows_.size() - found.size();
     }
     RescuedKv rescue() {
-        auto rescued = open_rocks_kv_for_repair(folder_, small());
+        auto rescued = open_rocks_kv_for_repair(folder_, small(), LostTables::GivenUp);
         check(rescued.has_value(), rescued ? "" : rescued.error().text.c_str());
         return *std::move(rescued);
     }
@@ -167,13 +167,14 @@ TEST_F(RescueTest, Many_damaged_blocks_and_a_table_that_does_not_open) {
         }
     }
     ASSERT_NE(other, "");
-    flip(other, fs::file_size(other) - 20);  // The footer.
+    flip(other, fs::file_size(other) - 5);  // The footer.
     {
         const RescuedKv rescued = rescue();
         EXPECT_FALSE(rescued.rescue.lost.empty());
         const std::size_t missing = compare(*rescued.kv);
         EXPECT_GT(missing, 0U);
-        EXPECT_LT(missing, rows_.size() / 2);
+        // Also older rows go, of which the table may have held a newer value.
+        EXPECT_LT(missing, rows_.size());
     }
     expect_whole_now();
 }
@@ -205,6 +206,22 @@ TEST_F(RescueTest, Newer_values_within_what_is_lost_are_found) {
     }
 }
 
+TEST_F(RescueTest, Where_nothing_can_be_read_nothing_is_moved) {
+    fill(1000);
+    {
+        rescue();
+    }  // All of it into tables.
+    for (const auto& entry : fs::directory_iterator(folder_)) {
+        if (entry.path().string().ends_with(".sst")) {
+            flip(entry.path().string(), entry.file_size() - 5);
+        }
+    }
+    EXPECT_FALSE(open_rocks_kv_for_repair(folder_, small(), LostTables::GivenUp));
+    EXPECT_TRUE(fs::exists(folder_ + "/CURRENT"));
+    EXPECT_FALSE(fs::exists(folder_ + ".copying"));
+    EXPECT_FALSE(fs::exists(folder_ + ".damaged-1"));
+}
+
 TEST_F(RescueTest, A_table_that_is_not_there) {
     fill(6000);
     std::string last;
@@ -216,6 +233,9 @@ TEST_F(RescueTest, A_table_that_is_not_there) {
     }
     fs::remove(last);
     EXPECT_FALSE(open_rocks_kv(folder_, small()));
+    EXPECT_FALSE(open_rocks_kv_for_repair(folder_, small(), LostTables::Refused));
+    EXPECT_TRUE(fs::exists(folder_ + "/CURRENT"));
+    EXPECT_FALSE(fs::exists(folder_ + ".copying"));
     {
         const RescuedKv rescued = rescue();
         EXPECT_FALSE(rescued.rescue.lost.empty());
@@ -279,7 +299,9 @@ TEST_F(RescueTest, A_server_goes_on_without_compactions) {
         EXPECT_TRUE(*(*kv)->get(make_key('V', std::uint64_t{5}), ReadTier::Disk));
     }
     EXPECT_FALSE(is_fatal);
-    { EXPECT_FALSE(rescue().rescue.lost.empty()); }
+    {
+        EXPECT_FALSE(rescue().rescue.lost.empty());
+    }
     expect_whole_now();
 }
 
@@ -349,10 +371,10 @@ protected:
             ASSERT_TRUE(store) << store.error().text;
             deliver(**store, 2);
             EXPECT_EQ(violations(**store, ""), 0U);
-            EXPECT_EQ(read_rows(*(*store)->snapshot(), ReadTier::Disk, account_, kInbox, Uid(1),
-                                100)
-                          ->size(),
-                      12U + 2U * static_cast<unsigned>(i));
+            EXPECT_EQ(
+                read_rows(*(*store)->snapshot(), ReadTier::Disk, account_, kInbox, Uid(1), 100)
+                    ->size(),
+                12U + 2U * static_cast<unsigned>(i));
         }
     }
     AccountId account_;
@@ -378,9 +400,9 @@ TEST_F(FolderRescue, A_damaged_block_is_listed_scrubbed_past_and_repaired) {
     {
         auto store = *open();
         for (int i = 0; i < 60; ++i) {  // Bodies in rows, so that there are tables.
-            ASSERT_TRUE(fixture::commit(
-                *store, fixture::delivery(*store, account_, random_.bytes(4000)),
-                CommitDrive::Manual));
+            ASSERT_TRUE(fixture::commit(*store,
+                                        fixture::delivery(*store, account_, random_.bytes(4000)),
+                                        CommitDrive::Manual));
         }
     }
     flip(largest(folder_, ".sst"), 500);
@@ -392,9 +414,8 @@ TEST_F(FolderRescue, A_damaged_block_is_listed_scrubbed_past_and_repaired) {
         std::vector<Damaged> found;
         int steps = 0;
         do {
-            ScrubStep step = scrub_step((*store)->kv(), (*store)->blobs(), state,
-                                        system_clock().wall())
-                                 .value();
+            ScrubStep step =
+                scrub_step((*store)->kv(), (*store)->blobs(), state, system_clock().wall()).value();
             std::ranges::move(step.found, std::back_inserter(found));
             state = step.state;
         } while (state.is_under_way && ++steps < 1000);
@@ -416,9 +437,9 @@ TEST_F(FolderRescue, Known_damage_in_a_stretch_that_is_passed_over_is_not_mended
     {
         auto store = *open();
         for (int i = 0; i < 60; ++i) {
-            ASSERT_TRUE(fixture::commit(
-                *store, fixture::delivery(*store, account_, random_.bytes(4000)),
-                CommitDrive::Manual));
+            ASSERT_TRUE(fixture::commit(*store,
+                                        fixture::delivery(*store, account_, random_.bytes(4000)),
+                                        CommitDrive::Manual));
         }
     }
     flip(largest(folder_, ".sst"), 500);

@@ -430,9 +430,8 @@ Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::stri
         if (log.is_torn && !log.is_damaged_before_end) {
             // A power cut leaves that of a commit that nobody was promised; a disk that loses the
             // end of what was synced looks the same.
-            log::warn("store.key_log_torn",
-                      {{"file", folder + "/" + name},
-                       {"last_commit", std::max(last, log.last_commit)}});
+            log::warn("store.key_log_torn", {{"file", folder + "/" + name},
+                                             {"last_commit", std::max(last, log.last_commit)}});
         }
         if (log.is_damaged_before_end) {
             return lost(folder + "/" + name + " is damaged before its end");

@@ -1,13 +1,14 @@
 // The copy is made with the name kv.copying and a file UNFINISHED in it. That file goes when the
 // copy is durable; then both folders change names in one step. So a kv.copying without the file is
 // worth keeping, whichever of the two it is.
-#include <fcntl.h>
-#include <linux/fs.h>
 #include <rocksdb/db.h>
 #include <rocksdb/sst_file_reader.h>
+#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <sys/syscall.h>
+#include <fcntl.h>
 #include <unistd.h>
+#include <linux/fs.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -139,8 +140,7 @@ Result<Logs> look_at_logs(const std::string& folder, const RocksFolder& names) {
         if (log.is_damaged_before_end) {
             found.is_damaged = true;
             found.remarks.push_back(path + " is damaged: changes after commit " +
-                                    std::to_string(std::max(last, log.last_commit)) +
-                                    " are lost");
+                                    std::to_string(std::max(last, log.last_commit)) + " are lost");
         }
         if (last != 0 && log.first_commit > last + 1) {
             found.remarks.push_back("commits " + std::to_string(last + 1) + " to " +
@@ -175,7 +175,10 @@ public:
         copy->database_.reset(opened);
         return copy;
     }
+    /// Put so far.
+    [[nodiscard]] std::uint64_t rows() const { return rows_; }
     Result<> put(std::string_view key, std::string_view value) {
+        ++rows_;
         if (const auto added = batch_.Put(slice(key), slice(value)); !added.ok()) {
             return std::unexpected(rocks_error(added, "rocksdb copy"));
         }
@@ -211,6 +214,7 @@ private:
     std::string folder_;
     std::unique_ptr<rocksdb::DB> database_;
     rocksdb::WriteBatch batch_;
+    std::uint64_t rows_ = 0;
 };
 
 // Rows within what is lost may still be in other tables or in logs: each key that is known from
@@ -225,8 +229,9 @@ public:
         source_->GetLiveFilesMetaData(&tables);
         for (const auto& table : tables) {
             rocksdb::SstFileReader reader(engine);
-            if (!reader.Open(table.db_path + table.name).ok()) {
-                continue;  // Its rows are among the lost ones.
+            const std::string path = table.db_path + table.name;
+            if (!reader.Open(path).ok()) {
+                continue;  // Listed already.
             }
             rocksdb::ReadOptions options;
             options.verify_checksums = true;
@@ -286,6 +291,21 @@ private:
     Rescue* rescue_;
 };
 
+// Tables that do not open at all: each is many rows.
+std::vector<std::string> lost_tables(const rocksdb::Options& reader, rocksdb::DB& source) {
+    std::vector<std::string> lost;
+    std::vector<rocksdb::LiveFileMetaData> tables;
+    source.GetLiveFilesMetaData(&tables);
+    for (const auto& table : tables) {
+        const std::string path = table.db_path + table.name;
+        if (const auto opened = rocksdb::SstFileReader(reader).Open(path); !opened.ok()) {
+            lost.push_back(path + " cannot be opened, its " + std::to_string(table.num_entries) +
+                           " rows are lost: " + opened.ToString());
+        }
+    }
+    return lost;
+}
+
 Result<> copy_rows(rocksdb::DB& source, Copy& copy, Rescue& rescue) {
     rocksdb::ReadOptions options;
     options.verify_checksums = true;
@@ -304,14 +324,27 @@ Result<> copy_rows(rocksdb::DB& source, Copy& copy, Rescue& rescue) {
         });
 }
 
-Result<> rescue_rows(const rocksdb::Options& engine, rocksdb::DB& source,
-                     const std::string& folder, Rescue& rescue) {
+Result<> rescue_rows(const rocksdb::Options& engine, const rocksdb::Options& reader,
+                     rocksdb::DB& source, const std::string& folder, LostTables lost_tables_are,
+                     Rescue& rescue) {
+    const std::vector<std::string> lost = lost_tables(reader, source);
+    if (!lost.empty() && lost_tables_are == LostTables::Refused) {
+        return internal_error(ErrorCode::Corrupt,
+                              lost.front() +
+                                  "; restore a backup, or give up those rows with "
+                                  "--drop-lost");
+    }
+    rescue.remarks.insert(rescue.remarks.end(), lost.begin(), lost.end());
     const auto copy = TRY(Copy::create(engine, folder + std::string(kCopying)));
     TRY(copy_rows(source, *copy, rescue));
     StrayRows strays(&source, copy.get(), &rescue);
-    TRY(strays.from_tables(engine));
+    TRY(strays.from_tables(reader));
     for (const std::string& name : TRY(look_into(*engine.env, folder)).logs) {
         TRY(strays.from_log(TRY(read_log(folder + "/" + name))));
+    }
+    if (copy->rows() == 0) {
+        return internal_error(ErrorCode::Corrupt,
+                              "no row in " + folder + " can be read: restore a backup");
     }
     return copy->finish();
 }
@@ -330,7 +363,8 @@ Result<bool> is_whole(rocksdb::DB& source) {
 
 }  // namespace
 
-Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptions options) {
+Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptions options,
+                                           LostTables lost_tables) {
     TRY(settle_leftovers(folder));
     RescuedKv rescued;
     rocksdb::Options engine = rocks_options(options);
@@ -346,6 +380,10 @@ Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptio
         rocksdb::Options reader = engine;
         reader.create_if_missing = false;
         reader.paranoid_checks = false;  // A table that cannot be opened costs its own rows.
+        // Filters only save time: one that is damaged costs nothing.
+        rocksdb::BlockBasedTableOptions table;
+        table.cache_index_and_filter_blocks = false;
+        reader.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
         rocksdb::DB* opened = nullptr;
         const auto status = rocksdb::DB::OpenForReadOnly(reader, folder, &opened);
         if (!status.ok()) {
@@ -354,7 +392,8 @@ Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptio
         std::unique_ptr<rocksdb::DB> source(opened);
         const bool must_move = logs.is_damaged || !TRY(is_whole(*source));
         const Result<> copied =
-            must_move ? rescue_rows(engine, *source, folder, rescued.rescue) : Result<>();
+            must_move ? rescue_rows(engine, reader, *source, folder, lost_tables, rescued.rescue)
+                      : Result<>();
         source.reset();
         if (!copied) {
             // Gives its room back; if not now, then at the next try.
