@@ -93,11 +93,15 @@ Result<> write_segment(BackupSegments& segments, const BackupFolder& folder, std
     return out.sync();
 }
 
-Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows, CommitSeq last) {
+/// The number of rows that the backup gave.
+Result<std::uint64_t> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows,
+                                 CommitSeq last) {
     Batch batch;
+    std::uint64_t given = 0;
     bool has_commit = false;
     for (std::size_t number = 0; number < reader.blocks(); ++number) {
         for (const BackupRowView& row : *TRY(reader.block(number))) {
+            ++given;
             has_commit = has_commit || row.key == commit_seq_key();
             if (auto value = rows.restored(row.key, row.value)) {
                 batch.put(std::string(row.key), *std::move(value));
@@ -115,7 +119,7 @@ Result<> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& rows, CommitSeq
     }
     TRY(kv.commit(batch));
     crash_point<"restore.rows_written">();
-    return {};
+    return given;
 }
 
 /// The row that says how the store is written. Where it is lost, the program that wrote the backup
@@ -182,10 +186,9 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     RestoredRows rows({.release_queue = request.release_queue, .now = request.now});
     // First: what is left of a restore that is cut off behind it must open, to be told from a store.
     TRY(write_first_commit(target, manifest.commit));
-    TRY(write_rows(reader, *kv, rows, manifest.commit));
+    done.rows = TRY(write_rows(reader, *kv, rows, manifest.commit));
     crash_point<"restore.before_format">();
     TRY(put_format(*kv, format));
-    done.rows = reader.rows();
     done.held_deliveries = rows.held();
     done.damaged_rows = rows.damaged();
     for (const auto& [number, text] : reader.damage()) {

@@ -157,3 +157,46 @@ def a_damaged_body_is_found_listed_and_repaired(world):
         expect_equal(own.stop(), 0, "exit code")
     finally:
         own.close()
+
+
+@case(seconds=120)
+def a_damaged_body_comes_back_with_the_next_copy_of_it(world):
+    own = World(world.program, os.path.join(world.folder, "again"))
+    backup = os.path.join(world.folder, "again-backup")
+    os.makedirs(own.folder)
+    own.start()
+    try:
+        texts = [message(word := token(), body=f"{word} is said here.\r\n" * 1000) for _ in range(2)]
+
+        def send(text, to):
+            with smtplib.SMTP("127.0.0.1", own.port("smtp"), timeout=20) as client:
+                client.sendmail(f"alice@{DOMAIN}", [f"{to}@{DOMAIN}"], text)
+
+        def verdicts(who):
+            with own.imap(who) as client:
+                return [client.uid("FETCH", str(uid), "(BODY.PEEK[])")[0] for uid in (1, 2)]
+
+        for text in texts:
+            send(text, "alice")
+        own.godwit("backup", backup)
+        expect_equal(own.stop(), 0, "exit code")
+        [segment] = glob.glob(os.path.join(own.data, "blobs", "seg-*"))
+        content = bytearray(open(segment, "rb").read())
+        content[9000] ^= 1
+        content[-9000] ^= 1
+        with open(segment, "r+b") as file:
+            file.write(content)
+        own.start()
+        expect_equal(verdicts("alice"), ["NO", "NO"], "FETCH of what is damaged")
+        send(texts[0], "bob")
+        with own.imap("bob") as client:
+            expect_equal(client.uid("FETCH", "1", "(BODY.PEEK[])")[0], "OK", "what was acknowledged can be read")
+        expect_equal(verdicts("alice"), ["OK", "NO"], "the same body is whole for all who have it")
+        report = json.loads(own.godwit("restore", backup, "--account", "alice", "--json")[1])
+        expect_equal((report["mended"], report["present"], report["restored"]), (1, 1, 0), "the other, out of the backup")
+        expect_equal(verdicts("alice"), ["OK", "OK"], "under the UIDs they had")
+        expect_equal(own.godwit("restore", backup, "--account", "alice", "--to-mailbox", "a//b", check=False)[0], 1, "a name that is refused")
+        expect_equal(own.stop(), 0, "exit code")
+        expect("good" in own.godwit("fsck")[1], "fsck")
+    finally:
+        own.close()
