@@ -257,10 +257,12 @@ TEST_F(Restores, One_damaged_octet_of_the_rows_costs_a_few_of_them) {
     for (int i = 0; i < 5; ++i) {
         deliver(account, 3000);
     }
-    const std::string keys = "/backup/" + take().generation + ".keys";
+    const BackupSummary made = take();
+    const std::string keys = "/backup/" + made.generation + ".keys";
     const std::string whole = target_.content(keys);
     const Listing all = list(*store_, account);
-    std::size_t most = 0;
+    int tries = 0;
+    int mild = 0;
     for (std::size_t at = 40; at < whole.size(); at += whole.size() / 40) {
         std::string content = whole;
         content[at] = static_cast<char>(content[at] ^ 1);
@@ -280,12 +282,14 @@ TEST_F(Restores, One_damaged_octet_of_the_rows_costs_a_few_of_them) {
         EXPECT_EQ(done->damaged_parts, 1U) << at;
         const auto opened = Store::open(options(&new_files_, new_disk_), &clock_, &random_);
         EXPECT_TRUE(opened) << at << ": " << opened.error().text;
-        most = std::max(most, static_cast<std::size_t>(done->rows));
+        ++tries;
+        mild += done->rows + 2 >= made.rows ? 1 : 0;
         const AccountRestoreReport report = put_back("user1@example.test");
         EXPECT_GE(report.problem_count, 1U) << at;
         EXPECT_EQ(list(*store_, account), all) << at << ": what is there stays as it is";
     }
-    EXPECT_GT(most, 0U);
+    // A key that is hit costs its block: a row under a wrong key is worse than none.
+    EXPECT_GT(mild * 2, tries) << "most cost a row or two";
 }
 
 // Issue: a good copy was thrown away in favour of a damaged one.
