@@ -156,7 +156,8 @@ Result<> write_first_commit(const StoreOptions& target, CommitSeq first) {
 Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& request,
                                     const StoreOptions& target) {
     const BackupFolder folder = TRY(BackupFolder::open(source, request.folder));
-    WholeRestored done{.generation = TRY(folder.pick(request.generation))};
+    WholeRestored done;
+    done.generation = TRY(folder.pick(request.generation));
     const BackupManifest manifest = TRY(folder.load(done.generation));
     const std::string keys = folder.keys_path(done.generation);
     KeyFileReader reader = TRY(KeyFileReader::open(TRY(source->open(keys, OpenMode::Read)),
