@@ -111,8 +111,8 @@ Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings,
     options.disk_low_bytes = settings.storage.disk_low_mib * kMib;
     options.disk_critical_bytes = settings.storage.disk_critical_mib * kMib;
     options.on_fatal = [register_file = in_hand_file(settings),
-                        end = how.on_fatal ? std::move(how.on_fatal) : end_on_fatal](
-                           const Error& error) {
+                        end = how.on_fatal ? std::move(how.on_fatal)
+                                           : end_on_fatal](const Error& error) {
         // The disk's fault: no message that is in hand has anything to do with it.
         (void)store::system_files().unlink(register_file);
         end(error);
@@ -168,7 +168,8 @@ Result<JsonValue> AdminClient::call(std::string_view name, std::string_view argu
         return read_admin_answer(serve::answer_admin(inner_->host, inner_->visit, request.view()));
     }
     TRY(inner_->socket->write(std::string(request.view()) + "\n"));
-    return read_admin_answer(TRY(inner_->socket->read_line(kAnswerSizeMax, name == "status" ? kStatusPatience : kPatience)));
+    return read_admin_answer(TRY(
+        inner_->socket->read_line(kAnswerSizeMax, name == "status" ? kStatusPatience : kPatience)));
 }
 
 }  // namespace godwit::app

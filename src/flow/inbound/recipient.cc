@@ -34,9 +34,9 @@ Result<bool> is_full(const store::Snapshot& snapshot, store::ReadTier tier,
         }
         const auto head = TRY(store::read_head(snapshot, tier, local->account));
         if (!head) {
-            return internal_error(ErrorCode::Corrupt,
-                                  "account " + std::to_string(local->account.value()) +
-                                      " has no head: godwit fsck --repair");
+            return internal_error(ErrorCode::Corrupt, "account " +
+                                                          std::to_string(local->account.value()) +
+                                                          " has no head: godwit fsck --repair");
         }
         if (local->quota_bytes == 0 || head->bytes_used < local->quota_bytes) {
             is_every_one = false;
@@ -72,7 +72,8 @@ bool has_room_for(const std::vector<store::Recipient>& taken, const store::Recip
 smtp::Reply too_many_behind_aliases() {
     probe<"inbound.too_many_behind_aliases">();
     count(Metric::SmtpRecipientsRefused);
-    return smtp::make_reply(452, {4, 5, 3}, "Too many recipients behind aliases, send the rest anew");
+    return smtp::make_reply(452, {4, 5, 3},
+                            "Too many recipients behind aliases, send the rest anew");
 }
 
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,

@@ -75,8 +75,7 @@ Result<> write_segment(BackupSegments& segments, const BackupFolder& folder, std
         for (std::uint64_t at = part.from; at < part.to;) {
             const auto size =
                 static_cast<std::size_t>(std::min<std::uint64_t>(kCopyAtOnce, part.to - at));
-            std::string block =
-                segments.read(number, at, size).value_or(std::string(size, char{}));
+            std::string block = segments.read(number, at, size).value_or(std::string(size, char{}));
             hash.update(block);
             if (at == 0 && size >= segment_header_size) {
                 block.replace(0, segment_header_size,
@@ -127,8 +126,7 @@ Result<std::uint64_t> write_rows(KeyFileReader& reader, Kv& kv, RestoredRows& ro
 Result<FormatRow> load_saved_format(KeyFileReader& reader) {
     const auto value = TRY(reader.get(format_key()));
     const auto found = value ? decode_format(*value) : Result<FormatRow>(FormatRow{});
-    const FormatRow format =
-        found || !is_damage(found.error()) ? TRY(found) : FormatRow{};
+    const FormatRow format = found || !is_damage(found.error()) ? TRY(found) : FormatRow{};
     if (format.lowest_reader > format_version) {
         return internal_error(ErrorCode::Unsupported,
                               "the backup is of a store of format " +
@@ -185,7 +183,8 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     TRY(target.files->sync_folder(target.folder));
     crash_point<"restore.segments_written">();
     RestoredRows rows({.release_queue = request.release_queue, .now = request.now});
-    // First: what is left of a restore that is cut off behind it must open, to be told from a store.
+    // First: what is left of a restore that is cut off behind it must open, to be told from a
+    // store.
     TRY(write_first_commit(target, manifest.commit));
     done.rows = TRY(write_rows(reader, *kv, rows, manifest.commit));
     crash_point<"restore.before_format">();

@@ -97,8 +97,8 @@ private:
     // Locations, without inline bytes, that the last groups wrote.
     mutable Recent<BlobId, BlobLocation> recent_{kRecentBound};
 
-    // Commit thread: stored copies whose hash was compared. Forgotten as a whole once a reader met a
-    // damaged body, which may be one of them.
+    // Commit thread: stored copies whose hash was compared. Forgotten as a whole once a reader met
+    // a damaged body, which may be one of them.
     Recent<BlobId, bool> checked_{kRecentBound};
     std::uint64_t damage_known_ = 0;
     mutable std::atomic<std::uint64_t> damage_met_ = 0;
@@ -195,9 +195,8 @@ bool FileBlobStore::holds(const BlobId& id, const BlobLocation& location) {
     constexpr std::uint64_t kCheckAtOnce = 1024 * 1024;
     Sha256Stream hash;
     for (std::uint64_t at = 0; at < location.size; at += kCheckAtOnce) {
-        const auto part =
-            read_segment(id, *place, location.size, range_of(location.size, at, kCheckAtOnce),
-                         ReadTier::Disk);
+        const auto part = read_segment(id, *place, location.size,
+                                       range_of(location.size, at, kCheckAtOnce), ReadTier::Disk);
         if (!part) {
             log::error("store.body_damaged", {{"body", id.to_hex()}, {"error", part.error().text}});
             return false;

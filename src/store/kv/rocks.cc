@@ -346,9 +346,9 @@ Result<RocksFolder> look_into(rocksdb::Env& env, const std::string& folder) {
 namespace {
 
 // A power cut leaves of the last record of the engine's list of tables what it likes. The engine
-// takes an end that is missing, and refuses one with a hole in it. What is not whole was not synced,
-// and what it would have replaced is still there: tables and logs go when it is. If it was synced
-// once, and rotted, then those are gone: the engine misses a table, or check_logs() commits.
+// takes an end that is missing, and refuses one with a hole in it. What is not whole was not
+// synced, and what it would have replaced is still there: tables and logs go when it is. If it was
+// synced once, and rotted, then those are gone: the engine misses a table, or check_logs() commits.
 Result<std::shared_ptr<rocksdb::FileSystem>> past_torn_list(rocksdb::Env& env,
                                                             const std::string& folder) {
     std::shared_ptr<rocksdb::FileSystem> files = env.GetFileSystem();
