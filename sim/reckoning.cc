@@ -157,8 +157,9 @@ public:
     std::vector<std::string> run() {
         for (const HandOver& hand_over : row_.hand_overs) {
             const std::string& hostname = evidence_.nodes.at(hand_over.node).hostname;
+            // Its 451 may be heard when the node is gone already.
             if (hand_over.told != Told::Refused ||
-                ledger_.has_crashed(hostname, hand_over.at, hand_over.at + kEndTime)) {
+                ledger_.has_crashed(hostname, hand_over.at - kEndTime, hand_over.at + kEndTime)) {
                 add(hand_over);
             }
         }
