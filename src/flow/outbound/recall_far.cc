@@ -60,9 +60,10 @@ net::Task<Result<>> recall_far(const Services* services) {
                 return plan_recall(snapshot, tier, rows, now);
             }));
         for (store::Plan& plan : plans) {
-            const store::CommitResult done = co_await commit(services->store, std::move(plan));
+            store::CommitResult done = co_await commit(services->store, std::move(plan));
             if (!done && done.error().error.code != ErrorCode::Stale) {
-                log::warn("queue.recall_put_off", {{"error", done.error().error.text}});
+                // A full disk, or one that failed: the next would fare no better.
+                co_return std::unexpected(std::move(done).error().error);
             }
         }
         after = rows.back();

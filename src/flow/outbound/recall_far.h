@@ -10,8 +10,8 @@
 namespace godwit::flow {
 
 /// Has everything tried now that is due later than any pause of the schedule reaches. One seek a
-/// site where there is none. Errors: the queue cannot be read; what the store refused is found by
-/// the next call.
+/// site where there is none. Errors: the queue cannot be read, or the store
+/// refused; what is left is found by the next call.
 net::Task<Result<>> recall_far(const Services* services);
 
 }  // namespace godwit::flow

@@ -16,6 +16,13 @@ constexpr std::uint8_t kFlagged = static_cast<std::uint8_t>(SystemFlag::Flagged)
 
 class Restores : public Backups {
 protected:
+    void damage_a_body() {
+        const std::string segment = "/data/blobs/seg-00000001";
+        std::string content = files_.content(segment);
+        content[5000] = static_cast<char>(content[5000] ^ 1);
+        files_.set_content(segment, content);
+        open();
+    }
     Result<WholeRestored> restore(bool release_queue = false) {
         WholeRestore request{.folder = "/backup",
                              .generation = std::nullopt,
@@ -299,11 +306,7 @@ TEST_F(Restores, Message_whose_body_does_not_read_gets_it_back) {
     deliver(account, 20000);
     const Listing before = list(*store_, account);
     take();
-    const std::string segment = "/data/blobs/seg-00000001";
-    std::string content = files_.content(segment);
-    content[5000] = static_cast<char>(content[5000] ^ 1);
-    files_.set_content(segment, content);
-    open();
+    damage_a_body();
     ASSERT_NE(list(*store_, account), before);
     const AccountRestoreReport report = put_back("user1@example.test");
     EXPECT_EQ(report.mended, 1U);
@@ -320,11 +323,7 @@ TEST_F(Restores, Body_put_below_another_mailbox_reads_also_where_it_was_damaged)
     deliver(account, 20000);
     const Listing before = list(*store_, account);
     take();
-    const std::string segment = "/data/blobs/seg-00000001";
-    std::string content = files_.content(segment);
-    content[5000] = static_cast<char>(content[5000] ^ 1);
-    files_.set_content(segment, content);
-    open();
+    damage_a_body();
     EXPECT_EQ(put_back("user1@example.test", "Back").restored, 1U);
     Listing after = list(*store_, account);
     EXPECT_EQ(after["INBOX"], before.at("INBOX"));
