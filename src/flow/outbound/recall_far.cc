@@ -52,8 +52,8 @@ net::Task<Result<>> recall_far(const Services* services) {
         if (rows.empty()) {
             co_return Result<>();
         }
-        log::warn("queue.clock_was_ahead", {{"deliveries", std::uint64_t{rows.size()}},
-                                            {"site", rows.front().site}});
+        log::warn("queue.clock_was_ahead",
+                  {{"deliveries", std::uint64_t{rows.size()}}, {"site", rows.front().site}});
         probe<"outbound.recalled">();
         std::vector<store::Plan> plans = CO_TRY(co_await read(
             services, [&rows, now](const store::Snapshot& snapshot, store::ReadTier tier) {
