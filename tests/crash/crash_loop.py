@@ -14,6 +14,7 @@ usage: crash_loop.py [--program PATH] [--cycles N] [--seconds S] [--seed S] [--p
 Prints `ok NAME` or `not ok NAME` lines and `crash:` lines with figures; ends with 1 when something is not as it must be.
 """
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -135,6 +136,18 @@ class Test:
         admin.close()
         self.server.kill()
 
+    def leave_orphan(self):
+        """A body file that no commit named: the end between its sync and the keys'."""
+        if not self.server.start("blob.records_synced:1"):
+            return
+        with contextlib.suppress(OSError, EOFError, wire.Gone):
+            line = wire.Smtp(self.server.port("lmtp"), lmtp=True)
+            line.envelope("", [f"alice@{DOMAIN}"])
+            line.send(b"Subject: orphan\r\n\r\n" + b"never acknowledged\r\n" * 2000 + b".\r\n")
+            line.expect(250)
+        if not self.server.is_dead():
+            self.server.process.wait(20)
+
     def load(self):
         # The connections that looked go on with the load; the others end.
         for account in ("carol", "writer"):
@@ -160,6 +173,8 @@ class Test:
         self.wants_accounts = name == "admin.account_removed"
         if is_one_of(name, CLEARING):
             self.leave_remains()
+        if name.startswith("blob.orphan"):
+            self.leave_orphan()
         was_cut = self.start(name, passing)
         has_fired = self.look(name) or was_cut
         began = time.monotonic()

@@ -11,7 +11,7 @@ BORN = ("store.format_",)                    # Only where the folder is new.
 CLEARING = ("caretaker.step_", "caretaker.tended", "commit.work_taken", "blob.live_bodies_read", "blob.body_relocated")
 DAYS = ("outbound.expiry_",)                 # The clock is set ahead.
 ASKED = ("backup.", "restore.")              # Only where an administrator asks for it.
-MENDED = ("repair.",)                        # Only where something is damaged.
+MENDED = ("repair.", "rescue.")                       # Only where something is damaged.
 IDLE = ("blob.segment_dropped", "blob.segment_unlink")  # Ten minutes later.
 
 

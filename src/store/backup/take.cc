@@ -191,8 +191,8 @@ void BackupRun::need_uncounted() {
     std::ranges::sort(needed_, {}, &BackupPart::segment);
 }
 
-// Numbers of removed segments come again after a restart: a segment is the backup's own only where
-// its file header, which tells with which commit it began, is the same.
+// Older programs gave the numbers of removed segments again after a restart: a segment is the
+// backup's own only where its file header, which tells with which commit it began, is the same.
 bool BackupRun::is_same_segment(const BackupPart& first) const {
     const StoreOptions& own = store_->options();
     const SegmentFiles names(own.files, own.folder + std::string(kBlobFolder), manifest_.store,

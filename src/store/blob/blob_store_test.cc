@@ -242,6 +242,32 @@ TEST_F(FileBlobs, Removed_bodies_free_their_file_after_the_grace_time) {
     open();
 }
 
+// A backup that knows a removed segment by its number must not take a later one for it.
+TEST_F(FileBlobs, Numbers_of_removed_segments_do_not_come_again) {
+    const std::string middle(50000, 'g');
+    const std::string large(2000000, 'h');
+    std::set<std::string> seen;
+    MonoTime now{};
+    for (int life = 0; life < 3; ++life) {
+        stage(middle);
+        stage(large);
+        commit();
+        for (const std::string& name : files_.list(kFolder).value()) {
+            EXPECT_TRUE(seen.insert(name).second) << name;
+        }
+        ASSERT_TRUE(blobs_->stage_removal(id_of(middle), batch_));
+        ASSERT_TRUE(blobs_->stage_removal(id_of(large), batch_));
+        commit();
+        open();
+        tend(now);
+        now += limits::segment_unlink_grace;
+        tend(now);
+        ASSERT_TRUE(files_.list(kFolder).value().empty());
+        open();
+    }
+    EXPECT_EQ(seen.size(), 6U);
+}
+
 TEST_F(FileBlobs, Compaction_moves_what_is_alive_and_nothing_else) {
     SeededRandom random(5);
     std::vector<std::string> bodies;

@@ -68,8 +68,33 @@ Result<SegmentRow> count_again(const File& file, std::uint32_t segment, const Kv
 
 }  // namespace
 
+// Files alone do not tell: the highest numbers may be of segments that were removed.
+Result<> SegmentLog::recall_numbers(const Kv& kv) {
+    const std::string key = segment_numbers_key();
+    const auto value = TRY(kv.get(key, ReadTier::Disk));
+    if (!value) {
+        return {};
+    }
+    if (const auto numbers = TRY(if_sound(key, decode_segment_numbers(*value)))) {
+        numbers_ = *numbers;
+        files_->note(numbers_.shared);
+        files_->note(numbers_.own | own_segment_bit);
+    }
+    return {};
+}
+
+void SegmentLog::name(std::uint32_t segment) {
+    const bool is_own = (segment & own_segment_bit) != 0;
+    std::uint32_t& highest = is_own ? numbers_.own : numbers_.shared;
+    if (const std::uint32_t number = segment & ~own_segment_bit; number > highest) {
+        highest = number;
+        is_number_new_ = true;
+    }
+}
+
 Result<> SegmentLog::recover(const Kv& kv, CommitSeq durable) {
     TRY(files_->files().make_folder(files_->folder()));
+    TRY(recall_numbers(kv));
     auto rows = TRY(load_rows(kv));
     std::set<std::uint32_t> found;
     bool is_any_removed = false;
@@ -108,6 +133,9 @@ Result<> SegmentLog::recover(const Kv& kv, CommitSeq durable) {
     if (is_any_removed) {
         TRY(files_->files().sync_folder(files_->folder()));
         crash_point<"blob.orphans_gone">();
+    }
+    for (const auto& [segment, row] : rows) {
+        name(segment);
     }
     const std::scoped_lock lock(mutex_);
     rows_ = std::move(rows);
@@ -165,6 +193,7 @@ Result<> SegmentLog::open_next(CommitSeq durable) {
     crash_point<"blob.segment_headed">();
     flush_from_ = end_ = segment_header_size;
     is_folder_dirty_ = true;
+    name(segment);
     const std::scoped_lock lock(mutex_);
     open_ = segment;
     return {};
@@ -194,6 +223,7 @@ Result<SegmentPlace> SegmentLog::append(const BlobId& id, std::string body, Comm
 
 void SegmentLog::adopt(SegmentPlace place, std::uint64_t body_size) {
     count(Metric::BlobBytesWritten, static_cast<std::int64_t>(record_size(body_size)));
+    name(place.segment);
     const std::scoped_lock lock(mutex_);
     rows_[place.segment] = {
         .end = place.offset + record_size(body_size), .live_bytes = body_size, .live_bodies = 1};
@@ -241,6 +271,9 @@ Result<bool> SegmentLog::sync(Batch& batch) {
         batch.put(segment_key(segment), encode(rows_[segment]));
     }
     touched_.clear();
+    if (std::exchange(is_number_new_, false)) {
+        batch.put(segment_numbers_key(), encode(numbers_));
+    }
     return std::exchange(was_synced_, false);
 }
 

@@ -62,6 +62,8 @@ private:
     };
     [[nodiscard]] Result<> open_next(CommitSeq durable);
     [[nodiscard]] Result<> flush();
+    [[nodiscard]] Result<> recall_numbers(const Kv& kv);
+    void name(std::uint32_t segment);
     [[nodiscard]] Result<> check_tail(std::uint32_t segment, std::uint64_t from, CommitSeq durable);
 
     std::shared_ptr<SegmentFiles> files_;  // Shared with bodies on their way in.
@@ -72,6 +74,8 @@ private:
     bool is_folder_dirty_ = false;
     bool was_synced_ = false;
     std::set<std::uint32_t> touched_;
+    SegmentNumbers numbers_;
+    bool is_number_new_ = false;
     std::vector<std::uint32_t> dropping_;
 
     mutable std::mutex mutex_;  // Of what follows: housekeeping looks at it.

@@ -13,6 +13,7 @@ constexpr std::string_view kFormat = "F";
 constexpr std::string_view kCommitSeq = "C";
 constexpr std::string_view kMailIds = "I";
 constexpr std::string_view kSegment = "S";
+constexpr std::string_view kSegmentNumbers = "N";
 
 std::string encode_number(std::uint64_t number) {
     return seal(std::move(begin_record(kVersion).u64(number)));
@@ -112,6 +113,23 @@ Result<SegmentRow> decode_segment_row(std::string_view value) {
     row.live_bodies = in.varint();
     TRY(in.finish("segment row"));
     return row;
+}
+
+std::string segment_numbers_key() {
+    return make_key(family::meta, kSegmentNumbers);
+}
+
+std::string encode(SegmentNumbers numbers) {
+    return seal(std::move(begin_record(kVersion).u32(numbers.shared).u32(numbers.own)));
+}
+
+Result<SegmentNumbers> decode_segment_numbers(std::string_view value) {
+    ByteReader in = TRY(read_record(value, kVersion, "segment numbers row"));
+    SegmentNumbers numbers;
+    numbers.shared = in.u32();
+    numbers.own = in.u32();
+    TRY(in.finish("segment numbers row"));
+    return numbers;
 }
 
 }  // namespace godwit::store

@@ -57,4 +57,15 @@ std::optional<std::uint32_t> parse_segment_key(std::string_view key);
 std::string encode(const SegmentRow& row);
 Result<SegmentRow> decode_segment_row(std::string_view value);
 
+/// The highest numbers that commits gave to segments. Never lowered: a backup tells segments apart
+/// by their numbers, also those whose files are long gone.
+struct SegmentNumbers {
+    std::uint32_t shared = 0;
+    std::uint32_t own = 0;  ///< Without own_segment_bit.
+    bool operator==(const SegmentNumbers&) const = default;
+};
+std::string segment_numbers_key();
+std::string encode(SegmentNumbers numbers);
+Result<SegmentNumbers> decode_segment_numbers(std::string_view value);
+
 }  // namespace godwit::store

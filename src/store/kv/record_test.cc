@@ -61,6 +61,8 @@ TEST(Key, Orders_as_numbers_and_bounds_prefixes) {
 TEST(Meta, Rows_survive_the_round_trip) {
     const SegmentRow row{.end = 1234567, .live_bytes = 99, .live_bodies = 3};
     EXPECT_EQ(decode_segment_row(encode(row)).value(), row);
+    const SegmentNumbers numbers{.shared = 7, .own = 0x7FFFFFFF};
+    EXPECT_EQ(decode_segment_numbers(encode(numbers)).value(), numbers);
     EXPECT_EQ(decode_commit_seq(encode_commit_seq(CommitSeq{42})).value(), CommitSeq{42});
     EXPECT_EQ(parse_segment_key(segment_key(77)), 77U);
     EXPECT_EQ(parse_segment_key(format_key()), std::nullopt);

@@ -306,6 +306,22 @@ Result<> end_bodies(RepairState& state, std::unordered_map<std::uint32_t, Segmen
         });
 }
 
+/// Only a row that does not read is written: one that is missing belongs to an older program.
+Result<> repair_segment_numbers(RepairWork& work,
+                                const std::unordered_map<std::uint32_t, SegmentRow>& counted) {
+    const auto row = TRY(work.get(segment_numbers_key()));
+    if (!row || decode_segment_numbers(*row)) {
+        return {};
+    }
+    SegmentNumbers numbers;
+    for (const auto& [segment, counters] : counted) {
+        const bool is_own = (segment & own_segment_bit) != 0;
+        std::uint32_t& highest = is_own ? numbers.own : numbers.shared;
+        highest = std::max(highest, segment & ~own_segment_bit);
+    }
+    return work.put(segment_numbers_key(), encode(numbers), "numbers of segments");
+}
+
 }  // namespace
 
 Result<> repair_ends(RepairState& state) {
@@ -337,7 +353,7 @@ Result<> repair_ends(RepairState& state) {
         row.end = std::min(row.end, size.value_or(0));
         TRY(work.put(segment_key(number), encode(row), "counters of segments"));
     }
-    return {};
+    return repair_segment_numbers(work, counted);
 }
 
 }  // namespace godwit::store
