@@ -209,7 +209,8 @@ Comparison compare_names(Person::Memory& memory, const std::set<std::string>& na
         if (has_source == names.contains(asked->target)) {
             out.broken.emplace_back("I26", "renaming " + asked->source + " to " + asked->target +
                                                (has_source ? " made two" : " left none"));
-        } else if (!has_source) {
+        } else if (!has_source && memory.mailboxes.contains(asked->source)) {
+            // Not known yet: the look at the names may be one of several.
             memory.mailboxes[asked->target] = std::move(memory.mailboxes[asked->source]);
             memory.mailboxes.erase(asked->source);
         }

@@ -80,7 +80,9 @@ void ImapActs::take(const Comparison& comparison) {
 net::Task<Result<ImapAnswer>> ImapActs::change(std::string command) {
     memory_->doing = command.substr(0, 60);
     memory_->unsettled = person_->world().now();
+    person_->note("in " + selected_ + " asks: " + memory_->doing);
     const ImapAnswer answer = CO_TRY(co_await client_->ask(std::move(command)));
+    person_->note("is answered: " + answer.text.substr(0, 60));
     CO_TRY(co_await believe(answer));
     co_return answer;
 }

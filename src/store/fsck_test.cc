@@ -6,6 +6,7 @@
 #include <set>
 
 #include "store/kv/key.h"
+#include "store/mailbox/removal.h"
 #include "store/mailbox/schema.h"
 #include "store/queue/queue.h"
 #include "store/store_testing.h"
@@ -104,6 +105,11 @@ TEST_F(Fsck, Sound_store_has_no_violations) {
             << finding.invariant;
     }
     EXPECT_GT(checked, 100U);
+}
+
+TEST_F(Fsck, Account_that_is_still_being_cleared_away_is_no_violation) {
+    commit(plan_remove_account(*store_->snapshot(), "user1@example.test").value());
+    EXPECT_EQ(violated(), std::set<std::string>{});
 }
 
 TEST_F(Fsck, Damaged_value) {

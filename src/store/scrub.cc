@@ -60,6 +60,16 @@ std::optional<Error> examine(const BlobStore& blobs, std::string_view key, std::
                : std::optional(internal_error(ErrorCode::Corrupt, "body is too short").error());
 }
 
+/// The first key from `start` on, empty where there is none; nullopt when that cannot be read.
+std::optional<std::string> key_from(const Snapshot& snapshot, const std::string& start) {
+    const auto cursor = snapshot.cursor(ReadTier::Disk);
+    cursor->seek(start);
+    if (!cursor->status()) {
+        return std::nullopt;
+    }
+    return cursor->is_valid() ? std::string(cursor->key()) : std::string();
+}
+
 void end_pass(ScrubState& state, WallTime now) {
     state.is_under_way = false;
     state.next.clear();
@@ -180,6 +190,11 @@ Result<ScrubStep> scrub_step(const Kv& kv, const BlobStore& blobs, ScrubState st
          cursor->next(), ++rows) {
         at = cursor->key();
         auto error = examine(blobs, at, cursor->value(), step);
+        // A disk that could not read, and can a moment later, has damaged nothing.
+        if (error && error->code == ErrorCode::Io) {
+            probe<"store.scrub_read_again">();
+            error = examine(blobs, at, cursor->value(), step);
+        }
         // A body that went while it was read is no fault.
         if (error && error->code == ErrorCode::NotFound && !TRY(kv.get(at, ReadTier::Disk))) {
             continue;
@@ -193,7 +208,11 @@ Result<ScrubStep> scrub_step(const Kv& kv, const BlobStore& blobs, ScrubState st
         return std::unexpected(status.error());
     }
     std::optional<LostRows> lost;
-    if (!status) {
+    std::optional<std::string> again;
+    if (!status && status.error().code == ErrorCode::Io) {
+        again = key_from(*snapshot, rows == 0 ? from : at + '\0');
+    }
+    if (!status && !again) {
         std::string next =
             TRY(find_past_damage([&] { return snapshot->cursor(ReadTier::Disk); }, at))
                 .value_or(std::string());
@@ -205,6 +224,7 @@ Result<ScrubStep> scrub_step(const Kv& kv, const BlobStore& blobs, ScrubState st
         lost = LostRows{.after = at, .before = std::move(next), .error = {}};
     }
     step.state.next = lost                 ? lost->before
+                      : again              ? *again
                       : cursor->is_valid() ? std::string(cursor->key())
                                            : std::string();
     TRY(find_mended(*snapshot, from, step.state.next, lost, step));

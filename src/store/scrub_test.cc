@@ -53,6 +53,50 @@ protected:
     WallTime now_ = WallTime{} + std::chrono::days(20'000);
 };
 
+/// Reads of `inner`, the first `failing` of which end with an I/O error.
+class FailingReads final : public BlobStore {
+public:
+    FailingReads(BlobStore* inner, int failing) : inner_(inner), failing_(failing) {}
+    [[nodiscard]] Result<std::string> read(const BlobId& id, std::uint64_t offset,
+                                           std::uint64_t length, ReadTier tier) const override {
+        if (failing_ > 0) {
+            --failing_;
+            return temporary_error(ErrorCode::Io, "read: Input/output error");
+        }
+        return inner_->read(id, offset, length, tier);
+    }
+    [[nodiscard]] Result<std::uint64_t> size(const BlobId& id, ReadTier tier) const override {
+        return inner_->size(id, tier);
+    }
+    std::unique_ptr<BlobWriter> writer() override { return inner_->writer(); }
+    Result<Staged> stage(NewBody body, Batch& batch) override {
+        return inner_->stage(std::move(body), batch);
+    }
+    Result<> mend(NewBody body, Batch& batch) override {
+        return inner_->mend(std::move(body), batch);
+    }
+    Result<> stage_removal(const BlobId& id, Batch& batch) override {
+        return inner_->stage_removal(id, batch);
+    }
+    Result<bool> sync(Batch& batch) override { return inner_->sync(batch); }
+    void committed(CommitSeq seq) override { inner_->committed(seq); }
+    Result<TendStep> tend(MonoTime now, std::uint64_t bytes_max) override {
+        return inner_->tend(now, bytes_max);
+    }
+    SegmentHold hold_segments() override { return inner_->hold_segments(); }
+
+private:
+    BlobStore* inner_;
+    mutable int failing_;
+};
+
+TEST_F(Scrub, what_reads_the_second_time_is_not_damaged) {
+    const FailingReads once(&store_->blobs(), 1);
+    EXPECT_TRUE(scrub_step(store_->kv(), once, state(), now_)->found.empty());
+    const FailingReads twice(&store_->blobs(), 2);
+    EXPECT_EQ(scrub_step(store_->kv(), twice, state(), now_)->found.size(), 1U);
+}
+
 TEST_F(Scrub, a_pass_reads_all_in_small_steps) {
     EXPECT_TRUE(is_scrub_due(state(), now_));
     EXPECT_GE(pass(), 2);
