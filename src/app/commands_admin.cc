@@ -323,8 +323,9 @@ Result<JsonValue::Array> summarize(AdminClient& client) {
     for (auto& [name, row] : sites) {
         rows.push_back(std::move(row));
     }
-    std::ranges::stable_sort(rows, std::ranges::greater{},
-                             [](const JsonValue& row) { return row.int_or("deliveries", 0); });
+    std::ranges::sort(rows, {}, [](const JsonValue& row) {
+        return std::pair(-row.int_or("deliveries", 0), row.string_or("site", ""));
+    });
     return rows;
 }
 
