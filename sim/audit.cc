@@ -173,7 +173,10 @@ Evidence gather(World& world) {
         evidence.nodes[node->domain()] = std::move(directory);
     }
     const Swarm& swarm = world.swarm();
-    evidence.may_relays_repeat = swarm.reset > 0 || swarm.stall > 0 ||
+    // A node that stops does not wait for ever for the answer of one whose disk is slow: W1.
+    const bool may_stop_unanswered =
+        swarm.orderly_stop_every > Duration{} && swarm.sync_most >= limits::shutdown_grace / 2;
+    evidence.may_relays_repeat = may_stop_unanswered || swarm.reset > 0 || swarm.stall > 0 ||
                                  swarm.crash_every > Duration{} || swarm.crash_at_point > 0 ||
                                  swarm.commit_fails > 0 || swarm.file_fails > 0;
     evidence.may_reports_be_lost = is_rough(swarm);
