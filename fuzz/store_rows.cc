@@ -62,6 +62,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
         return 0;
     }
     run(bytes[0], seal(1, input.substr(1)));
+    // Deliveries of crashes, and what came with an SMTP extension.
+    run(bytes[0], seal(2, input.substr(1)));
+    run(bytes[0], seal(3, input.substr(1)));
     run(bytes[0], std::string(input.substr(1)));
     (void)parse_due_key(input);
     (void)parse_link_key(input);

@@ -14,6 +14,10 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 // Of a delivery that was in hand at a crash; all others stay readable for programs before it.
 constexpr std::uint8_t kCrashedVersion = 2;
+// Of a message, or a delivery with a recipient, that came with something of an SMTP extension; all
+// others stay readable for programs before it. Behind what version 1 holds stands a list of marked
+// fields: a reader that does not know a mark refuses the record.
+constexpr std::uint8_t kExtendedVersion = 3;
 
 enum MessageBits : std::uint8_t {
     kIs8bit = 1,
@@ -22,6 +26,24 @@ enum MessageBits : std::uint8_t {
     kReturnFull = 8
 };
 enum DeliveryBits : std::uint8_t { kIsHeld = 1, kWasTried = 2 };
+
+// Marks of fields; never reused.
+enum class MessageField : std::uint8_t {
+    End = 0,
+    Bits = 1,
+    DeliverBy = 2,
+    Priority = 3,
+    ReleaseAt = 4,
+    Auth = 5,
+    Solicit = 6
+};
+enum MoreMessageBits : std::uint8_t {
+    kIsBinary = 1,
+    kHasLongLines = 2,
+    kRequireTls = 4,
+    kTlsOptional = 8
+};
+enum class RecipientField : std::uint8_t { End = 0, ValidSince = 1, LatenessReported = 2 };
 
 void write_time(ByteWriter& out, WallTime time) {
     out.svarint(time.time_since_epoch().count());
@@ -81,10 +103,124 @@ Result<QueueRecipient> read_recipient(ByteReader& in) {
     recipient.delay_reported = in.u8() != 0;
     return recipient;
 }
+
+bool is_extended(const QueueRecipient& recipient) {
+    return recipient.valid_since || recipient.lateness_reported;
+}
+void write_recipient_fields(ByteWriter& out, const QueueRecipient& recipient) {
+    const auto mark = [&out](RecipientField field) { out.u8(static_cast<std::uint8_t>(field)); };
+    if (recipient.valid_since) {
+        mark(RecipientField::ValidSince);
+        write_time(out, recipient.valid_since->at);
+        out.u8(recipient.valid_since->must_be_checked ? 1 : 0);
+    }
+    if (recipient.lateness_reported) {
+        mark(RecipientField::LatenessReported);
+    }
+    mark(RecipientField::End);
+}
+Result<> read_recipient_fields(ByteReader& in, QueueRecipient& recipient) {
+    for (std::uint8_t mark = in.u8(); in.ok(); mark = in.u8()) {
+        switch (static_cast<RecipientField>(mark)) {
+            case RecipientField::End: return {};
+            case RecipientField::ValidSince: {
+                const WallTime at = read_time(in);
+                recipient.valid_since = ValidSince{.at = at, .must_be_checked = in.u8() != 0};
+                break;
+            }
+            case RecipientField::LatenessReported: recipient.lateness_reported = true; break;
+            default:
+                return internal_error(ErrorCode::Unsupported,
+                                      "queue delivery: a field of a later version");
+        }
+    }
+    return {};
+}
+
+std::uint8_t more_bits(const QueueMessage& message) {
+    return static_cast<std::uint8_t>((message.is_binary ? kIsBinary : 0) |
+                                     (message.has_long_lines ? kHasLongLines : 0) |
+                                     (message.require_tls ? kRequireTls : 0) |
+                                     (message.tls_optional ? kTlsOptional : 0));
+}
+bool is_extended(const QueueMessage& message) {
+    return more_bits(message) != 0 || message.deliver_by || message.priority ||
+           message.release_at || message.auth || !message.solicit.empty();
+}
+void write_message_fields(ByteWriter& out, const QueueMessage& message) {
+    const auto mark = [&out](MessageField field) { out.u8(static_cast<std::uint8_t>(field)); };
+    if (const std::uint8_t bits = more_bits(message); bits != 0) {
+        mark(MessageField::Bits);
+        out.u8(bits);
+    }
+    if (message.deliver_by) {
+        mark(MessageField::DeliverBy);
+        write_time(out, message.deliver_by->deadline);
+        out.u8(message.deliver_by->mode == DeliverBy::Mode::Return ? 1 : 0);
+        out.u8(message.deliver_by->is_traced ? 1 : 0);
+    }
+    if (message.priority) {
+        mark(MessageField::Priority);
+        out.svarint(*message.priority);
+    }
+    if (message.release_at) {
+        mark(MessageField::ReleaseAt);
+        write_time(out, *message.release_at);
+    }
+    if (message.auth) {
+        mark(MessageField::Auth);
+        out.bytes(*message.auth);
+    }
+    if (!message.solicit.empty()) {
+        mark(MessageField::Solicit);
+        out.bytes(message.solicit);
+    }
+    mark(MessageField::End);
+}
+Result<> read_message_field(ByteReader& in, MessageField field, QueueMessage& message) {
+    switch (field) {
+        case MessageField::Bits: {
+            const std::uint8_t bits = in.u8();
+            message.is_binary = (bits & kIsBinary) != 0;
+            message.has_long_lines = (bits & kHasLongLines) != 0;
+            message.require_tls = (bits & kRequireTls) != 0;
+            message.tls_optional = (bits & kTlsOptional) != 0;
+            return {};
+        }
+        case MessageField::DeliverBy: {
+            DeliverBy by;
+            by.deadline = read_time(in);
+            by.mode = in.u8() != 0 ? DeliverBy::Mode::Return : DeliverBy::Mode::Notify;
+            by.is_traced = in.u8() != 0;
+            message.deliver_by = by;
+            return {};
+        }
+        case MessageField::Priority: {
+            const std::int64_t priority = in.svarint();
+            if (priority < -mail_priority_max || priority > mail_priority_max) {
+                return internal_error(ErrorCode::Corrupt, "queue message: no such priority");
+            }
+            message.priority = static_cast<int>(priority);
+            return {};
+        }
+        case MessageField::ReleaseAt: message.release_at = read_time(in); return {};
+        case MessageField::Auth: message.auth = std::string(in.bytes()); return {};
+        case MessageField::Solicit: message.solicit = in.bytes(); return {};
+        case MessageField::End: break;
+    }
+    return internal_error(ErrorCode::Unsupported, "queue message: a field of a later version");
+}
+Result<> read_message_fields(ByteReader& in, QueueMessage& message) {
+    for (std::uint8_t mark = in.u8(); in.ok() && mark != 0; mark = in.u8()) {
+        TRY(read_message_field(in, static_cast<MessageField>(mark), message));
+    }
+    return {};
+}
 }  // namespace
 
 std::string encode(const QueueMessage& message) {
-    ByteWriter out = begin_record(kVersion);
+    const bool extended = is_extended(message);
+    ByteWriter out = begin_record(extended ? kExtendedVersion : kVersion);
     out.u64(message.mail.value()).bytes(message.sender).raw(message.blob.bytes());
     out.varint(message.blob_size).bytes(message.prefix);
     write_time(out, message.accepted_at);
@@ -95,11 +231,16 @@ std::string encode(const QueueMessage& message) {
                                      (message.return_full ? kReturnFull : 0)));
     out.bytes(message.envelope_id).varint(message.submitter.value()).bytes(message.peer);
     out.varint(message.deliveries);
+    if (extended) {
+        write_message_fields(out, message);
+    }
     return seal(std::move(out));
 }
 
 Result<QueueMessage> decode_queue_message(std::string_view value) {
-    ByteReader in = TRY(open(value, "queue message"));
+    const auto record = open_record(value);
+    const bool extended = record && record->version == kExtendedVersion;
+    ByteReader in = extended ? ByteReader(record->payload) : TRY(open(value, "queue message"));
     QueueMessage message;
     message.mail = MailId(in.u64());
     message.sender = in.bytes();
@@ -117,14 +258,23 @@ Result<QueueMessage> decode_queue_message(std::string_view value) {
     message.submitter = AccountId(static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX)));
     message.peer = in.bytes();
     message.deliveries = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
+    if (extended) {
+        TRY(read_message_fields(in, message));
+    }
     TRY(in.finish("queue message"));
     message.blob = BlobId::from_bytes(hash);
     return message;
 }
 
 std::string encode(const QueueDelivery& delivery) {
-    ByteWriter out = begin_record(delivery.crashes == 0 ? kVersion : kCrashedVersion);
-    if (delivery.crashes != 0) {
+    const bool extended = std::ranges::any_of(
+        delivery.recipients,
+        [](const QueueRecipient& recipient) { return is_extended(recipient); });
+    const std::uint8_t version = extended                ? kExtendedVersion
+                                 : delivery.crashes != 0 ? kCrashedVersion
+                                                         : kVersion;
+    ByteWriter out = begin_record(version);
+    if (version != kVersion) {
         out.varint(delivery.crashes);
     }
     out.u32(delivery.number).bytes(delivery.site).varint(delivery.attempts);
@@ -137,13 +287,17 @@ std::string encode(const QueueDelivery& delivery) {
     out.bytes(delivery.held_reason).varint(delivery.recipients.size());
     for (const QueueRecipient& recipient : delivery.recipients) {
         write_recipient(out, recipient);
+        if (extended) {
+            write_recipient_fields(out, recipient);
+        }
     }
     return seal(std::move(out));
 }
 
 Result<QueueDelivery> decode_queue_delivery(std::string_view value) {
     const auto record = open_record(value);
-    const bool has_crashed = record && record->version == kCrashedVersion;
+    const bool extended = record && record->version == kExtendedVersion;
+    const bool has_crashed = extended || (record && record->version == kCrashedVersion);
     ByteReader in = has_crashed ? ByteReader(record->payload) : TRY(open(value, "queue delivery"));
     QueueDelivery delivery;
     if (has_crashed) {
@@ -161,7 +315,11 @@ Result<QueueDelivery> decode_queue_delivery(std::string_view value) {
     delivery.held_reason = in.bytes();
     const std::uint64_t recipients = in.varint_at_most(limits::alias_expansion_max * 10);
     for (std::uint64_t i = 0; i < recipients && in.ok(); ++i) {
-        delivery.recipients.push_back(TRY(read_recipient(in)));
+        QueueRecipient recipient = TRY(read_recipient(in));
+        if (extended) {
+            TRY(read_recipient_fields(in, recipient));
+        }
+        delivery.recipients.push_back(std::move(recipient));
     }
     TRY(in.finish("queue delivery"));
     return delivery;

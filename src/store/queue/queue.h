@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -25,6 +26,15 @@ enum class RecipientState : std::uint8_t {
     Dropped,  ///< By a logged policy (discard route, operator).
 };
 
+/// RFC 7293 RRVS: the mailbox must have had its owner since then.
+struct ValidSince {
+    WallTime at{};
+    /// ";R": rather fail than go to a next hop that does not check; else (";C", or nothing said) it
+    /// goes on without.
+    bool must_be_checked = false;
+    bool operator==(const ValidSince&) const = default;
+};
+
 struct QueueRecipient {
     std::string address;      ///< As accepted, after alias expansion; UTF-8.
     std::string original;     ///< ORCPT (typed "rfc822;..."), or empty.
@@ -34,6 +44,8 @@ struct QueueRecipient {
     std::string last_status;  ///< RFC 3463 code for reports: "5.1.1".
     std::string last_remote;  ///< Host that said it.
     bool delay_reported = false;
+    std::optional<ValidSince> valid_since;
+    bool lateness_reported = false;  ///< RFC 2852: told that the DeliverBy time went by.
 };
 
 /// Recipients with one next hop domain, tried together. `number` is unique in the message.
@@ -55,8 +67,26 @@ struct QueueDelivery {
     bool is_damaged = false;
 };
 
+/// The site of recipients with a mailbox here whose mail waits for its release (RFC 4865). No
+/// domain, so that no route is meant by it.
+inline constexpr std::string_view local_site = "(local)";
+
 /// Counting further says nothing more.
 inline constexpr std::uint32_t delivery_crashes_max = 255;
+
+/// RFC 2852 BY=: by when it is to be delivered, and what happens when it is not.
+struct DeliverBy {
+    enum class Mode : std::uint8_t {
+        Return,  ///< R: at the deadline it is given up and returned.
+        Notify,  ///< N: at the deadline the sender is told, and it is tried on.
+    };
+    WallTime deadline{};
+    Mode mode = Mode::Notify;
+    bool is_traced = false;  ///< T: every relay is reported.
+    bool operator==(const DeliverBy&) const = default;
+};
+/// RFC 6710 4: MT-PRIORITY goes from -9 to 9.
+inline constexpr int mail_priority_max = 9;
 
 struct QueueMessage {
     MailId mail;
@@ -74,6 +104,15 @@ struct QueueMessage {
     bool return_full = false;  ///< RET=FULL: what we do anyway, but a next hop must be told.
     AccountId submitter;       ///< 0 when it came from outside.
     std::string peer;          ///< Who handed it in, for `queue show`.
+    bool is_binary = false;    ///< BODY=BINARYMIME: not made of lines (RFC 3030 3).
+    bool has_long_lines = false;  ///< A line of more than 998 octets (RFC 5321 4.5.3.1.6).
+    bool require_tls = false;     ///< REQUIRETLS (RFC 8689 4.2.1).
+    bool tls_optional = false;    ///< `TLS-Required: No` (RFC 8689 5); never with require_tls.
+    std::optional<DeliverBy> deliver_by;
+    std::optional<int> priority;         ///< MT-PRIORITY as it was stated; nullopt counts as 0.
+    std::optional<WallTime> release_at;  ///< FUTURERELEASE (RFC 4865): not tried before.
+    std::optional<std::string> auth;     ///< AUTH= of somebody trusted (RFC 4954); empty: "<>".
+    std::string solicit;                 ///< SOLICIT= of RFC 3865, as it was stated.
     bool is_damaged = false;   ///< In a list: the row cannot be read; only `mail` holds.
 };
 

@@ -6,6 +6,7 @@
 
 #include "store/commit/stamper_testing.h"
 #include "store/kv/key.h"
+#include "store/kv/record.h"
 #include "store/queue/schedule.h"
 
 namespace godwit::store {
@@ -88,6 +89,80 @@ TEST_F(QueueTest, Records_come_back_as_they_were) {
     EXPECT_EQ(encode(back), encode(delivery));
     EXPECT_EQ(back.recipients.at(0).last_status, "4.2.0");
     EXPECT_EQ(back.due, at(-5));
+}
+
+TEST_F(QueueTest, Records_with_extensions_come_back_and_plain_ones_stay_as_they_were) {
+    QueueMessage message;
+    message.mail = MailId(77);
+    message.blob = blob_named("x");
+    EXPECT_EQ(open_record(encode(message))->version, 1);
+    const auto comes_back = [](const QueueMessage& extended) {
+        const std::string value = encode(extended);
+        EXPECT_EQ(open_record(value)->version, 3);
+        const QueueMessage again = *decode_queue_message(value);
+        EXPECT_EQ(encode(again), value);
+        return again;
+    };
+    QueueMessage one = message;
+    one.is_binary = true;
+    EXPECT_TRUE(comes_back(one).is_binary);
+    one = message;
+    one.has_long_lines = true;
+    EXPECT_TRUE(comes_back(one).has_long_lines);
+    one = message;
+    one.require_tls = true;
+    EXPECT_TRUE(comes_back(one).require_tls);
+    one = message;
+    one.tls_optional = true;
+    EXPECT_TRUE(comes_back(one).tls_optional);
+    one = message;
+    one.deliver_by =
+        DeliverBy{.deadline = at(-9), .mode = DeliverBy::Mode::Return, .is_traced = true};
+    EXPECT_EQ(comes_back(one).deliver_by, one.deliver_by);
+    one = message;
+    one.priority = -9;
+    EXPECT_EQ(comes_back(one).priority, -9);
+    one.priority = 0;
+    EXPECT_EQ(comes_back(one).priority, 0);
+    one = message;
+    one.release_at = at(99);
+    EXPECT_EQ(comes_back(one).release_at, at(99));
+    one = message;
+    one.auth = "";
+    EXPECT_EQ(comes_back(one).auth, "");
+    one = message;
+    one.solicit = "org.example:ADV";
+    EXPECT_EQ(comes_back(one).solicit, "org.example:ADV");
+
+    QueueDelivery delivery = delivery_to(9, "far.test", at(5));
+    EXPECT_EQ(open_record(encode(delivery))->version, 1);
+    delivery.crashes = 1;
+    EXPECT_EQ(open_record(encode(delivery))->version, 2);
+    delivery.recipients.push_back({.address = "y@far.test"});
+    delivery.recipients.back().valid_since = ValidSince{.at = at(3), .must_be_checked = true};
+    delivery.recipients.front().lateness_reported = true;
+    const std::string value = encode(delivery);
+    EXPECT_EQ(open_record(value)->version, 3);
+    const QueueDelivery back = *decode_queue_delivery(value);
+    EXPECT_EQ(encode(back), value);
+    EXPECT_EQ(back.crashes, 1U);
+    EXPECT_EQ(back.recipients.at(1).valid_since, delivery.recipients.at(1).valid_since);
+    EXPECT_TRUE(back.recipients.at(0).lateness_reported);
+}
+
+TEST_F(QueueTest, Records_of_a_later_version_are_refused_and_not_misread) {
+    QueueMessage message;
+    message.mail = MailId(77);
+    message.blob = blob_named("x");
+    message.priority = 9;
+    std::string payload(open_record(encode(message))->payload);
+    // Mark, zigzag of 9, end.
+    ASSERT_TRUE(payload.ends_with(std::string_view("\x03\x12\x00", 3)));
+    payload[payload.size() - 2] = '\x14';
+    EXPECT_EQ(decode_queue_message(seal(3, payload)).error().code, ErrorCode::Corrupt);
+    payload[payload.size() - 3] = '\x7f';
+    EXPECT_EQ(decode_queue_message(seal(3, payload)).error().code, ErrorCode::Unsupported);
+    EXPECT_FALSE(decode_queue_message(seal(4, payload)).has_value());
 }
 
 TEST_F(QueueTest, Due_keys_sort_by_site_and_time_and_parse) {
