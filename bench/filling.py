@@ -28,8 +28,9 @@ class _Session:
         self.writer.write(b"EHLO client.test\r\n")
         while (await self.reader.readline())[3:4] == b"-":
             pass
-        self.writer.write(b"AUTH PLAIN " + base64.b64encode(f"\0{self.user[0]}\0{self.user[1]}".encode()) + b"\r\n")
-        await self._answers(1)
+        if self.user[1] is not None:
+            self.writer.write(b"AUTH PLAIN " + base64.b64encode(f"\0{self.user[0]}\0{self.user[1]}".encode()) + b"\r\n")
+            await self._answers(1)
 
     async def _answers(self, count):
         for _ in range(count):
@@ -73,7 +74,7 @@ async def _fill(port, user, sessions, count, recipient_of, size, progress):
 
 
 def fill(port, user, sessions, count, recipient_of, size=600, progress=lambda done: None):
-    """Hands in `count` messages at a submission port as `user` (address, password), number n to recipient_of(n). Returns when all are acknowledged."""
+    """Hands in `count` messages at a submission port as `user` (address, password; without one, without AUTH), number n to recipient_of(n). Returns when all are acknowledged."""
     asyncio.run(_fill(port, user, sessions, count, recipient_of, size, progress))
 
 

@@ -19,7 +19,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "interop"))
 sys.dont_write_bytecode = True
 from peers.dovecot import Dovecot  # noqa: E402
-from peers.postfix import Postfix  # noqa: E402
+from peers.exim import Exim  # noqa: E402, F401
+from peers.opensmtpd import Opensmtpd  # noqa: E402, F401
+from peers.postfix import Postfix, self_signed  # noqa: E402, F401
 
 TICKS = os.sysconf("SC_CLK_TCK")
 DISCARD, LOCAL, HELD = "discard.test", "example.test", "held.test"
@@ -291,6 +293,14 @@ class Results:
                 ratio = (b / a if better == "more" else a / b) if a and b else 0
                 cells += [f"{a:.4g}", f"{b:.4g}", f"{ratio:.2f}"]
             print(f"| {case} | " + " | ".join(cells) + " |")
+        print()
+
+    def spread(self, key, title):
+        """Each server's least and most of a value, case by case: what the medians hide."""
+        print(f"Spread, {title}:")
+        for server, case in dict.fromkeys((r["server"], r["case"]) for r in self.rows):
+            values = [r[key] for r in self.rows if r["server"] == server and r["case"] == case and key in r]
+            print(f"- {server}, {case}: {min(values):.4g} to {max(values):.4g} ({len(values)} runs)")
         print()
 
     def save(self, **more):

@@ -3,7 +3,7 @@ import argparse
 import contextlib
 import os
 
-from measure import Dovecot, Godwit, Group, Postfix, Results, free_ports, root_needed, workplace
+from measure import Dovecot, Exim, Godwit, Group, Opensmtpd, Postfix, Results, free_ports, root_needed, self_signed, workplace
 
 
 def parser_of(doc, runs=5):
@@ -30,27 +30,47 @@ class Stage:
         self.exits = contextlib.ExitStack()
         self.folder = self.exits.enter_context(workplace())
         # At once, so that no two are the same.
-        self.ports = iter(free_ports(8))
+        self.ports = iter(free_ports(16))
         return self
 
     def __exit__(self, *_):
         self.exits.close()
 
+    def take(self, thing):
+        """Something else that is to be stopped at the end."""
+        self.exits.callback(thing.stop)
+        return thing
+
     def _take(self, server):
         self.servers.append(server)
-        self.exits.callback(server.stop)
-        return server
+        return self.take(server)
 
     def port(self):
         """A port that nobody listens on."""
         return next(self.ports)
 
-    def postfix(self, transports):
+    def postfix(self, transports, tls=False):
         # in_flow_delay 0: Postfix takes mail at full speed, even when its queue manager lags.
         group = Group(f"postfix-bench-{os.getpid()}")
-        postfix = Postfix(f"{self.folder}/postfix", self.port(), "peer.test", transports=transports, maildir=False, settings="in_flow_delay = 0\n", wrap=group.wrap())
+        postfix = Postfix(f"{self.folder}/postfix", self.port(), "peer.test", transports=transports, tls=tls, maildir=False, settings="in_flow_delay = 0\n", wrap=group.wrap())
+        if tls:
+            # The kind of key that Godwit makes for itself.
+            os.makedirs(postfix.base)
+            self_signed(postfix.base, "mx.peer.test", ("ec", "-pkeyopt", "ec_paramgen_curve:P-256"))
         postfix.group = group
         return self._take(postfix)
+
+    def relaying(self, name, domain, port):
+        """Exim or OpenSMTPD, with this domain's mail going to a port of loopback in clear."""
+        group = Group(f"{name}-bench-{os.getpid()}")
+        words = (f"{self.folder}/{name}", self.port(), "peer.test", self.port())
+        if name == "exim":
+            peer = Exim(*words, wrap=group.wrap(), routes=f"relay:\n  driver = manualroute\n  domains = {domain}\n  transport = relay\n  route_list = * 127.0.0.1\n  self = send\n",
+                        transports=f"relay:\n  driver = smtp\n  port = {port}\n  allow_localhost\n  hosts_try_fastopen =\n  hosts_avoid_tls = *\n")
+        else:
+            peer = Opensmtpd(*words, wrap=group.wrap(), actions=f'action bench relay host smtp+notls://127.0.0.1:{port}\nmatch from any for domain "{domain}" action bench')
+        peer.group = group
+        return self._take(peer)
 
     def dovecot(self, secret, *services):
         """IMAP, LMTP and `services`."""

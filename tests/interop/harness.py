@@ -23,6 +23,8 @@ ACCOUNTS = ["alice", "bob", "carol", "sync", "fetch", "mutt", "node", "basic", "
 READY_SECONDS = 60
 # Domains that Godwit routes to the private Postfix instances.
 PLAIN_PEER, TLS_PEER, DISCARD, HELD = "postfix.test", "postfixtls.test", "discard.test", "held.test"
+# Each peer comes twice, without STARTTLS and with it: domains NAME.test and NAMEtls.test. What goes to cut.NAME.test goes to the first by way of a port on which a case may listen.
+PEERS = ("postfix", "exim", "opensmtpd", "haraka")
 
 
 class Failure(AssertionError):
@@ -215,8 +217,9 @@ class World:
         self.data = os.path.join(folder, "data")
         self.base = free_base()
         self.ca = os.path.join(self.data, "tls", "ca.pem")
-        self.peer_plain_port, self.peer_tls_port = free_ports(2)
-        self.routes = [f"{PLAIN_PEER}=127.0.0.1:{self.peer_plain_port}", f"{TLS_PEER}=127.0.0.1:{self.peer_tls_port}", f"{DISCARD}=discard", *extra_routes]
+        domains = [domain for name in PEERS for domain in (f"{name}.test", f"{name}tls.test", f"cut.{name}.test")]
+        self.peer_ports = dict(zip(domains, free_ports(len(domains))))
+        self.routes = [*(f"{domain}=127.0.0.1:{port}" for domain, port in self.peer_ports.items()), f"{DISCARD}=discard", *extra_routes]
         self.process, self.log, self.peers = None, os.path.join(folder, "godwit.log"), {}
 
     def port(self, name):
@@ -334,16 +337,27 @@ class World:
             time.sleep(0.2)
 
     # --- peers
-    def postfix(self, tls=False):
-        """The private Postfix, started when first asked for."""
+    def peer(self, name, tls=False):
+        """One of PEERS, started when first asked for."""
         if os.geteuid() != 0:
-            raise Skip("Postfix needs root")
-        need("postfix")
-        from peers.postfix import Postfix
-        name = "tls" if tls else "plain"
-        if name not in self.peers:
-            peer = Postfix(os.path.join(self.folder, f"postfix-{name}"), self.peer_tls_port if tls else self.peer_plain_port, TLS_PEER if tls else PLAIN_PEER, tls=tls,
-                           transports={f"bob@{DOMAIN}": f"lmtp:inet:127.0.0.1:{self.port('lmtp')}", DOMAIN: f"smtp:[127.0.0.1]:{self.port('smtp')}"})
+            raise Skip(f"{name} needs root")
+        key = name + ("tls" if tls else "")
+        if key not in self.peers:
+            domain = key + ".test"
+            words = (os.path.join(self.folder, key), self.peer_ports[domain], domain)
+            if name == "postfix":
+                need("postfix")
+                from peers.postfix import Postfix
+                peer = Postfix(*words, tls=tls, greylist=free_ports(1)[0], transports={f"bob@{DOMAIN}": f"lmtp:inet:127.0.0.1:{self.port('lmtp')}", DOMAIN: f"smtp:[127.0.0.1]:{self.port('smtp')}"})
+            else:
+                from importlib import import_module
+                peer = getattr(import_module(f"peers.{name}"), name.capitalize())(*words, self.port("smtp"), tls=tls)
+            self.peers[key] = peer
             peer.start()
-            self.peers[name] = peer
-        return self.peers[name]
+        peer = self.peers[key]
+        if not peer.is_running():
+            peer.start()
+        return peer
+
+    def postfix(self, tls=False):
+        return self.peer("postfix", tls)

@@ -1,7 +1,7 @@
 """Postfix and Dovecot on the ports that Godwit would have: a second opinion on the cases themselves (run --peer)."""
 import os
 
-from harness import ACCOUNTS, DISCARD, DOMAIN, PLAIN_PEER, TLS_PEER, World, free_ports
+from harness import ACCOUNTS, DISCARD, DOMAIN, World, free_ports
 from .dovecot import Dovecot
 from .postfix import Postfix
 
@@ -27,14 +27,14 @@ smtpd_sasl_path = inet:127.0.0.1:{auth}
 virtual_mailbox_domains = {DOMAIN}
 virtual_mailbox_maps = inline:{{ {', '.join(f'{n}@{DOMAIN}=x' for n in ACCOUNTS)} }}
 virtual_transport = lmtp:inet:127.0.0.1:{self.port('lmtp')}
-relay_domains = {DISCARD}, {PLAIN_PEER}, {TLS_PEER}
+relay_domains = {DISCARD}, {', '.join(self.peer_ports)}
 recipient_delimiter = +
 smtpd_discard_ehlo_keywords =
 smtp_tls_security_level = may
 """
         self.postfix_main = Postfix(os.path.join(folder, "postfix"), self.port("smtp"), "main.test", tls=True, maildir=False, settings=settings,
                                     services=SERVICES.format(submission=self.port("submission"), submissions=self.port("submissions")),
-                                    transports={DISCARD: "discard:", "held.test": "retry:", PLAIN_PEER: f"smtp:[127.0.0.1]:{self.peer_plain_port}", TLS_PEER: f"smtp:[127.0.0.1]:{self.peer_tls_port}"})
+                                    transports={DISCARD: "discard:", "held.test": "retry:"} | {domain: f"smtp:[127.0.0.1]:{port}" for domain, port in self.peer_ports.items()})
 
     def start(self):
         self.dovecot.start()
