@@ -1,5 +1,5 @@
-// Preloaded into the real program: its wall clock is CLOCK_AHEAD seconds ahead, its monotonic clock
-// runs CLOCK_SPEED times as fast as it should. What takes days or ten minutes comes in the test.
+// Preloaded into the real program: its wall clock is CLOCK_AHEAD seconds ahead, and both clocks run
+// CLOCK_SPEED times as fast as they should. What takes days or ten minutes comes in the test.
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -11,21 +11,33 @@ static long long number(const char* name) {
     return text != NULL ? atoll(text) : 0;
 }
 
+// Seconds since `begin` pass `speed` times as fast.
+static void hurry(struct timespec* at, long long begin, long long speed) {
+    const long long nanoseconds = at->tv_nsec * speed;
+    at->tv_sec = begin + (at->tv_sec - begin) * speed + nanoseconds / 1000000000;
+    at->tv_nsec = nanoseconds % 1000000000;
+}
+
 int clock_gettime(clockid_t clock, struct timespec* at) {
     static long long ahead = -1;
     static long long speed;
+    static long long begin;
     if (ahead < 0) {
+        struct timespec now;
+        syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+        begin = now.tv_sec;
         speed = number("CLOCK_SPEED");
         ahead = number("CLOCK_AHEAD");
     }
     const long failed = syscall(SYS_clock_gettime, clock, at);
+    if (failed == 0 && speed > 1 && clock == CLOCK_REALTIME) {
+        hurry(at, begin, speed);
+    }
+    if (failed == 0 && speed > 1 && clock == CLOCK_MONOTONIC) {
+        hurry(at, 0, speed);
+    }
     if (failed == 0 && clock == CLOCK_REALTIME) {
         at->tv_sec += ahead;
-    }
-    if (failed == 0 && clock == CLOCK_MONOTONIC && speed > 1) {
-        const long long nanoseconds = at->tv_nsec * speed;
-        at->tv_sec = at->tv_sec * speed + nanoseconds / 1000000000;
-        at->tv_nsec = nanoseconds % 1000000000;
     }
     return (int)failed;
 }

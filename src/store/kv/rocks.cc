@@ -115,6 +115,12 @@ Result<std::optional<std::string>> read(rocksdb::DB& db, rocksdb::ReadOptions op
     rocksdb::PinnableSlice value;
     count_nothing();
     const rocksdb::Status status = db.Get(options, db.DefaultColumnFamily(), slice(key), &value);
+    // 7.8.3 (until 9.1) says OK and gives nothing where it may not open the table that may hold the
+    // row. A row that is really empty costs a read from disk.
+    if (status.ok() && value.empty() && options.read_tier == rocksdb::kBlockCacheTier) {
+        probe<"kv.table_not_open">();
+        return temporary_error(ErrorCode::WouldBlock, "rocksdb get: a table is not open");
+    }
     if (status.ok()) {
         return std::optional<std::string>(std::in_place, value.data(), value.size());
     }
