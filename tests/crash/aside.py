@@ -116,7 +116,7 @@ class Aside(threading.Thread):
         return f"found {found}" if [word for word, _ in found] != ["first"] else server.fsck()
 
     def held(self, server, name, clock):
-        """Held mail, six days later: one report each. Nothing expires in a server's first hour: the caretaker's second round comes when that is over."""
+        """Held mail, six days later: one report each. Nothing expires in a server's first hour: the caretaker's second look at held mail comes when that is over."""
         server.make({"held.test": {"kind": "hold"}}, ["alice"])
         server.start()
         line = wire.Smtp(server.port("submissions"), self.test.tls, "alice")

@@ -1,8 +1,10 @@
-// Preloaded into the real program: its wall clock is CLOCK_AHEAD seconds ahead, and both clocks run
-// CLOCK_SPEED times as fast as they should. What takes days or ten minutes comes in the test.
+// Preloaded into the real program: its wall clock is CLOCK_AHEAD seconds ahead, and its clocks and
+// timers run CLOCK_SPEED times as fast as they should. What takes days or ten minutes comes in the
+// test.
 #define _GNU_SOURCE
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,4 +42,16 @@ int clock_gettime(clockid_t clock, struct timespec* at) {
         at->tv_sec += ahead;
     }
     return (int)failed;
+}
+
+int timerfd_settime(int timer, int flags, const struct itimerspec* at, struct itimerspec* before) {
+    struct itimerspec sooner = *at;
+    const long long speed = number("CLOCK_SPEED");
+    if (speed > 1 && (flags & TFD_TIMER_ABSTIME) == 0) {
+        const long long nanoseconds =
+            (at->it_value.tv_sec * 1000000000LL + at->it_value.tv_nsec) / speed;
+        sooner.it_value.tv_sec = nanoseconds / 1000000000;
+        sooner.it_value.tv_nsec = nanoseconds % 1000000000;
+    }
+    return (int)syscall(SYS_timerfd_settime, timer, flags, &sooner, before);
 }
