@@ -194,6 +194,9 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     TRY(inner->furnish(settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
     house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
+    house->inner_->admin.wake_scrubber = [raw = house.get()] {
+        raw->inner_->household->bell().ring_for_scrub();
+    };
     return house;
 }
 
