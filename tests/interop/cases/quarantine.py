@@ -251,3 +251,68 @@ def a_large_damaged_body_costs_itself_only(world):
         expect_equal(own.stop(), 0, "exit code")
     finally:
         own.close()
+
+
+def possible_duplicates(own):
+    return json.loads(own.godwit("status", "--json")[1])["metrics"]["godwit_possible_duplicates_total"]
+
+
+@case(seconds=240)
+def possible_duplicates_are_counted(world):
+    """W1 by a crash and by a stop, W2 by a client that goes away: godwit_possible_duplicates_total."""
+    sink = Sink()
+    own = World(world.program, os.path.join(world.folder, "duplicates"), (f"sink.test=127.0.0.1:{sink.port}",))
+    os.makedirs(own.folder)
+    own.start()
+    try:
+        sink.stalls = {"slow@sink.test"}
+        with smtplib.SMTP("127.0.0.1", own.port("submission"), timeout=20) as client:
+            client.login("alice", "alice")
+            client.sendmail(f"alice@{DOMAIN}", ["slow@sink.test"], message(token(), to="slow@sink.test"))
+        sink.wait(lambda: sink.stalled, "the message behind its dot")
+        expect_equal(possible_duplicates(own), 0, "while nothing happened")
+        kill(own)
+        sink.stalled = []
+        own.start()
+        sink.wait(lambda: sink.stalled, "the message, again")
+        expect_equal(possible_duplicates(own), 1, "W1 by a crash")
+        [mail] = json.loads(own.godwit("queue", "list", "--json")[1])
+        expect("may have been sent" in own.godwit("message", "show", mail["id"])[1], "the message's story")
+        # A stop that does not wait any longer: a second signal.
+        own.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        own.process.send_signal(signal.SIGTERM)
+        expect_equal(own.stop(), 0, "exit code")
+        sink.stalls = set()
+        own.start()
+        sink.wait(lambda: "slow@sink.test" in sink.taken, "the message, in the end")
+        expect_equal(possible_duplicates(own), 1, "W1 by a stop; counted from the start on")
+        story = own.godwit("message", "show", mail["id"])[1]
+        expect("interrupted" in story, "the message's story", story)
+        expect_equal(own.stop(), 0, "exit code")
+        expect(not os.path.exists(os.path.join(own.data, "in-hand")), "no register when nothing was cut off")
+        own.start()
+        expect_equal(possible_duplicates(own), 0, "nothing is counted twice")
+        # Whoever closes behind the dot, and does not wait for the answer.
+        for word, is_gone in ((token(), True), (token(), False)):
+            with socket.create_connection(("127.0.0.1", own.port("smtp")), timeout=20) as client:
+                lines = client.makefile("rb")
+                lines.readline()
+                for line in ("EHLO client.test", f"MAIL FROM:<a@client.test>", f"RCPT TO:<bob@{DOMAIN}>", "DATA"):
+                    client.sendall(line.encode() + b"\r\n")
+                    while lines.readline()[3:4] == b"-":
+                        pass
+                client.sendall(b"Subject: %s\r\n\r\nx\r\n.\r\n" % word.encode())
+                if not is_gone:
+                    lines.readline()
+                lines.close()
+            end = time.monotonic() + 20
+            while not own.find("bob", word):
+                expect(time.monotonic() < end, "the message was taken")
+                time.sleep(0.1)
+            time.sleep(0.3)
+            expect_equal(possible_duplicates(own), 1, "W2, and nobody who read the answer")
+        expect_equal(own.stop(), 0, "exit code")
+    finally:
+        own.close()
+        sink.server.close()
