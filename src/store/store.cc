@@ -297,7 +297,15 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
     inner.options = std::move(options);
     inner.latch = std::make_shared<FaultLatch>(inner.options.on_fatal);
     inner.clock = clock;
-    TRY(inner.open_engines(*random));
+    if (auto opened = inner.open_engines(*random); !opened) {
+        Error& error = opened.error();
+        if (error.code == ErrorCode::Corrupt && error.text.find("godwit ") == std::string::npos) {
+            error.text +=
+                "; stop here and copy the folder, then godwit fsck --repair, or restore a backup "
+                "(docs/operating/repair.md)";
+        }
+        return std::unexpected(std::move(error));
+    }
     TRY(inner.open_rows());
     inner.stamper = std::make_unique<Stamper>(inner.kv.get());
     CommitterParts parts{
