@@ -466,6 +466,16 @@ def what_cannot_start_says_why(world):
         # No configuration.
         code, out = run([server.program, "serve", "--config", server.config + ".none"], check=False)
         expect(code == 1 and server.config + ".none" in out, "a missing file is named", code, out)
+        # A data folder whose disk is not mounted: nothing is made in it.
+        data = os.path.join(server.folder, "data")
+        server.write(good)
+        os.rename(data, data + ".away")
+        os.mkdir(data)
+        code, out = run([server.program, "serve", "--config", server.config], check=False)
+        expect(code == 78 and data in out and "mounted" in out, "a data folder without a store is named", code, out)
+        expect_equal(os.listdir(data), [], "what was made in it")
+        os.rmdir(data)
+        os.rename(data + ".away", data)
         # A second server on the same data: told, and the first goes on.
         server.write(good)
         server.start()
