@@ -525,6 +525,28 @@ Result<std::uint64_t> check_logs(const rocksdb::Options& engine, const std::stri
     return last;
 }
 
+/// What can be read of the logs will be there after a power cut too. The engine moves it into
+/// tables now: a commit that was on its way when the program was killed would else be in a table
+/// and, after a cut, in no log, which looks like a list of tables that lost its end.
+Result<> sync_logs(const rocksdb::Options& engine, const std::string& folder) {
+    for (const std::string& name : TRY(look_into(*engine.env, folder)).logs) {
+        const std::string path = folder + "/" + name;
+        std::unique_ptr<rocksdb::WritableFile> file;
+        rocksdb::Status status =
+            engine.env->ReopenWritableFile(path, &file, rocksdb::EnvOptions(engine));
+        if (status.ok()) {
+            status = file->Sync();
+        }
+        if (status.ok()) {
+            status = file->Close();
+        }
+        if (!status.ok()) {
+            return std::unexpected(rocks_error(status, "rocksdb sync " + path));
+        }
+    }
+    return {};
+}
+
 Result<bool> is_unfinished_restore(rocksdb::DB& database) {
     const auto row = TRY(read(database, read_options(ReadTier::Disk), format_key()));
     return row && TRY(decode_format(*row)).version == unfinished_restore_format;
@@ -573,6 +595,7 @@ Result<std::unique_ptr<Kv>> open_rocks(const std::string& folder, const RocksOpt
     kept->env = with_files(base, with_names_first(TRY(past_torn_list(*base, folder))));
     engine.env = kept->env.get();
     const std::uint64_t last = is_strict ? TRY(check_logs(engine, folder)) : 0;
+    TRY(sync_logs(engine, folder));
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(engine, folder, &opened);
     if (!status.ok()) {
