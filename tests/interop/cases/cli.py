@@ -317,7 +317,7 @@ def pasted_lines_of_the_readme(world):
 @case
 def a_new_data_folder_is_synced_with_its_name(world):
     """A power cut must not take the name of the folder that holds all the mail."""
-    trace, home = os.path.join(world.folder, "made"), os.path.join(world.folder, "new", "deep", "home")
+    trace, home = os.path.join(world.folder, "folder-calls"), os.path.join(world.folder, "folder-new", "deep", "home")
     run(["strace", "-f", "-y", "-e", "trace=mkdir,mkdirat,rename,renameat,renameat2,fsync", "-o", trace, world.program, "init", "--hostname", "mx.example.test", "--domain", DOMAIN, "--dir", home])
     names, synced = {}, []
     with open(trace) as lines:
