@@ -9,6 +9,8 @@ namespace {
 
 // A node whose commit failed in a way it cannot know the outcome of says 451 and ends this soon.
 constexpr Duration kEndTime = std::chrono::seconds(5);
+/// Between a reply that was sent and its being read by a peer that is slow.
+constexpr Duration kHeardLatest = std::chrono::minutes(1);
 // Nodes that one recipient may be passed on by before it counts as going round.
 constexpr std::size_t kHopsMax = 8;
 
@@ -157,9 +159,10 @@ public:
     std::vector<std::string> run() {
         for (const HandOver& hand_over : row_.hand_overs) {
             const std::string& hostname = evidence_.nodes.at(hand_over.node).hostname;
-            // Its 451 may be heard when the node is gone already.
+            // W3. Its 451 may be heard when the node is gone already, by a slow peer much later.
             if (hand_over.told != Told::Refused ||
-                ledger_.has_crashed(hostname, hand_over.at - kEndTime, hand_over.at + kEndTime)) {
+                ledger_.has_crashed(hostname, hand_over.at - kHeardLatest,
+                                    hand_over.at + kEndTime)) {
                 add(hand_over);
             }
         }
