@@ -8,12 +8,34 @@
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "store/backup/format.h"
+#include "store/backup/key_file.h"
+#include "store/blob/memory_files.h"
 #include "store/kv/record.h"
 
 using namespace godwit;
 using namespace godwit::store;
 
 namespace {
+
+// As a file of keys without its index.
+void walk(std::string_view octets) {
+    MemoryFiles files;
+    files.set_content("/keys", encode(KeyFileHeader{}) + std::string(octets));
+    auto reader = KeyFileReader::open(files.open("/keys", OpenMode::Read).value(),
+                                      KeyFileReader::OnDamage::PassOver);
+    if (!reader) {
+        return;
+    }
+    std::string last;
+    for (std::size_t number = 0; number < reader->blocks(); ++number) {
+        const auto rows = reader->block(number);
+        check(rows.has_value(), "a damaged block is passed over");
+        for (const BackupRowView& row : **rows) {
+            check(row.key > last, "keys rise over the whole file");
+            last = std::string(row.key);
+        }
+    }
+}
 
 void run(std::uint8_t kind, std::string_view octets) {
     switch (kind % 7) {
@@ -32,6 +54,8 @@ void run(std::uint8_t kind, std::string_view octets) {
                 check(!row.key.empty() && open_record(row.value).has_value(),
                       "what is left of a block holds");
             }
+            (void)rest_of_block(octets, 0, BlockEnd::Cut);
+            walk(octets);
             if (const auto rows = decode_block(octets, 0); rows && !rows->empty()) {
                 BlockBuilder block;
                 for (const BackupRowView& row : *rows) {

@@ -64,6 +64,7 @@ Held held_of(const std::string& text) {
     if (!held.report) {
         held.token = find_token(text);
         held.hash = message_hash(text);
+        held.hops = hops_of(text);
     }
     return held;
 }

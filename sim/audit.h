@@ -31,13 +31,14 @@ struct Held {
     std::string token;  ///< Of the letter; "" when it has none, or is a report.
     std::string hash;   ///< message_hash() of it.
     std::optional<Report> report{};
+    std::vector<std::string> hops{};  ///< hops_of() it.
 };
 
 /// All messages of all mailboxes of the nodes' stores. What cannot be read is a finding.
 std::vector<Held> read_mailboxes(World& world);
 
 /// Compares everything; findings go to the world's ledger. The nodes are up and calm.
-/// I1-I5, I7-I9, I11, I14, fsck for I15-I22, L1, L2.
+/// I1-I5, I7-I11, I14, fsck for I15-I22, L1, L2.
 void audit(World& world);
 
 }  // namespace godwit::sim

@@ -30,6 +30,27 @@ bool is_trace_line(std::string_view text) {
            starts_with_ignore_case(text, "Delivered-To:");
 }
 
+// Of the field at the front, with its folded lines.
+std::size_t first_field_size(std::string_view text) {
+    std::size_t end = text.find('\n');
+    // A folded line goes on with a blank.
+    while (end != std::string_view::npos && end + 1 < text.size() && is_wsp(text[end + 1])) {
+        end = text.find('\n', end + 1);
+    }
+    return end == std::string_view::npos ? text.size() : end + 1;
+}
+
+std::string word_after_by(std::string_view field) {
+    for (const std::string_view blank : {" by ", "\tby "}) {
+        const std::size_t at = field.find(blank);
+        if (at != std::string_view::npos) {
+            const std::string_view rest = field.substr(at + blank.size());
+            return to_lower(rest.substr(0, rest.find_first_of(" ;\r\n")));
+        }
+    }
+    return {};
+}
+
 std::string_view word(Told told) {
     switch (told) {
         case Told::Accepted: return "accepted";
@@ -224,18 +245,19 @@ std::string find_token(std::string_view text) {
 
 std::string message_hash(std::string_view text) {
     while (is_trace_line(text)) {
-        std::size_t end = text.find('\n');
-        // A folded line goes on with a blank.
-        while (end != std::string_view::npos && end + 1 < text.size() && is_wsp(text[end + 1])) {
-            end = text.find('\n', end + 1);
-        }
-        if (end == std::string_view::npos) {
-            text = {};
-            break;
-        }
-        text.remove_prefix(end + 1);
+        text.remove_prefix(first_field_size(text));
     }
     return hex_encode(sha256_bytes(text));
+}
+
+std::vector<std::string> hops_of(std::string_view text) {
+    std::vector<std::string> hops;
+    for (; is_trace_line(text); text.remove_prefix(first_field_size(text))) {
+        if (starts_with_ignore_case(text, "Received:")) {
+            hops.push_back(word_after_by(text.substr(0, first_field_size(text))));
+        }
+    }
+    return hops;
 }
 
 std::string address_key(std::string_view address) {

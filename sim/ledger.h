@@ -64,7 +64,8 @@ struct Taken {
     /// False: the peer took it, but its 250 was never sent or may have been lost. True as soon as
     /// the next command came on the same connection.
     bool was_reply_read = false;
-    std::string token{};  ///< Set by taken_abroad().
+    std::string token{};              ///< Set by taken_abroad().
+    std::vector<std::string> hops{};  ///< hops_of() it.
 };
 
 /// One recipient's part of a report that reached a mailbox.
@@ -144,6 +145,9 @@ std::string find_token(std::string_view text);
 /// Hash of a message without the trace lines that hops put on top (Received, Return-Path,
 /// Delivered-To): what must be the same for sender and reader (I9).
 std::string message_hash(std::string_view text);
+/// Who put the Received lines on top of a message, the last one first: the names after "by", lower
+/// case; "" for a line without one (I10).
+std::vector<std::string> hops_of(std::string_view text);
 /// An address as it is compared: ASCII lower case.
 std::string address_key(std::string_view address);
 

@@ -39,6 +39,14 @@ TEST(Ledger_message_hash, passes_over_trace_lines_on_top_alone) {
     EXPECT_EQ(message_hash("Received: by z"), message_hash(""));
 }
 
+TEST(Ledger_hops_of, names_who_put_the_lines_on_top) {
+    EXPECT_EQ(hops_of("Return-Path: <a@b>\r\nReceived: from x by-way.test\r\n\tby Y.test;\r\n"
+                      "\tnow\r\nReceived: by z.test with LMTP;\r\nReceived: odd\r\n" +
+                      std::string(kText) + "Received: by below.test;\r\n"),
+              (std::vector<std::string>{"y.test", "z.test", ""}));
+    EXPECT_TRUE(hops_of(kText).empty());
+}
+
 TEST(Ledger_check, a_report_goes_to_the_sender_alone) {
     Ledger ledger(nullptr);
     ledger.wrote({.token = "t000001", .sender = "Ann+work@node1.test", .text = kText});

@@ -1,7 +1,7 @@
 #include "sim/reckoning.h"
 
 #include <algorithm>
-#include <deque>
+#include <ranges>
 
 namespace godwit::sim {
 
@@ -9,129 +9,8 @@ namespace {
 
 // A node whose commit failed in a way it cannot know the outcome of says 451 and ends this soon.
 constexpr Duration kEndTime = std::chrono::seconds(5);
-// Nodes that one recipient may be passed on by before it counts as going round.
-constexpr std::size_t kHopsMax = 8;
-
-std::string domain_of(const std::string& address) {
-    const std::size_t at = address.rfind('@');
-    return at == std::string::npos ? "" : address.substr(at + 1);
-}
-
-std::string local_of(const std::string& address) {
-    return address.substr(0, address.rfind('@'));
-}
-
-// Follows one address through the aliases of nodes, as a directory should.
-class Walk {
-public:
-    explicit Walk(const Evidence& evidence) : evidence_(evidence) {}
-
-    std::vector<End> run(const std::string& node, const std::string& address) {
-        arrive({.node = node, .address = address_key(address)});
-        while (!steps_.empty()) {
-            const Step step = std::move(steps_.front());
-            steps_.pop_front();
-            follow(step);
-        }
-        return std::move(ends_);
-    }
-
-private:
-    struct Step {
-        std::string node;
-        std::string address;
-        std::string arrived{};  // The address under which it came to this node.
-        std::vector<std::string> path{};
-        std::vector<std::string> nodes{};
-    };
-
-    void arrive(Step step) {
-        step.arrived = step.address;
-        step.nodes.push_back(step.node);
-        step.path.push_back(step.address);
-        steps_.push_back(std::move(step));
-    }
-
-    void end(End::Kind kind, const Step& step, std::string where, std::string detail = "") {
-        // Several ways within one node to one mailbox are one.
-        if (kind == End::Kind::Mailbox && !seen_.insert(step.arrived + " " + where).second) {
-            return;
-        }
-        ends_.push_back({.kind = kind,
-                         .where = std::move(where),
-                         .detail = std::move(detail),
-                         .path = step.path,
-                         .nodes = step.nodes});
-    }
-
-    // Passed on to another system.
-    void leave(const Step& step) {
-        const std::string domain = domain_of(step.address);
-        if (!evidence_.nodes.contains(domain)) {
-            end(End::Kind::Abroad, step, step.address);
-        } else if (step.nodes.size() > kHopsMax) {
-            end(End::Kind::Nobody, step, step.address);
-        } else {
-            Step there = step;
-            there.node = domain;
-            there.path.pop_back();
-            arrive(std::move(there));
-        }
-    }
-
-    void follow(const Step& step) {
-        if (domain_of(step.address) != step.node) {
-            leave(step);
-            return;
-        }
-        const Directory& directory = evidence_.nodes.at(step.node);
-        const std::string local = local_of(step.address);
-        const std::size_t plus = local.find('+');
-        if (match(directory, step, step.address, "")) {
-            return;
-        }
-        if (plus != std::string::npos && plus > 0 &&
-            match(directory, step, local.substr(0, plus) + "@" + step.node,
-                  local.substr(plus + 1))) {
-            return;
-        }
-        // RFC 5321 4.5.1, RFC 2142 2.
-        if ((local == "postmaster" || local == "abuse") && !directory.accounts.empty()) {
-            end(End::Kind::Mailbox, step, directory.accounts.front());
-            return;
-        }
-        // An alias is good for those of its targets that are there.
-        if (step.address == step.arrived) {
-            end(End::Kind::Nobody, step, step.address);
-        }
-    }
-
-    bool match(const Directory& directory, const Step& step, const std::string& name,
-               const std::string& detail) {
-        if (std::ranges::find(directory.accounts, name) != directory.accounts.end()) {
-            end(End::Kind::Mailbox, step, name, detail);
-            return true;
-        }
-        const auto alias = directory.aliases.find(name);
-        if (alias == directory.aliases.end()) {
-            return false;
-        }
-        for (const std::string& target : alias->second) {
-            Step next = step;
-            next.address = address_key(target);
-            if (std::ranges::find(next.path, next.address) == next.path.end()) {
-                next.path.push_back(next.address);
-                steps_.push_back(std::move(next));
-            }
-        }
-        return true;
-    }
-
-    const Evidence& evidence_;
-    std::deque<Step> steps_;
-    std::vector<End> ends_;
-    std::set<std::string> seen_;
-};
+/// Between a reply that was sent and its being read by a peer that is slow.
+constexpr Duration kHeardLatest = std::chrono::minutes(1);
 
 // One end of one letter, over all its hand-overs.
 struct Account {
@@ -143,8 +22,8 @@ struct Account {
     bool is_here = true;    // A mailbox of the node that accepted it, always.
     bool wants_report = false;
     bool is_all_wanting = true;
-    std::set<std::string> path;     // All addresses on the ways there.
-    std::set<std::string> brought;  // Nodes that may be the last hop.
+    std::set<std::string> path;               // All addresses on the ways there.
+    std::set<std::vector<std::string>> ways;  // Hostnames, the last hop first.
 };
 
 class Letterwise {
@@ -152,14 +31,18 @@ public:
     Letterwise(const Ledger& ledger, const Evidence& evidence, const Ledger::Row& row)
         : ledger_(ledger), evidence_(evidence), row_(row), token_(row.letter.token) {}
 
-    void count_held(const Held& held) { ++copies_[held.account]; }
+    void count_held(const Held& held) {
+        ++copies_[held.account];
+        came_.push_back({.where = held.account, .hops = held.hops});
+    }
 
     std::vector<std::string> run() {
         for (const HandOver& hand_over : row_.hand_overs) {
             const std::string& hostname = evidence_.nodes.at(hand_over.node).hostname;
-            // Its 451 may be heard when the node is gone already.
+            // W3. Its 451 may be heard when the node is gone already, by a slow peer much later.
             if (hand_over.told != Told::Refused ||
-                ledger_.has_crashed(hostname, hand_over.at - kEndTime, hand_over.at + kEndTime)) {
+                ledger_.has_crashed(hostname, hand_over.at - kHeardLatest,
+                                    hand_over.at + kEndTime)) {
                 add(hand_over);
             }
         }
@@ -174,17 +57,25 @@ public:
             if (taken.body_sha256 != message_hash(row_.letter.text)) {
                 broken("I9", "changed on its way to " + taken.recipient);
             }
+            came_.push_back({.where = taken.recipient, .hops = taken.hops});
         }
         count_reports();
         for (const auto& [where, account] : accounts_) {
             judge(account);
         }
         judge_strays();
+        judge_hops();
         judge_reports();
         return std::move(findings_);
     }
 
 private:
+    // A copy, and who put their lines on it.
+    struct Came {
+        std::string where;
+        std::vector<std::string> hops;
+    };
+
     void broken(const std::string& invariant, const std::string& what) {
         std::string history;
         for (const HandOver& hand_over : row_.hand_overs) {
@@ -208,7 +99,7 @@ private:
         // one entry for an address into the queue.
         std::map<std::string, std::set<std::string>> ways;
         for (const Asked& asked : hand_over.recipients) {
-            for (const End& end : ends_of(evidence_, hand_over.node, asked.recipient)) {
+            for (const End& end : ends_of(evidence_.nodes, hand_over.node, asked.recipient)) {
                 const bool is_here = end.kind == End::Kind::Mailbox && end.nodes.size() == 1;
                 Account& account = accounts_[end.where];
                 account.kind = end.kind;
@@ -218,7 +109,7 @@ private:
                 account.wants_report = account.wants_report || asked.wants_failure_report;
                 account.is_all_wanting = account.is_all_wanting && asked.wants_failure_report;
                 account.path.insert(end.path.begin(), end.path.end());
-                account.brought.insert(end.nodes.back());
+                account.ways.insert(hostnames(end));
                 std::string way = is_here ? "+" + end.detail : "";
                 for (const std::string& address : end.path) {
                     way += is_here || end.nodes.size() == 1 ? "" : " " + address;
@@ -240,6 +131,14 @@ private:
                 account.required += is_here ? count : 1;
             }
         }
+    }
+
+    std::vector<std::string> hostnames(const End& end) const {
+        std::vector<std::string> names;
+        for (const std::string& node : std::views::reverse(end.nodes)) {
+            names.push_back(evidence_.nodes.at(node).hostname);
+        }
+        return names;
     }
 
     // The address that the accepting node has in its queue.
@@ -384,6 +283,26 @@ private:
         }
     }
 
+    // Each node that a copy went through has put one line on top of those before it, and nobody
+    // else any: the lines read from below are the nodes of a way that leads there.
+    void judge_hops() {
+        for (const Came& came : came_) {
+            const bool is_append = came.hops.empty() && row_.appends.contains(came.where);
+            const auto account = accounts_.find(came.where);
+            // For whom it never was is said above.
+            if (is_append || account == accounts_.end() ||
+                account->second.ways.contains(came.hops)) {
+                continue;
+            }
+            std::string lines;
+            for (const std::string& hop : came.hops) {
+                lines += (lines.empty() ? "" : ", ") + hop;
+            }
+            broken("I10", "came to " + came.where + " with the Received lines of (" + lines +
+                              "), which is no way there");
+        }
+    }
+
     void judge_reports() {
         const std::string home = domain_of(row_.letter.sender);
         for (const auto& [action, by_recipient] : reports_) {
@@ -442,6 +361,7 @@ private:
     std::map<std::string, unsigned> ways_through_;                    // The same.
     std::map<std::string, bool> is_quiet_;  // Nobody on whose way it is wants to hear of failure.
     std::set<std::string> first_abroad_;
+    std::vector<Came> came_;
     std::vector<std::string> findings_;
 };
 
@@ -465,11 +385,6 @@ std::vector<std::string> judge_held(const Ledger& ledger, const Evidence& eviden
 }
 
 }  // namespace
-
-std::vector<End> ends_of(const Evidence& evidence, const std::string& node,
-                         const std::string& address) {
-    return Walk(evidence).run(node, address);
-}
 
 std::vector<std::string> reckon(const Ledger& ledger, const Evidence& evidence) {
     std::vector<std::string> findings = judge_held(ledger, evidence);

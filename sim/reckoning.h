@@ -1,6 +1,6 @@
 // What must have become of every letter, against what did: the ledger on one side, mailboxes,
 // peers and reports on the other. Pure: everything is handed in, findings come out.
-// Law: RELIABILITY.md 1 (P1-P3), 7 (I1-I5, I7-I9, I14).
+// Law: RELIABILITY.md 1 (P1-P3), 7 (I1-I5, I7-I10, I14).
 //
 // A recipient leads to ends: mailboxes, addresses abroad, and addresses that nobody has, over
 // aliases and from node to node. For each end of each recipient that was accepted there must be a
@@ -14,16 +14,10 @@
 #include <vector>
 
 #include "sim/audit.h"
+#include "sim/ends.h"
 #include "sim/ledger.h"
 
 namespace godwit::sim {
-
-/// Who has which address at a node, as the world made it.
-struct Directory {
-    std::string hostname;               ///< EHLO name: "mx.node1.test".
-    std::vector<std::string> accounts;  ///< The oldest first: it has postmaster's mail.
-    std::map<std::string, std::vector<std::string>> aliases;
-};
 
 struct Evidence {
     std::map<std::string, Directory> nodes;  ///< By mail domain.
@@ -40,21 +34,6 @@ struct Evidence {
     bool may_bounce = true;
     std::set<std::string> users_abroad{};  ///< Addresses that are there.
 };
-
-/// Where mail for one address ends.
-struct End {
-    enum class Kind : std::uint8_t { Mailbox, Abroad, Nobody };
-    Kind kind = Kind::Nobody;
-    std::string where;   ///< Account, or address.
-    std::string detail;  ///< Subaddress: each has a copy of its own.
-    std::vector<std::string>
-        path;  ///< Addresses it went by, the first as asked, the last `where`'s.
-    std::vector<std::string> nodes;  ///< Mail domains that take it, in order.
-};
-
-/// The ends of mail that `node` takes for `address`.
-std::vector<End> ends_of(const Evidence& evidence, const std::string& node,
-                         const std::string& address);
 
 /// Everything that is wrong, as "I4: t000123 ...".
 std::vector<std::string> reckon(const Ledger& ledger, const Evidence& evidence);

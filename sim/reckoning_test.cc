@@ -6,6 +6,16 @@ namespace godwit::sim {
 namespace {
 
 constexpr auto kText = "Subject: t000001 a letter\r\n\r\nbody\r\n";
+
+// The letter as it comes over these hosts, the first one first.
+std::string via(const std::vector<std::string>& hosts, const std::string& text = kText) {
+    std::string whole = text;
+    for (const std::string& host : hosts) {
+        whole.insert(0, "Received: from x\r\n\tby " + host + ";\r\n");
+    }
+    return whole;
+}
+
 const MonoTime kNow{std::chrono::hours(30)};
 
 // Two nodes and a peer; nothing in the world excuses a loss.
@@ -39,21 +49,24 @@ protected:
         }
         ledger_.handed_over("t000001", "node1.test", asked, told);
     }
-    void held(const std::string& account, const std::string& text = kText,
+    void held(const std::string& account, const std::string& text = via({"mx.node1.test"}),
               const std::string& mailbox = "INBOX") {
         evidence_.held.push_back({.node = account.substr(account.find('@') + 1),
                                   .account = account,
                                   .mailbox = mailbox,
                                   .token = "t000001",
-                                  .hash = message_hash(text)});
+                                  .hash = message_hash(text),
+                                  .hops = hops_of(text)});
     }
-    void taken(const std::string& recipient, bool was_reply_read = true, MonoTime at = kNow) {
-        const std::size_t number = ledger_.taken_abroad(
-            "t000001", {.peer = "peer1.test",
-                        .recipient = recipient,
-                        .node = "mx.node1.test",
-                        .body_sha256 = message_hash("Received: by mx\r\n" + std::string(kText)),
-                        .at = at});
+    void taken(const std::string& recipient, bool was_reply_read = true, MonoTime at = kNow,
+               const std::string& text = via({"mx.node1.test"})) {
+        const std::size_t number =
+            ledger_.taken_abroad("t000001", {.peer = "peer1.test",
+                                             .recipient = recipient,
+                                             .node = "mx.node1.test",
+                                             .body_sha256 = message_hash(text),
+                                             .at = at,
+                                             .hops = hops_of(text)});
         if (was_reply_read) {
             ledger_.reply_was_read(number);
         }
@@ -279,20 +292,47 @@ TEST_F(Reckoning, mail_for_another) {
 
 TEST_F(Reckoning, mail_that_was_changed) {
     hand_over({"ben@node1.test"});
-    held("ben@node1.test", "Subject: t000001 a letter\r\n\r\nbody \r\n");
+    held("ben@node1.test", via({"mx.node1.test"}, "Subject: t000001 a letter\r\n\r\nbody \r\n"));
     EXPECT_EQ(broken(), "I9");
 }
 
 TEST_F(Reckoning, between_nodes) {
     hand_over({"far@node1.test", "abroad@node2.test", "nobody@node2.test"});
-    held("cleo@node2.test");
-    taken("user0@peer1.test");
+    const std::string relayed = via({"mx.node1.test", "mx.node2.test"});
+    held("cleo@node2.test", relayed);
+    taken("user0@peer1.test", true, kNow, relayed);
     reported("nobody@node2.test");
     EXPECT_EQ(broken(), "");
-    held("cleo@node2.test");
+    held("cleo@node2.test", relayed);
     EXPECT_EQ(broken(), "I8");
     evidence_.may_relays_repeat = true;
     EXPECT_EQ(broken(), "");
+}
+
+TEST_F(Reckoning, each_hop_adds_one_line) {
+    hand_over({"ben@node1.test"});
+    held("ben@node1.test", kText);
+    EXPECT_EQ(broken(), "I10");
+    evidence_.held.clear();
+    held("ben@node1.test", via({"mx.node1.test", "mx.node1.test"}));
+    EXPECT_EQ(broken(), "I10");
+    evidence_.held.clear();
+    held("ben@node1.test", via({"mx.node2.test"}));
+    EXPECT_EQ(broken(), "I10");
+    // It is not appended because it could have been.
+    ledger_.appended("t000001", "ann@node1.test", Told::Accepted);
+    evidence_.held.clear();
+    held("ben@node1.test", kText);
+    EXPECT_EQ(broken(), "I10");
+}
+
+TEST_F(Reckoning, each_node_on_the_way_adds_its_line) {
+    hand_over({"abroad@node2.test"});
+    taken("user0@peer1.test", true, kNow, via({"mx.node2.test"}));
+    EXPECT_EQ(broken(), "I10");
+    hand_over({"user0@peer1.test"});
+    taken("user0@peer1.test", true, kNow, via({"mx.node1.test"}));
+    EXPECT_EQ(broken(), "I10");
 }
 
 TEST_F(Reckoning, lost_between_nodes) {
@@ -316,7 +356,7 @@ TEST_F(Reckoning, the_null_sender_hears_nothing_and_loses_nothing_here) {
 
 TEST_F(Reckoning, appended_by_its_owner) {
     ledger_.appended("t000001", "ben@node1.test", Told::Accepted);
-    held("ben@node1.test");
+    held("ben@node1.test", kText);
     EXPECT_EQ(broken(), "");
     held("ann@node1.test");
     EXPECT_EQ(broken(), "I1");
@@ -325,7 +365,7 @@ TEST_F(Reckoning, appended_by_its_owner) {
 TEST_F(Reckoning, ends_of_addresses) {
     const auto where = [this](const std::string& address) {
         std::string all;
-        for (const End& end : ends_of(evidence_, "node1.test", address)) {
+        for (const End& end : ends_of(evidence_.nodes, "node1.test", address)) {
             all += (all.empty() ? "" : " ") + end.where;
         }
         return all;

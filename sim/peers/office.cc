@@ -102,7 +102,8 @@ Office::Receipt Office::take(const Envelope& envelope, const std::string& text) 
                                                   .recipient = recipient,
                                                   .node = envelope.node,
                                                   .body_sha256 = message_hash(text),
-                                                  .at = world_->now()}));
+                                                  .at = world_->now(),
+                                                  .hops = hops_of(text)}));
     }
     world_->count("peers: taken", envelope.recipients.size());
     return receipt;

@@ -102,6 +102,7 @@ Result<std::unique_ptr<store::Store>> open_store(const flow::Settings& settings,
     // Others may pass through the data folder to submit.sock (0711), and see nothing in it.
     ::umask(0077);
     store::StoreOptions options;
+    options.may_make = how.may_make;
     store::FolderOptions folder{.cache_bytes = settings.storage.cache_mib * kMib};
     if (how.descriptors) {
         folder.key_files_open_max = how.descriptors->key_files;

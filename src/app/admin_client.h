@@ -51,6 +51,9 @@ struct OpenStoreOptions {
     /// kExitTemporary, since nobody else waits for an answer.
     std::function<void(const Error&)> on_fatal;
     std::optional<DescriptorPlan> descriptors;
+    /// Only who sets up a server makes a store: a disk that is not mounted must not look like a
+    /// server without accounts, which turns all mail away for good.
+    bool may_make = false;
 };
 
 /// Opens the store of `settings` as this process's own.

@@ -7,6 +7,7 @@
 #include "flow/commit.h"
 #include "flow/outbound/expire_held.h"
 #include "flow/outbound/recall_far.h"
+#include "flow/outbound/recall_held.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/read.h"
 #include "net/io/offload.h"
@@ -142,17 +143,38 @@ net::Task<Result<>> scrub_pass(const flow::Services* services) {
     co_return Result<>();
 }
 
-net::Task<void> scrub(const flow::Services* services) {
+net::Task<void> scrub(const flow::Services* services, std::shared_ptr<CareBell::Rings> rings) {
     for (;;) {
-        co_await net::sleep_for(limits::caretaker_pause);
+        static_cast<void>(
+            co_await rings->scrub.wait(net::Shard::here().now() + limits::caretaker_pause));
+        rings->scrub.reset();
         note("scrub", co_await scrub_pass(services));
+    }
+}
+
+// SMTP-BEHAVIOUR.md M4: at a start with other settings, and when they change.
+net::Task<void> free_routed(const flow::Services* services,
+                            std::shared_ptr<CareBell::Rings> rings) {
+    for (;;) {
+        rings->settings.reset();
+        note("held for want of a route", co_await flow::recall_held(services));
+        static_cast<void>(co_await rings->settings.wait());
     }
 }
 
 }  // namespace
 
-net::Task<void> take_care(const flow::Services* services) {
-    net::spawn(net::Shard::here(), "scrubber", scrub(services));
+void CareBell::ring_for_scrub() {
+    shard_->post([rings = rings_] { rings->scrub.set(); });
+}
+
+void CareBell::ring_for_settings() {
+    shard_->post([rings = rings_] { rings->settings.set(); });
+}
+
+net::Task<void> take_care(const flow::Services* services, const CareBell* bell) {
+    net::spawn(net::Shard::here(), "scrubber", scrub(services, bell->rings()));
+    net::spawn(net::Shard::here(), "router", free_routed(services, bell->rings()));
     constexpr unsigned kRoundsPerHour = 60;
     for (unsigned round = 0;; ++round) {
         co_await one_round(services, round % kRoundsPerHour == 0);

@@ -12,6 +12,7 @@
 #include "store/folder.h"
 #include "store/mailbox/keys.h"
 #include "store/mailbox/mailbox.h"
+#include "store/scrub.h"
 #include "store/store.h"
 
 namespace godwit::app {
@@ -93,7 +94,7 @@ protected:
         commit(std::move(plan));
     }
     /// Held mail of alice to one recipient, which expires after `life`.
-    void queue_held(Duration life) {
+    void queue_held(Duration life, const char* why = "by operator") {
         auto writer = store_->blobs().writer();
         ASSERT_TRUE(writer->append("Subject: x\r\n\r\ny\r\n"));
         store::NewBody body = *writer->finish();
@@ -108,7 +109,7 @@ protected:
         delivery.number = 1;
         delivery.site = "far.test";
         delivery.is_held = true;
-        delivery.held_reason = "by operator";
+        delivery.held_reason = why;
         delivery.recipients.emplace_back().address = "a@far.test";
         store::Plan plan;
         plan.steps.emplace_back(std::move(add));
@@ -128,7 +129,7 @@ protected:
         }
         return all;
     }
-    void employ() { net::spawn(loop_.shard(), "caretaker", take_care(&services_)); }
+    void employ() { net::spawn(loop_.shard(), "caretaker", take_care(&services_, &bell_)); }
 
     std::size_t rows(Family family) {
         std::size_t count = 0;
@@ -152,6 +153,7 @@ protected:
 
     std::filesystem::path folder_;
     net::TestLoop loop_;
+    CareBell bell_{&loop_.shard()};
     SeededRandom random_{3};
     net::OffloadInline pool_;
     flow::Settings settings_;
@@ -190,6 +192,38 @@ TEST_F(Caretaker, what_a_removed_account_left_goes_within_a_minute) {
     loop_.advance(limits::caretaker_pause + std::chrono::seconds(1));
     EXPECT_EQ(rows(Family::Message), 0U);
     EXPECT_EQ(rows(Family::Remains), 0U);
+}
+
+TEST_F(Caretaker, scrub_that_is_asked_for_begins_at_once) {
+    employ();
+    loop_.advance(std::chrono::hours(1));  // The first pass is over.
+    const auto state = [this] {
+        return *store::read_scrub_state(*store_->snapshot(), store::ReadTier::Disk);
+    };
+    const WallTime before = state().last_end;
+    loop_.advance(std::chrono::seconds(1));
+    commit(store::plan_scrub_request(state()));
+    bell_.ring_for_scrub();
+    loop_.advance(std::chrono::seconds(2));
+    EXPECT_GT(state().last_end, before);
+}
+
+TEST_F(Caretaker, M4_held_for_want_of_a_route_goes_when_the_settings_change) {
+    queue_held(std::chrono::days(5), "no route for far.test, and look-ups are off");
+    queue_held(std::chrono::days(5));
+    settings_.resolver.is_off = true;
+    cell_.store(std::make_shared<const flow::Settings>(settings_));
+    employ();
+    loop_.advance(std::chrono::seconds(5));
+    EXPECT_EQ(rows(Family::Due), 0U) << "there is no route yet";
+    flow::RouteSettings route;
+    route.domain = "far.test";
+    route.kind = flow::RouteSettings::Kind::Smtp;
+    settings_.routes.push_back(route);
+    cell_.store(std::make_shared<const flow::Settings>(settings_));
+    bell_.ring_for_settings();
+    loop_.advance(std::chrono::seconds(2));
+    EXPECT_EQ(rows(Family::Due), 1U) << "one is due, the operator's stays";
 }
 
 TEST_F(Caretaker, M4_held_mail_expires_with_a_report) {

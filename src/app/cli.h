@@ -23,6 +23,7 @@ enum ExitCode : int {
     kExitUsage = 2,        ///< The command line makes no sense.
     kExitUnreachable = 3,  ///< No server answers.
     kExitTemporary = 75,   ///< May work later (EX_TEMPFAIL).
+    kExitNoStore = 78,     ///< `serve` found no store (EX_CONFIG): no restart mends that.
 };
 /// The exit code for a command that ended with `error`.
 int exit_code_of(const Error& error);

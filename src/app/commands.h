@@ -19,6 +19,7 @@ int run_version(const Invocation& call);
 int run_serve(const Invocation& call);
 int run_dev(const Invocation& call);
 int run_init(const Invocation& call);
+int run_init_store(const Invocation& call);
 
 // send.cc
 int run_send(const Invocation& call);

@@ -201,6 +201,23 @@ Result<WholeResult> restore_into(const Invocation& call, const std::string& fold
     return result;
 }
 
+/// The last line: what fsck says of the new folder, and whether all of the backup is in it.
+std::string verdict(const WholeResult& result, const std::string& data) {
+    if (result.violations != 0) {
+        return "BROKEN: fsck found " + std::to_string(result.violations) +
+               " violations; `godwit fsck --dir " + data + "` names them\n";
+    }
+    if (result.restored.damaged_rows != 0) {
+        return "DAMAGED: " + std::to_string(result.restored.damaged_rows) +
+               " rows are damaged as they were in the backup; `godwit fsck --dir " + data +
+               "` tells of them\n";
+    }
+    return result.restored.is_complete
+               ? "good: fsck found nothing\n"
+               : "INCOMPLETE: fsck found nothing wrong with what was restored; the backup does not "
+                 "give the rest\n";
+}
+
 int run_restore_whole(const Invocation& call, const std::string& folder) {
     const std::string data = absolute(*call.value("--into"));
     const auto result = restore_into(call, folder, data);
@@ -208,15 +225,16 @@ int run_restore_whole(const Invocation& call, const std::string& folder) {
         return call.fail(result.error());
     }
     const store::WholeRestored& done = result->restored;
-    const bool is_good = result->violations == 0 && done.damaged_rows == 0 &&
-                         done.damaged_parts == 0;
+    const bool is_good =
+        result->violations == 0 && done.damaged_rows == 0 && done.damaged_parts == 0;
     if (call.has("--json")) {
         JsonWriter json;
         json.begin_object().field("generation", done.generation).field("into", data);
         json.field("rows", done.rows).field("segment_bytes", done.segment_bytes);
         json.field("held_deliveries", done.held_deliveries);
         json.field("damaged_rows", done.damaged_rows).field("violations", result->violations);
-        json.field("damaged_parts", done.damaged_parts).key("losses").begin_array();
+        json.field("damaged_parts", done.damaged_parts).field("complete", done.is_complete);
+        json.key("losses").begin_array();
         for (const std::string& loss : done.losses) {
             json.string(loss);
         }
@@ -237,13 +255,11 @@ int run_restore_whole(const Invocation& call, const std::string& folder) {
         text.append(loss + "\n");
     }
     if (done.damaged_parts != 0) {
-        text.append(std::to_string(done.damaged_parts) +
-                    " parts of the backup are damaged; what they held is missing or does not "
-                    "read\n");
+        text.append(std::to_string(done.damaged_parts) + " parts of the backup are damaged; " +
+                    (done.is_complete ? "no row and no body is missing for that\n"
+                                      : "what they held is missing or does not read\n"));
     }
-    text.append(is_good ? "good: fsck found nothing\n"
-                        : "BROKEN: " + std::to_string(result->violations) +
-                              " violations; `godwit fsck --dir " + data + "` names them\n");
+    text.append(verdict(*result, data));
     call.console().out(text);
     return is_good ? kExitDone : kExitRefused;
 }

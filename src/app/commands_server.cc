@@ -79,8 +79,9 @@ Result<int> run_dev_house(const Invocation& call, DevPlan plan) {
         system_clock().wall()));
     settings.certificates.push_back({certificate.cert_file, certificate.key_file});
     settings.ca_file = certificate.ca_file;
-    auto house = TRY(
-        House::build({.settings = std::make_shared<const flow::Settings>(settings), .reread = {}}));
+    auto house = TRY(House::build({.settings = std::make_shared<const flow::Settings>(settings),
+                                   .reread = {},
+                                   .may_make = true}));
     TRY(furnish(*house, plan));
     return run_house(*house, [&] {
         call.console().out(describe_dev(plan, certificate.ca_file));
@@ -232,7 +233,8 @@ Result<> run_init_steps(const Invocation& call) {
     }
     std::string password;
     {
-        const auto store = TRY(open_store(settings));
+        const auto store =
+            TRY(open_store(settings, {.on_fatal = {}, .descriptors = {}, .may_make = true}));
         const serve::AdminHost host = make_admin_host(store.get(), settings);
         TRY(ensure(host, "domain.add", {{"domain", settings.default_domain}}));
         const auto account =
@@ -258,7 +260,29 @@ Result<> run_init_steps(const Invocation& call) {
     return {};
 }
 
+/// For a configuration that is there already: the package's, a container's.
+Result<> make_store(const Invocation& call) {
+    const flow::Settings settings = TRY(read_settings(call));
+    TRY(make_folder(settings.data_folder, 0711));
+    TRY(become_owner(settings.data_folder));
+    const auto found = open_store(settings);
+    if (found) {
+        return peer_error(ErrorCode::AlreadyExists, settings.data_folder + " has a store already");
+    }
+    if (found.error().code != ErrorCode::NotFound) {
+        return std::unexpected(found.error());
+    }
+    TRY(open_store(settings, {.on_fatal = {}, .descriptors = {}, .may_make = true}));
+    call.console().out("data           " + settings.data_folder + "\n");
+    return {};
+}
+
 }  // namespace
+
+int run_init_store(const Invocation& call) {
+    const auto done = make_store(call);
+    return done ? static_cast<int>(kExitDone) : call.fail(done.error());
+}
 
 int run_serve(const Invocation& call) {
     auto settings = read_settings(call);
@@ -274,9 +298,11 @@ int run_serve(const Invocation& call) {
     // `call` lives as long as the house: both end with this function.
     auto house =
         House::build({.settings = std::make_shared<const flow::Settings>(*std::move(settings)),
-                      .reread = [&call] { return read_settings(call); }});
+                      .reread = [&call] { return read_settings(call); },
+                      .may_make = false});
     if (!house) {
-        return call.fail(house.error());
+        const int code = call.fail(house.error());
+        return house.error().code == ErrorCode::NotFound ? kExitNoStore : code;
     }
     const auto code = run_house(**house, [] {});
     return code ? *code : call.fail(code.error());

@@ -35,6 +35,19 @@ std::unexpected<Error> system_error(std::string_view what, const std::string& pa
                       std::string(what) + " " + path + ": " + std::strerror(code));
 }
 
+/// The name that was given to `path` is on disk.
+Result<> sync_name(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    const std::string above = slash == std::string::npos ? "."
+                              : slash == 0               ? "/"
+                                                         : path.substr(0, slash);
+    const Descriptor folder(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder.value() < 0 || ::fsync(folder.value()) != 0) {
+        return system_error("cannot sync folder", above);
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<std::string> read_all(int fd, std::string_view name, std::size_t size_max) {
@@ -84,26 +97,32 @@ Result<> write_file(const std::string& path, std::string_view content, mode_t mo
     if (::rename(temporary.c_str(), path.c_str()) != 0) {
         return system_error("cannot rename to", path);
     }
-    return {};
+    return sync_name(path);
 }
 
 Result<> make_folder(const std::string& path, mode_t mode) {
     std::error_code code;
     if (std::filesystem::is_directory(path, code)) {
+        // It may be of a start that was killed before it came to this. Who may not look into the
+        // folder above has not made this one.
+        (void)sync_name(path);
         return {};
     }
     // Folders above it hold nothing of ours but the way to it.
     for (auto end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
         const std::string above = path.substr(0, end);
-        if (::mkdir(above.c_str(), 0755) == 0 && ::chmod(above.c_str(), 0755) != 0) {
-            return system_error("cannot make folder", above);
+        if (::mkdir(above.c_str(), 0755) == 0) {
+            if (::chmod(above.c_str(), 0755) != 0) {
+                return system_error("cannot make folder", above);
+            }
+            TRY(sync_name(above));
         }
     }
     // chmod: the process's mask may take bits that are wanted.
     if (::mkdir(path.c_str(), mode) != 0 || ::chmod(path.c_str(), mode) != 0) {
         return system_error("cannot make folder", path);
     }
-    return {};
+    return sync_name(path);
 }
 
 bool file_exists(const std::string& path) {

@@ -53,8 +53,8 @@ struct Outcome {
     std::vector<store::FsckFinding> broken{};  ///< Invariants that do not hold now.
 
     [[nodiscard]] bool is_good() const {
-        return (report.losses == 0 || has_dropped) && report.orphans.empty() && failed.empty() &&
-               broken.empty();
+        return (report.losses == 0 || has_dropped) && report.orphans.empty() &&
+               !report.are_keys_missing && failed.empty() && broken.empty();
     }
 };
 
@@ -91,6 +91,7 @@ Result<Outcome> repair_rows(const Invocation& call, const flow::Settings& settin
     options.blobs_folder = settings.data_folder + "/blobs";
     options.read_bodies = !call.has("--quick");
     options.drop_lost = call.has("--drop-lost");
+    options.are_keys_missing = opened.rescue.are_rows_missing;
     options.now = system_clock().wall();
     options.make_record = record_of;
     options.begin_commits_at = [&keys](CommitSeq first) {
@@ -98,6 +99,7 @@ Result<Outcome> repair_rows(const Invocation& call, const flow::Settings& settin
     };
     Outcome outcome;
     outcome.report = TRY(store::repair(*opened.kv, options));
+    TRY(store::end_rescue(keys));
     outcome.has_dropped = options.drop_lost;
     outcome.kept = opened.rescue.kept;
     list_unreadable(opened.rescue, outcome.report);
@@ -203,7 +205,8 @@ std::string show_json_of(const Outcome& outcome) {
     for (const store::FsckFinding& finding : outcome.broken) {
         json.string(finding.invariant);
     }
-    json.end_array().field("dropped", outcome.has_dropped).field("kept", outcome.kept);
+    json.end_array().field("keys_missing", outcome.report.are_keys_missing);
+    json.field("dropped", outcome.has_dropped).field("kept", outcome.kept);
     json.field("failed", outcome.failed).end_object();
     return std::move(json).take() + "\n";
 }
@@ -234,6 +237,12 @@ std::string show_text_of(const Outcome& outcome) {
     }
     for (const store::FsckFinding& finding : outcome.broken) {
         text += "still broken: " + finding.invariant + ": " + finding.examples.front() + "\n";
+    }
+    if (outcome.report.are_keys_missing) {
+        text +=
+            "rows are gone, of the whole store or of a part: accounts, mailboxes and the queue "
+            "are not complete. Restore a backup if there is one. Bodies that no row names stay: "
+            "make an account, then --repair --recover-to ADDRESS puts them there\n";
     }
     if (!outcome.failed.empty()) {
         text += "not done: " + outcome.failed + "\n";

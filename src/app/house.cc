@@ -183,17 +183,23 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     const flow::SettingsPtr settings = options.settings;
     log::set_level(level_of(settings->log_level));
     inner->options = std::move(options);
-    TRY(make_folder(settings->data_folder, 0711));
+    if (inner->options.may_make) {
+        TRY(make_folder(settings->data_folder, 0711));
+    }
     TRY(inner->share_descriptors(*settings));
     inner->store = TRY(open_store(
         *settings,
         {.on_fatal = [watch = &inner->watch](const Error& error) { watch->report(error); },
-         .descriptors = inner->descriptors}));
+         .descriptors = inner->descriptors,
+         .may_make = inner->options.may_make}));
     crash_point<"start.store_open">();
     TRY(inner->build_street(*settings));
     TRY(inner->furnish(settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
     house->inner_->admin.reload = [raw = house.get()] { return raw->reload(); };
+    house->inner_->admin.wake_scrubber = [raw = house.get()] {
+        raw->inner_->household->bell().ring_for_scrub();
+    };
     return house;
 }
 

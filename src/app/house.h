@@ -20,11 +20,13 @@ struct HouseOptions {
     flow::SettingsPtr settings;
     /// Reads the settings anew and checks them whole; empty: reload is refused.
     std::function<Result<flow::Settings>()> reread;
+    /// See OpenStoreOptions.
+    bool may_make = false;
 };
 
 class House {
 public:
-    /// Opens the store and makes all parts; listens nowhere yet.
+    /// Opens the store and makes all parts; listens nowhere yet. NotFound: there is no store.
     static Result<std::unique_ptr<House>> build(HouseOptions options);
     ~House();
     House(const House&) = delete;

@@ -1,6 +1,5 @@
 #include "app/household.h"
 
-#include "app/caretaker.h"
 #include "base/log.h"
 #include "base/random.h"
 
@@ -8,6 +7,7 @@ namespace godwit::app {
 
 Household::Household(Ground ground, flow::SettingsPtr settings)
     : ground_(std::move(ground)),
+      bell_(ground_.shards.front()),
       login_guard_(ground_.random->bytes(32)),
       // By the index of a shard in its loop, which the simulator shares between houses.
       roll_call_(ground_.shards.back()->index() + 1) {
@@ -87,8 +87,13 @@ net::Task<void> Household::start_after_crash(flow::InHandLeft left) {
 
 Result<> Household::start() {
     TRY(start_queue());
-    net::spawn(*ground_.shards.front(), "caretaker", take_care(&services_));
+    net::spawn(*ground_.shards.front(), "caretaker", take_care(&services_, &bell_));
     return {};
+}
+
+void Household::change_settings(flow::SettingsPtr settings) {
+    cell_.store(std::move(settings));
+    bell_.ring_for_settings();
 }
 
 void Household::begin_to_close() {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/caretaker.h"
 #include "app/doors.h"
 #include "flow/outbound/quarantine.h"
 #include "flow/outbound/scheduler.h"
@@ -47,7 +48,8 @@ public:
     [[nodiscard]] Doors& doors() { return *doors_; }
     [[nodiscard]] flow::ConnectionGuard& connections() { return connection_guard_; }
     [[nodiscard]] flow::SettingsPtr settings() const { return cell_.load(); }
-    void change_settings(flow::SettingsPtr settings) { cell_.store(std::move(settings)); }
+    void change_settings(flow::SettingsPtr settings);
+    [[nodiscard]] CareBell& bell() { return bell_; }
 
     /// Has the queue worked on and the caretaker begin; before the doors open.
     Result<> start();
@@ -68,6 +70,7 @@ private:
 
     Ground ground_;
     net::SwapCell<flow::Settings> cell_;
+    CareBell bell_;
     flow::LoginGuard login_guard_;
     flow::ConnectionGuard connection_guard_;
     flow::RecipientGuard recipient_guard_;

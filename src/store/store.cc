@@ -86,6 +86,25 @@ Result<> check_format(Kv& kv, const StoreOptions& options, Random& random) {
     return check_commit_number(kv);
 }
 
+// Nothing of a store is in the folder: it is new, or not the one that is meant.
+Result<bool> is_empty(FileSystem& files, const std::string& folder) {
+    const auto has_any = [&](std::string_view below, auto is_of_a_store) -> Result<bool> {
+        const auto names = files.list(folder + std::string(below));
+        if (!names) {
+            return names.error().code == ErrorCode::NotFound ? Result<bool>(false)
+                                                             : std::unexpected(names.error());
+        }
+        return std::ranges::any_of(*names, is_of_a_store);
+    };
+    const bool has_keys = TRY(has_any("/kv", [](const std::string& name) {
+        return name == "CURRENT" || name.starts_with("MANIFEST-") || name.ends_with(".sst") ||
+               name.ends_with(".log");
+    }));
+    return !has_keys && !TRY(has_any(kBlobFolder, [](const std::string& name) {
+        return SegmentFiles::parse_name(name).has_value();
+    }));
+}
+
 constexpr std::string_view kReserveName = "RESERVE";
 // The engine writes when it opens: what its log has goes into files. With less it is not begun,
 // for it would end in the middle, and at every start again.
@@ -166,6 +185,13 @@ Result<> Store::Inner::open_engines(Random& random) {
         return check_format(*kv, options, random);
     }
     files = watch_files(options.files, [kept = latch](const Error& error) { kept->trip(error); });
+    if (!options.may_make && TRY(is_empty(*files, options.folder))) {
+        return internal_error(
+            ErrorCode::NotFound,
+            "there is no store in the data folder " + options.folder +
+                " (kv/ and blobs/ are not there or empty): if one was made, look whether its disk "
+                "is mounted; `godwit init` makes a new one, `godwit restore` brings a backup back");
+    }
     TRY(files->make_folder(options.folder));
     crash_point<"store.folder_made">();
     lock = TRY(files->hold(options.folder + "/LOCK"));
@@ -297,7 +323,15 @@ Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Clock* clock, R
     inner.options = std::move(options);
     inner.latch = std::make_shared<FaultLatch>(inner.options.on_fatal);
     inner.clock = clock;
-    TRY(inner.open_engines(*random));
+    if (auto opened = inner.open_engines(*random); !opened) {
+        Error& error = opened.error();
+        if (error.code == ErrorCode::Corrupt && error.text.find("godwit ") == std::string::npos) {
+            error.text +=
+                "; stop here and copy the folder, then godwit fsck --repair, or restore a backup "
+                "(docs/operating/repair.md)";
+        }
+        return std::unexpected(std::move(error));
+    }
     TRY(inner.open_rows());
     inner.stamper = std::make_unique<Stamper>(inner.kv.get());
     CommitterParts parts{

@@ -28,6 +28,8 @@ struct StoreOptions {
     /// (tests). Outlives the store.
     FileSystem* files = nullptr;
     std::string folder;
+    /// False: a folder in which nothing of a store is fails with NotFound, untouched.
+    bool may_make = true;
     BlobSizes blob_sizes;
     /// Opens the engine of the keys, once; what it is given is on_fatal. Null: one in memory.
     std::function<Result<std::unique_ptr<Kv>>(std::function<void(const Error&)>)> open_kv;

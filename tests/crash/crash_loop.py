@@ -54,6 +54,7 @@ VERDICTS = {
     "queue_removals_and_orders_hold": ("queue",),
     "points_that_need_a_server_of_their_own": ("aside",),
     "load_was_accepted": ("trouble",),
+    "nothing_is_taken_for_damaged": ("damage",),
     "the_test_itself": ("test",),
 }
 
@@ -206,6 +207,9 @@ class Test:
             client.join(15)
             if client.is_alive():
                 world.problem("test", f"{client.name} hangs")
+        damage = server.logged(b"store.row_damaged")
+        if damage:
+            world.problem("damage", damage)
         if world.cycle % FSCK_EVERY == 0:
             found = server.fsck("--quick")
             if found:

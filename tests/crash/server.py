@@ -127,6 +127,11 @@ class Server:
             found = re.search(rb"^crash_at: (\S+)$", log.read(), re.M)
         return found.group(1).decode() if found else None
 
+    def logged(self, event):
+        """The first line of its last life that speaks of it."""
+        with open(self.logs[-1], "rb") as log:
+            return next((line.decode("utf-8", "replace") for line in log if event in line), None)
+
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()

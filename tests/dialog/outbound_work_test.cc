@@ -4,9 +4,11 @@
 #include <algorithm>
 
 #include "base/crypto.h"
-#include "net/io/shard.h"
+#include "base/metrics.h"
 #include "flow/outbound/quarantine.h"
 #include "flow/outbound/recall_far.h"
+#include "flow/outbound/recall_held.h"
+#include "net/io/shard.h"
 #include "stage.h"
 #include "store/kv/key.h"
 #include "store/mailbox/mailbox.h"
@@ -267,6 +269,9 @@ protected:
         for (const MailId mail : mails) {
             left.entries.push_back({.mail = mail, .number = 1});
         }
+        begin_after(left);
+    }
+    void begin_after(const flow::InHandLeft& left) {
         Result<> done = internal_error(ErrorCode::Closed, "not run");
         net::spawn(stage_.loop().shard(), "count", count(&stage_.services(), left, &done));
         stage_.settle();
@@ -293,6 +298,89 @@ protected:
 
     Stage stage_;
 };
+
+// RELIABILITY.md W1: by a crash and by an orderly stop. godwit_possible_duplicates_total.
+TEST_F(Quarantine, W1_what_may_have_been_sent_is_counted_and_told) {
+    const MailId crashed = queue("crashed.test");
+    const MailId stopped = queue("stopped.test");
+    const MailId unsaid = queue("unsaid.test");
+    const std::int64_t before = metric_value(Metric::PossibleDuplicates);
+    const flow::InHandLeft left{
+        .run = 1,
+        .entries = {{.mail = crashed, .number = 1, .may_be_sent = true},
+                    {.mail = stopped, .number = 1, .may_be_sent = true, .is_blameless = true},
+                    {.mail = unsaid, .number = 1}}};
+    begin_after(left);
+    begin_after(left);  // Once a run.
+    EXPECT_EQ(metric_value(Metric::PossibleDuplicates), before + 2);
+    EXPECT_EQ(delivery(crashed).crashes, 1U);
+    EXPECT_EQ(delivery(stopped).crashes, 0U) << "an orderly stop is no crash";
+    EXPECT_EQ(delivery(unsaid).crashes, 1U);
+    const auto story = [this](MailId mail) {
+        std::string all;
+        for (const store::TraceEvent& event :
+             *store::read_trace(*stage_.store().snapshot(), store::ReadTier::Disk, mail)) {
+            all += event.kind + " " + event.detail + "\n";
+        }
+        return all;
+    };
+    EXPECT_NE(story(crashed).find("may have been sent"), std::string::npos) << story(crashed);
+    EXPECT_NE(story(stopped).find("interrupted"), std::string::npos) << story(stopped);
+    EXPECT_NE(story(stopped).find("may have been sent"), std::string::npos) << story(stopped);
+    EXPECT_EQ(story(unsaid).find("may have been sent"), std::string::npos) << story(unsaid);
+}
+
+net::Task<void> free_held(const flow::Services* services, Result<>* done) {
+    *done = co_await flow::recall_held(services);
+}
+
+// SMTP-BEHAVIOUR.md M4: a fixed configuration fixes queued mail, and only what it is about.
+TEST(OutboundWork, M4_what_was_held_for_want_of_a_route_goes_when_there_is_one) {
+    Stage stage;
+    stage.settings().resolver.is_off = true;
+    flow::RouteSettings hold;
+    hold.domain = "parked.test";
+    hold.kind = flow::RouteSettings::Kind::Hold;
+    stage.settings().routes.push_back(hold);
+    stage.start();
+    const WallTime now = stage.loop().clock().wall();
+    for (const char* site : {"one.test", "two.test", "parked.test"}) {
+        stage.commit(queue_to(stage, site, now));
+    }
+    store::Plan by_operator = queue_to(stage, "one.test", now);
+    auto& stays = std::get<store::AddToQueue>(by_operator.steps.front()).deliveries.front();
+    stays.is_held = true;
+    stays.held_reason = "by operator";
+    stage.commit(std::move(by_operator));
+    stage.settle();
+    const auto states = [&stage] {
+        std::string all;
+        for (const std::string& line : stage.queue_lines()) {
+            all += line.substr(line.find("to=")) + "\n";
+        }
+        return all;
+    };
+    EXPECT_NE(states().find("to=<a@one.test> held attempts=0 no route"), std::string::npos)
+        << states();
+    flow::Settings fixed = stage.settings();
+    flow::RouteSettings discard;
+    discard.domain = "one.test";
+    discard.kind = flow::RouteSettings::Kind::Discard;
+    fixed.routes.push_back(discard);
+    net::SwapCell<flow::Settings> cell;
+    cell.store(std::make_shared<const flow::Settings>(fixed));
+    stage.services().current_settings = &cell;
+    Result<> done = internal_error(ErrorCode::Closed, "not run");
+    net::spawn(stage.loop().shard(), "recall", free_held(&stage.services(), &done));
+    stage.advance(std::chrono::minutes(1));
+    EXPECT_TRUE(done);
+    const std::vector<std::string> lines = stage.queue_lines();
+    ASSERT_EQ(lines.size(), 3U) << states();
+    EXPECT_NE(lines[0].find("to=<a@two.test> held"), std::string::npos) << lines[0];
+    EXPECT_NE(lines[1].find("to=<a@parked.test> held"), std::string::npos) << lines[1];
+    EXPECT_NE(lines[2].find("to=<a@one.test> held"), std::string::npos) << lines[2];
+    EXPECT_NE(lines[2].find("by operator"), std::string::npos) << lines[2];
+}
 
 TEST_F(Quarantine, two_crashes_hold_one_run_counts_once_and_release_counts_anew) {
     const MailId bad = queue("bad.test");

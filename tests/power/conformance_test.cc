@@ -146,7 +146,10 @@ protected:
                 EXPECT_EQ(cached.error().code, ErrorCode::WouldBlock);
             }
             EXPECT_EQ(snapshot.get(key, ReadTier::Disk).value(), expected);
-            EXPECT_EQ(snapshot.get(key, ReadTier::Cached).value(), expected);  // Read by now.
+            // Read by now. An engine may not be able to tell an empty row from one it may not read.
+            const auto again = snapshot.get(key, ReadTier::Cached);
+            EXPECT_TRUE(again || (expected == "" && again.error().code == ErrorCode::WouldBlock));
+            EXPECT_EQ(again.value_or(expected), expected);
             expect_walks(snapshot, model, key);
         }
     }

@@ -183,6 +183,19 @@ public:
         }
         return status_of(file);
     }
+    IOStatus ReopenWritableFile(const std::string& path, const FileOptions& /*options*/,
+                                std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                IODebugContext* /*context*/) override {
+        auto file = disk_->open(plain(path));
+        if (!file) {
+            return status_of(file);
+        }
+        const auto size = disk_->size(*file);
+        if (size) {
+            *result = std::make_unique<Writable>(Opened(disk_, *std::move(file)), *size);
+        }
+        return status_of(size);
+    }
     IOStatus NewDirectory(const std::string& path, const IOOptions& /*options*/,
                           std::unique_ptr<rocksdb::FSDirectory>* result,
                           IODebugContext* /*context*/) override {

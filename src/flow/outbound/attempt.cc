@@ -20,6 +20,7 @@ namespace {
 struct Loaded {
     store::QueueMessage message;
     store::QueueDelivery delivery;
+    InHandGuard* in_hand = nullptr;  ///< While it is tried; null where none is kept.
 };
 // The row of the due index leads to nothing that could be tried: to no delivery, or to a damaged
 // one.
@@ -46,7 +47,7 @@ Result<Found> load(const store::Snapshot& snapshot, store::ReadTier tier,
     }
     auto message = store::read_queue_message(snapshot, tier, due.mail);
     if (message && *message) {
-        return Loaded{std::move(**message), std::move(*delivery)};
+        return Loaded{.message = std::move(**message), .delivery = std::move(*delivery)};
     }
     if (!message && !store::is_damage(message.error())) {
         return std::unexpected(std::move(message).error());
@@ -83,12 +84,17 @@ std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipien
     return results;
 }
 
+bool was_or_may_be_sent(const smtp::Outcome& outcome) {
+    return outcome.kind == smtp::OutcomeKind::Delivered || outcome.is_ambiguous;
+}
+
 // Sends over one session; recipients that may do better at another host stay in `open`, unless the
 // stored body is at fault.
 net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
                              std::vector<std::size_t>* open, std::vector<AttemptResult>* results) {
     RemoteMail mail;
     mail.message = loaded->message;
+    mail.in_hand = loaded->in_hand;
     for (const std::size_t index : *open) {
         mail.recipients.push_back(loaded->delivery.recipients[index]);
     }
@@ -96,6 +102,12 @@ net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
     if (session->body_damage()) {
         open->clear();
         co_return;
+    }
+    const bool may_be_sent =
+        std::ranges::any_of(*results, &was_or_may_be_sent, &AttemptResult::outcome) ||
+        std::ranges::any_of(outcomes, &was_or_may_be_sent);
+    if (loaded->in_hand != nullptr) {
+        loaded->in_hand->set_may_be_sent(may_be_sent);
     }
     std::vector<std::size_t> still_open;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
@@ -300,6 +312,7 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     std::optional<InHandGuard> guard;
     if (in_hand != nullptr) {
         guard.emplace(in_hand, InHandEntry{.mail = due.mail, .number = due.number}, is_suspect);
+        loaded.in_hand = &*guard;
     }
     crash_point<"outbound.in_hand">();
     std::vector<AttemptResult> results;
@@ -316,9 +329,21 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
         }
     }
     crash_point<"outbound.attempted">();
-    co_return co_await record_outcome(services, {.message = std::move(loaded.message),
-                                                 .delivery = std::move(loaded.delivery),
-                                                 .results = std::move(results)});
+    const auto sent = static_cast<std::int64_t>(
+        std::ranges::count(results, smtp::OutcomeKind::Delivered,
+                           [](const AttemptResult& result) { return result.outcome.kind; }));
+    const bool is_recorded =
+        co_await record_outcome(services, {.message = std::move(loaded.message),
+                                           .delivery = std::move(loaded.delivery),
+                                           .results = std::move(results)});
+    if (!is_recorded) {
+        // The receiver has it, and no row says so: it is due again (W1).
+        count(Metric::PossibleDuplicates, sent);
+    }
+    if (guard) {
+        guard->set_may_be_sent(false);
+    }
+    co_return is_recorded;
 }
 
 net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due) {

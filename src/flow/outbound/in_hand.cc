@@ -11,6 +11,9 @@ constexpr std::string_view kMagic = "GODWHAND";
 // Header: magic, checksum of the machine's name, run, checksum. Slots: mail, number, checksum.
 constexpr std::size_t kHeaderSize = 8 + 4 + 8 + 4;
 constexpr std::size_t kSlotSize = 8 + 4 + 4;
+// Above the number of the delivery, of which a message has limits::recipients at the most.
+constexpr std::uint32_t kMayBeSent = 1U << 31U;
+constexpr std::uint32_t kBlameless = 1U << 30U;
 
 std::string with_checksum(ByteWriter&& writer) {
     const std::uint32_t sum = crc32c(writer.view());
@@ -31,7 +34,9 @@ std::string encode_header(std::string_view machine, std::uint64_t run) {
 
 std::string encode_slot(const InHandEntry& entry) {
     ByteWriter out;
-    out.u64(entry.mail.value()).u32(entry.number);
+    const std::uint32_t marks =
+        (entry.may_be_sent ? kMayBeSent : 0U) | (entry.is_blameless ? kBlameless : 0U);
+    out.u64(entry.mail.value()).u32(entry.number | marks);
     return with_checksum(std::move(out));
 }
 
@@ -50,8 +55,9 @@ InHandLeft InHand::read_left(store::FileSystem& files, const std::string& path,
     }
     const std::string_view all = octets;
     ByteReader header(all.substr(0, kHeaderSize));
-    const bool is_ours = header.raw(kMagic.size()) == kMagic && header.u32() == crc32c(machine);
-    if (!is_ours || !checksum_holds(all.substr(0, kHeaderSize))) {
+    const bool is_register = header.raw(kMagic.size()) == kMagic;
+    const bool is_ours = header.u32() == crc32c(machine);
+    if (!is_register || !checksum_holds(all.substr(0, kHeaderSize))) {
         return left;
     }
     left.run = header.u64();
@@ -59,8 +65,16 @@ InHandLeft InHand::read_left(store::FileSystem& files, const std::string& path,
         const std::string_view slot = all.substr(at, kSlotSize);
         ByteReader in(slot);
         const MailId mail(in.u64());
-        if (mail.value() != 0 && checksum_holds(slot)) {
-            left.entries.push_back({.mail = mail, .number = in.u32()});
+        if (mail.value() == 0 || !checksum_holds(slot)) {
+            continue;
+        }
+        const std::uint32_t number = in.u32();
+        const InHandEntry entry{.mail = mail,
+                                .number = number & ~(kMayBeSent | kBlameless),
+                                .may_be_sent = (number & kMayBeSent) != 0,
+                                .is_blameless = (number & kBlameless) != 0 || !is_ours};
+        if (entry.may_be_sent || !entry.is_blameless) {
+            left.entries.push_back(entry);
         }
     }
     return left;
@@ -82,6 +96,9 @@ Result<std::unique_ptr<InHand>> InHand::create(store::FileSystem* files, std::st
 }
 
 InHand::~InHand() {
+    if (slots_.with([](const Slots& slots) { return slots.is_any_left; })) {
+        return;
+    }
     if (const auto gone = files_->unlink(path_); !gone) {
         log::warn("queue.register_stays", {{"error", gone.error().text}});
     }
@@ -126,6 +143,12 @@ void InHand::let_go(std::size_t slot) {
     });
 }
 
+void InHand::leave(std::size_t slot, InHandEntry entry) {
+    entry.is_blameless = true;
+    write(slot, entry);
+    slots_.with([](Slots& slots) { slots.is_any_left = true; });
+}
+
 bool InHand::begin_suspect() {
     return slots_.with([](Slots& slots) { return !std::exchange(slots.has_suspect, true); });
 }
@@ -135,11 +158,20 @@ void InHand::end_suspect() {
 }
 
 InHandGuard::~InHandGuard() {
-    if (slot_) {
+    if (slot_ && entry_.may_be_sent) {
+        in_hand_->leave(*slot_, entry_);
+    } else if (slot_) {
         in_hand_->let_go(*slot_);
     }
     if (is_suspect_) {
         in_hand_->end_suspect();
+    }
+}
+
+void InHandGuard::set_may_be_sent(bool may_be_sent) {
+    if (slot_ && entry_.may_be_sent != may_be_sent) {
+        entry_.may_be_sent = may_be_sent;
+        in_hand_->change(*slot_, entry_);
     }
 }
 

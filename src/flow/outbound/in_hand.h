@@ -29,10 +29,15 @@ inline constexpr std::chrono::seconds suspect_pause(10);
 struct InHandEntry {
     MailId mail;
     std::uint32_t number = 0;  ///< Of the delivery.
+    /// The final dot was said or about to be, and what became of it is not on disk: the receiver
+    /// may have the message (RELIABILITY.md W1, RFC 1047).
+    bool may_be_sent = false;
+    /// The attempt was cut off by an orderly end, or by the end of the machine: no crash counts.
+    bool is_blameless = false;
     bool operator==(const InHandEntry&) const = default;
 };
 
-/// What a process that ended without a word left.
+/// What a process left that ended without a word, or in the middle of attempts.
 struct InHandLeft {
     std::uint64_t run = 0;  ///< Of which process: one crash is counted once.
     std::vector<InHandEntry> entries;
@@ -40,14 +45,15 @@ struct InHandLeft {
 
 class InHand {
 public:
-    /// `machine` names this start of the machine; what another start left means nothing. Nothing
-    /// when there is no file, or one that does not hold.
+    /// `machine` names this start of the machine; of what another start left only that counts which
+    /// may have been sent, and blames nobody. Nothing when there is no file, or one that does not
+    /// hold.
     static InHandLeft read_left(store::FileSystem& files, const std::string& path,
                                 std::string_view machine);
     /// A fresh, empty register in place of the old one. `files` outlives it.
     static Result<std::unique_ptr<InHand>> create(store::FileSystem* files, std::string path,
                                                   std::string_view machine, std::uint64_t run);
-    /// An orderly end: the file goes.
+    /// An orderly end: the file goes, unless it names what may have been sent.
     ~InHand();
     InHand(const InHand&) = delete;
     InHand& operator=(const InHand&) = delete;
@@ -55,6 +61,10 @@ public:
     /// nullopt when it is full or cannot be written; the attempt goes on.
     std::optional<std::size_t> take(InHandEntry entry);
     void let_go(std::size_t slot);
+    /// `entry` is what stands there from now on.
+    void change(std::size_t slot, const InHandEntry& entry) { write(slot, entry); }
+    /// The attempt was cut off behind its dot: the entry stays for the next process.
+    void leave(std::size_t slot, InHandEntry entry);
     /// False: another suspect is in hand.
     bool begin_suspect();
     void end_suspect();
@@ -64,6 +74,7 @@ private:
         std::vector<bool> used;
         std::size_t next = 0;
         bool has_suspect = false;
+        bool is_any_left = false;
     };
     InHand(store::FileSystem* files, std::string path, std::unique_ptr<store::File> file);
     bool write(std::size_t slot, const InHandEntry& entry);
@@ -79,13 +90,18 @@ class InHandGuard {
 public:
     /// `is_suspect`: begin_suspect() was true; its end comes with this.
     InHandGuard(InHand* in_hand, InHandEntry entry, bool is_suspect)
-        : in_hand_(in_hand), slot_(in_hand->take(entry)), is_suspect_(is_suspect) {}
+        : in_hand_(in_hand), entry_(entry), slot_(in_hand->take(entry)), is_suspect_(is_suspect) {}
     ~InHandGuard();
     InHandGuard(const InHandGuard&) = delete;
     InHandGuard& operator=(const InHandGuard&) = delete;
 
+    /// True before the final dot is said; false when the receiver refused, or when the outcome is
+    /// on disk.
+    void set_may_be_sent(bool may_be_sent);
+
 private:
     InHand* in_hand_;
+    InHandEntry entry_;
     std::optional<std::size_t> slot_;
     bool is_suspect_;
 };

@@ -51,6 +51,38 @@ TEST(InHand, another_start_of_the_machine_or_damage_means_nothing) {
     EXPECT_EQ(left(files).size(), 2U);
 }
 
+// RELIABILITY.md W1: what may have been sent is known to the next process.
+TEST(InHand, W1_what_may_have_been_sent_is_marked_and_unmarked) {
+    store::MemoryFiles files;
+    auto in_hand = *InHand::create(&files, kPath, "boot", 7);
+    const InHandEntry entry{.mail = MailId(5), .number = 3};
+    InHandGuard guard(in_hand.get(), entry, false);
+    EXPECT_EQ(left(files), std::vector<InHandEntry>{entry});
+    guard.set_may_be_sent(true);
+    InHandEntry marked = entry;
+    marked.may_be_sent = true;
+    EXPECT_EQ(left(files), std::vector<InHandEntry>{marked});
+    // After another start of the machine it blames nobody, and is still known.
+    marked.is_blameless = true;
+    EXPECT_EQ(left(files, "another boot"), std::vector<InHandEntry>{marked});
+    guard.set_may_be_sent(false);
+    EXPECT_EQ(left(files), std::vector<InHandEntry>{entry});
+}
+
+TEST(InHand, W1_an_orderly_end_leaves_what_it_cut_off_behind_its_dot) {
+    store::MemoryFiles files;
+    {
+        auto in_hand = *InHand::create(&files, kPath, "boot", 7);
+        const InHandGuard before_the_dot(in_hand.get(), {.mail = MailId(5), .number = 1}, false);
+        InHandGuard behind_the_dot(in_hand.get(), {.mail = MailId(6), .number = 2}, false);
+        behind_the_dot.set_may_be_sent(true);
+    }
+    const InHandEntry expected{
+        .mail = MailId(6), .number = 2, .may_be_sent = true, .is_blameless = true};
+    EXPECT_EQ(left(files), std::vector<InHandEntry>{expected});
+    EXPECT_EQ(InHand::read_left(files, kPath, "boot").run, 7U);
+}
+
 TEST(InHand, an_orderly_end_leaves_nothing) {
     store::MemoryFiles files;
     {

@@ -1,6 +1,6 @@
-// Counts the crash of the last process against the deliveries that it had in hand, and puts those
-// in quarantine that were in hand at two. docs/decisions/0020; RELIABILITY.md 2 (poison messages),
-// I14.
+// Counts the crash of the last process against the deliveries that it had in hand, puts those in
+// quarantine that were in hand at two, and counts and notes what may have been sent (W1).
+// docs/decisions/0020; RELIABILITY.md 2 (poison messages), I14.
 #pragma once
 
 #include "flow/outbound/in_hand.h"

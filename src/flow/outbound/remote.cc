@@ -196,6 +196,9 @@ net::Task<Result<>> RemoteSession::flush() {
     const std::string output = engine_->take_output();
     if (!output.empty()) {
         stream_->set_deadline(net::Shard::here().now() + patience(engine_->waiting_for()));
+        if (in_hand_ != nullptr && engine_->waiting_for() == smtp::WaitingFor::DataDoneReply) {
+            in_hand_->set_may_be_sent(true);
+        }
         CO_TRY(co_await stream_->write_all(output));
     }
     co_return Result<>();
@@ -328,6 +331,7 @@ net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message,
 net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
     is_ready_ = false;
     body_damage_.reset();
+    in_hand_ = mail.in_hand;
     engine_->send(envelope(mail));
     std::uint64_t offset = 0;
     std::vector<smtp::Outcome> outcomes;
@@ -357,6 +361,7 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
         is_ready_ = std::holds_alternative<ev::Ready>(event);
         break;
     }
+    in_hand_ = nullptr;
     if (outcomes.size() != mail.recipients.size()) {
         outcomes.resize(mail.recipients.size(), host_failure(smtp::Stage::Mail, {4, 4, 2},
                                                              peer_name_ + ": connection lost"));

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "flow/outbound/in_hand.h"
 #include "flow/outbound/route.h"
 #include "flow/services.h"
 #include "net/dial/dial.h"
@@ -35,6 +36,7 @@ struct HopAddress {
 struct RemoteMail {
     store::QueueMessage message;
     std::vector<store::QueueRecipient> recipients;
+    InHandGuard* in_hand = nullptr;  ///< Told before the final dot; outlives send(). May be null.
 };
 
 /// An open session with a next hop. One task at a time, one shard.
@@ -78,6 +80,7 @@ private:
     std::optional<smtp::ClientEngine> engine_;
     std::string peer_name_;
     bool is_ready_ = false;
+    InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
     std::optional<Error> body_damage_;
 };
 

@@ -10,6 +10,8 @@ namespace godwit::flow {
 
 namespace {
 
+constexpr std::string_view kNoRoute = "no route for ";
+
 NextHop hop_of(const RouteSettings& route) {
     switch (route.kind) {
         case RouteSettings::Kind::Discard: return DiscardHop{};
@@ -56,9 +58,13 @@ NextHop decide_next_hop(const Settings& settings, std::string_view domain) {
         return hop_of(*best);
     }
     if (settings.resolver.is_off) {
-        return HoldHop{"no route for " + std::string(domain) + ", and look-ups are off"};
+        return HoldHop{std::string(kNoRoute) + std::string(domain) + ", and look-ups are off"};
     }
     return MxHop{std::string(domain)};
+}
+
+bool is_for_lack_of_route(std::string_view held_reason) {
+    return held_reason.starts_with(kNoRoute);
 }
 
 std::expected<std::vector<std::string>, MxFailure> order_mx(const net::MxAnswer& answer,

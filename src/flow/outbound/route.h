@@ -35,6 +35,10 @@ struct HoldHop {
 };
 using NextHop = std::variant<MxHop, RelayHop, DiscardHop, HoldHop>;
 
+/// Was a delivery held because there was no route, by this reason of its row? What operators,
+/// routes and quarantine hold is not.
+bool is_for_lack_of_route(std::string_view held_reason);
+
 /// Pure. `domain` is normalised. The first exact route wins, then the longest "*.x", then "*".
 NextHop decide_next_hop(const Settings& settings, std::string_view domain);
 

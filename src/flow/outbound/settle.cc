@@ -98,7 +98,7 @@ private:
             ++out_.deferred;
             warn_of_delay(recipient, result);
         }
-        note(recipient);
+        note(recipient, result.outcome.is_ambiguous);
     }
 
     void give_up(store::QueueRecipient& recipient, const AttemptResult& result) {
@@ -130,13 +130,17 @@ private:
         out_.notices.push_back(std::move(notice));
     }
 
-    void note(const store::QueueRecipient& recipient) {
+    void note(const store::QueueRecipient& recipient, bool may_be_sent) {
         if (trace_.view().size() > limits::queue_error_text_size_max) {
             return;
         }
         trace_.begin_object();
         trace_.field("to", recipient.address).field("reply", recipient.last_reply);
-        trace_.field("remote", recipient.last_remote).end_object();
+        trace_.field("remote", recipient.last_remote);
+        if (may_be_sent) {
+            trace_.field("note", "may have been sent: the line broke behind the last octet");
+        }
+        trace_.end_object();
     }
 
     SettleInput in_;

@@ -37,18 +37,20 @@ public:
     }
 
     void post(Work work) override {
-        if (Shard::current() == this) {
-            asio::post(context_, [this, work = std::move(work)]() mutable {
-                if (!is_stopped_) {
-                    work();
-                }
-            });
-            return;
-        }
-        // Not through the event loop, which wakes the shard with its own lock held, once a post.
         bool is_first = false;
         {
             const std::lock_guard lock(inbox_mutex_);
+            // Its own work goes behind what others posted before it.
+            if (Shard::current() == this && inbox_.empty()) {
+                asio::post(context_, [this, work = std::move(work)]() mutable {
+                    if (!is_stopped_) {
+                        work();
+                    }
+                });
+                return;
+            }
+            // Not through the event loop, which wakes the shard with its own lock held, once a
+            // post.
             is_first = !std::exchange(is_woken_, true);
             inbox_.push_back(std::move(work));
         }

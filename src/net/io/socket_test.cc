@@ -12,6 +12,7 @@
 #include <future>
 
 #include "net/io/asio_network.h"
+#include "net/io/completion.h"
 #include "net/io/descriptor_watch.h"
 #include "net/io/socket_address.h"
 #include "net/io/sync.h"
@@ -115,6 +116,25 @@ Task<Result<std::string>> echoed(Network* network, ConnectRequest request, std::
     std::string got = CO_TRY(co_await read_to_end(stream.get()));
     co_await group.join();
     co_return got;
+}
+
+// A commit may be done before its task begins to wait: what it told the shard comes first even so,
+// or a session would answer from what it knew before its own change.
+Task<Result<bool>> heard_before_it_went_on() {
+    bool has_heard = false;
+    Completion<Result<int>> done;
+    std::thread other([&, shard = &Shard::here(), completer = done.completer()]() mutable {
+        shard->post([&] { has_heard = true; });
+        completer.complete(1);
+    });
+    other.join();
+    CO_TRY(co_await done);
+    co_return has_heard;
+}
+
+TEST(Sockets, who_waited_for_another_thread_has_heard_what_it_posted_before) {
+    Street street;
+    EXPECT_EQ(run_on(street.pool.shard(0), heard_before_it_went_on()).value_or(false), true);
 }
 
 TEST(Sockets, echo_larger_than_their_buffers) {

@@ -100,14 +100,14 @@ public:
         ERR_clear_error();
         std::size_t count = 0;
         int result = SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &count);
-        return result == 1 ? IoStep::done(count) : not_done(result);
+        return result == 1 ? IoStep::done(count) : not_read(result);
     }
     IoStep peek() override {
         ERR_clear_error();
         char first = 0;
         std::size_t count = 0;
         int result = SSL_peek_ex(ssl_.get(), &first, 1, &count);
-        return result == 1 ? IoStep::done(count) : not_done(result);
+        return result == 1 ? IoStep::done(count) : not_read(result);
     }
     IoStep write(std::string_view bytes) override {
         ERR_clear_error();
@@ -154,6 +154,7 @@ public:
 private:
     bool is_server() const { return SSL_is_server(ssl_.get()) == 1; }
     IoStep not_done(int result);
+    IoStep not_read(int result);
     Error classify() const;
     std::optional<std::string> exporter() const;
     std::optional<std::string> server_end_point() const;
@@ -168,7 +169,6 @@ IoStep OpenSslLayer::not_done(int result) {
     switch (kind) {
         case SSL_ERROR_WANT_READ: return IoStep::would_block(Direction::Read);
         case SSL_ERROR_WANT_WRITE: return IoStep::would_block(Direction::Write);
-        case SSL_ERROR_ZERO_RETURN: return IoStep::done(0);  // close_notify.
         default: break;
     }
     // A TLS reason comes first: the alert about it may have failed to leave as well.
@@ -176,8 +176,17 @@ IoStep OpenSslLayer::not_done(int result) {
         ERR_clear_error();
         return IoStep::failed(io_.error);
     }
-    failure_ = classify();
+    failure_ = kind == SSL_ERROR_ZERO_RETURN
+                   ? Error{ErrorKind::Temporary, ErrorCode::Closed, "the peer has ended TLS"}
+                   : classify();
     return IoStep::failed(0);
+}
+
+// For a reader the peer's close_notify is the end. In anything else it is no success: a write that
+// fails on a broken connection is called so too, when the peer had said it before.
+IoStep OpenSslLayer::not_read(int result) {
+    return SSL_get_error(ssl_.get(), result) == SSL_ERROR_ZERO_RETURN ? IoStep::done(0)
+                                                                     : not_done(result);
 }
 
 Error OpenSslLayer::classify() const {

@@ -228,6 +228,38 @@ TEST(Tls, orderly_end_and_truncation_differ) {
     EXPECT_EQ(run(cut.loop, read_one(cut.b.get()))->error().code, ErrorCode::Closed);
 }
 
+// OpenSSL calls it the peer's orderly end, which is no way to have written anything.
+TEST(Tls, writing_to_a_connection_that_broke_after_its_end_fails) {
+    House house;
+    Meeting met(house, {.host = "mx.example.test"});
+    spawn(met.loop.shard(), "close", close_stream(met.a.get()));
+    met.loop.run_until_idle();
+    EXPECT_EQ(run(met.loop, read_one(met.b.get()))->value(), 0U);
+    met.a.reset();
+    const std::string bytes(100'000, 'x');
+    const auto written = run(met.loop, met.b->write_all(bytes));
+    ASSERT_TRUE(written.has_value());
+    EXPECT_FALSE(*written);
+}
+
+Task<void> send_close_notify(Stream* stream) {
+    constexpr std::string_view kAlert("\x15\x03\x01\x00\x02\x01\x00", 7);
+    (void)co_await stream->write_all(kAlert);
+}
+
+TEST(Tls, an_end_in_the_handshake_is_no_handshake) {
+    House house;
+    TestLoop loop;
+    auto [a, b] = memory_stream_pair(loop.shard(), loop.shard());
+    Side server;
+    spawn(loop.shard(), "end", send_close_notify(a.get()));
+    spawn(loop.shard(), "server", serve(b.get(), house.server.get(), &server));
+    loop.run_until_idle();
+    ASSERT_TRUE(server.is_done);
+    EXPECT_FALSE(server.result);
+    EXPECT_EQ(b->tls(), nullptr);
+}
+
 TEST(Tls, every_failing_step_is_an_error) {
     House house;
     for (std::uint64_t nth = 1; nth < 100; ++nth) {

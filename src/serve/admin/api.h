@@ -50,6 +50,8 @@ struct AdminHost {
     std::function<store::CommitResult(store::Plan)> commit;
     /// Re-reads the configuration; gives the result as JSON. Empty when no server runs.
     std::function<Result<std::string>()> reload;
+    /// A pass of the scrubber was asked for. Empty when no server runs.
+    std::function<void()> wake_scrubber;
     /// Adds fields to the answer of `status`. Empty when no server runs.
     std::function<void(JsonWriter&)> describe_server;
 };

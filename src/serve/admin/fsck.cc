@@ -29,6 +29,9 @@ Result<std::string> request_scrub(const AdminHost& host, const AdminArguments&) 
         return store::plan_scrub_request(
             TRY(store::read_scrub_state(snapshot, store::ReadTier::Disk)));
     }));
+    if (host.wake_scrubber) {
+        host.wake_scrubber();
+    }
     return std::string(R"({"requested":true})");
 }
 

@@ -251,14 +251,20 @@ net::Task<Result<>> AccountRoom::refresh_keywords() {
     }
     // Of before the read: what comes during it is for the next.
     const std::uint64_t covered = keywords_changed_;
-    const AccountId account = account_;
-    const store::KeywordNames names = CO_TRY(co_await flow::read(
-        services_, [account](const store::Snapshot& snapshot, store::ReadTier tier) {
-            return store::read_keywords(snapshot, tier, account);
-        }));
+    const auto step = [account = account_](const store::Snapshot& snapshot, store::ReadTier tier) {
+        return store::read_keywords(snapshot, tier, account);
+    };
+    Result<store::KeywordNames> names = co_await flow::read(services_, step);
+    if (!names && names.error().code == ErrorCode::Io) {
+        // A STORE that is done already should not be answered NO for a read that may work now.
+        names = co_await flow::read(services_, step);
+    }
+    if (!names) {
+        co_return std::unexpected(std::move(names.error()));
+    }
     // A read that began later may have come back before.
     if (covered > keywords_read_) {
-        keywords_.assign(names);
+        keywords_.assign(*names);
         keywords_read_ = covered;
     }
     co_return Result<>();

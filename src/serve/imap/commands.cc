@@ -127,6 +127,10 @@ Answer refusal(const Error& error, std::string_view doing) {
         case ErrorCode::Corrupt:
             log::error("imap.corrupt", {{"doing", doing}, {"error", error.text}});
             return no(imap::code::kServerBug, "Stored data is damaged, it was logged");
+        case ErrorCode::DiskFull:
+            log::warn("imap.unavailable", {{"doing", doing}, {"error", error.text}});
+            return no(imap::code::kUnavailable,
+                      "The server's disk is full; reading and deleting go on");
         default:
             probe<"imap.refused_for_now">();
             log::warn("imap.unavailable", {{"doing", doing}, {"error", error.text}});

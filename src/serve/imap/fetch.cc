@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/probe.h"
+#include "flow/sound_body.h"
 #include "mail/message/summary.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/message_source.h"
@@ -22,6 +23,12 @@ struct Loaded {
     store::MessageRow row;
     store::MessageRecord record;
     mail::MessageSummary summary;
+};
+
+// A body item whose size may be promised: all of it can be read.
+struct Prepared {
+    std::optional<imap::ByteRange> range;  ///< None: there is no such part.
+    std::optional<std::string> bytes;      ///< Its first step, or a filtered header as a whole.
 };
 
 class Fetching {
@@ -41,8 +48,13 @@ private:
     net::Task<Result<>> send_rows(const std::vector<Uid>* uids);
     net::Task<Result<>> send_records(const std::vector<Uid>* uids);
     net::Task<Result<>> send_message(const Loaded* message);
-    net::Task<Result<>> send_body(const Loaded* message, const imap::BodyItem* item);
-    net::Task<Result<>> stream(const Loaded* message, imap::ByteRange range);
+    net::Task<Result<std::vector<Prepared>>> prepare(const Loaded* message);
+    net::Task<Result<std::string>> read_first(const Loaded* message, const imap::BodyItem* item,
+                                              imap::ByteRange range);
+    net::Task<Result<>> send_body(const Loaded* message, const imap::BodyItem* item,
+                                  Prepared prepared);
+    net::Task<Result<>> stream(const Loaded* message, imap::ByteRange range, std::string bytes);
+    [[nodiscard]] Answer damaged() const;
     net::Task<Result<std::string>> read_header_text(const Loaded* message,
                                                     const imap::BodyItem* item,
                                                     imap::ByteRange range);
@@ -63,6 +75,8 @@ private:
     bool has_gone_ = false;
     bool is_first_item_ = true;
     std::optional<Error> failure_;
+    Uid failed_;  ///< The first message that failure_ is about; 0: none.
+    std::size_t failures_ = 0;
 };
 
 void Fetching::note_failure(Error error, Uid uid) {
@@ -70,7 +84,11 @@ void Fetching::note_failure(Error error, Uid uid) {
                                      {"mailbox", c_->selected()->view().mailbox().value()},
                                      {"uid", uid.value()},
                                      {"error", error.text}});
-    failure_ = std::move(error);
+    ++failures_;
+    if (!failure_) {
+        failed_ = uid;
+        failure_ = std::move(error);
+    }
 }
 
 // RFC 3501 6.4.5: reading a body sets \Seen. Reading goes on where that is not possible (a full
@@ -209,6 +227,13 @@ net::Task<Result<>> Fetching::send_message(const Loaded* message) {
         }
         envelope = std::move(*read);
     }
+    // What cannot be given is found out before anything of the message is: a client must not store
+    // half a message, nor lose those behind it with the connection.
+    Result<std::vector<Prepared>> prepared = co_await prepare(message);
+    if (!prepared) {
+        note_failure(std::move(prepared.error()), message->row.uid);
+        co_return Result<>();
+    }
     // The row's flags as of now: the record was waited for.
     const std::size_t index = c_->selected()->view().lower_bound(message->row.uid);
     const store::MessageRow* now = c_->selected()->view().find(message->row.uid);
@@ -228,9 +253,9 @@ net::Task<Result<>> Fetching::send_message(const Loaded* message) {
         out.raw("BODYSTRUCTURE ");
         imap::write_structure(out, message->summary.parts, imap::StructureForm::BodyStructure);
     }
-    for (const imap::BodyItem& item : attributes_.bodies) {
+    for (std::size_t i = 0; i < attributes_.bodies.size(); ++i) {
         begin_item();
-        CO_TRY(co_await send_body(message, &item));
+        CO_TRY(co_await send_body(message, &attributes_.bodies[i], std::move((*prepared)[i])));
     }
     out.raw(")\r\n");
     co_return Result<>();
@@ -291,64 +316,106 @@ net::Task<Result<std::string>> Fetching::read_header_text(const Loaded* message,
     co_return imap::filter_header(header, item->section);
 }
 
-net::Task<Result<>> Fetching::send_body(const Loaded* message, const imap::BodyItem* item) {
-    imap::ResponseWriter& out = c_->out();
-    write_item_name(out, *item);
-    const std::optional<imap::ByteRange> range = locate(*message, item->section);
-    if (!range) {
-        out.raw("NIL");
-        co_return Result<>();
-    }
-    if (is_filtered(item->section)) {
-        Result<std::string> text = co_await read_header_text(message, item, *range);
-        if (!text) {
-            note_failure(std::move(text.error()), message->row.uid);
-            out.raw("NIL");
-            co_return Result<>();
-        }
-        const imap::ByteRange piece = imap::apply_partial({0, text->size()}, item->partial);
-        out.literal_header(piece.size)
-            .raw(std::string_view(*text).substr(piece.offset, piece.size));
-        co_return Result<>();
-    }
-    co_return co_await stream(message, imap::apply_partial(*range, item->partial));
+imap::ByteRange first_step(imap::ByteRange range) {
+    range.size = std::min<std::uint64_t>(range.size, limits::stream_write_buffer_max);
+    return range;
 }
 
-net::Task<Result<>> Fetching::stream(const Loaded* message, imap::ByteRange range) {
-    imap::ResponseWriter& out = c_->out();
-    const auto step = [](imap::ByteRange left) {
-        return imap::ByteRange{left.offset,
-                               std::min<std::uint64_t>(left.size, limits::stream_write_buffer_max)};
-    };
-    // The first step is read before its size is promised, so that a damaged body is no broken
-    // stream.
-    Result<std::string> bytes =
-        co_await read_message(c_->services(), &message->record, step(range));
-    if (bytes && bytes->size() != step(range).size) {
-        bytes = internal_error(ErrorCode::Corrupt, "a stored body is shorter than its record says");
+// A filtered header as a whole; else the first step, when what follows it can be read too.
+net::Task<Result<std::string>> Fetching::read_first(const Loaded* message,
+                                                    const imap::BodyItem* item,
+                                                    imap::ByteRange range) {
+    if (is_filtered(item->section)) {
+        co_return co_await read_header_text(message, item, range);
     }
-    if (!bytes) {
-        note_failure(std::move(bytes.error()), message->row.uid);
+    const imap::ByteRange first = first_step(range);
+    std::string bytes = CO_TRY(co_await read_message(c_->services(), &message->record, first));
+    if (bytes.size() != first.size) {
+        co_return internal_error(ErrorCode::Corrupt,
+                                 "a stored body is shorter than its record says");
+    }
+    if (range.size > first.size) {
+        const std::uint64_t prefix = message->record.prefix.size();
+        const std::uint64_t from = std::max(prefix, range.offset + first.size);
+        CO_TRY(co_await flow::check_body(c_->services(), message->record.blob, from - prefix,
+                                         range.offset + range.size - from));
+    }
+    co_return bytes;
+}
+
+net::Task<Result<std::vector<Prepared>>> Fetching::prepare(const Loaded* message) {
+    std::vector<Prepared> all;
+    std::size_t kept = 0;
+    for (const imap::BodyItem& item : attributes_.bodies) {
+        Prepared prepared{.range = locate(*message, item.section), .bytes = {}};
+        if (prepared.range) {
+            if (!is_filtered(item.section)) {
+                prepared.range = imap::apply_partial(*prepared.range, item.partial);
+            }
+            std::string bytes = CO_TRY(co_await read_first(message, &item, *prepared.range));
+            // Of many items some are read twice rather than all kept.
+            if (kept == 0 || kept + bytes.size() <= limits::stream_write_buffer_max) {
+                kept += bytes.size();
+                prepared.bytes = std::move(bytes);
+            }
+        }
+        all.push_back(std::move(prepared));
+    }
+    co_return all;
+}
+
+net::Task<Result<>> Fetching::send_body(const Loaded* message, const imap::BodyItem* item,
+                                        Prepared prepared) {
+    imap::ResponseWriter& out = c_->out();
+    write_item_name(out, *item);
+    if (!prepared.range) {
         out.raw("NIL");
         co_return Result<>();
     }
+    if (!prepared.bytes) {
+        prepared.bytes = CO_TRY(co_await read_first(message, item, *prepared.range));
+    }
+    if (is_filtered(item->section)) {
+        const std::string_view text = *prepared.bytes;
+        const imap::ByteRange piece = imap::apply_partial({0, text.size()}, item->partial);
+        out.literal_header(piece.size).raw(text.substr(piece.offset, piece.size));
+        co_return Result<>();
+    }
+    co_return co_await stream(message, *prepared.range, *std::move(prepared.bytes));
+}
+
+net::Task<Result<>> Fetching::stream(const Loaded* message, imap::ByteRange range,
+                                     std::string bytes) {
+    imap::ResponseWriter& out = c_->out();
     out.literal_header(range.size);
     for (;;) {
-        out.raw(*bytes);
-        range.offset += bytes->size();
-        range.size -= bytes->size();
+        out.raw(bytes);
+        range.offset += bytes.size();
+        range.size -= bytes.size();
         CO_TRY(co_await c_->drain());
         if (range.size == 0) {
             co_return Result<>();
         }
-        bytes = co_await read_message(c_->services(), &message->record, step(range));
-        if (!bytes || bytes->size() != step(range).size) {
+        const imap::ByteRange step = first_step(range);
+        Result<std::string> next = co_await read_message(c_->services(), &message->record, step);
+        if (!next || next->size() != step.size) {
             // The size is promised: only the end of the connection can say that it is not kept.
+            flow::forget_sound_body(message->record.blob);
             log::error("imap.body_broken", {{"uid", message->row.uid.value()},
-                                            {"error", bytes ? "short read" : bytes.error().text}});
+                                            {"error", next ? "short read" : next.error().text}});
             co_return internal_error(ErrorCode::Corrupt, "a body broke off while it was sent");
         }
+        bytes = *std::move(next);
     }
+}
+
+// RFC 5530 3, CORRUPTION. Who reads the text shall know what is missing.
+Answer Fetching::damaged() const {
+    std::string text = "The message with UID " + std::to_string(failed_.value());
+    if (failures_ > 1) {
+        text += " and " + std::to_string(failures_ - 1) + " more";
+    }
+    return no(imap::code::kCorruption, text + " cannot be read; the others were given");
 }
 
 AnswerTask Fetching::run(Targets targets) {
@@ -368,6 +435,9 @@ AnswerTask Fetching::run(Targets targets) {
         CO_TRY(co_await send_records(&targets.uids));
     } else {
         CO_TRY(co_await send_rows(&targets.uids));
+    }
+    if (failure_ && failure_->code == ErrorCode::Corrupt && failed_ != Uid()) {
+        co_return damaged();
     }
     if (failure_) {
         co_return refusal(*failure_, "FETCH");

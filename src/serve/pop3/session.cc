@@ -6,6 +6,7 @@
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/read.h"
+#include "flow/sound_body.h"
 #include "flow/roll_call.h"
 #include "mail/message/summary.h"
 #include "serve/login/credential_watch.h"
@@ -346,12 +347,19 @@ net::Task<Result<>> Session::retrieve(pop3::Retrieve wanted) {
                               return blobs->read(blob, at, kBodyStep, tier);
                           });
     };
-    // The first piece before the promise: a damaged body is an answer, not a broken connection.
+    // All of it before the promise: a damaged body is an answer, not a broken connection.
     Result<std::string> piece = co_await piece_at(0);
-    if (!piece || (piece->empty() && record.blob_size != 0)) {
+    Result<> whole;
+    if (piece && piece->size() < record.blob_size) {
+        whole = co_await flow::check_body(services_, record.blob, piece->size(),
+                                          record.blob_size - piece->size());
+    }
+    if (!piece || !whole || (piece->empty() && record.blob_size != 0)) {
         log::error("pop3.body_unreadable", {{"account", account.value()},
                                             {"uid", uid.value()},
-                                            {"error", piece ? "short body" : piece.error().text}});
+                                            {"error", !piece   ? piece.error().text
+                                                      : !whole ? whole.error().text
+                                                               : "short body"}});
         engine_->refuse(pop3::LoginFailure::Temporary, "The message is damaged");
         co_return Result<>();
     }
@@ -363,6 +371,9 @@ net::Task<Result<>> Session::retrieve(pop3::Retrieve wanted) {
     for (std::uint64_t at = 0; wants_more && at < record.blob_size;) {
         if (at != 0) {
             piece = co_await piece_at(at);
+        }
+        if (!piece) {
+            flow::forget_sound_body(record.blob);
         }
         const std::string octets = CO_TRY(std::move(piece));
         if (octets.empty()) {

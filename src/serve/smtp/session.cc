@@ -68,6 +68,7 @@ private:
     net::Task<Result<>> end_if_stale();
     net::Task<Result<>> read_more();
     net::Task<Result<>> flush();
+    void note_unheard();
     net::Task<Result<>> handle_events();
     net::Task<Result<>> on(smtp::event::MailFrom event);
     net::Task<Result<>> on(smtp::event::RcptTo event);
@@ -112,6 +113,9 @@ private:
     std::optional<flow::Intake> intake_;
     std::optional<smtp::Reply> body_failure_;
     bool is_mail_answered_ = false;  ///< The reply to a message's end waits to be written.
+    /// Window W2: mail was taken, and nothing has come from the client since. Its 250 may be lost.
+    std::optional<MailId> unheard_;
+    bool was_end_ahead_ = false;  ///< Something, maybe its end, had come before the 250 was said.
 };
 
 smtp::ServerOptions Session::options() const {
@@ -196,7 +200,14 @@ net::Task<Result<>> Session::flush() {
     const std::string output = engine_->take_output();
     if (!output.empty()) {
         set_deadline();
-        CO_TRY(co_await stream_->write_all(output));
+        if (unheard_ && is_mail_answered_) {
+            was_end_ahead_ = stream_->has_input().value_or(true);
+        }
+        const Result<> written = co_await stream_->write_all(output);
+        if (!written) {
+            note_unheard();
+            co_return written;
+        }
         if (std::exchange(is_mail_answered_, false)) {
             pass_answered(listener_.protocol);
         }
@@ -243,6 +254,9 @@ net::Task<Result<>> Session::read_more() {
         if (engine_->is_receiving_data()) {
             probe<"smtp.client_lost_in_body">();
         }
+        if (ready.error().code != ErrorCode::Timeout) {
+            note_unheard();
+        }
         if (ready.error().code == ErrorCode::Timeout) {
             probe<"smtp.client_silent">();
             // The stream is dead by its own rule; the engine drops what is open.
@@ -259,13 +273,27 @@ net::Task<Result<>> Session::read_more() {
     const auto buffer = std::make_unique_for_overwrite<char[]>(kReadSize);
     const Result<std::size_t> got = co_await stream_->read_some({buffer.get(), kReadSize});
     if (!got || *got == 0) {
+        if (!got || was_end_ahead_) {
+            note_unheard();
+        }
         engine_->on_disconnect();
         CO_TRY(co_await handle_events());
         co_return got ? Result<>(peer_error(ErrorCode::Closed, "the client went away"))
                       : Result<>(std::unexpected(got.error()));
     }
+    unheard_.reset();
     engine_->feed(std::string_view(buffer.get(), *got));
     co_return Result<>();
+}
+
+// RELIABILITY.md W2: the mail is ours, its sender may not know and send it again. RFC 5321
+// 4.2.5 gives the responsibility to us; RFC 1047.
+void Session::note_unheard() {
+    if (unheard_) {
+        log::info("smtp.reply_unheard", {{"id", *unheard_}, {"peer", stream_->peer().to_string()}});
+        count(Metric::PossibleDuplicates);
+        unheard_.reset();
+    }
 }
 
 net::Task<Result<>> Session::handle_events() {
@@ -327,8 +355,7 @@ net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
     }
     flow::RecipientAnswer answer =
         co_await flow::check_recipient(services_, std::move(event.recipient), std::move(asker));
-    if (answer.reply.is_positive() &&
-        !flow::has_room_for(resolved_, answer.resolved)) {
+    if (answer.reply.is_positive() && !flow::has_room_for(resolved_, answer.resolved)) {
         answer.reply = flow::too_many_behind_aliases();
     }
     if (answer.reply.is_positive()) {
@@ -446,6 +473,11 @@ net::Task<Result<>> Session::on(smtp::event::EndOfMail event) {
     crash_point<"smtp.mail_ended">();
     std::vector<smtp::Reply> replies = co_await take_mail(&event);
     crash_point<"smtp.reply_unwritten">();
+    unheard_.reset();
+    was_end_ahead_ = false;
+    if (std::ranges::any_of(replies, &smtp::Reply::is_positive)) {
+        unheard_ = mail_;
+    }
     if (listener_.protocol == flow::Protocol::Lmtp) {
         engine_->answer_each(std::move(replies));
     } else {

@@ -128,18 +128,6 @@ std::string BlockBuilder::take(std::uint32_t number) {
     return with_checksum(std::move(out));
 }
 
-Result<std::uint64_t> decode_block_size(std::string_view head, std::uint32_t number) {
-    ByteReader in(head);
-    const bool is_block = in.u32() == kBlockMagic && in.u32() == number;
-    in.u32();
-    const std::uint64_t payload = in.u32();
-    if (!is_block || payload > backup_block_size_max) {
-        return corrupt("no head of block " + std::to_string(number));
-    }
-    TRY(in.finish("the block's head"));
-    return block_head_size + payload + kChecksumSize;
-}
-
 Result<std::vector<BackupRowView>> decode_block(std::string_view octets, std::uint32_t number) {
     const std::string what = "block " + std::to_string(number);
     ByteReader in(TRY(checked(octets, what)));
@@ -164,13 +152,23 @@ Result<std::vector<BackupRowView>> decode_block(std::string_view octets, std::ui
     return found;
 }
 
-std::vector<BackupRowView> rest_of_block(std::string_view octets, std::uint32_t number) {
-    octets.remove_suffix(std::min(octets.size(), kChecksumSize));
+std::vector<BackupRowView> rest_of_block(std::string_view octets, std::uint32_t number,
+                                         BlockEnd end) {
+    ByteReader head(octets.substr(0, block_head_size));
+    bool is_explained = head.u32() != kBlockMagic;
+    is_explained = head.u32() != number || is_explained;
+    const std::uint32_t rows = head.u32();
+    const std::uint32_t size = head.u32();
+    octets.remove_prefix(std::min(octets.size(), block_head_size));
+    if (end == BlockEnd::Cut) {
+        // Of the checksum, a part may be there.
+        octets = octets.substr(0, size);
+        is_explained = true;
+    } else {
+        octets.remove_suffix(std::min(octets.size(), kChecksumSize));
+        is_explained = size != octets.size() || is_explained;
+    }
     ByteReader in(octets);
-    bool is_explained = in.u32() != kBlockMagic;
-    is_explained = in.u32() != number || is_explained;
-    const std::uint32_t rows = in.u32();
-    is_explained = in.u32() != in.remaining() || is_explained;
     std::vector<BackupRowView> found;
     std::string_view last;
     std::uint32_t seen = 0;
@@ -179,6 +177,9 @@ std::vector<BackupRowView> rest_of_block(std::string_view octets, std::uint32_t 
         row.key = in.bytes();
         row.value = in.bytes();
         ++seen;
+        if (!in.ok() && end == BlockEnd::Cut) {
+            return found;
+        }
         if (!in.ok() || row.key.empty() || row.key.size() > backup_key_size_max ||
             row.key <= last) {
             // Here, or in the key before: that row goes as well.
@@ -229,6 +230,15 @@ Result<std::vector<BlockPlace>> decode_block_index(std::string_view octets) {
     }
     TRY(in.finish("the block index"));
     return index;
+}
+
+bool decode_block_index_head(std::string_view head, std::uint64_t size) {
+    ByteReader in(head);
+    const bool is_index = in.u32() == kIndexMagic;
+    const std::uint64_t blocks = in.u32();
+    // The first block stands behind the header, and each has an offset and a key.
+    return is_index && blocks <= size / 2 && (blocks == 0 || in.varint() == key_file_header_size) &&
+           in.ok();
 }
 
 std::string encode(const KeyFileTrailer& trailer) {

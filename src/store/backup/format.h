@@ -74,17 +74,18 @@ private:
     std::string first_key_;
     std::uint32_t rows_ = 0;
 };
-/// What a block begins with; the octets of the whole block. Corrupt when it is not block `number`.
+/// Octets that a block begins with: "BLOK", its number, rows, and octets of rows.
 inline constexpr std::size_t block_head_size = 16;
-Result<std::uint64_t> decode_block_size(std::string_view head, std::uint32_t number);
 /// The rows of a whole block. Corrupt when its checksum, its number or the order of its keys does
 /// not hold.
 Result<std::vector<BackupRowView>> decode_block(std::string_view octets, std::uint32_t number);
 
 /// Of a block that decode_block() refuses: the rows whose own checksums hold, when damage was found
 /// that explains the refusal. Else none: then a key may be wrong, and a row under a wrong key is
-/// worse than no row.
-std::vector<BackupRowView> rest_of_block(std::string_view octets, std::uint32_t number);
+/// worse than no row. Of a block that ends with the file, all rows before the cut.
+enum class BlockEnd : std::uint8_t { Whole, Cut };
+std::vector<BackupRowView> rest_of_block(std::string_view octets, std::uint32_t number,
+                                         BlockEnd end = BlockEnd::Whole);
 
 /// Where a block is.
 struct BlockPlace {
@@ -93,6 +94,9 @@ struct BlockPlace {
 };
 std::string encode(const std::vector<BlockPlace>& index);
 Result<std::vector<BlockPlace>> decode_block_index(std::string_view octets);
+/// May an index begin so, with `size` octets up to the file's end?
+inline constexpr std::size_t block_index_head_size = 10;
+bool decode_block_index_head(std::string_view head, std::uint64_t size);
 
 /// Last in a file of keys.
 struct KeyFileTrailer {

@@ -76,9 +76,7 @@ Result<KeyFileReader> KeyFileReader::open(std::unique_ptr<File> file, OnDamage o
         TRY(loaded);
         return reader;
     }
-    TRY(reader.walk_blocks());
-    // Behind the last block, whose numbers it does not share.
-    reader.damage_.emplace(reader.index_.size(), loaded.error().text);
+    TRY(reader.walk_blocks(loaded.error()));
     return reader;
 }
 
@@ -89,50 +87,53 @@ Result<> KeyFileReader::load_index() {
     }
     header_ = TRY(decode_key_file_header(TRY(read_exactly(*file_, 0, key_file_header_size))));
     const std::uint64_t index_end = size - key_file_trailer_size;
-    trailer_ = TRY(
-        decode_key_file_trailer(TRY(read_exactly(*file_, index_end, key_file_trailer_size))));
+    trailer_ =
+        TRY(decode_key_file_trailer(TRY(read_exactly(*file_, index_end, key_file_trailer_size))));
     const std::uint64_t at = trailer_.index_offset;
     if (at < key_file_header_size || at > index_end || index_end - at > backup_index_size_max) {
         return internal_error(ErrorCode::Corrupt, "the key file's index is not in the file");
     }
     index_ = TRY(decode_block_index(TRY(read_exactly(*file_, at, index_end - at))));
-    const bool is_sound =
-        index_.size() == trailer_.blocks &&
-        (index_.empty() ? at == key_file_header_size
-                        : index_.front().offset == key_file_header_size &&
-                              index_.back().offset < at);
+    const bool is_sound = index_.size() == trailer_.blocks &&
+                          (index_.empty() ? at == key_file_header_size
+                                          : index_.front().offset == key_file_header_size &&
+                                                index_.back().offset < at);
     if (!is_sound) {
         return internal_error(ErrorCode::Corrupt, "the key file's index is of another file");
     }
     return {};
 }
 
-// Block after block, as far as they are whole: with a damaged index, the blocks must hold.
-Result<> KeyFileReader::walk_blocks() {
+Result<> KeyFileReader::walk_blocks(const Error& why) {
     const std::uint64_t size = TRY(file_->size());
     const auto header = decode_key_file_header(
         TRY(read_exactly(*file_, 0, std::min<std::uint64_t>(size, key_file_header_size))));
+    if (!header && !is_damage(header.error())) {
+        return std::unexpected(header.error());
+    }
     header_ = header.value_or(KeyFileHeader{});
-    trailer_ = {.index_offset = key_file_header_size, .rows = 0, .blocks = 0};
+    KeyFileWalk walk = TRY(walk_key_file(*file_));
+    trailer_ = {.index_offset = size,
+                .rows = walk.rows,
+                .blocks = static_cast<std::uint32_t>(walk.blocks.size())};
     index_.clear();
-    while (trailer_.index_offset + block_head_size < size) {
-        const auto block_size = decode_block_size(
-            TRY(read_exactly(*file_, trailer_.index_offset, block_head_size)), trailer_.blocks);
-        if (!block_size || *block_size > size - trailer_.index_offset) {
-            break;
-        }
-        const auto rows = decode_block(
-            TRY(read_exactly(*file_, trailer_.index_offset, *block_size)), trailer_.blocks);
-        if (!rows || rows->empty()) {
-            break;
-        }
-        index_.push_back(
-            {.offset = trailer_.index_offset, .first_key = std::string(rows->front().key)});
-        trailer_.index_offset += *block_size;
-        trailer_.rows += rows->size();
-        ++trailer_.blocks;
+    for (const FoundBlock& block : walk.blocks) {
+        index_.push_back({.offset = block.offset, .first_key = block.first_key});
+    }
+    walked_ = std::move(walk.blocks);
+    damage_.emplace(size, why.text + "; its blocks were found without it");
+    for (auto& [offset, text] : walk.lost) {
+        damage_.emplace(offset, std::move(text) + "; the rows in it are lost");
     }
     return {};
+}
+
+std::uint32_t KeyFileReader::number_of(std::size_t block) const {
+    return walked_.empty() ? static_cast<std::uint32_t>(block) : walked_[block].number;
+}
+
+BlockEnd KeyFileReader::end_of(std::size_t block) const {
+    return walked_.empty() ? BlockEnd::Whole : walked_[block].end;
 }
 
 Result<const std::vector<BackupRowView>*> KeyFileReader::block(std::size_t number) {
@@ -144,8 +145,8 @@ Result<const std::vector<BackupRowView>*> KeyFileReader::block(std::size_t numbe
         if (on_damage_ == OnDamage::Refuse) {
             return std::unexpected(std::move(loaded).error());
         }
-        damage_.emplace(number, loaded.error().text);
-        rows_ = rest_of_block(octets_, static_cast<std::uint32_t>(number));
+        damage_.emplace(index_[number].offset, loaded.error().text + "; some rows in it are lost");
+        rows_ = rest_of_block(octets_, number_of(number), end_of(number));
         std::erase_if(rows_, [&](const BackupRowView& row) {
             return row.key < index_[number].first_key ||
                    (number + 1 < index_.size() && row.key >= index_[number + 1].first_key);
@@ -157,19 +158,22 @@ Result<const std::vector<BackupRowView>*> KeyFileReader::block(std::size_t numbe
 
 Result<> KeyFileReader::load_block(std::size_t number) {
     octets_.clear();
+    const std::string name = "block " + std::to_string(number_of(number));
     const std::uint64_t from = index_[number].offset;
     const std::uint64_t to =
         number + 1 < index_.size() ? index_[number + 1].offset : trailer_.index_offset;
-    if (to - from > backup_block_size_max + backup_block_size) {
-        return internal_error(ErrorCode::Corrupt,
-                              "block " + std::to_string(number) + " is larger than any block");
+    const std::uint64_t size = walked_.empty() ? to - from : walked_[number].size;
+    if (size > backup_block_size_max + backup_block_size) {
+        return internal_error(ErrorCode::Corrupt, name + " is larger than any block");
     }
-    octets_ = TRY(read_exactly(*file_, from, to - from));
-    rows_ = TRY(decode_block(octets_, static_cast<std::uint32_t>(number)));
+    octets_ = TRY(read_exactly(*file_, from, size));
+    if (end_of(number) == BlockEnd::Cut) {
+        return internal_error(ErrorCode::Corrupt, name + " is cut short");
+    }
+    rows_ = TRY(decode_block(octets_, number_of(number)));
     if (rows_.empty() || rows_.front().key != index_[number].first_key ||
         (number + 1 < index_.size() && rows_.back().key >= index_[number + 1].first_key)) {
-        return internal_error(ErrorCode::Corrupt, "block " + std::to_string(number) +
-                                                      " is not the one that the index names");
+        return internal_error(ErrorCode::Corrupt, name + " is not the one that the index names");
     }
     return {};
 }

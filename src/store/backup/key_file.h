@@ -12,6 +12,7 @@
 
 #include "base/crypto.h"
 #include "store/backup/format.h"
+#include "store/backup/key_file_walk.h"
 #include "store/blob/file.h"
 
 namespace godwit::store {
@@ -60,11 +61,12 @@ class KeyFileReader {
 public:
     enum class OnDamage : std::uint8_t { Refuse, PassOver };
     /// Reads header, trailer and index. Corrupt, Unsupported, Io. With PassOver a damaged index is
-    /// made again from the blocks, and of damaged blocks the rows are given that hold.
+    /// made again from the blocks (key_file_walk.h), and of damaged blocks the rows are given that
+    /// hold.
     static Result<KeyFileReader> open(std::unique_ptr<File> file,
                                       OnDamage on_damage = OnDamage::Refuse);
-    /// What was passed over so far, by the number of its block.
-    [[nodiscard]] const std::map<std::size_t, std::string>& damage() const { return damage_; }
+    /// What was passed over so far and what that costs, by its place in the file.
+    [[nodiscard]] const std::map<std::uint64_t, std::string>& damage() const { return damage_; }
 
     [[nodiscard]] const KeyFileHeader& header() const { return header_; }
     [[nodiscard]] std::size_t blocks() const { return index_.size(); }
@@ -89,16 +91,19 @@ private:
     KeyFileReader() = default;
     Result<> load_index();
     Result<> load_block(std::size_t number);
-    Result<> walk_blocks();
+    Result<> walk_blocks(const Error& why);
+    [[nodiscard]] std::uint32_t number_of(std::size_t block) const;
+    [[nodiscard]] BlockEnd end_of(std::size_t block) const;
     /// The block that holds `key` if any does.
     [[nodiscard]] std::size_t block_of(std::string_view key) const;
 
     std::unique_ptr<File> file_;
     OnDamage on_damage_ = OnDamage::Refuse;
-    std::map<std::size_t, std::string> damage_;
+    std::map<std::uint64_t, std::string> damage_;
     KeyFileHeader header_;
     KeyFileTrailer trailer_;
     std::vector<BlockPlace> index_;
+    std::vector<FoundBlock> walked_;  ///< Beside index_, where that was made from the blocks.
     std::optional<std::size_t> loaded_;
     std::string octets_;
     std::vector<BackupRowView> rows_;  // Into octets_.

@@ -66,9 +66,9 @@ Result<> AccountRestore::open() {
     const bool may_be_lost = login || !rows_->damage().empty();
     const auto now = TRY(find_account(*store_->snapshot(), kTier, report_.address, ""));
     if (!may_be_lost || !now || format.store != manifest_.store) {
-        return peer_error(ErrorCode::NotFound,
-                          "backup " + report_.generation + " has no account '" + report_.address +
-                              "'" + (may_be_lost ? ", or its row is damaged" : ""));
+        return peer_error(ErrorCode::NotFound, "backup " + report_.generation +
+                                                   " has no account '" + report_.address + "'" +
+                                                   (may_be_lost ? ", or its row is damaged" : ""));
     }
     saved_ = now->id;
     return {};
@@ -114,13 +114,12 @@ std::optional<T> AccountRestore::sound(const std::string& name, Result<T> found)
 
 // Three readers may have met the same block.
 void AccountRestore::report_damage() {
-    std::map<std::size_t, std::string> all = rows_->damage();
+    std::map<std::uint64_t, std::string> all = rows_->damage();
     for (const auto* reader : {&emails_, &bodies_}) {
         all.insert((*reader)->damage().begin(), (*reader)->damage().end());
     }
     for (const auto& [number, text] : all) {
-        problem(folder_.keys_path(report_.generation) + ": " + text +
-                "; some rows in it are lost");
+        problem(folder_.keys_path(report_.generation) + ": " + text);
     }
 }
 
@@ -146,8 +145,9 @@ Result<> AccountRestore::prepare_account() {
         now = TRY(find_account(*store_->snapshot(), kTier, saved->name, ""));
     }
     if (!now && !saved) {
-        return internal_error(ErrorCode::Corrupt, "the backup's row of the account is damaged, so "
-                                                  "that it cannot be made again: add it first");
+        return internal_error(ErrorCode::Corrupt,
+                              "the backup's row of the account is damaged, so "
+                              "that it cannot be made again: add it first");
     }
     if (!now) {
         TRY(make_account(*saved));

@@ -64,6 +64,13 @@ std::string new_header(std::string_view octets, std::uint32_t number, std::uint6
     return encode(header);
 }
 
+/// In the words of `backup verify`.
+std::string part_fault(const BackupFolder& folder, const BackupPart& part) {
+    const std::string path = folder.part_path(part);
+    const auto hash = hash_file(folder.files(), path, part.to - part.from);
+    return hash ? path + " has another SHA-256 than the manifest says" : hash.error().text;
+}
+
 /// One segment file out of its parts, under the new store's name. What is damaged is copied as it
 /// is, and what cannot be read becomes zeros: the other bodies keep their places, and those that
 /// were there do not pass for whole.
@@ -86,7 +93,8 @@ Result<> write_segment(BackupSegments& segments, const BackupFolder& folder, std
             TRY(out.append(block));
         }
         if (hash.finish() != part.sha256) {
-            lose(done, folder.part_path(part) + " has another SHA-256 than the manifest says");
+            lose(done, part_fault(folder, part));
+            done.is_complete = false;
         }
     }
     return out.sync();
@@ -192,7 +200,12 @@ Result<WholeRestored> restore_whole(FileSystem* source, const WholeRestore& requ
     done.held_deliveries = rows.held();
     done.damaged_rows = rows.damaged();
     for (const auto& [number, text] : reader.damage()) {
-        lose(done, keys + ": " + text + "; some rows in it are lost");
+        lose(done, keys + ": " + text);
+    }
+    if (done.rows < manifest.rows) {
+        done.is_complete = false;
+        done.losses.push_back(keys + " gave " + std::to_string(done.rows) + " of " +
+                              std::to_string(manifest.rows) + " rows");
     }
     return done;
 }

@@ -47,6 +47,8 @@ struct WholeRestored {
     /// not be read of them is missing. All, and the first few by name.
     std::uint64_t damaged_parts = 0;
     std::vector<std::string> losses;
+    /// Every row and every segment's octets came back, whatever else is damaged.
+    bool is_complete = true;
 };
 
 /// `target` says where, as for Store::open; its folder is empty or absent. While it runs, and when

@@ -109,8 +109,9 @@ Result<> BackupRun::check_room(std::uint64_t wanted) const {
     if (free < wanted || free - wanted < backup_free_space_min) {
         return temporary_error(ErrorCode::DiskFull,
                                folder_.path() + " has " + std::to_string(free) +
-                                   " octets free; the backup needs " + std::to_string(wanted) +
-                                   " more and leaves " + std::to_string(backup_free_space_min));
+                                   " octets free; this backup takes " + std::to_string(wanted) +
+                                   ", and " + std::to_string(backup_free_space_min) +
+                                   " are always left free there");
     }
     return {};
 }

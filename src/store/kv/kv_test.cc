@@ -30,10 +30,12 @@ struct MemoryEngine : Engine {
 };
 struct RocksEngine : Engine {
     std::string folder = scratch_folder();
+    int open_files_max = RocksOptions().open_files_max;
     ~RocksEngine() override { std::filesystem::remove_all(folder); }
     std::unique_ptr<Kv> open() override {
         RocksOptions options;
         options.write_buffer_bytes = 64 * 1024;  // Small, so that the script reaches table files.
+        options.open_files_max = open_files_max;
         options.on_fatal = [](const Error& error) { ADD_FAILURE() << error.text; };
         auto kv = open_rocks_kv(folder, std::move(options));
         check(kv.has_value(), "engine does not open");
@@ -256,6 +258,34 @@ TEST(RocksKv, Block_that_is_not_in_memory_would_block) {
     EXPECT_EQ(cursor->status().error().code, ErrorCode::WouldBlock);
     EXPECT_EQ(kv->get("K5", ReadTier::Disk).value(), std::string(100, 'v'));
     EXPECT_EQ(kv->get("K5", ReadTier::Cached).value(), std::string(100, 'v'));
+}
+
+// With few descriptors the engine opens few of its tables beforehand. One that is not open looked
+// like a row that is there and empty.
+TEST(RocksKv, Table_that_is_not_open_would_block) {
+    RocksEngine engine;
+    engine.open_files_max = 20;
+    constexpr int kTables = 4;  // One more are made one.
+    for (int table = 0; table < kTables; ++table) {
+        auto kv = engine.open();
+        Batch batch;
+        batch.put("K" + std::to_string(table), std::string(100, 'v'));
+        ASSERT_TRUE(kv->commit(batch));
+    }
+    auto kv = engine.open();
+    int unread = 0;
+    for (int table = 0; table < kTables; ++table) {
+        const std::string key = "K" + std::to_string(table);
+        const auto cached = kv->get(key, ReadTier::Cached);
+        if (cached) {
+            EXPECT_EQ(cached->value_or("none"), std::string(100, 'v')) << key;
+        } else {
+            EXPECT_EQ(cached.error().code, ErrorCode::WouldBlock) << key;
+            ++unread;
+        }
+        EXPECT_EQ(kv->get(key, ReadTier::Disk).value(), std::string(100, 'v')) << key;
+    }
+    EXPECT_GT(unread, 0);
 }
 
 }  // namespace

@@ -112,8 +112,50 @@ protected:
     }
     void expect_whole_now() {
         EXPECT_EQ(rescue().rescue.kept, "");
+        ASSERT_TRUE(end_rescue(folder_));
         const auto kv = open_rocks_kv(folder_, small());
         ASSERT_TRUE(kv) << kv.error().text;
+    }
+
+    /// The end of the list of tables is lost: refused, nothing is removed, all rows come back.
+    void cut_list_and_rescue(int rows, std::string_view why) {
+        fill(rows);
+        ASSERT_TRUE(open_rocks_kv(folder_, small()));  // What was in the log is in a table.
+        const auto tables = [this] {
+            std::set<std::string> found;
+            for (const auto& entry : fs::directory_iterator(folder_)) {
+                if (entry.path().extension() == ".sst") {
+                    found.insert(entry.path().filename().string());
+                }
+            }
+            return found;
+        };
+        const std::set<std::string> before = tables();
+        ASSERT_FALSE(before.empty());
+        for (const auto& entry : fs::directory_iterator(folder_)) {
+            if (entry.path().filename().string().starts_with("MANIFEST")) {
+                fs::resize_file(entry.path(), fs::file_size(entry.path()) - 20);
+            }
+        }
+        for (int i = 0; i < 2; ++i) {
+            const auto refused = open_rocks_kv(folder_, small());
+            ASSERT_FALSE(refused);
+            EXPECT_NE(refused.error().text.find(why), std::string::npos) << refused.error().text;
+            EXPECT_EQ(tables(), before);
+        }
+        {
+            const RescuedKv rescued = rescue();
+            EXPECT_EQ(rescued.rescue.kept, folder_ + ".damaged-1");
+            EXPECT_EQ(rescued.rescue.remarks.size(), 1U);
+            EXPECT_TRUE(rescued.rescue.are_rows_missing);
+            EXPECT_EQ(compare(*rescued.kv), 0U);
+        }
+        // Whoever is cut off here has not looked for bodies yet.
+        const auto unfinished = open_rocks_kv(folder_, small());
+        ASSERT_FALSE(unfinished);
+        EXPECT_TRUE(rescue().rescue.are_rows_missing);
+        expect_whole_now();
+        fill(rows);  // And it takes more.
     }
 
     std::string top_;
@@ -260,6 +302,14 @@ TEST_F(RescueTest, A_log_that_is_damaged_in_its_middle_is_taken_up_to_there) {
     expect_whole_now();
 }
 
+// A list that ends too early would have the engine throw away the tables that it does not name.
+TEST_F(RescueTest, A_torn_list_costs_no_table_that_is_there) {
+    cut_list_and_rescue(100, "sst has commits up to 5,");  // A flush was its last record.
+}
+TEST_F(RescueTest, A_torn_list_that_lost_a_compaction) {
+    cut_list_and_rescue(1000, "");  // How much a compaction took up is a matter of moments.
+}
+
 TEST_F(RescueTest, A_repair_that_was_cut_off_loses_neither_folder) {
     fill(500);
     // Half a copy goes, what was swapped out already stays.
@@ -335,11 +385,13 @@ protected:
         value ? batch.put(key, *value) : batch.erase(key);
         ASSERT_TRUE(opened.kv->commit(batch));
     }
-    RepairReport repair_folder() {
+    RepairReport repair_folder(bool drop_lost = false) {
         const RescuedKv opened = rescue();
         RepairOptions options;
         options.files = &system_files();
         options.blobs_folder = top_ + "/blobs";
+        options.drop_lost = drop_lost;
+        options.are_keys_missing = opened.rescue.are_rows_missing;
         options.make_record = [](const BlobId& blob, std::string_view body) {
             MessageRecord record;
             record.blob = blob;
@@ -350,7 +402,7 @@ protected:
             return allow_first_commit(folder_, first);
         };
         auto report = repair(*opened.kv, options);
-        check(report.has_value(), "repair");
+        check(report.has_value() && end_rescue(folder_), "repair");
         report->losses += opened.rescue.lost.size();
         return *std::move(report);
     }
@@ -462,6 +514,26 @@ TEST_F(FolderRescue, Keys_that_are_all_gone_are_not_begun_anew) {
     const auto refused = open();
     ASSERT_FALSE(refused);
     EXPECT_NE(refused.error().text.find("format"), std::string::npos) << refused.error().text;
+}
+TEST_F(FolderRescue, Without_keys_no_body_is_removed) {
+    make();
+    const auto size = fs::file_size(largest(top_ + "/blobs", ""));
+    for (const bool is_all_gone : {true, false}) {
+        if (is_all_gone) {
+            fs::remove_all(folder_);
+        }
+        const RepairReport report = repair_folder(/*drop_lost=*/true);
+        EXPECT_EQ(report.are_keys_missing, is_all_gone);
+        EXPECT_EQ(report.orphans.size(), is_all_gone ? 10U : 0U);
+        const auto store = open();
+        ASSERT_TRUE(store) << store.error().text;
+        if (is_all_gone) {
+            EXPECT_EQ(fs::file_size(largest(top_ + "/blobs", "")), size);
+            for (const BlobId& blob : report.orphans) {
+                EXPECT_EQ((*store)->blobs().read(blob, 0, 20'000, ReadTier::Disk)->size(), 20'000U);
+            }
+        }
+    }
 }
 
 }  // namespace

@@ -64,6 +64,12 @@ Result<> rename_folder(const std::string& from, const std::string& to) {
                                                    : file_error("rename " + from, errno);
 }
 
+Result<bool> has_file(const std::string& path) {
+    std::error_code error;
+    const bool is_there = std::filesystem::exists(path, error);
+    return error ? Result<bool>(file_error("look at " + path, error.value())) : is_there;
+}
+
 // Gives the damaged folder a name that is free.
 Result<std::string> keep_aside(const std::string& folder, const std::string& damaged) {
     for (int number = 1;; ++number) {
@@ -120,6 +126,7 @@ Result<std::string> swap_in(const std::string& folder) {
 // Of logs: what is known of their end.
 struct Logs {
     bool is_damaged = false;
+    std::uint64_t last_commit = 0;
     std::vector<std::string> remarks;
 };
 Result<std::string> read_log(const std::string& path) {
@@ -149,6 +156,7 @@ Result<Logs> look_at_logs(const std::string& folder, const RocksFolder& names) {
         }
         last = std::max(last, log.last_commit);
     }
+    found.last_commit = last;
     return found;
 }
 
@@ -349,6 +357,101 @@ Result<> rescue_rows(const rocksdb::Options& engine, const rocksdb::Options& rea
     return copy->finish();
 }
 
+// Whole tables that the list does not name and that must not go: one knows a later commit than what
+// the list leads to, or took the place of one that the list names and that is not there.
+std::vector<UnnamedTable> worth_naming(const rocksdb::Options& reader, rocksdb::DB& source,
+                                       const std::string& folder, const RocksFolder& names,
+                                       const Logs& logs) {
+    const std::set<std::string> named = named_tables(source);
+    std::vector<UnnamedTable> unnamed = unnamed_tables(reader, folder, names, named);
+    const bool is_one_missing = !std::ranges::all_of(named, [&](const std::string& name) {
+        return std::ranges::find(names.tables, name) != names.tables.end();
+    });
+    const auto row = read_row(source, commit_seq_key());
+    const auto seq = row && *row ? decode_commit_seq(**row) : Result<CommitSeq>(CommitSeq{});
+    const std::uint64_t last = std::max(logs.last_commit, seq ? seq->value() : 0);
+    const bool is_one_later = std::ranges::any_of(
+        unnamed, [&](const UnnamedTable& table) { return table.last_commit > last; });
+    return is_one_later || is_one_missing ? std::move(unnamed) : std::vector<UnnamedTable>();
+}
+
+Result<> sync_file(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return file_error("open " + path, errno);
+    }
+    const int done = ::fsync(descriptor);
+    const int number = errno;
+    ::close(descriptor);
+    return done == 0 ? Result<>() : file_error("sync " + path, number);
+}
+
+// Tables and logs under further names in the copy's folder: none of them is written to again.
+Result<> link_rows(const std::string& folder, const std::string& copying,
+                   const RocksFolder& names) {
+    for (const auto* list : {&names.tables, &names.logs}) {
+        for (const std::string& name : *list) {
+            const std::string from = folder + "/" + name;
+            const std::string to = copying + "/" + name;
+            std::error_code error;
+            std::filesystem::create_hard_link(from, to, error);
+            if (error) {  // A file system without.
+                std::filesystem::copy_file(from, to, error);
+            }
+            if (error) {
+                return file_error("link " + from, error.value());
+            }
+        }
+    }
+    return {};
+}
+
+// A fresh engine, made of all tables and logs in the folder: for a list that is not whole. What is
+// newer is told by the numbers of the rows, as always.
+Result<> rebuild_list(rocksdb::Options engine, const std::string& folder, const RocksFolder& names,
+                      LostTables lost_tables_are, Rescue& rescue) {
+    const std::string copying = folder + std::string(kCopying);
+    std::error_code error;
+    std::filesystem::create_directory(copying, error);
+    if (error) {
+        return file_error("make " + copying, error.value());
+    }
+    TRY(write_whole(copying + std::string(kUnfinished), ""));
+    TRY(sync_folder(above(copying)));
+    TRY(link_rows(folder, copying, names));
+    const rocksdb::Status repaired = rocksdb::RepairDB(copying, engine);
+    if (!repaired.ok()) {
+        return std::unexpected(rocks_error(repaired, "rocksdb repair " + folder));
+    }
+    // What the engine could not take it put aside; all of it is in the damaged folder.
+    const std::string aside = copying + "/lost";
+    for (const std::string& name : names.tables) {
+        if (!std::filesystem::exists(aside + "/" + name, error)) {
+            continue;
+        }
+        rescue.remarks.push_back(folder + "/" + name + " cannot be read, its rows are lost");
+        if (lost_tables_are == LostTables::Refused) {
+            return internal_error(ErrorCode::Corrupt,
+                                  rescue.remarks.back() +
+                                      "; restore a backup, or give up those rows with --drop-lost");
+        }
+    }
+    std::filesystem::remove_all(aside, error);
+    for (const auto& entry : std::filesystem::directory_iterator(copying, error)) {
+        TRY(sync_file(entry.path().string()));
+    }
+    TRY(sync_folder(copying));
+    crash_point<"rescue.copied">();
+    std::filesystem::remove(copying + std::string(kUnfinished), error);
+    TRY(error ? file_error("remove in " + copying, error.value()) : sync_folder(copying));
+    probe<"kv.list_rebuilt">();
+    rescue.remarks.push_back(
+        folder +
+        ": the list of tables (MANIFEST) did not name all of them; it was made anew from the " +
+        std::to_string(names.tables.size()) + " there are: rows erased before may be there again");
+    return {};
+}
+
 // True when all that is in tables can be read.
 Result<bool> is_whole(rocksdb::DB& source) {
     rocksdb::ReadOptions options;
@@ -368,7 +471,9 @@ Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptio
     TRY(settle_leftovers(folder));
     RescuedKv rescued;
     rocksdb::Options engine = rocks_options(options);
-    engine.env = rocksdb::Env::Default();
+    const std::shared_ptr<rocksdb::Env> machine(std::shared_ptr<void>(), rocksdb::Env::Default());
+    const auto env = with_files(machine, TRY(past_torn_list(*machine, folder)));
+    engine.env = env.get();
     engine.info_log = make_silent_logger();
     const RocksFolder names = TRY(look_into(*engine.env, folder));
     if (!names.has_current && names.has_rows) {
@@ -386,21 +491,32 @@ Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptio
         reader.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
         rocksdb::DB* opened = nullptr;
         const auto status = rocksdb::DB::OpenForReadOnly(reader, folder, &opened);
-        if (!status.ok()) {
+        std::unique_ptr<rocksdb::DB> source(opened);
+        // A list that makes no sense, with tables there.
+        const bool is_listless = status.IsCorruption() && !names.tables.empty();
+        if (!status.ok() && !is_listless) {
             return std::unexpected(rocks_error(status, "rocksdb open " + folder));
         }
-        std::unique_ptr<rocksdb::DB> source(opened);
-        const bool must_move = logs.is_damaged || !TRY(is_whole(*source));
+        const bool must_relist =
+            is_listless || !worth_naming(reader, *source, folder, names, logs).empty();
+        const bool must_move = must_relist || logs.is_damaged || !TRY(is_whole(*source));
         const Result<> copied =
-            must_move ? rescue_rows(engine, reader, *source, folder, lost_tables, rescued.rescue)
-                      : Result<>();
+            must_relist ? rebuild_list(engine, folder, names, lost_tables, rescued.rescue)
+            : must_move ? rescue_rows(engine, reader, *source, folder, lost_tables, rescued.rescue)
+                        : Result<>();
         source.reset();
         if (!copied) {
             // Gives its room back; if not now, then at the next try.
             (void)settle_leftovers(folder);
             return std::unexpected(copied.error());
         }
+        const Rescue& found = rescued.rescue;
+        rescued.rescue.are_rows_missing = !found.lost.empty() || !found.remarks.empty() ||
+                                          TRY(has_file(folder + std::string(kIncompleteFile)));
         if (must_move) {
+            if (rescued.rescue.are_rows_missing) {
+                TRY(write_whole(folder + std::string(kCopying) + std::string(kIncompleteFile), ""));
+            }
             crash_point<"rescue.before_swap">();
             rescued.rescue.kept = TRY(swap_in(folder));
             crash_point<"rescue.after_swap">();
@@ -409,6 +525,12 @@ Result<RescuedKv> open_rocks_kv_for_repair(const std::string& folder, RocksOptio
     }
     rescued.kv = TRY(open_rocks(folder, options, CommitCheck::None));
     return rescued;
+}
+
+Result<> end_rescue(const std::string& folder) {
+    std::error_code error;
+    std::filesystem::remove(folder + std::string(kIncompleteFile), error);
+    return error ? file_error("remove in " + folder, error.value()) : sync_folder(folder);
 }
 
 Result<> allow_first_commit(const std::string& folder, CommitSeq first) {

@@ -77,6 +77,7 @@ void RepairWork::lose(Loss loss) {
 }
 
 void RepairWork::leave_orphan(const BlobId& blob) {
+    ++report_->orphans_found;
     if (report_->orphans.size() < repair_losses_max) {
         report_->orphans.push_back(blob);
     }
@@ -151,12 +152,14 @@ void name_accounts(Kv& kv, std::vector<Loss>& losses) {
 Result<RepairReport> repair(Kv& kv, const RepairOptions& options) {
     RepairReport report;
     RepairState state{.work = RepairWork(&kv, &options, &report),
-                      .bodies = BodyReader(options.files, options.blobs_folder)};
+                      .bodies = BodyReader(options.files, options.blobs_folder),
+                      .are_keys_missing = options.are_keys_missing};
     for (const auto part : {repair_simple_rows, repair_store_rows, repair_directory, repair_links,
                             repair_bodies, repair_accounts, repair_queue, repair_ends}) {
         TRY(part(state));
         TRY(state.work.flush());
     }
+    report.are_keys_missing = state.are_keys_missing;
     name_accounts(kv, report.lost);
     return report;
 }

@@ -28,6 +28,9 @@ struct RepairOptions {
     bool read_bodies = true;
     /// Removes what cannot be brought back from mailboxes and queue, instead of leaving it there.
     bool drop_lost = false;
+    /// The engine has lost rows (Rescue): what nothing refers to may be somebody's. The repair also
+    /// finds that out by itself where the store's own rows are missing or too old.
+    bool are_keys_missing = false;
     WallTime now{};
     /// The record of a message whose row M is lost: by its body. Required.
     std::function<MessageRecord(const BlobId& blob, std::string_view body)> make_record;
@@ -58,6 +61,10 @@ struct RepairReport {
     /// Whole bodies that nothing refers to any more. They stay until somebody takes them back
     /// (`--recover-to`) or drops them.
     std::vector<BlobId> orphans;
+    std::uint64_t orphans_found = 0;  ///< All of them.
+    /// Rows are gone and nobody can say which: bodies in segments that no row names were given a
+    /// place, so that they stay, and are among the orphans.
+    bool are_keys_missing = false;
 };
 
 /// Losses and orphans that a report names; more are only counted. A terminal shows no more.

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "base/limits.h"
+#include "base/probe.h"
 #include "store/blob/segment_files.h"
 #include "store/kv/meta.h"
 #include "store/queue/queue.h"
@@ -86,6 +87,25 @@ Result<> repair_mail_ids(RepairWork& work) {
                     "reservations of mail ids");
 }
 
+// Where rows are missing, a body that none names may be somebody's: it gets a place, which keeps
+// its segment, and is an orphan then. What was removed long ago comes back with it.
+Result<> place_what_no_row_names(RepairState& state) {
+    for (const std::uint32_t segment : TRY(state.bodies.segments())) {
+        for (const auto& [header, offset] : TRY(state.bodies.records(segment))) {
+            const BlobLocation location{
+                .size = header.size, .place = SegmentPlace{.segment = segment, .offset = offset}};
+            if (TRY(state.work.has(blob_location_key(header.id))) ||
+                !state.bodies.read(header.id, location)) {
+                continue;
+            }
+            probe<"repair.body_placed">();
+            TRY(state.work.put(blob_location_key(header.id), encode(location),
+                               "bodies that no row named"));
+        }
+    }
+    return state.work.flush();
+}
+
 }  // namespace
 
 Result<> repair_simple_rows(RepairState& state) {
@@ -139,10 +159,6 @@ Result<> repair_store_rows(RepairState& state) {
             commit = std::max(commit, header.durable.value());
         }
     }
-    const auto format = TRY(work.get(format_key()));
-    if (!format || !decode_format(*format)) {
-        TRY(work.put(format_key(), encode(FormatRow{.store = store}), "format rows"));
-    }
     TRY(work.each(Family::Trace, [&](std::string_view key, std::string_view) -> Result<> {
         if (key.size() == 1 + 8 + 8 + 4) {
             commit = std::max(commit, key_tail_u64(key.substr(0, 17)));
@@ -152,6 +168,18 @@ Result<> repair_store_rows(RepairState& state) {
     // Also where the newest changes are lost with a log: a number is not given twice.
     const auto row = TRY(work.get(commit_seq_key()));
     const auto seq = row ? decode_commit_seq(*row) : Result<CommitSeq>();
+    const auto format = TRY(work.get(format_key()));
+    // A row that is there and damaged says nothing of the others.
+    if (!format || !row || (seq && seq->value() < commit)) {
+        state.are_keys_missing = true;
+    }
+    // Before a run that is cut off leaves rows that look as if nothing were missing.
+    if (state.are_keys_missing) {
+        TRY(place_what_no_row_names(state));
+    }
+    if (!format || !decode_format(*format)) {
+        TRY(work.put(format_key(), encode(FormatRow{.store = store}), "format rows"));
+    }
     if (!row || !seq || seq->value() < commit) {
         const CommitSeq next(commit + 1);
         if (work.options().begin_commits_at) {
@@ -249,15 +277,15 @@ Result<> repair_bodies(RepairState& state) {
                             }
                             return {};
                         }));
-    if (missing.empty()) {
-        return {};
-    }
     state.lost = missing;
-    return state.bodies.search(
-        missing, [&](const BlobId& id, const BlobLocation& location) -> Result<> {
-            state.lost.erase(id);
-            return state.work.put(blob_location_key(id), encode(location), "places of bodies");
-        });
+    if (!missing.empty()) {
+        TRY(state.bodies.search(
+            missing, [&](const BlobId& id, const BlobLocation& location) -> Result<> {
+                state.lost.erase(id);
+                return state.work.put(blob_location_key(id), encode(location), "places of bodies");
+            }));
+    }
+    return {};
 }
 
 namespace {
@@ -291,7 +319,9 @@ Result<> end_bodies(RepairState& state, std::unordered_map<std::uint32_t, Segmen
             links->seek(prefix);
             TRY(links->status());
             if (!links->is_valid()) {
-                if (state.lost.contains(id) || work.options().drop_lost) {
+                // What was not yet told is not given up.
+                const bool is_given_up = work.options().drop_lost && !state.are_keys_missing;
+                if (state.lost.contains(id) || is_given_up) {
                     return work.erase(std::string(key), "bodies of nobody");
                 }
                 work.leave_orphan(id);

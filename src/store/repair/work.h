@@ -73,6 +73,8 @@ private:
 struct RepairState {
     RepairWork work;
     BodyReader bodies;
+    /// Also what is in no row is kept.
+    bool are_keys_missing = false;
     /// Bodies that somebody refers to and nobody can give.
     std::unordered_set<BlobId> lost{};
     /// Whose body a link names, for owners without a row. Made when first needed.

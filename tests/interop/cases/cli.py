@@ -312,3 +312,22 @@ def pasted_lines_of_the_readme(world):
         elif shutil.which(program):
             out = run(["bash", "-c", line])[1]
             expect("250 2.0.0" in out if program == "swaks" else "Subject:" in out, line, out[-500:])
+
+
+@case
+def a_new_data_folder_is_synced_with_its_name(world):
+    """A power cut must not take the name of the folder that holds all the mail."""
+    trace, home = os.path.join(world.folder, "folder-calls"), os.path.join(world.folder, "folder-new", "deep", "home")
+    run(["strace", "-f", "-y", "-e", "trace=mkdir,mkdirat,rename,renameat,renameat2,fsync", "-o", trace, world.program, "init", "--hostname", "mx.example.test", "--domain", DOMAIN, "--dir", home])
+    names, synced = {}, []
+    with open(trace) as lines:
+        for number, line in enumerate(lines):
+            made = re.search(r'mkdir(?:at)?\(.*?"([^"]+)".*= 0$|rename(?:at2?)?\(.*"([^"]+)"[^"]*= 0$', line)
+            if made:
+                names[os.path.normpath(made.group(1) or made.group(2))] = number
+            folder = re.search(r"fsync\(\d+<([^>]+)>\).*= 0$", line)
+            if folder:
+                synced.append((folder.group(1), number))
+    expect(home in names and os.path.join(home, "data") in names and any(name.endswith("godwit.toml") for name in names), "what was made", names)
+    for name, number in names.items():
+        expect(any(folder == os.path.dirname(name) and later > number for folder, later in synced), "the folder is synced after it got a name", name, synced)

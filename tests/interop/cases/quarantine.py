@@ -2,13 +2,14 @@
 import glob
 import json
 import os
+import poplib
 import signal
 import smtplib
 import socket
 import threading
 import time
 
-from harness import DOMAIN, World, case, expect, expect_equal, message, token
+from harness import DOMAIN, Raw, World, case, expect, expect_equal, message, token
 
 
 class Sink:
@@ -200,3 +201,118 @@ def a_damaged_body_comes_back_with_the_next_copy_of_it(world):
         expect("good" in own.godwit("fsck")[1], "fsck")
     finally:
         own.close()
+
+
+@case(seconds=120)
+def a_large_damaged_body_costs_itself_only(world):
+    """Damage far behind a body's beginning is met before its size is promised: those behind it come too."""
+    own = World(world.program, os.path.join(world.folder, "large"))
+    os.makedirs(own.folder)
+    own.start()
+    try:
+        words = [token() for _ in range(3)]
+        for word in words:
+            with smtplib.SMTP("127.0.0.1", own.port("smtp"), timeout=20) as client:
+                client.sendmail(f"alice@{DOMAIN}", [f"bob@{DOMAIN}"], message(word, body=f"{word} is said here.\r\n" * 9000))
+        expect_equal(own.stop(), 0, "exit code")
+        [segment] = glob.glob(os.path.join(own.data, "blobs", "seg-*"))
+        content = open(segment, "rb").read()
+        at = content.index(words[1].encode() + b" is said here") + 200_000
+        with open(segment, "r+b") as file:
+            file.seek(at)
+            file.write(bytes([content[at] ^ 1]))
+        own.start()
+        with own.imap("bob") as client:
+            for what in ("BODY.PEEK[]", "BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[TEXT]"):
+                verdict, data = client.uid("FETCH", "1:*", f"({what})")
+                expect_equal(verdict, "NO", what)
+                expect("[CORRUPTION] The message with UID 2 cannot be read" in str(data[-1]), "what is wrong", data[-1])
+            expect_equal(client.uid("FETCH", "1:*", "(FLAGS)")[0], "OK", "the session goes on")
+            given = [uid for uid in (1, 2, 3) if client.uid("FETCH", str(uid), "(BODY.PEEK[]<0.100>)")[0] == "OK"]
+            expect_equal(given, [1, 2, 3], "what is whole of it can be read")
+        raw = Raw(own.port("imap"))
+        raw.line()
+        raw.imap("a", "LOGIN bob bob")
+        raw.imap("b", "SELECT INBOX")
+        lines = raw.imap("c", "FETCH 1:* (UID BODY.PEEK[])", b"NO")
+        raw.close()
+        expect_equal([line.split()[1] for line in lines if line.startswith(b"* ") and b" FETCH (" in line], [b"1", b"3"], "the others are given, nothing of the damaged one")
+        popper = poplib.POP3("127.0.0.1", own.port("pop3"), timeout=20)
+        popper.user("bob")
+        popper.pass_("bob")
+        verdicts = []
+        for number in (1, 2, 3):
+            try:
+                verdicts.append(len(popper.retr(number)[1]) > 8000)
+            except poplib.error_proto as error:
+                verdicts.append("damaged" in str(error))
+        popper.quit()
+        expect_equal(verdicts, [True, True, True], "POP3: given, refused, given")
+        expect_equal(own.stop(), 0, "exit code")
+    finally:
+        own.close()
+
+
+def possible_duplicates(own):
+    return json.loads(own.godwit("status", "--json")[1])["metrics"]["godwit_possible_duplicates_total"]
+
+
+@case(seconds=240)
+def possible_duplicates_are_counted(world):
+    """W1 by a crash and by a stop, W2 by a client that goes away: godwit_possible_duplicates_total."""
+    sink = Sink()
+    own = World(world.program, os.path.join(world.folder, "duplicates"), (f"sink.test=127.0.0.1:{sink.port}",))
+    os.makedirs(own.folder)
+    own.start()
+    try:
+        sink.stalls = {"slow@sink.test"}
+        with smtplib.SMTP("127.0.0.1", own.port("submission"), timeout=20) as client:
+            client.login("alice", "alice")
+            client.sendmail(f"alice@{DOMAIN}", ["slow@sink.test"], message(token(), to="slow@sink.test"))
+        sink.wait(lambda: sink.stalled, "the message behind its dot")
+        expect_equal(possible_duplicates(own), 0, "while nothing happened")
+        kill(own)
+        sink.stalled = []
+        own.start()
+        sink.wait(lambda: sink.stalled, "the message, again")
+        expect_equal(possible_duplicates(own), 1, "W1 by a crash")
+        [mail] = json.loads(own.godwit("queue", "list", "--json")[1])
+        expect("may have been sent" in own.godwit("message", "show", mail["id"])[1], "the message's story")
+        # A stop that does not wait any longer: a second signal.
+        own.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        own.process.send_signal(signal.SIGTERM)
+        expect_equal(own.stop(), 0, "exit code")
+        sink.stalls = set()
+        own.start()
+        sink.wait(lambda: "slow@sink.test" in sink.taken, "the message, in the end")
+        expect_equal(possible_duplicates(own), 1, "W1 by a stop; counted from the start on")
+        story = own.godwit("message", "show", mail["id"])[1]
+        expect("interrupted" in story, "the message's story", story)
+        expect_equal(own.stop(), 0, "exit code")
+        expect(not os.path.exists(os.path.join(own.data, "in-hand")), "no register when nothing was cut off")
+        own.start()
+        expect_equal(possible_duplicates(own), 0, "nothing is counted twice")
+        # Whoever closes behind the dot, and does not wait for the answer.
+        for word, is_gone in ((token(), True), (token(), False)):
+            with socket.create_connection(("127.0.0.1", own.port("smtp")), timeout=20) as client:
+                lines = client.makefile("rb")
+                lines.readline()
+                for line in ("EHLO client.test", f"MAIL FROM:<a@client.test>", f"RCPT TO:<bob@{DOMAIN}>", "DATA"):
+                    client.sendall(line.encode() + b"\r\n")
+                    while lines.readline()[3:4] == b"-":
+                        pass
+                client.sendall(b"Subject: %s\r\n\r\nx\r\n.\r\n" % word.encode())
+                if not is_gone:
+                    lines.readline()
+                lines.close()
+            end = time.monotonic() + 20
+            while not own.find("bob", word):
+                expect(time.monotonic() < end, "the message was taken")
+                time.sleep(0.1)
+            time.sleep(0.3)
+            expect_equal(possible_duplicates(own), 1, "W2, and nobody who read the answer")
+        expect_equal(own.stop(), 0, "exit code")
+    finally:
+        own.close()
+        sink.server.close()

@@ -231,6 +231,39 @@ def size_limit(server):
         return next(int(t.split()[1]) for t in client.smtp("EHLO size.test", 250)[1] if t.startswith("SIZE "))
 
 
+@case(seconds=60)
+def M4_a_new_route_frees_held_mail(world):
+    with Production(world, "routes") as server:
+        first = server.read().replace('[[certificate]]', '[resolver]\noff = true\n\n[[certificate]]', 1)
+        server.write(first)
+        server.start()
+        server.godwit("account", "add", "ben@example.org", "--password", "secret")
+        context = server.tls()
+        context.check_hostname = False
+        with smtplib.SMTP_SSL("127.0.0.1", server.ports["submissions"], context=context, timeout=20) as client:
+            client.login("ben@example.org", "secret")
+            client.sendmail("ben@example.org", ["x@far.test"], message(token(), sender="ben@example.org", to="x@far.test"))
+        held = json.loads(server.godwit("queue", "list", "--held", "--json")[1])
+        end = time.monotonic() + 10
+        while not held and time.monotonic() < end:
+            time.sleep(0.1)
+            held = json.loads(server.godwit("queue", "list", "--held", "--json")[1])
+        expect("no route for far.test" in held[0]["held_reason"], "held", held)
+        # Another route is no way for it.
+        server.write(first + '\n[[route]]\ndomain = "near.test"\nkind = "discard"\n')
+        server.godwit("reload")
+        time.sleep(1)
+        expect_equal(len(json.loads(server.godwit("queue", "list", "--held", "--json")[1])), 1, "held still")
+        server.write(first + '\n[[route]]\ndomain = "far.test"\nkind = "discard"\n')
+        server.godwit("reload")
+        end = time.monotonic() + 10
+        while json.loads(server.godwit("queue", "list", "--json")[1]):
+            expect(time.monotonic() < end, "the queue drains after the reload")
+            time.sleep(0.1)
+        story = server.godwit("message", "show", held[0]["id"])[1]
+        expect("held" in story and "released" in story and "discarded" in story, "the message's story", story)
+
+
 def served_certificate(server, service="imaps"):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -433,6 +466,16 @@ def what_cannot_start_says_why(world):
         # No configuration.
         code, out = run([server.program, "serve", "--config", server.config + ".none"], check=False)
         expect(code == 1 and server.config + ".none" in out, "a missing file is named", code, out)
+        # A data folder whose disk is not mounted: nothing is made in it.
+        data = os.path.join(server.folder, "data")
+        server.write(good)
+        os.rename(data, data + ".away")
+        os.mkdir(data)
+        code, out = run([server.program, "serve", "--config", server.config], check=False)
+        expect(code == 78 and data in out and "mounted" in out, "a data folder without a store is named", code, out)
+        expect_equal(os.listdir(data), [], "what was made in it")
+        os.rmdir(data)
+        os.rename(data + ".away", data)
         # A second server on the same data: told, and the first goes on.
         server.write(good)
         server.start()

@@ -1,6 +1,7 @@
 """SMTP as a socket sees it: what no client library lets one say."""
 import base64
 import os
+import re
 import smtplib
 import subprocess
 
@@ -284,28 +285,77 @@ def lmtp_answers_per_recipient(world):
     raw.smtp("EHLO client.test", 5)
 
 
-@case
+class SystemCalls:
+    """What strace saw, in order: which files of the store were written and are not yet synced when an answer goes out."""
+
+    def __init__(self, data):
+        self.data, self.dirty, self.pending, self.answers, self.synced = data, set(), {}, [], []
+
+    def file(self, text):
+        """The store's file that a call names, relative to the data folder."""
+        found = re.search(r"\(\d+<([^>]*)>", text)
+        path = found.group(1) if found else ""
+        return os.path.relpath(path, self.data) if path.startswith(self.data + "/") else ""
+
+    def line(self, line):
+        pid, _, text = line.partition(" ")
+        text = text.strip()
+        resumed = re.match(r"<\.\.\. (\w+) resumed>", text)
+        name = resumed.group(1) if resumed else text.partition("(")[0]
+        if resumed:
+            file = self.pending.pop(pid, "")
+        else:
+            file = self.file(text)
+            self.pending[pid] = file
+        if name in ("write", "writev", "pwrite64", "pwritev", "ftruncate") and (file.startswith("blobs/") or re.match(r"kv/\d+\.log$", file)):
+            self.dirty.add(file)
+        elif name in ("openat", "open") and "O_CREAT" in text and f"{self.data}/blobs/" in text:
+            self.dirty.add("blobs")
+        elif name in ("fsync", "fdatasync") and text.rstrip().endswith("= 0"):
+            self.dirty.discard(file)
+            self.synced.append(file)
+        answer = re.search(r'sendto\(\d+<socket.*?(?:, "|\\r\\n)(250 2\.0\.0 Ok: [^"\\]*|[A-Z]{4}\d+ OK [^"\\]*)', text)
+        if answer:
+            kinds = [("own" if "own-" in each else "segment" if "seg-" in each else "log" if each.startswith("kv/") else "folder" if each == "blobs" else "") for each in self.synced]
+            self.answers.append((answer.group(1), sorted(self.dirty), [kind for kind in kinds if kind]))
+            self.synced = []
+
+
+@case(seconds=90)
 def a_250_comes_after_the_sync(world):
-    """The system calls of the real program: the log of the rows is synced between the 354 and the 250 of each message."""
+    """The system calls of the real program, by file: what an answer acknowledges was written and synced before it, the body before the rows."""
     trace = os.path.join(world.folder, "calls")
-    watcher = subprocess.Popen(["strace", "-f", "-y", "-e", "trace=fdatasync,fsync,sendto", "-o", trace, "-p", str(world.process.pid)], stderr=subprocess.PIPE, text=True)
+    calls = "fdatasync,fsync,sendto,write,writev,pwrite64,pwritev,ftruncate,openat"
+    watcher = subprocess.Popen(["strace", "-f", "-y", "-s", "500", "-e", f"trace={calls}", "-o", trace, "-p", str(world.process.pid)], stderr=subprocess.PIPE, text=True)
     try:
         if "attached" not in watcher.stderr.readline():
             raise Skip("strace may not watch here")
-        for to in ("bob", "someone"):
-            with smtplib.SMTP("127.0.0.1", world.port("smtp"), timeout=20) as client:
-                client.sendmail(f"alice@{DOMAIN}", [f"bob@{DOMAIN}" if to == "bob" else f"x@{DISCARD}"], message(token()))
+        for size in (300, 30_000, 3_000_000):
+            for to in (f"bob@{DOMAIN}", f"x@{DISCARD}"):
+                with smtplib.SMTP("127.0.0.1", world.port("smtp"), timeout=20) as client:
+                    client.sendmail(f"alice@{DOMAIN}", [to], message(token(), body=f"{token()} and more of it\r\n" * (size // 34)))
+        with world.imap("carol") as client:
+            client.create("Synced")
+            client.append("INBOX", "", None, message(token(), body=f"{token()} and more of it\r\n" * 1000))
+            client.select("INBOX")
+            last = client.uid("SEARCH", "ALL")[1][0].split()[-1].decode()
+            for command in (("STORE", last, "+FLAGS", "(\\Flagged)"), ("COPY", last, "Synced"), ("STORE", last, "+FLAGS", "(\\Deleted)"), ("EXPUNGE", last)):
+                expect_equal(client.uid(*command)[0], "OK", command)
     finally:
         watcher.terminate()
         watcher.wait()
-    said, synced = [], False
-    for line in open(trace):
-        if '"354 ' in line:
-            synced = False
-        elif "sync(" in line and "/kv/" in line and line.rstrip().endswith("= 0"):
-            synced = True
-        elif "sync resumed" in line and line.rstrip().endswith("= 0"):
-            synced = True
-        elif '"250 2.0.0 Ok: ' in line:
-            said.append(synced)
-    expect_equal(said, [True, True], "a sync before each 250 (of a mailbox, of the queue)")
+    seen = SystemCalls(world.data)
+    with open(trace) as lines:
+        for line in lines:
+            seen.line(line)
+    mail = [answer for answer in seen.answers if answer[0].startswith("250 ")]
+    expect_equal(len(mail), 6, "answers to mail")
+    for answer, dirty, synced in seen.answers:
+        expect_equal(dirty, [], f"written and not synced before {answer!r}")
+    for (answer, _, synced), wanted in zip(mail, ["log", "log", "segment", "segment", "own", "own"]):
+        expect(synced and synced[-1] == "log", "the rows are synced, and last", answer, synced)
+        expect(wanted in synced, f"{wanted} is synced", answer, synced)
+    changes = [answer for answer in seen.answers if re.match(r"\w+ OK .*(APPEND|STORE|COPY|EXPUNGE)", answer[0])]
+    expect(len(changes) >= 5, "answers to changes", seen.answers)
+    for answer, _, synced in changes:
+        expect("log" in synced, "the rows of a change are synced", answer, synced)
