@@ -3,6 +3,7 @@
 #include "base/ascii.h"
 #include "wire/smtp/client.h"
 #include "wire/smtp/command.h"
+#include "wire/smtp/unitext.h"
 
 #include <algorithm>
 
@@ -130,7 +131,10 @@ std::string ClientEngine::rcpt_line(const OutgoingRecipient& recipient) const {
         line += " NOTIFY=" + notify_value(recipient.parameters.notify);
     }
     if (const auto& original = recipient.parameters.orcpt) {
-        line += " ORCPT=" + original->type + ";" + xtext_encode(original->address);
+        line += " ORCPT=" + original->type + ";" +
+                (original->type == "utf-8"
+                     ? unitext_encode(original->address, peer_.set.contains(Extension::SmtpUtf8))
+                     : xtext_encode(original->address));
     }
     return line;
 }

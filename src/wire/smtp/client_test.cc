@@ -392,6 +392,20 @@ TEST(Client, D12_dsn_parameters_are_handed_on_only_where_offered) {
                 : "RCPT TO:<b@example.org>\r\n");
     }
 }
+TEST(Client, D12_original_recipients_in_utf8_as_the_peer_takes_them) {
+    for (const bool is_taken : {true, false}) {
+        Driver driver =
+            ready(is_taken ? "250-mx\r\n250-SMTPUTF8\r\n250 DSN\r\n" : "250-mx\r\n250 DSN\r\n");
+        auto mail = mail_to({"b@example.org"});
+        mail.recipients[0].parameters.orcpt = OriginalRecipient{"utf-8", "\xC3\xBC+x@z.example"};
+        driver.engine.send(std::move(mail));
+        (void)driver.says();
+        EXPECT_EQ(driver.hears("250 ok\r\n"),
+                  is_taken
+                      ? "RCPT TO:<b@example.org> ORCPT=utf-8;\xC3\xBC\\x{2B}x@z.example\r\n"
+                      : "RCPT TO:<b@example.org> ORCPT=utf-8;\\x{FC}\\x{2B}x@z.example\r\n");
+    }
+}
 TEST(Client, LMTP_one_outcome_each) {
     Driver driver(ClientOptions{.is_lmtp = true});
     EXPECT_EQ(driver.hears("220 mx LMTP\r\n"), "LHLO localhost\r\n");

@@ -128,6 +128,22 @@ TEST(Command, D12_parameters_of_rcpt) {
         EXPECT_NE(code_of("RCPT TO:<a@b.example> " + std::string(bad)), "ok") << bad;
     }
 }
+TEST(Command, D12_original_recipients_in_utf8) {
+    const auto original = [](const std::string& value) {
+        const auto command = parse("RCPT TO:<a@b.example> ORCPT=" + value, true);
+        return command ? std::get<RcptCommand>(*command).recipient.parameters.orcpt : std::nullopt;
+    };
+    const OriginalRecipient wanted{"utf-8", "\xC3\xBC+x@b.example"};
+    // RFC 6533 3: as it is, and in seven bits.
+    EXPECT_EQ(original("utf-8;\xC3\xBC\\x{2B}x@b.example"), wanted);
+    EXPECT_EQ(original("utf-8;\\x{FC}\\x{2B}x@b.example"), wanted);
+    // Postfix 3.7: xtext, and the other type.
+    EXPECT_EQ(original("rfc822;+C3+BC+2Bx@b.example"), wanted);
+    for (const std::string bad : {"rfc822;+C3@b.example", "utf-8;\\x{D800}@b.example",
+                                  "utf-8;\\x{07}@b.example", "utf-8;\\y", "other;+C3+BC@b.example"}) {
+        EXPECT_FALSE(original(bad)) << bad;
+    }
+}
 TEST(Command, T20_every_encoded_octet_in_xtext) {
     for (int octet = 0; octet < 256; ++octet) {
         const char c = static_cast<char>(octet);

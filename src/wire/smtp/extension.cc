@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/limits.h"
 #include "wire/smtp/command.h"
+#include "wire/smtp/unitext.h"
 
 #include <algorithm>
 
@@ -132,13 +133,15 @@ std::optional<Reply> parse_orcpt(std::string_view value, RcptParameters& into) {
     if (!decoded || decoded->empty()) {
         return bad_parameter("ORCPT");
     }
+    // Postfix 3.7 writes a UTF-8 address in xtext and calls it rfc822.
+    if (original.type == "rfc822" && !is_ascii(*decoded)) {
+        original.type = "utf-8";
+    }
     bool is_clean = is_graphic(*decoded);
     if (original.type == "utf-8") {
-        // RFC 6533 3: the address may stand there as UTF-8.
-        is_clean = is_utf8(*decoded);
-        for (const char c : *decoded) {
-            is_clean = is_clean && !is_ctl(c);
-        }
+        // RFC 6533 3: the address stands there as UTF-8, or escaped in a way of its own.
+        decoded = unitext_decode(*decoded);
+        is_clean = decoded && is_utf8(*decoded) && std::ranges::none_of(*decoded, [](char c) { return is_ctl(c); });
     }
     if (!is_clean) {
         return bad_parameter("ORCPT");

@@ -274,7 +274,7 @@ def large_messages_both_ways(world, name):
         expect(got == wanted, f"bytes: {len(got)} of {len(wanted)}, the first difference at {next((i for i, (a, b) in enumerate(zip(got, wanted)) if a != b), 'the end')}")
 
 
-@for_each(("exim", "haraka"))
+@for_each(("postfix", "exim", "haraka"))
 def smtputf8_both_ways(world, name):
     peer, word = world.peer(name), token()
     data = message(f"{word} Grüße", sender=world.address("alice+grüße"), to=f"jürgen@{peer.domain}", body="ü\r\n", headers=MIME)
