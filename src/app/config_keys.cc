@@ -63,17 +63,17 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .unit = Unit::Days,
      .min = kDay,
      .max = 3650 * kDay},
-    {.path = "retry.lifetime",
-     .field = [](Settings& s) -> FieldRef { return &s.retry.lifetime; },
-     .help = "Undelivered mail is returned to its sender after this time.",
-     .min = kHour,
-     .max = 30 * kDay},
     {.path = "delivery.reencode",
      .field = [](Settings& s) -> FieldRef { return enum_field(kReencode, s.reencode); },
      .help =
          "Whose 8-bit text, binary content and over-long lines are put into quoted-printable or "
          "base64 where a next hop cannot take them: own (of our users), unsigned (all that "
          "carries no signature), never."},
+    {.path = "retry.lifetime",
+     .field = [](Settings& s) -> FieldRef { return &s.retry.lifetime; },
+     .help = "Undelivered mail is returned to its sender after this time.",
+     .min = kHour,
+     .max = 30 * kDay},
     {.path = "retry.delay_notice_after",
      .field = [](Settings& s) -> FieldRef { return &s.retry.delay_notice_after; },
      .help = "The sender of waiting mail is told of the delay once, after this time.",
