@@ -23,6 +23,11 @@ struct Run {
         mail.recipients.push_back({*mail::parse_address("b@example.org"), {}});
         mail.recipients.push_back({*mail::parse_address("c@example.org"), {}});
         mail.size = 6;
+        mail.require_tls = mails == 1;
+        mail.by = smtp::ByTime{
+            .seconds = 60,
+            .mode = mails == 2 ? smtp::ByTime::Mode::Return : smtp::ByTime::Mode::Notify};
+        mail.priority = 1;
         ++mails;
         supplied = 0;
         engine.send(std::move(mail));

@@ -11,8 +11,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     const std::string_view line(reinterpret_cast<const char*>(data) + 1, size - 1);
-    smtp::ExtensionSet offered = smtp::announced_extensions(
-        {.service = smtp::Service::Submission, .tls_available = true, .auth_available = true});
+    smtp::ExtensionSet offered = smtp::announced_extensions({.service = smtp::Service::Submission,
+                                                             .tls_available = true,
+                                                             .tls_active = true,
+                                                             .auth_available = true,
+                                                             .holds_mail = true});
     if ((data[0] & 1) != 0) {
         offered = {};
     }

@@ -11,6 +11,7 @@ using flow::ListenerSettings;
 using flow::RouteSettings;
 using flow::Settings;
 
+constexpr std::array<std::string_view, 3> kReencode = {"own", "unsigned", "never"};
 constexpr std::array<std::string_view, 9> kProtocols = {
     "smtp", "submission", "submissions", "lmtp", "imap", "imaps", "pop3", "pop3s", "http"};
 constexpr std::array<std::string_view, 4> kRouteKinds = {"smtp", "lmtp", "discard", "hold"};
@@ -62,6 +63,12 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .unit = Unit::Days,
      .min = kDay,
      .max = 3650 * kDay},
+    {.path = "delivery.reencode",
+     .field = [](Settings& s) -> FieldRef { return enum_field(kReencode, s.reencode); },
+     .help =
+         "Whose 8-bit text, binary content and over-long lines are put into quoted-printable or "
+         "base64 where a next hop cannot take them: own (of our users), unsigned (all that "
+         "carries no signature), never."},
     {.path = "retry.lifetime",
      .field = [](Settings& s) -> FieldRef { return &s.retry.lifetime; },
      .help = "Undelivered mail is returned to its sender after this time.",

@@ -78,6 +78,14 @@ struct LimitSettings {
     std::uint32_t unknown_recipients_per_minute = 30;  ///< Per address that sends to us (T34).
 };
 
+/// Whose mail is re-encoded where a next hop takes less than it holds, or where lines are too long.
+/// What others signed never is.
+enum class Reencode : std::uint8_t {
+    Own,       ///< Of our users.
+    Unsigned,  ///< All.
+    Never,     ///< None; but binary content that a hop cannot take.
+};
+
 /// DNS for MX look-ups.
 struct ResolverSettings {
     std::vector<std::string> forward_to;  ///< "127.0.0.1:5353"; empty = what /etc/resolv.conf says.
@@ -101,6 +109,7 @@ struct Settings {
     RetrySettings retry;
     LimitSettings limits;
     ResolverSettings resolver;
+    Reencode reencode = Reencode::Own;
     StorageSettings storage;
     Argon2Cost argon2;
     std::uint32_t shards = 0;  ///< Threads; 0 = one a core.

@@ -39,7 +39,8 @@ struct Arrival {
     std::vector<ArrivalRecipient> recipients;
     store::NewBody body;
     mail::ParsedMessage parsed;
-    bool is_lmtp = false;  ///< One reply per recipient; no report for those that fail.
+    bool has_long_lines = false;  ///< Lines of more than 998 octets.
+    bool is_lmtp = false;         ///< One reply per recipient; no report for those that fail.
 };
 
 }  // namespace godwit::flow

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/probe.h"
+#include "mail/message/reencode.h"
 #include "mail/message/submission_header.h"
 #include "net/io/offload.h"
 #include "store/store.h"
@@ -79,8 +80,23 @@ net::Task<Result<>> Intake::end_header() {
     co_return Result<>();
 }
 
+void Intake::measure_lines(std::string_view bytes) {
+    // With its CRLF a line has 1000 (RFC 5321 4.5.3.1.6).
+    constexpr std::uint64_t kLineMax = mail::line_octets_max + 2;
+    while (!bytes.empty()) {
+        const std::size_t end = bytes.find('\n');
+        const bool is_whole = end != std::string_view::npos;
+        const std::size_t size = is_whole ? end + 1 : bytes.size();
+        line_size_ += size;
+        has_long_lines_ = has_long_lines_ || line_size_ > kLineMax;
+        line_size_ = is_whole ? 0 : line_size_;
+        bytes.remove_prefix(size);
+    }
+}
+
 net::Task<Result<>> Intake::put(std::string bytes) {
     parser_.feed(bytes);
+    measure_lines(bytes);
     if (!writer_->is_spooling() && writer_->size() + bytes.size() <= limits::body_memory_size_max) {
         co_return writer_->append(bytes);
     }
@@ -106,6 +122,7 @@ net::Task<Result<Taken>> Intake::finish() {
     taken.parsed = parser_.finish();
     taken.authors = std::move(authors_);
     taken.refusal = std::move(refusal_);
+    taken.has_long_lines = has_long_lines_;
     co_return taken;
 }
 

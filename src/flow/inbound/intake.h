@@ -29,6 +29,7 @@ struct Taken {
     std::vector<mail::Address> authors;
     /// Submission: a header that cannot be sent on, and why.
     std::optional<smtp::Reply> refusal;
+    bool has_long_lines = false;  ///< Lines of more than 998 octets.
 };
 
 /// One message; one task at a time. `services` outlives it.
@@ -43,6 +44,7 @@ public:
 private:
     net::Task<Result<>> put(std::string bytes);
     net::Task<Result<>> end_header();
+    void measure_lines(std::string_view bytes);
 
     const Services* services_;
     MailId mail_;
@@ -52,6 +54,8 @@ private:
     std::size_t searched_ = 0;  ///< No blank line before here.
     std::shared_ptr<store::BlobWriter> writer_;
     mail::MessageParser parser_;
+    std::uint64_t line_size_ = 0;  ///< Of the line that is open.
+    bool has_long_lines_ = false;
     std::vector<mail::Address> authors_;
     std::optional<smtp::Reply> refusal_;
 };

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "flow/inbound/receipt.h"
+#include "flow/inbound/terms.h"
 #include "flow/message_record.h"
 #include "store/mailbox/mailbox.h"
 
@@ -22,6 +23,7 @@ std::string received_line(const Settings& settings, const Arrival& arrival, Wall
     field.by = settings.hostname;
     field.id = to_string(arrival.mail);
     field.time = unix_seconds(now);
+    field.priority = arrival.parameters.priority;
     if (only_recipient != nullptr) {
         field.recipient = *only_recipient;
     }
@@ -43,6 +45,14 @@ std::uint8_t notify_bits(const ArrivalRecipient& recipient) {
     return bits == 0 ? static_cast<std::uint8_t>(store::Notify::Never) : bits;
 }
 
+store::QueueRecipient entry_for(const ArrivalRecipient& recipient, std::string address) {
+    store::QueueRecipient entry;
+    entry.address = std::move(address);
+    entry.original = original_recipient(recipient);
+    entry.notify = notify_bits(recipient);
+    return entry;
+}
+
 store::QueueMessage make_queue_message(const Settings& settings, const Arrival& arrival,
                                        WallTime now, std::string prefix) {
     store::QueueMessage message;
@@ -52,10 +62,13 @@ store::QueueMessage make_queue_message(const Settings& settings, const Arrival& 
     message.blob_size = arrival.body.size;
     message.prefix = std::move(prefix);
     message.accepted_at = now;
-    message.expires_at = now + settings.retry.lifetime;
-    message.is_8bit =
-        arrival.parameters.body == smtp::BodyType::EightBitMime || arrival.parsed.has_8bit;
-    message.needs_smtputf8 = arrival.parsed.header_has_8bit || arrival.parameters.smtputf8;
+    keep_terms(message, arrival, now, settings.retry.lifetime);
+    message.is_8bit = arrival.parameters.body == smtp::BodyType::EightBitMime ||
+                      message.is_binary || arrival.parsed.has_8bit;
+    // D8: what was declared, but is ASCII through and through, can go anywhere; addresses speak for
+    // themselves.
+    message.needs_smtputf8 =
+        arrival.parsed.header_has_8bit || (arrival.parameters.smtputf8 && arrival.parsed.has_8bit);
     message.envelope_id = arrival.parameters.envid.value_or("");
     message.return_headers_only = arrival.parameters.ret == smtp::DsnReturn::Headers;
     message.return_full = arrival.parameters.ret == smtp::DsnReturn::Full;
@@ -115,6 +128,7 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                       is_single ? &arrival.recipients.front().envelope.address : nullptr) +
         seam(arrival.parsed);
     const std::string return_path = mail::write_return_path(arrival.sender);
+    const std::optional<WallTime> release = release_time(arrival.parameters, now);
 
     const auto add = [&placement](store::PlanStep step, std::size_t recipient) {
         placement.plan.steps.push_back(std::move(step));
@@ -133,6 +147,12 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
         for (const store::Target& target : recipient.resolved.targets) {
             if (const auto* local = std::get_if<store::LocalTarget>(&target)) {
                 if (!delivered.emplace(local->account, local->detail).second) {
+                    continue;
+                }
+                if (release) {
+                    // RFC 4865: colleagues wait, too.
+                    store::QueueDelivery& delivery = deliveries[std::string(store::local_site)];
+                    delivery.recipients.push_back(entry_for(recipient, local->account_name));
                     continue;
                 }
                 store::AppendMessage append;
@@ -155,15 +175,11 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 continue;
             }
             store::QueueDelivery& delivery = deliveries[address.domain];
-            store::QueueRecipient entry;
-            entry.address = address.to_string();
-            entry.original = original_recipient(recipient);
-            entry.notify = notify_bits(recipient);
-            delivery.recipients.push_back(std::move(entry));
+            delivery.recipients.push_back(entry_for(recipient, address.to_string()));
         }
     }
-    placement.local_count = delivered.size();
-    placement.remote_count = queued.size();
+    placement.local_count = release ? 0 : delivered.size();
+    placement.remote_count = queued.size() + (release ? delivered.size() : 0);
     if (!deliveries.empty()) {
         store::AddToQueue entry;
         entry.message = make_queue_message(settings, arrival, now, received);
@@ -171,7 +187,7 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
         for (auto& [domain, delivery] : deliveries) {
             delivery.number = number++;
             delivery.site = domain;
-            delivery.due = now;
+            delivery.due = release.value_or(now);
             entry.deliveries.push_back(std::move(delivery));
         }
         add(std::move(entry), kNoRecipient);

@@ -70,6 +70,37 @@ TEST(Placement, J5_content_without_a_header_gets_the_blank_line_before_it) {
     EXPECT_EQ(whole.substr(parsed.header_size), "just text\r\nReceived: no\r\n");
 }
 
+TEST(Placement, K8_held_mail_waits_for_colleagues_too) {
+    const store::RemoteTarget far{{.local = "far", .domain = "example.com"}};
+    store::LocalTarget alice;
+    alice.account = AccountId(1);
+    alice.account_name = "alice@example.test";
+    Arrival arrival = arrival_of("\r\n", {alice, far});
+    arrival.parameters.hold_for = 60;
+    const Placement placement = placed(arrival);
+    EXPECT_EQ(placement.local_count, 0U);
+    EXPECT_EQ(placement.remote_count, 2U);
+    const auto& add = std::get<store::AddToQueue>(placement.plan.steps.at(0));
+    ASSERT_EQ(add.deliveries.size(), 2U);
+    EXPECT_EQ(add.deliveries[0].site, store::local_site);
+    EXPECT_EQ(add.deliveries[0].recipients.at(0).address, "alice@example.test");
+    EXPECT_EQ(add.deliveries[0].due, from_unix_seconds(1060));
+    EXPECT_EQ(add.deliveries[1].due, from_unix_seconds(1060));
+    EXPECT_EQ(add.message.release_at, from_unix_seconds(1060));
+}
+
+TEST(Placement, D8_what_was_declared_but_is_ascii_can_go_anywhere) {
+    const store::RemoteTarget far{{.local = "far", .domain = "example.com"}};
+    const auto needs = [&](std::string_view content) {
+        Arrival arrival = arrival_of(content, {far});
+        arrival.parameters.smtputf8 = true;
+        return std::get<store::AddToQueue>(placed(arrival).plan.steps.at(0)).message.needs_smtputf8;
+    };
+    EXPECT_FALSE(needs("Subject: x\r\n\r\nhello\r\n"));
+    EXPECT_TRUE(needs("Subject: x\r\n\r\nGr\xC3\xBC\r\n"));
+    EXPECT_TRUE(needs("Subject: Gr\xC3\xBC\r\n\r\nhello\r\n"));
+}
+
 TEST(Placement, Rfc3461_5_2_7_SUCCESS_does_not_pass_an_alias_for_several) {
     const store::RemoteTarget far{{.local = "far", .domain = "example.com"}};
     Arrival one = arrival_of("\r\n", {far});

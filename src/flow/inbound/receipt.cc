@@ -21,6 +21,10 @@ std::vector<mail::DsnRecipient> receipts(const Arrival& arrival,
         if (is_left_out[i] || !wanted.is_stated || !wanted.success || targets.empty()) {
             continue;
         }
+        const bool is_held = arrival.parameters.hold_for || arrival.parameters.hold_until;
+        if (is_held && targets.size() == 1) {
+            continue;  // RFC 4865: told when it is released and delivered.
+        }
         if (targets.size() == 1 && std::holds_alternative<store::RemoteTarget>(targets.front())) {
             continue;
         }

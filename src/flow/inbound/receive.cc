@@ -88,6 +88,8 @@ net::Task<Result<>> report(const Services* services, const Arrival* arrival,
     // The body is not stored yet: the header tells which message it was.
     notice.message.return_headers_only = true;
     notice.message.accepted_at = services->clock->wall();
+    notice.message.require_tls = arrival->parameters.require_tls;
+    notice.message.priority = arrival->parameters.priority;
     notice.original = arrival->parsed.header;
     notice.recipients = std::move(told);
     co_return co_await add_notice(services, plan, std::move(notice));

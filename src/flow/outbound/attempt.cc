@@ -7,6 +7,8 @@
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/commit.h"
+#include "flow/outbound/deliver_by.h"
+#include "flow/outbound/deliver_here.h"
 #include "flow/outbound/in_hand.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
@@ -75,6 +77,16 @@ smtp::Outcome outcome_of(smtp::Reply reply) {
     return outcome;
 }
 
+// RFC 8689 4.2.1: no TLS with a host of that name, and no time will make it lawful to go on
+// without.
+smtp::Outcome without_encryption(smtp::Outcome outcome) {
+    outcome.kind = smtp::OutcomeKind::Permanent;
+    outcome.reply = smtp::make_reply(550, {5, 7, 10},
+                                     "The message requires TLS: " + smtp::to_string(outcome.reply));
+    outcome.is_local = true;
+    return outcome;
+}
+
 std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
                                         const smtp::Outcome& outcome, const std::string& remote) {
     std::vector<AttemptResult> results;
@@ -123,8 +135,8 @@ net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
             probe<"outbound.host_failed_in_transaction">();
             still_open.push_back((*open)[i]);
         }
-        results->push_back(
-            {(*open)[i], std::move(outcomes[i]), session->peer_name(), session->peer_has_dsn()});
+        results->push_back({(*open)[i], std::move(outcomes[i]), session->peer_name(),
+                            session->peer_has_dsn(), session->peer_keeps_time()});
     }
     *open = std::move(still_open);
 }
@@ -169,7 +181,9 @@ net::Task<bool> try_hops(const Services* services, const Loaded* loaded,
             if (!session) {
                 for (AttemptResult& result : same_for_all(open, session.error(), hop.host)) {
                     // The greeting's 5xx is still temporary for the message (C3).
-                    if (result.outcome.stage != smtp::Stage::Hello) {
+                    if (hop.require_tls && result.outcome.stage == smtp::Stage::Tls) {
+                        result.outcome = without_encryption(std::move(result.outcome));
+                    } else if (result.outcome.stage != smtp::Stage::Hello) {
                         result.outcome.kind = smtp::OutcomeKind::Temporary;
                     }
                     results->push_back(std::move(result));
@@ -316,10 +330,16 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     }
     crash_point<"outbound.in_hand">();
     std::vector<AttemptResult> results;
-    auto hops = co_await addresses_of(services, std::move(hop));
-    if (!hops) {
+    if (const auto over = returned_by_now(loaded.message, services->clock->wall())) {
+        results = same_for_all(waiting(loaded.delivery), *over, "");
+    } else if (loaded.delivery.site == store::local_site) {
+        results = co_await deliver_here(services, &loaded.message, &loaded.delivery);
+    } else if (auto hops = co_await addresses_of(services, std::move(hop)); !hops) {
         results = same_for_all(waiting(loaded.delivery), outcome_of(hops.error().reply), "");
     } else {
+        for (HopAddress& address : *hops) {
+            address.require_tls = loaded.message.require_tls && !loaded.message.sender.empty();
+        }
         const bool is_readable =
             co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
         if (!is_readable) {

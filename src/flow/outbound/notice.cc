@@ -58,11 +58,12 @@ mail::DsnReport report_of(const Services& services, Notice& notice, const mail::
     report.boundary_seed = hex_encode(services.random->bytes(12));
     report.recipients = std::move(notice.recipients);
     // RET asks for the whole message only where it failed (RFC 3461 4.3); other reports carry its
-    // header.
+    // header, as all do that must travel protected (RFC 8689 5).
     const bool is_failure = std::any_of(
         report.recipients.begin(), report.recipients.end(),
         [](const mail::DsnRecipient& r) { return r.action == mail::DsnAction::Failed; });
-    report.return_full = is_failure && !notice.message.return_headers_only;
+    report.return_full =
+        is_failure && !notice.message.return_headers_only && !notice.message.require_tls;
     return report;
 }
 
@@ -98,6 +99,8 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
     arrival.parsed = mail::parse_message(bytes);
     arrival.body = as_body(std::move(bytes));
     arrival.parameters.smtputf8 = sender.needs_smtputf8();
+    arrival.parameters.require_tls = notice.message.require_tls;  // RFC 8689 5
+    arrival.parameters.priority = notice.message.priority;        // RFC 6710 4.6
 
     const std::string domain = settings->default_domain;
     const mail::Address postmaster = {.local = "postmaster", .domain = domain};

@@ -1,11 +1,13 @@
 #include "flow/outbound/remote.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
+#include "flow/outbound/deliver_by.h"
 #include "flow/read.h"
 #include "mail/address/domain.h"
 #include "store/kv/record.h"
@@ -15,8 +17,6 @@ namespace godwit::flow {
 namespace {
 
 namespace ev = smtp::client_event;
-
-constexpr std::uint64_t kBodyStep = 64 * 1024;
 
 std::chrono::seconds patience(smtp::WaitingFor waiting) {
     switch (waiting) {
@@ -67,6 +67,15 @@ smtp::Outcome host_failure(smtp::Stage stage, smtp::EnhancedStatus status, std::
     return outcome;
 }
 
+smtp::Outcome unread_body() {
+    smtp::Outcome outcome;
+    outcome.scope = smtp::FaultScope::Message;
+    outcome.stage = smtp::Stage::Body;
+    outcome.reply = smtp::make_reply(451, {4, 3, 0}, "the stored message could not be read whole");
+    outcome.is_local = true;
+    return outcome;
+}
+
 smtp::RcptParameters parameters_of(const store::QueueRecipient& recipient) {
     smtp::RcptParameters parameters;
     const auto has = [&recipient](store::Notify bit) {
@@ -91,7 +100,7 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
     std::unique_ptr<RemoteSession> session(new RemoteSession(services, std::move(hop)));
     std::optional<smtp::Outcome> failure = co_await session->connect(false);
     if (failure && failure->stage == smtp::Stage::Tls &&
-        session->hop_.tls == RouteSettings::Tls::Opportunistic) {
+        session->hop_.tls == RouteSettings::Tls::Opportunistic && !session->hop_.require_tls) {
         // C11: opportunistic TLS that breaks is done without, on a new connection.
         log::info("outbound.tls_given_up",
                   {{"host", session->hop_.host}, {"reply", smtp::to_string(failure->reply)}});
@@ -124,9 +133,10 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
     options.is_lmtp = hop_.is_lmtp;
     options.tls_active = stream_->tls() != nullptr;
     options.bindings = channel_bindings(stream_->tls());
-    options.tls = without_tls || hop_.tls == RouteSettings::Tls::Never ? smtp::TlsUse::Never
-                  : hop_.tls == RouteSettings::Tls::Required           ? smtp::TlsUse::Required
-                                                                       : smtp::TlsUse::IfOffered;
+    options.tls = without_tls                             ? smtp::TlsUse::Never
+                  : is_tls_required()                     ? smtp::TlsUse::Required
+                  : hop_.tls == RouteSettings::Tls::Never ? smtp::TlsUse::Never
+                                                          : smtp::TlsUse::IfOffered;
     if (!hop_.username.empty()) {
         options.credentials = sasl::Credentials{};
         options.credentials->name = hop_.username;
@@ -235,8 +245,7 @@ net::Task<void> RemoteSession::secure() {
     stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
     net::TlsClientOptions options;
     options.host = hop_.host;
-    options.verify = hop_.tls == RouteSettings::Tls::Required ? net::TlsVerify::Name
-                                                              : net::TlsVerify::Opportunistic;
+    options.verify = is_tls_required() ? net::TlsVerify::Name : net::TlsVerify::Opportunistic;
     Result<> secured = written;
     if (secured) {
         secured = co_await stream_->start_tls_client(services_->tls_client, std::move(options));
@@ -265,7 +274,8 @@ net::Task<ev::Event> RemoteSession::next_event() {
     }
 }
 
-smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail) const {
+smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail,
+                                           const std::vector<std::size_t>& batch) const {
     smtp::OutgoingMail outgoing;
     if (!mail.message.sender.empty()) {
         if (auto sender = mail::parse_address(mail.message.sender, mail::Domainless::Allow);
@@ -273,13 +283,14 @@ smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail) const {
             outgoing.sender = std::move(*sender);
         }
     }
-    for (const store::QueueRecipient& recipient : mail.recipients) {
+    for (const std::size_t index : batch) {
+        const store::QueueRecipient& recipient = mail.recipients[index];
         if (auto address = mail::parse_address(recipient.address); address) {
             outgoing.recipients.push_back({std::move(*address), parameters_of(recipient)});
         }
     }
-    outgoing.size = mail.message.prefix.size() + mail.message.blob_size;
-    outgoing.is_eight_bit = mail.message.is_8bit;
+    outgoing.size = form_.size;
+    outgoing.is_eight_bit = form_.is_eight_bit;
     outgoing.needs_smtputf8 = mail.message.needs_smtputf8;
     // RFC 3461 5.2.1 (b): as it was said to us, or not at all.
     outgoing.ret = mail.message.return_headers_only ? smtp::DsnReturn::Headers
@@ -288,57 +299,160 @@ smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail) const {
     if (!mail.message.envelope_id.empty()) {
         outgoing.envid = mail.message.envelope_id;
     }
+    outgoing.is_binary = form_.is_binary;
+    outgoing.require_tls = mail.message.require_tls;
+    outgoing.by = time_left(mail.message, services_->clock->wall());
+    outgoing.priority = mail.message.priority;
+    outgoing.auth = mail.message.auth;
     return outgoing;
 }
 
+void RemoteSession::note_damage(MailId mail, const Error& error) {
+    log::error("outbound.body_unreadable", {{"id", mail}, {"error", error.text}});
+    if (error.code == ErrorCode::NotFound || store::is_damage(error)) {
+        body_damage_ = error;
+    }
+}
+
+// A message on its way: where it is read, and what rewrites it.
+struct RemoteSession::Outgoing {
+    Outgoing(const Services* services, const store::QueueMessage* queued,
+             const mail::ReencodePlan* plan)
+        : message(queued), stored(services, queued) {
+        if (plan != nullptr) {
+            encoder.emplace(plan);
+        }
+    }
+    const store::QueueMessage* message;
+    StoredMessage stored;
+    std::optional<mail::Reencoder> encoder;
+};
+
 // One step of the body; false when it could not be read.
-net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message,
-                                         std::uint64_t* offset) {
-    const std::uint64_t prefix = message->prefix.size();
-    if (*offset < prefix) {
-        engine_->supply(message->prefix);
-        *offset = prefix;
-    } else if (*offset < prefix + message->blob_size) {
-        store::BlobStore* blobs = &services_->store->blobs();
-        const BlobId blob = message->blob;
-        const std::uint64_t at = *offset - prefix;
-        Result<std::string> piece = co_await read(
-            services_, [blobs, blob, at](const store::Snapshot&, store::ReadTier tier) {
-                return blobs->read(blob, at, kBodyStep, tier);
-            });
-        if (!piece || piece->empty()) {
-            log::error(
-                "outbound.body_unreadable",
-                {{"id", message->mail}, {"error", piece ? "short body" : piece.error().text}});
-            if (piece || piece.error().code == ErrorCode::NotFound ||
-                store::is_damage(piece.error())) {
-                body_damage_ =
-                    piece ? internal_error(ErrorCode::Corrupt, "the body is too short").error()
-                          : piece.error();
-            }
+net::Task<bool> RemoteSession::pump_body(Outgoing* outgoing) {
+    for (;;) {
+        Result<std::string> piece = co_await outgoing->stored.next();
+        if (!piece) {
+            note_damage(outgoing->message->mail, piece.error());
             engine_->abort_body();
             co_return false;
         }
-        *offset += piece->size();
-        engine_->supply(*piece);
+        const bool is_end = piece->empty();
+        std::string bytes;
+        if (!outgoing->encoder) {
+            bytes = std::move(*piece);
+        } else if (is_end) {
+            outgoing->encoder->finish(bytes);
+        } else {
+            outgoing->encoder->feed(*piece, bytes);
+        }
+        if (!bytes.empty()) {
+            engine_->supply(bytes);
+        }
+        if (is_end) {
+            engine_->end_body();
+        }
+        if (is_end || !bytes.empty()) {
+            co_return true;
+        }
     }
-    if (*offset == prefix + message->blob_size) {
-        engine_->end_body();
+}
+
+// False when the stored message could not be read.
+net::Task<bool> RemoteSession::prepare_body(const store::QueueMessage* message) {
+    const smtp::ExtensionSet& offered = engine_->peer().set;
+    const HopForm hop{.eight_bit = offered.contains(smtp::Extension::EightBitMime),
+                      .binary = offered.contains(smtp::Extension::BinaryMime) &&
+                                offered.contains(smtp::Extension::Chunking)};
+    Result<BodyForm> form = co_await decide_form(services_, message, hop);
+    if (!form) {
+        note_damage(message->mail, form.error());
+        co_return false;
     }
+    form_ = std::move(*form);
     co_return true;
 }
 
+// As many of those that are left as the peer takes in one transaction (RFC 9422); at least one.
+std::vector<std::size_t> RemoteSession::next_batch(const RemoteMail& mail,
+                                                   const std::vector<std::size_t>& open) const {
+    const smtp::PeerLimits& peer = engine_->peer().limits;
+    std::vector<std::size_t> batch;
+    std::vector<std::string> domains;
+    for (const std::size_t index : open) {
+        if (peer.recipients && batch.size() >= *peer.recipients) {
+            break;
+        }
+        const std::string& address = mail.recipients[index].address;
+        std::string domain = to_lower(address.substr(address.rfind('@') + 1));
+        if (std::ranges::find(domains, domain) == domains.end()) {
+            if (peer.domains && domains.size() >= *peer.domains) {
+                continue;
+            }
+            domains.push_back(std::move(domain));
+        }
+        batch.push_back(index);
+    }
+    return batch;
+}
+
 net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
-    is_ready_ = false;
     body_damage_.reset();
-    in_hand_ = mail.in_hand;
-    engine_->send(envelope(mail));
-    std::uint64_t offset = 0;
+    const bool is_read = co_await prepare_body(&mail.message);
+    if (!is_read || form_.refusal) {
+        // Nothing was said: the session is as good as before.
+        co_return std::vector<smtp::Outcome>(mail.recipients.size(),
+                                             is_read ? *form_.refusal : unread_body());
+    }
+    std::vector<std::optional<smtp::Outcome>> outcomes(mail.recipients.size());
+    std::vector<std::size_t> open(mail.recipients.size());
+    std::iota(open.begin(), open.end(), std::size_t{0});
+    const std::uint32_t mails_max = engine_->peer().limits.mails.value_or(UINT32_MAX);
+    while (!open.empty() && is_ready_) {
+        const std::vector<std::size_t> batch = next_batch(mail, open);
+        std::vector<smtp::Outcome> said = co_await transact(&mail, batch);
+        std::erase_if(open, [&](std::size_t index) {
+            const auto at = std::ranges::find(batch, index);
+            if (at == batch.end()) {
+                return false;
+            }
+            smtp::Outcome& outcome = said[static_cast<std::size_t>(at - batch.begin())];
+            // B6: those that were only too many go next, in the same session. Each turn settles
+            // one at the least: the first that was accepted.
+            const bool goes_again = outcome.is_for_number && is_ready_;
+            outcomes[index] = std::move(outcome);
+            return !goes_again;
+        });
+        if (++transactions_ >= mails_max && is_ready_) {
+            co_await close();  // B7: the peer wants no more on this connection.
+        }
+    }
+    std::vector<smtp::Outcome> all;
+    for (std::optional<smtp::Outcome>& outcome : outcomes) {
+        all.push_back(std::move(outcome).value_or(
+            host_failure(smtp::Stage::Mail, {4, 4, 2}, peer_name_ + ": connection lost")));
+    }
+    const bool is_put_off = std::ranges::all_of(all, [](const smtp::Outcome& outcome) {
+        return outcome.kind == smtp::OutcomeKind::Temporary && !outcome.is_local;
+    });
+    if (is_put_off && is_ready_) {
+        probe<"outbound.all_put_off">();
+        co_await close();  // E17: nothing goes well here now.
+    }
+    co_return all;
+}
+
+net::Task<std::vector<smtp::Outcome>> RemoteSession::transact(const RemoteMail* mail,
+                                                              std::vector<std::size_t> batch) {
+    is_ready_ = false;
+    in_hand_ = mail->in_hand;
+    engine_->send(envelope(*mail, batch));
+    Outgoing outgoing(services_, &mail->message, form_.plan.get());
     std::vector<smtp::Outcome> outcomes;
     for (;;) {
         ev::Event event = co_await next_event();
         if (std::holds_alternative<ev::NeedBody>(event)) {
-            const bool is_read = co_await pump_body(&mail.message, &offset);
+            const bool is_read = co_await pump_body(&outgoing);
             const Result<> written = co_await flush();
             crash_point<"outbound.body_piece_said">();
             if (!written && is_read) {
@@ -362,15 +476,19 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
         break;
     }
     in_hand_ = nullptr;
-    if (outcomes.size() != mail.recipients.size()) {
-        outcomes.resize(mail.recipients.size(), host_failure(smtp::Stage::Mail, {4, 4, 2},
-                                                             peer_name_ + ": connection lost"));
+    if (outcomes.size() != batch.size()) {
+        outcomes.resize(batch.size(), host_failure(smtp::Stage::Mail, {4, 4, 2},
+                                                   peer_name_ + ": connection lost"));
     }
     co_return outcomes;
 }
 
 bool RemoteSession::peer_has_dsn() const {
     return engine_ && engine_->peer().set.contains(smtp::Extension::Dsn);
+}
+
+bool RemoteSession::peer_keeps_time() const {
+    return engine_ && engine_->peer().set.contains(smtp::Extension::DeliverBy);
 }
 
 net::Task<void> RemoteSession::close() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "flow/outbound/in_hand.h"
+#include "flow/outbound/body_form.h"
 #include "flow/outbound/route.h"
 #include "flow/services.h"
 #include "net/dial/dial.h"
@@ -29,6 +30,8 @@ struct HopAddress {
     std::string password{};
     bool is_configured =
         false;  ///< By a route: private addresses are meant; loops are the admin's.
+    /// REQUIRETLS: a verified certificate, whatever the policy of others says (RFC 8689 4.2.1).
+    bool require_tls = false;
     bool operator==(const HopAddress&) const = default;
 };
 
@@ -46,8 +49,8 @@ public:
     static net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> open(
         const Services* services, HopAddress hop);
 
-    /// One transaction; one outcome per recipient. After an outcome of Host scope the session is
-    /// dead.
+    /// One outcome per recipient, from as many transactions as the peer's limits ask for (B6, B7).
+    /// is_ready() says whether the session lives on.
     net::Task<std::vector<smtp::Outcome>> send(RemoteMail mail);
     /// Can another message be sent?
     [[nodiscard]] bool is_ready() const { return is_ready_; }
@@ -56,6 +59,8 @@ public:
     [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
     /// The peer passes on NOTIFY itself (RFC 3461 5.2.1).
     [[nodiscard]] bool peer_has_dsn() const;
+    /// The peer takes BY= over (RFC 2852).
+    [[nodiscard]] bool peer_keeps_time() const;
     /// What the last send() found wrong with the stored body; the outcomes then say nothing.
     [[nodiscard]] const std::optional<Error>& body_damage() const { return body_damage_; }
     /// QUIT, not waiting long for the answer (C13).
@@ -67,12 +72,23 @@ private:
     [[nodiscard]] net::DialRequest dial_request() const;
     [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
+    [[nodiscard]] bool is_tls_required() const {
+        return hop_.tls == RouteSettings::Tls::Required || hop_.require_tls;
+    }
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();
     net::Task<void> hear();
     net::Task<void> secure();
-    net::Task<bool> pump_body(const store::QueueMessage* message, std::uint64_t* offset);
-    smtp::OutgoingMail envelope(const RemoteMail& mail) const;
+    struct Outgoing;
+    net::Task<bool> pump_body(Outgoing* outgoing);
+    net::Task<bool> prepare_body(const store::QueueMessage* message);
+    void note_damage(MailId mail, const Error& error);
+    smtp::OutgoingMail envelope(const RemoteMail& mail,
+                                const std::vector<std::size_t>& batch) const;
+    [[nodiscard]] std::vector<std::size_t> next_batch(const RemoteMail& mail,
+                                                      const std::vector<std::size_t>& open) const;
+    net::Task<std::vector<smtp::Outcome>> transact(const RemoteMail* mail,
+                                                   std::vector<std::size_t> batch);
 
     const Services* services_;
     HopAddress hop_;
@@ -81,6 +97,8 @@ private:
     std::string peer_name_;
     bool is_ready_ = false;
     InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
+    BodyForm form_;                   ///< Of the message that is being sent.
+    std::uint32_t transactions_ = 0;  ///< So far, for MAILMAX (B7).
     std::optional<Error> body_damage_;
 };
 

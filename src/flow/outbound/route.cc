@@ -5,6 +5,7 @@
 
 #include "base/probe.h"
 #include "mail/address/domain.h"
+#include "store/queue/queue.h"
 
 namespace godwit::flow {
 
@@ -45,6 +46,9 @@ std::size_t fitness(const RouteSettings& route, std::string_view domain) {
 }  // namespace
 
 NextHop decide_next_hop(const Settings& settings, std::string_view domain) {
+    if (domain == store::local_site) {
+        return MxHop{std::string(domain)};  // No domain: no route is meant by it.
+    }
     const RouteSettings* best = nullptr;
     std::size_t best_fitness = 0;
     for (const RouteSettings& route : settings.routes) {

@@ -1,6 +1,7 @@
 #include "flow/outbound/settle.h"
 
 #include "base/json.h"
+#include "flow/outbound/deliver_by.h"
 #include "store/queue/schedule.h"
 
 namespace godwit::flow {
@@ -71,8 +72,8 @@ public:
         }
         trace_.end_array();
         if (out_.deferred > 0 && next.due) {
-            out_.delivery.due = *next.due;
-            trace_.field("next_attempt", unix_seconds(*next.due));
+            out_.delivery.due = not_past_deadline(*next.due, in_.message, in_.now);
+            trace_.field("next_attempt", unix_seconds(out_.delivery.due));
         }
         trace_.end_object();
         out_.delivery.is_done = out_.deferred == 0;
@@ -88,9 +89,12 @@ private:
         if (result.outcome.kind == smtp::OutcomeKind::Delivered) {
             recipient.state = store::RecipientState::Delivered;
             ++out_.delivered;
-            if (wants(recipient, store::Notify::Success) && !result.remote_reports) {
-                out_.notices.push_back(
-                    notice_for(recipient, mail::DsnAction::Relayed, result.outcome, in_.now));
+            if (result.is_final ? wants(recipient, store::Notify::Success)
+                                : is_relay_told(recipient, result)) {
+                out_.notices.push_back(notice_for(
+                    recipient,
+                    result.is_final ? mail::DsnAction::Delivered : mail::DsnAction::Relayed,
+                    result.outcome, in_.now));
             }
         } else if (result.outcome.kind == smtp::OutcomeKind::Permanent || !may_retry) {
             give_up(recipient, result);
@@ -99,6 +103,18 @@ private:
             warn_of_delay(recipient, result);
         }
         note(recipient, result.outcome.is_ambiguous);
+    }
+
+    // NOTIFY=SUCCESS that the next hop will not answer (RFC 3461 5.2.2), and what RFC 2852 wants
+    // told: a time that nobody keeps from here on, and every step of a traced message.
+    [[nodiscard]] bool is_relay_told(const store::QueueRecipient& recipient,
+                                     const AttemptResult& result) const {
+        if (recipient.notify == static_cast<std::uint8_t>(store::Notify::Never)) {
+            return false;
+        }
+        const bool is_asked = wants(recipient, store::Notify::Success) && !result.remote_reports;
+        const auto& by = in_.message.deliver_by;
+        return is_asked || (by && (by->is_traced || !result.remote_keeps_time));
     }
 
     void give_up(store::QueueRecipient& recipient, const AttemptResult& result) {
@@ -119,11 +135,15 @@ private:
     }
 
     void warn_of_delay(store::QueueRecipient& recipient, const AttemptResult& result) {
-        const bool is_late = in_.now - in_.message.accepted_at >= in_.retry.delay_notice_after;
-        if (!is_late || recipient.delay_reported || !wants(recipient, store::Notify::Delay)) {
+        const WallTime begin = in_.message.release_at.value_or(in_.message.accepted_at);
+        const bool is_slow =
+            in_.now - begin >= in_.retry.delay_notice_after && !recipient.delay_reported;
+        const bool is_past_time = is_late(in_.message, in_.now) && !recipient.lateness_reported;
+        if ((!is_slow && !is_past_time) || !wants(recipient, store::Notify::Delay)) {
             return;
         }
-        recipient.delay_reported = true;
+        recipient.delay_reported = recipient.delay_reported || is_slow;
+        recipient.lateness_reported = recipient.lateness_reported || is_past_time;
         mail::DsnRecipient notice =
             notice_for(recipient, mail::DsnAction::Delayed, result.outcome, in_.now);
         notice.will_retry_until = unix_seconds(in_.message.expires_at);

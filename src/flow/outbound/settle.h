@@ -18,8 +18,10 @@ namespace godwit::flow {
 struct AttemptResult {
     std::size_t recipient = 0;  ///< Index in the delivery.
     smtp::Outcome outcome;
-    std::string remote;           ///< Who said it; empty: ourselves.
-    bool remote_reports = false;  ///< The next hop took over NOTIFY=SUCCESS.
+    std::string remote;              ///< Who said it; empty: ourselves.
+    bool remote_reports = false;     ///< The next hop took over NOTIFY=SUCCESS.
+    bool remote_keeps_time = false;  ///< It took over BY= (RFC 2852).
+    bool is_final = false;           ///< Into a mailbox here: delivered, not relayed.
 };
 
 struct Settlement {

@@ -93,6 +93,58 @@ TEST(Settle, G9_a_delay_is_reported_once_after_four_hours) {
     EXPECT_TRUE(settle(in).notices.empty());
 }
 
+TEST(Settle, G9_the_delay_of_held_mail_counts_from_its_release) {
+    SettleInput in = input({to("a@example.com")});
+    in.message.release_at = from_unix_seconds(100'000);
+    in.results = {said(0, 451, {4, 3, 0}, "later")};
+    in.now = from_unix_seconds(100'000 + 4 * 3600 - 1);
+    EXPECT_TRUE(settle(in).notices.empty());
+    in.now = from_unix_seconds(100'000 + 4 * 3600);
+    EXPECT_EQ(settle(in).notices.size(), 1U);
+}
+
+TEST(Settle, Rfc2852_lateness_is_told_once_beside_the_delay) {
+    SettleInput in = input({to("a@example.com"), to("b@example.com", bits(Notify::Never))});
+    in.message.deliver_by = store::DeliverBy{.deadline = from_unix_seconds(2000)};
+    in.results = {said(0, 451, {4, 3, 0}, "later"), said(1, 451, {4, 3, 0}, "later")};
+    in.now = from_unix_seconds(1990);
+    const Settlement early = settle(in);
+    EXPECT_TRUE(early.notices.empty());
+    EXPECT_EQ(early.delivery.due, from_unix_seconds(2000));
+    in.delivery = early.delivery;
+    in.now = from_unix_seconds(2000);
+    const Settlement late = settle(in);
+    ASSERT_EQ(late.notices.size(), 1U);
+    EXPECT_EQ(late.notices[0].action, mail::DsnAction::Delayed);
+    in.delivery = late.delivery;
+    EXPECT_TRUE(settle(in).notices.empty());
+    in.now = from_unix_seconds(1000 + 4 * 3600);
+    EXPECT_EQ(settle(in).notices.size(), 1U);
+}
+
+TEST(Settle, Rfc2852_relays_are_told_where_traced_or_where_nobody_keeps_the_time) {
+    SettleInput in =
+        input({to("a@example.com"), to("b@example.com"), to("c@example.com", bits(Notify::Never))});
+    in.message.deliver_by = store::DeliverBy{.deadline = from_unix_seconds(2000)};
+    in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 250, {2, 0, 0}, "ok"),
+                  said(2, 250, {2, 0, 0}, "ok")};
+    in.results[0].remote_keeps_time = true;
+    const Settlement untraced = settle(in);
+    ASSERT_EQ(untraced.notices.size(), 1U);
+    EXPECT_EQ(untraced.notices[0].final_recipient.to_string(), "b@example.com");
+    in.message.deliver_by->is_traced = true;
+    EXPECT_EQ(settle(in).notices.size(), 2U);
+}
+
+TEST(Settle, Rfc4865_a_mailbox_here_is_told_of_as_delivered) {
+    SettleInput in = input({to("a@example.test", bits(Notify::Success)), to("b@example.test")});
+    in.results = {said(0, 250, {2, 1, 5}, "Delivered"), said(1, 250, {2, 1, 5}, "Delivered")};
+    in.results[0].is_final = in.results[1].is_final = true;
+    const Settlement out = settle(std::move(in));
+    ASSERT_EQ(out.notices.size(), 1U);
+    EXPECT_EQ(out.notices[0].action, mail::DsnAction::Delivered);
+}
+
 TEST(Settle, I11_what_is_too_old_is_given_up_as_expired) {
     SettleInput in = input({to("a@example.com")});
     in.delivery.attempts = 30;

@@ -92,6 +92,9 @@ std::string write_received(const ReceivedField& field) {
     if (field.recipient && (field.with.smtputf8 || !field.recipient->needs_smtputf8())) {
         out.append("\r\n\tfor <").append(field.recipient->to_string()).append(">");
     }
+    if (field.priority) {
+        out.append("\r\n\tPRIORITY ").append(std::to_string(*field.priority));
+    }
     return out.append(";\r\n\t").append(format_date(field.time)).append("\r\n");
 }
 

@@ -32,6 +32,7 @@ struct ReceivedField {
     std::string tls;                   ///< "TLS1.3 TLS_AES_256_GCM_SHA384" or empty: a comment.
     std::string id;                    ///< Our id of the message.
     std::optional<Address> recipient;  ///< Only when there is a single one (J2).
+    std::optional<int> priority;       ///< MT-PRIORITY (RFC 6710 7).
     std::int64_t time = 0;             ///< Unix seconds.
 };
 /// The whole field, folded, ending in CRLF.

@@ -63,6 +63,35 @@ void begin_delivery(JsonWriter& json, const QueueDelivery& delivery) {
     json.field("held_reason", delivery.held_reason).field("last_reply", last_reply(delivery));
 }
 
+/// What the sender asked for; a key only for what was said.
+void show_terms(JsonWriter& json, const QueueMessage& message) {
+    json.key("asked").begin_object();
+    if (message.is_binary) {
+        json.field("body_type", "BINARYMIME");
+    } else if (message.is_8bit) {
+        json.field("body_type", "8BITMIME");
+    }
+    if (message.needs_smtputf8) {
+        json.field("smtputf8", true);
+    }
+    if (message.require_tls || message.tls_optional) {
+        json.field("tls", message.require_tls ? "required" : "optional");
+    }
+    if (message.release_at) {
+        json.field("release_at", show_time(*message.release_at));
+    }
+    if (message.deliver_by) {
+        const bool is_return = message.deliver_by->mode == store::DeliverBy::Mode::Return;
+        json.field("deliver_by", show_time(message.deliver_by->deadline));
+        json.field("deliver_by_mode", is_return ? "return" : "notify");
+        json.field("deliver_by_trace", message.deliver_by->is_traced);
+    }
+    if (message.priority) {
+        json.field("priority", *message.priority);
+    }
+    json.end_object();
+}
+
 void list_delivery(JsonWriter& json, const QueueMessage& message, const QueueDelivery& delivery) {
     begin_delivery(json, delivery);
     json.field("id", godwit::to_string(message.mail)).field("sender", message.sender);
@@ -74,7 +103,9 @@ void list_delivery(JsonWriter& json, const QueueMessage& message, const QueueDel
     }
     json.end_array().field("size", message.blob_size + message.prefix.size());
     json.field("accepted_at", show_time(message.accepted_at));
-    json.field("expires_at", show_time(message.expires_at)).end_object();
+    json.field("expires_at", show_time(message.expires_at)).key("release_at");
+    message.release_at ? json.string(show_time(*message.release_at)) : json.null();
+    json.end_object();
 }
 
 /// Which messages, and which of their deliveries, an operator means.
@@ -437,7 +468,9 @@ Result<std::string> show_queued(const AdminHost& host, const AdminArguments& arg
     json.field("body", message->blob.to_hex()).field("peer", message->peer);
     json.field("envelope_id", message->envelope_id);
     json.field("accepted_at", show_time(message->accepted_at));
-    json.field("expires_at", show_time(message->expires_at)).key("deliveries").begin_array();
+    json.field("expires_at", show_time(message->expires_at));
+    show_terms(json, *message);
+    json.key("deliveries").begin_array();
     for (const QueueDelivery& delivery :
          TRY(store::read_deliveries(*snapshot, ReadTier::Disk, mail))) {
         begin_delivery(json, delivery);

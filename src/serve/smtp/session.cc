@@ -12,6 +12,7 @@
 #include "flow/inbound/receive.h"
 #include "flow/inbound/recipient.h"
 #include "flow/inbound/sender.h"
+#include "flow/inbound/terms.h"
 #include "flow/roll_call.h"
 #include "serve/login/credential_watch.h"
 #include "serve/login/login.h"
@@ -84,6 +85,7 @@ private:
     net::Task<Result<>> on(smtp::event::Hello event);
     net::Task<Result<>> on(smtp::event::Close event);
     net::Task<std::vector<smtp::Reply>> take_mail(smtp::event::EndOfMail* event);
+    net::Task<bool> vouches_for(std::string author);
     void settle_login(const LoginOutcome& outcome);
     flow::Origin origin(const smtp::Transaction& transaction) const;
     void set_deadline();
@@ -109,6 +111,8 @@ private:
     bool is_done_ = false;
     // The open transaction, beside the engine's: what the directory said, and the body so far.
     std::vector<store::Recipient> resolved_;
+    std::optional<int> priority_;   ///< What was granted of MT-PRIORITY.
+    bool is_auth_trusted_ = false;  ///< AUTH= names an address of whoever is logged in.
     std::optional<MailId> mail_;
     std::optional<flow::Intake> intake_;
     std::optional<smtp::Reply> body_failure_;
@@ -144,6 +148,8 @@ smtp::ServerOptions Session::options() const {
     options.scram_decoy_secret = services_->decoy_secret;
     options.bare_newlines =
         listener_.reject_bare_newline ? smtp::BareNewlines::Reject : smtp::BareNewlines::Repair;
+    options.hold_seconds_max = flow::hold_max.count();
+    options.hold_until_max = unix_seconds(services_->clock->wall()) + flow::hold_max.count();
     return options;
 }
 
@@ -344,8 +350,35 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
     if (login_) {
         submitter = login_->account;
     }
-    engine_->answer(co_await flow::check_sender(services_, std::move(event.sender), submitter));
+    flow::Terms terms =
+        flow::grant_terms(event.parameters, {.service = service_of(listener_.protocol),
+                                             .is_beside_us = is_local_door(),
+                                             .is_logged_in = login_.has_value(),
+                                             .now = services_->clock->wall()});
+    if (terms.refusal) {
+        engine_->answer(std::move(*terms.refusal));
+        co_return Result<>();
+    }
+    smtp::Reply reply = co_await flow::check_sender(services_, std::move(event.sender), submitter);
+    if (reply.is_positive() && terms.note) {
+        reply = std::move(*terms.note);
+    }
+    priority_ = terms.priority;
+    is_auth_trusted_ = co_await vouches_for(event.parameters.auth.value_or(""));
+    engine_->answer(std::move(reply));
     co_return Result<>();
+}
+
+// RFC 4954: AUTH= is believed of those who may write under that address.
+net::Task<bool> Session::vouches_for(std::string author) {
+    const auto address = mail::parse_address(author);
+    if (!login_ || !address) {
+        co_return false;
+    }
+    std::vector<mail::Address> addresses = {*address};
+    const std::optional<smtp::Reply> refusal =
+        co_await flow::check_ownership(services_, login_->account, std::move(addresses));
+    co_return !refusal.has_value();
 }
 
 net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
@@ -456,6 +489,10 @@ net::Task<std::vector<smtp::Reply>> Session::take_mail(smtp::event::EndOfMail* e
     arrival.origin = origin(event->transaction);
     arrival.sender = std::move(event->transaction.sender);
     arrival.parameters = std::move(event->transaction.parameters);
+    arrival.parameters.priority = priority_;
+    if (arrival.parameters.auth && !is_auth_trusted_) {
+        arrival.parameters.auth = "";  // D11: said by somebody who cannot know.
+    }
     check(resolved_.size() == total, "one look-up for each accepted recipient");
     for (std::size_t i = 0; i < total; ++i) {
         arrival.recipients.push_back(
@@ -463,6 +500,7 @@ net::Task<std::vector<smtp::Reply>> Session::take_mail(smtp::event::EndOfMail* e
     }
     arrival.body = std::move(taken->body);
     arrival.parsed = std::move(taken->parsed);
+    arrival.has_long_lines = taken->has_long_lines;
     arrival.is_lmtp = listener_.protocol == flow::Protocol::Lmtp;
     co_return co_await flow::receive(services_, std::move(arrival));
 }

@@ -61,6 +61,11 @@ struct OutgoingMail {
     bool needs_smtputf8 = false;
     DsnReturn ret = DsnReturn::Unstated;
     std::optional<std::string> envid;
+    bool is_binary = false;  ///< Not made of lines: BINARYMIME and BDAT, or not at all.
+    bool require_tls = false;
+    std::optional<ByTime> by;  ///< What is left of it now.
+    std::optional<int> priority;
+    std::optional<std::string> auth;  ///< AUTH= of somebody we trust; empty for "<>".
 };
 
 /// Where it went wrong, which decides what is cached and what is tried next (E9, M6).
@@ -92,6 +97,7 @@ struct Outcome {
     Reply reply;                ///< The peer's, or one of ours saying what happened (4.4.2, 5.6.7).
     bool is_local = false;      ///< `reply` is ours: the peer never said it.
     bool is_ambiguous = false;  ///< Lost after the final dot: may be delivered twice (E4).
+    bool is_for_number = false;  ///< Put off only as too many were named at once (B6).
 };
 
 namespace client_event {
@@ -141,8 +147,10 @@ public:
     [[nodiscard]] bool is_closed() const { return state_ == State::Closed; }
 
     /// After Ready. Refused locally, with TransactionDone, where the peer lacks what it needs:
-    /// SMTPUTF8 (5.6.7, D8), its SIZE (5.3.4, B5). Every send() gets its TransactionDone, even with
-    /// no recipients or on a connection that has just gone.
+    /// SMTPUTF8 (5.6.7, D8), its SIZE (5.3.4, B5), REQUIRETLS within TLS (5.7.30), BINARYMIME
+    /// (5.6.1) or DELIVERBY (5.3.3). What another host may have is of Host scope, all the same
+    /// permanent; the session stays ready. Every send() gets its TransactionDone, even with no
+    /// recipients or on a connection that has just gone.
     void send(OutgoingMail mail);
     /// After NeedBody: the next bytes, in order, at least one. Over `size` or short of it at
     /// end_body() is our own fault: the connection is cut, never a false message sent.
@@ -207,7 +215,9 @@ private:
     [[nodiscard]] Stage stage() const;
 
     // client_mail.cc: a transaction.
-    [[nodiscard]] std::optional<Reply> local_refusal() const;
+    [[nodiscard]] std::optional<Outcome> local_refusal() const;
+    [[nodiscard]] bool needs_smtputf8() const;
+    [[nodiscard]] std::string extension_words() const;
     [[nodiscard]] std::string mail_line() const;
     [[nodiscard]] std::string rcpt_line(const OutgoingRecipient& recipient) const;
     [[nodiscard]] bool is_pipelining() const;

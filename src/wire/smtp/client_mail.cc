@@ -60,12 +60,8 @@ void ClientEngine::send(OutgoingMail mail) {
         finish_transaction(false);
         return;
     }
-    if (auto refusal = local_refusal()) {
-        settle_open({.kind = OutcomeKind::Permanent,
-                     .scope = FaultScope::Message,
-                     .stage = Stage::Mail,
-                     .reply = *std::move(refusal),
-                     .is_local = true});
+    if (const auto refusal = local_refusal()) {
+        settle_open(*refusal);
         finish_transaction(false);
         return;
     }
@@ -80,16 +76,49 @@ bool ClientEngine::is_chunking() const {
     return options_.may_chunk && peer_.set.contains(Extension::Chunking);
 }
 
-std::optional<Reply> ClientEngine::local_refusal() const {
-    bool needs_utf8 = mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8());
-    for (const OutgoingRecipient& recipient : mail_->recipients) {
-        needs_utf8 = needs_utf8 || recipient.address.needs_smtputf8();
+bool ClientEngine::needs_smtputf8() const {
+    return mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8()) ||
+           std::ranges::any_of(mail_->recipients, [](const OutgoingRecipient& recipient) {
+               return recipient.address.needs_smtputf8();
+           });
+}
+
+/// Why this peer cannot have the message.
+std::optional<Outcome> ClientEngine::local_refusal() const {
+    const auto refuse = [](FaultScope scope, std::uint16_t code, EnhancedStatus status,
+                           std::string text) {
+        return Outcome{.kind = OutcomeKind::Permanent,
+                       .scope = scope,
+                       .stage = Stage::Mail,
+                       .reply = make_reply(code, status, std::move(text)),
+                       .is_local = true};
+    };
+    const ExtensionSet& offered = peer_.set;
+    // RFC 8689 5: a report goes on without it.
+    if (mail_->require_tls && mail_->sender &&
+        !(tls_active_ && offered.contains(Extension::RequireTls))) {
+        return refuse(FaultScope::Host, 550, {5, 7, 30}, "The next host does not offer REQUIRETLS");
     }
-    if (needs_utf8 && !peer_.set.contains(Extension::SmtpUtf8)) {
-        return make_reply(553, {5, 6, 7}, "The next host does not take SMTPUTF8");  // D8
+    if (needs_smtputf8() && !offered.contains(Extension::SmtpUtf8)) {
+        return refuse(FaultScope::Host, 553, {5, 6, 7},
+                      "The next host does not take SMTPUTF8");  // D8
+    }
+    if (mail_->is_binary && !(is_chunking() && offered.contains(Extension::BinaryMime))) {
+        return refuse(FaultScope::Host, 554, {5, 6, 1},
+                      "The next host does not take BINARYMIME");  // D10, RFC 3030 3
+    }
+    const bool must_be_returned = mail_->by && mail_->by->mode == ByTime::Mode::Return;
+    if (must_be_returned && !offered.contains(Extension::DeliverBy)) {
+        return refuse(FaultScope::Host, 554, {5, 3, 3},
+                      "The next host does not offer DELIVERBY");  // RFC 2852
+    }
+    if (must_be_returned && mail_->by->seconds < std::max<std::int64_t>(peer_.by_time_min, 1)) {
+        return refuse(FaultScope::Host, 554, {5, 4, 7},
+                      "The next host does not deliver within what is left of the time");
     }
     if (peer_.size_max > 0 && mail_->size > peer_.size_max) {
-        return make_reply(552, {5, 3, 4}, "Larger than the next host takes");  // B5
+        return refuse(FaultScope::Message, 552, {5, 3, 4},
+                      "Larger than the next host takes");  // B5
     }
     return std::nullopt;
 }
@@ -100,17 +129,15 @@ std::string ClientEngine::mail_line() const {
     if (offered.contains(Extension::Size)) {
         line += " SIZE=" + std::to_string(mail_->size);
     }
-    if (mail_->is_eight_bit && offered.contains(Extension::EightBitMime)) {
+    if (mail_->is_binary) {
+        line += " BODY=BINARYMIME";
+    } else if (mail_->is_eight_bit && offered.contains(Extension::EightBitMime)) {
         line += " BODY=8BITMIME";
     }
-    const bool has_utf8 =
-        mail_->needs_smtputf8 || (mail_->sender && mail_->sender->needs_smtputf8()) ||
-        std::ranges::any_of(mail_->recipients, [](const OutgoingRecipient& recipient) {
-            return recipient.address.needs_smtputf8();
-        });
-    if (has_utf8) {
+    if (needs_smtputf8()) {
         line += " SMTPUTF8";
     }
+    line += extension_words();
     if (offered.contains(Extension::Dsn)) {
         if (mail_->ret != DsnReturn::Unstated) {
             line += mail_->ret == DsnReturn::Full ? " RET=FULL" : " RET=HDRS";
@@ -120,6 +147,28 @@ std::string ClientEngine::mail_line() const {
         }
     }
     return line;
+}
+
+/// What is only handed on where it is offered.
+std::string ClientEngine::extension_words() const {
+    std::string words;
+    const ExtensionSet& offered = peer_.set;
+    if (mail_->require_tls && tls_active_ && offered.contains(Extension::RequireTls)) {
+        words += " REQUIRETLS";
+    }
+    if (mail_->by && offered.contains(Extension::DeliverBy)) {
+        words += " BY=" + std::to_string(mail_->by->seconds) +
+                 (mail_->by->mode == ByTime::Mode::Return ? ";R" : ";N") +
+                 (mail_->by->is_traced ? "T" : "");
+    }
+    if (mail_->priority && offered.contains(Extension::MtPriority)) {
+        words += " MT-PRIORITY=" + std::to_string(*mail_->priority);
+    }
+    if (mail_->auth && is_authenticated_) {
+        // RFC 4954: to a server that knows us; D11.
+        words += " AUTH=" + (mail_->auth->empty() ? "<>" : xtext_encode(*mail_->auth));
+    }
+    return words;
 }
 
 std::string ClientEngine::rcpt_line(const OutgoingRecipient& recipient) const {
@@ -167,7 +216,8 @@ void ClientEngine::pump_envelope() {
         // E1: BDAT only when somebody will take it. One chunk, exactly counted (E19).
         data_sent_ = true;
         command("BDAT " + std::to_string(mail_->size) + " LAST");
-        start_body(ContentSender::Framing::Counted);
+        start_body(mail_->is_binary ? ContentSender::Framing::Binary
+                                    : ContentSender::Framing::Counted);
     } else if (due_.empty()) {
         finish_transaction(true);
     }
@@ -219,12 +269,14 @@ void ClientEngine::on_rcpt_reply(std::size_t recipient, const Reply& reply) {
         accepted_.push_back(recipient);
         return;
     }
+    const bool is_for_number = !accepted_.empty() && (reply.code == 452 || reply.code == 552);
     const Outcome outcome{.kind = kind_of(reply, Stage::Rcpt),
                           .scope = FaultScope::Recipient,
                           .stage = Stage::Rcpt,
-                          .reply = reply};
+                          .reply = reply,
+                          .is_for_number = is_for_number};
     settle(recipient, outcome);
-    if (!accepted_.empty() && (reply.code == 452 || reply.code == 552)) {
+    if (is_for_number) {
         // B6: enough for this transaction. Those not asked yet wait for the next one.
         too_many_recipients_ = true;
         for (std::size_t i = next_rcpt_; i < outcomes_.size(); ++i) {

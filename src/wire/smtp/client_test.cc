@@ -179,6 +179,79 @@ TEST(Client, B5_D8_refused_here_where_the_peer_cannot) {
     driver.engine.send(mail_to({"b@example.org"}, 1000));
     EXPECT_NE(driver.says(), "");
 }
+TEST(Client, Rfc8689_requiretls_only_within_tls_and_where_it_is_offered) {
+    const auto secret = [] {
+        OutgoingMail mail = mail_to({"b@example.org"});
+        mail.require_tls = true;
+        return mail;
+    };
+    Driver clear = ready("250-mx\r\n250 REQUIRETLS\r\n");
+    clear.engine.send(secret());
+    EXPECT_EQ(clear.says(), "");
+    EXPECT_EQ(clear.outcomes[0].reply.enhanced, (EnhancedStatus{5, 7, 30}));
+    EXPECT_EQ(clear.outcomes[0].kind, OutcomeKind::Permanent);
+    EXPECT_EQ(clear.outcomes[0].scope, FaultScope::Host);
+    EXPECT_EQ(clear.ready, 2);
+    Driver lacking({.tls_active = true});
+    (void)lacking.hears("220 mx\r\n");
+    (void)lacking.hears("250 mx\r\n");
+    lacking.engine.send(secret());
+    EXPECT_EQ(lacking.says(), "");
+    EXPECT_EQ(lacking.outcomes[0].reply.enhanced, (EnhancedStatus{5, 7, 30}));
+    OutgoingMail report = secret();
+    report.sender.reset();
+    lacking.engine.send(std::move(report));
+    EXPECT_EQ(lacking.says(), "MAIL FROM:<>\r\n");  // RFC 8689 5: reports go on without.
+    Driver offered({.tls_active = true});
+    (void)offered.hears("220 mx\r\n");
+    (void)offered.hears("250-mx\r\n250 REQUIRETLS\r\n");
+    offered.engine.send(secret());
+    EXPECT_EQ(offered.says(), "MAIL FROM:<a@example.net> REQUIRETLS\r\n");
+}
+TEST(Client, Rfc2852_Rfc6710_times_and_priorities_are_handed_on_only_where_offered) {
+    const auto mail = [](ByTime::Mode mode, std::int64_t seconds) {
+        OutgoingMail asked = mail_to({"b@example.org"});
+        asked.by = ByTime{.seconds = seconds, .mode = mode, .is_traced = true};
+        asked.priority = -3;
+        return asked;
+    };
+    Driver plain = ready("250 mx\r\n");
+    plain.engine.send(mail(ByTime::Mode::Return, 60));
+    EXPECT_EQ(plain.says(), "");
+    EXPECT_EQ(plain.outcomes[0].reply.enhanced, (EnhancedStatus{5, 3, 3}));
+    plain.engine.send(mail(ByTime::Mode::Notify, -60));
+    EXPECT_EQ(plain.says(), "MAIL FROM:<a@example.net>\r\n");
+    Driver slow = ready("250-mx\r\n250 DELIVERBY 60\r\n");
+    slow.engine.send(mail(ByTime::Mode::Return, 59));
+    EXPECT_EQ(slow.says(), "");
+    EXPECT_EQ(slow.outcomes[0].reply.enhanced, (EnhancedStatus{5, 4, 7}));
+    slow.engine.send(mail(ByTime::Mode::Return, 60));
+    EXPECT_EQ(slow.says(), "MAIL FROM:<a@example.net> BY=60;RT\r\n");
+    Driver able = ready("250-mx\r\n250-DELIVERBY\r\n250 MT-PRIORITY\r\n");
+    able.engine.send(mail(ByTime::Mode::Notify, -60));
+    EXPECT_EQ(able.says(), "MAIL FROM:<a@example.net> BY=-60;NT MT-PRIORITY=-3\r\n");
+}
+TEST(Client, D10_binary_goes_by_chunks_and_octet_for_octet) {
+    const std::string body("a\0b\nc\rd", 7);
+    Driver driver({}, body);
+    (void)driver.hears("220 mx\r\n");
+    (void)driver.hears("250-mx\r\n250-CHUNKING\r\n250 BINARYMIME\r\n");
+    OutgoingMail mail = mail_to({"b@example.org"}, body.size());
+    mail.is_binary = true;
+    driver.engine.send(mail);
+    EXPECT_EQ(driver.says(), "MAIL FROM:<a@example.net> BODY=BINARYMIME\r\n");
+    (void)driver.hears("250 ok\r\n");
+    EXPECT_EQ(driver.hears("250 ok\r\n"), "BDAT 7 LAST\r\n" + body);
+    (void)driver.hears("250 ok\r\n");
+    EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Delivered);
+    for (const std::string_view lacking :
+         {"250-mx\r\n250 CHUNKING\r\n", "250-mx\r\n250 BINARYMIME\r\n"}) {
+        Driver other = ready(lacking);
+        other.engine.send(mail);
+        EXPECT_EQ(other.says(), "");
+        EXPECT_EQ(other.outcomes[0].reply.enhanced, (EnhancedStatus{5, 6, 1}));
+    }
+}
 TEST(Client, B6_too_many_recipients_put_the_rest_off) {
     Driver driver = ready("250 mx\r\n");
     driver.engine.send(mail_to({"b@example.org", "c@example.org", "d@example.org"}));
@@ -189,6 +262,9 @@ TEST(Client, B6_too_many_recipients_put_the_rest_off) {
     (void)driver.hears("354 go\r\n");
     (void)driver.hears("250 ok\r\n");
     EXPECT_TRUE(driver.too_many);
+    EXPECT_FALSE(driver.outcomes[0].is_for_number);
+    EXPECT_TRUE(driver.outcomes[1].is_for_number);
+    EXPECT_TRUE(driver.outcomes[2].is_for_number);
     EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Delivered);
     EXPECT_EQ(driver.outcomes[1].kind, OutcomeKind::Temporary);
     EXPECT_EQ(driver.outcomes[2].kind, OutcomeKind::Temporary);

@@ -10,8 +10,11 @@ namespace godwit::smtp {
 namespace {
 
 ExtensionSet all() {
-    return announced_extensions(
-        {.service = Service::Submission, .tls_available = true, .auth_available = true});
+    return announced_extensions({.service = Service::Submission,
+                                 .tls_available = true,
+                                 .tls_active = true,
+                                 .auth_available = true,
+                                 .holds_mail = true});
 }
 std::expected<Command, Reply> parse(std::string_view line, bool smtputf8 = false) {
     return parse_command(line,
@@ -90,7 +93,7 @@ TEST(Command, D5_unknown_parameters_are_refused) {
     EXPECT_EQ(code_of("RCPT TO:<a@b.example> SIZE=3"), "555 5.5.4");
     EXPECT_EQ(code_of("MAIL FROM:<a@b.example> =x"), "501 5.5.4");
     EXPECT_EQ(code_of("MAIL FROM:<a@b.example> SIZE=1 size=1"), "501 5.5.4");
-    EXPECT_EQ(code_of("MAIL FROM:<a@b.example> BODY=BINARYMIME"), "501 5.5.4");
+    EXPECT_EQ(code_of("MAIL FROM:<a@b.example> BODY=16BIT"), "501 5.5.4");
     const auto bare =
         parse_command("MAIL FROM:<a@b.example> SIZE=3", {.offered = {}, .local_name = "x"});
     EXPECT_EQ(bare.error().code, 555);
@@ -112,6 +115,36 @@ TEST(Command, parameters_of_mail) {
          {"SIZE", "SIZE=", "SIZE=-1", "SIZE=1x", "SIZE=100000000000000000000", "SMTPUTF8=1",
           "RET=ALL", "ENVID=", "ENVID=+0", "AUTH=", "AUTH=nobody", "BODY"}) {
         EXPECT_EQ(code_of("MAIL FROM:<a@b.example> " + std::string(bad)), "501 5.5.4") << bad;
+    }
+}
+TEST(Command, parameters_that_ask_for_more) {
+    const auto asked = [](const std::string& parameters) {
+        return get<MailCommand>("MAIL FROM:<a@b.example> " + parameters).parameters;
+    };
+    EXPECT_EQ(asked("BODY=BinaryMime").body, BodyType::BinaryMime);
+    EXPECT_TRUE(asked("RequireTLS").require_tls);
+    EXPECT_EQ(asked("HOLDFOR=1").hold_for, 1);
+    EXPECT_EQ(asked("HOLDFOR=999999999").hold_for, 999999999);
+    EXPECT_EQ(asked("HOLDUNTIL=1970-01-01T01:00:00+01:00").hold_until, 0);
+    EXPECT_EQ(asked("BY=999999999;R").by,
+              (ByTime{.seconds = 999999999, .mode = ByTime::Mode::Return}));
+    EXPECT_EQ(asked("by=-5;nt").by,
+              (ByTime{.seconds = -5, .mode = ByTime::Mode::Notify, .is_traced = true}));
+    EXPECT_EQ(asked("BY=0;N").by->seconds, 0);
+    EXPECT_EQ(asked("MT-PRIORITY=-9").priority, -9);
+    EXPECT_EQ(asked("MT-PRIORITY=9").priority, 9);
+    EXPECT_EQ(asked("MT-PRIORITY=0").priority, 0);
+    for (const std::string_view bad :
+         {"REQUIRETLS=1", "HOLDFOR", "HOLDFOR=0", "HOLDFOR=1000000000", "HOLDFOR=-1",
+          "HOLDUNTIL=2026", "HOLDFOR=1 HOLDUNTIL=2026-01-01T00:00:00Z",
+          "HOLDUNTIL=2026-01-01T00:00:00Z HOLDFOR=1", "BY=1", "BY=;R", "BY=0;R", "BY=-1;R",
+          "BY=1;X", "BY=1;RX", "BY=1;T", "BY=1000000000;N", "BY=--1;N"}) {
+        EXPECT_EQ(code_of("MAIL FROM:<a@b.example> " + std::string(bad)), "501 5.5.4") << bad;
+    }
+    for (const std::string_view bad : {"10", "-10", "-0", "", "+1", "x"}) {
+        EXPECT_TRUE(
+            code_of("MAIL FROM:<a@b.example> MT-PRIORITY=" + std::string(bad)).starts_with("501"))
+            << bad;
     }
 }
 TEST(Command, D12_parameters_of_rcpt) {
@@ -229,6 +262,27 @@ TEST(Extension, ehlo_replies_as_peers_send_them) {
     EXPECT_FALSE(peer.set.contains(Extension::StartTls));
     EXPECT_EQ(parse_ehlo_reply({250, {}, "x\nSIZE 99999999999999999999999"}).size_max, 0U);  // B5
     EXPECT_EQ(parse_ehlo_reply({250, {}, ""}).set, ExtensionSet());
+}
+TEST(Extension, B7_limits_and_times_that_peers_say) {
+    const auto limits = [](std::string words) {
+        return parse_ehlo_reply({250, {}, "x\nLIMITS " + std::move(words)}).limits;
+    };
+    EXPECT_EQ(limits("MAILMAX=5 rcptmax=100 RCPTDOMAINMAX=1"),
+              (PeerLimits{.mails = 5, .recipients = 100, .domains = 1}));
+    EXPECT_EQ(limits("MAILMAX=0 RCPTMAX= X=1 RCPTDOMAINMAX=99999999999"), PeerLimits{});
+    EXPECT_EQ(limits("RCPTMAX=4294967295").recipients, 4294967295U);
+    EXPECT_EQ(parse_ehlo_reply({250, {}, "x\nDELIVERBY 240"}).by_time_min, 240);
+    EXPECT_EQ(parse_ehlo_reply({250, {}, "x\nDELIVERBY"}).by_time_min, 0);
+}
+TEST(Extension, what_needs_tls_or_a_queue_is_offered_only_there) {
+    const auto set = [](Announcement at) { return announced_extensions(at); };
+    EXPECT_FALSE(set({}).contains(Extension::RequireTls));
+    EXPECT_TRUE(set({.tls_active = true}).contains(Extension::RequireTls));
+    EXPECT_FALSE(set({.service = Service::Submission}).contains(Extension::FutureRelease));
+    EXPECT_TRUE(set({.service = Service::Submission, .holds_mail = true})
+                    .contains(Extension::FutureRelease));
+    EXPECT_FALSE(
+        set({.service = Service::Mx, .holds_mail = true}).contains(Extension::FutureRelease));
 }
 TEST(Extension, announcements_follow_the_state) {
     const auto set = [](Announcement at) { return announced_extensions(at); };

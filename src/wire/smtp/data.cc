@@ -169,6 +169,10 @@ void ChunkReceiver::end_line(bool is_lf, std::string& out) {
 }
 
 void ChunkReceiver::feed(std::string_view bytes, std::string& out) {
+    if (mode_ == BareNewlines::Keep) {
+        out.append(bytes);
+        return;
+    }
     std::size_t at = 0;
     while (at < bytes.size() && fault_ == ContentFault::None) {
         if (cr_pending_) {
@@ -208,6 +212,10 @@ void ChunkReceiver::end() {
 }
 
 void ContentSender::feed(std::string_view bytes, std::string& out) {
+    if (framing_ == Framing::Binary) {
+        out.append(bytes);
+        return;
+    }
     std::size_t at = 0;
     while (at < bytes.size()) {
         if (cr_pending_) {

@@ -15,6 +15,7 @@ namespace godwit::smtp {
 enum class BareNewlines : std::uint8_t {
     Repair,  ///< Bare LF becomes CRLF.
     Reject,  ///< Any bare LF refuses the message.
+    Keep,    ///< BODY=BINARYMIME (RFC 3030 3): no lines at all, each octet as it comes. BDAT only.
 };
 
 /// Why a message cannot be taken; the first finding stays.
@@ -81,7 +82,8 @@ private:
 /// before it comes here; a stray one is replaced by a space, which keeps every count (A3).
 class ContentSender {
 public:
-    enum class Framing : std::uint8_t { Dots, Counted };
+    /// Binary: counted, and each octet as it is (RFC 3030 3).
+    enum class Framing : std::uint8_t { Dots, Counted, Binary };
     explicit ContentSender(Framing framing) : framing_(framing) {}
     /// Appends `bytes` ready to send. With Counted, as many bytes leave as came in by finish().
     void feed(std::string_view bytes, std::string& out);

@@ -1,6 +1,7 @@
 // What MAIL and RCPT say, as values: only valid ones exist. Kept in the queue as binary records,
 // never as text lines (SECURITY.md T20).
-// RFC 5321 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 6152; RFC 6531 3.4; RFC 3461 4.
+// RFC 5321 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 6152; RFC 6531 3.4; RFC 3461 4; RFC 3030 3; RFC 8689
+// 2; RFC 4865; RFC 2852; RFC 6710 4.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,17 @@
 
 namespace godwit::smtp {
 
-enum class BodyType : std::uint8_t { Unstated, SevenBit, EightBitMime };
+enum class BodyType : std::uint8_t { Unstated, SevenBit, EightBitMime, BinaryMime };
 enum class DsnReturn : std::uint8_t { Unstated, Full, Headers };
+
+/// BY= of RFC 2852: within how many seconds from now, and what follows when that fails.
+struct ByTime {
+    enum class Mode : std::uint8_t { Return, Notify };
+    std::int64_t seconds = 0;  ///< At most 9 digits. Above 0 with Return; may have gone by already.
+    Mode mode = Mode::Notify;
+    bool is_traced = false;
+    bool operator==(const ByTime&) const = default;
+};
 
 struct MailParameters {
     std::optional<std::uint64_t> size;  ///< SIZE, octets as declared.
@@ -22,6 +32,11 @@ struct MailParameters {
     DsnReturn ret = DsnReturn::Unstated;
     std::optional<std::string> envid;  ///< Decoded: printable ASCII and space.
     std::optional<std::string> auth;   ///< AUTH=, decoded; empty for "<>". Trust is the caller's.
+    bool require_tls = false;
+    std::optional<std::int64_t> hold_for;    ///< HOLDFOR, seconds; never with hold_until.
+    std::optional<std::int64_t> hold_until;  ///< HOLDUNTIL, unix seconds.
+    std::optional<ByTime> by;
+    std::optional<int> priority;  ///< MT-PRIORITY, -9 to 9.
     bool operator==(const MailParameters&) const = default;
 };
 

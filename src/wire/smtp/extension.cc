@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/limits.h"
+#include "mail/text/timestamp.h"
 #include "wire/smtp/command.h"
 #include "wire/smtp/unitext.h"
 
@@ -45,6 +46,8 @@ std::optional<Reply> parse_body(std::string_view value, MailParameters& into) {
         into.body = BodyType::SevenBit;
     } else if (equals_ignore_case(value, "8BITMIME")) {
         into.body = BodyType::EightBitMime;
+    } else if (equals_ignore_case(value, "BINARYMIME")) {
+        into.body = BodyType::BinaryMime;  // RFC 3030 3: of the same keyword.
     } else {
         return bad_parameter("BODY");
     }
@@ -56,6 +59,89 @@ std::optional<Reply> parse_smtputf8(std::string_view value, MailParameters& into
         return bad_parameter("SMTPUTF8");  // RFC 6531 3.4: it takes none.
     }
     into.smtputf8 = true;
+    return std::nullopt;
+}
+
+std::optional<Reply> parse_require_tls(std::string_view value, MailParameters& into) {
+    if (!value.empty()) {
+        return bad_parameter("REQUIRETLS");  // RFC 8689 2: it takes none.
+    }
+    into.require_tls = true;
+    return std::nullopt;
+}
+
+// RFC 4865: one to nine digits.
+std::optional<std::int64_t> parse_seconds(std::string_view value) {
+    const auto seconds = parse_u64(value);
+    if (!seconds || value.size() > 9) {
+        return std::nullopt;
+    }
+    return static_cast<std::int64_t>(*seconds);
+}
+
+Reply held_twice() {
+    return make_reply(501, {5, 5, 4}, "HOLDFOR and HOLDUNTIL do not go together");
+}
+
+std::optional<Reply> parse_hold_for(std::string_view value, MailParameters& into) {
+    const auto seconds = parse_seconds(value);
+    if (!seconds || *seconds == 0) {
+        return bad_parameter("HOLDFOR");
+    }
+    if (into.hold_until) {
+        return held_twice();
+    }
+    into.hold_for = *seconds;
+    return std::nullopt;
+}
+
+std::optional<Reply> parse_hold_until(std::string_view value, MailParameters& into) {
+    const auto until = mail::parse_timestamp(value);
+    if (!until) {
+        return bad_parameter("HOLDUNTIL");
+    }
+    if (into.hold_for) {
+        return held_twice();
+    }
+    into.hold_until = *until;
+    return std::nullopt;
+}
+
+// RFC 2852: "BY=120;R", "BY=-30;NT".
+std::optional<Reply> parse_by(std::string_view value, MailParameters& into) {
+    const std::size_t semicolon = value.find(';');
+    if (semicolon == std::string_view::npos) {
+        return bad_parameter("BY");
+    }
+    std::string_view digits = value.substr(0, semicolon);
+    const bool is_past = digits.starts_with('-');
+    digits.remove_prefix(is_past || digits.starts_with('+') ? 1 : 0);
+    const auto seconds = parse_seconds(digits);
+    std::string mode = to_upper(value.substr(semicolon + 1));
+    const bool is_traced = mode.size() == 2 && mode.ends_with('T');
+    mode.resize(is_traced ? 1 : mode.size());
+    if (!seconds || (mode != "R" && mode != "N")) {
+        return bad_parameter("BY");
+    }
+    ByTime by{.seconds = is_past ? -*seconds : *seconds,
+              .mode = mode == "R" ? ByTime::Mode::Return : ByTime::Mode::Notify,
+              .is_traced = is_traced};
+    if (by.mode == ByTime::Mode::Return && by.seconds <= 0) {
+        return bad_parameter("BY");  // What must be returned by now could not be delivered at all.
+    }
+    into.by = by;
+    return std::nullopt;
+}
+
+std::optional<Reply> parse_priority(std::string_view value, MailParameters& into) {
+    // RFC 6710 7: "0", or an optional "-" and one digit.
+    const bool is_negative = value.starts_with('-');
+    const std::string_view digit = value.substr(is_negative ? 1 : 0);
+    if (digit.size() != 1 || !is_digit(digit.front()) || (is_negative && digit == "0")) {
+        return make_reply(501, {5, 5, 2}, "Bad value of MT-PRIORITY");  // RFC 6710 4.1
+    }
+    const int number = digit.front() - '0';
+    into.priority = is_negative ? -number : number;
     return std::nullopt;
 }
 
@@ -161,12 +247,24 @@ bool before_auth(const Announcement& at) {
     return at.service != Service::Mx && at.auth_available && !at.is_authenticated;
 }
 
+bool within_tls(const Announcement& at) {
+    return at.tls_active;
+}
+bool where_mail_is_held(const Announcement& at) {
+    return at.service == Service::Submission && at.holds_mail;
+}
+
 constexpr MailParameterRow kSizeMail[] = {{"SIZE", parse_size}};
 constexpr MailParameterRow kBodyMail[] = {{"BODY", parse_body}};
 constexpr MailParameterRow kUtf8Mail[] = {{"SMTPUTF8", parse_smtputf8}};
 constexpr MailParameterRow kDsnMail[] = {{"RET", parse_ret}, {"ENVID", parse_envid}};
 constexpr RcptParameterRow kDsnRcpt[] = {{"NOTIFY", parse_notify}, {"ORCPT", parse_orcpt}};
 constexpr MailParameterRow kAuthMail[] = {{"AUTH", parse_auth}};
+constexpr MailParameterRow kRequireTlsMail[] = {{"REQUIRETLS", parse_require_tls}};
+constexpr MailParameterRow kHoldMail[] = {{"HOLDFOR", parse_hold_for},
+                                          {"HOLDUNTIL", parse_hold_until}};
+constexpr MailParameterRow kByMail[] = {{"BY", parse_by}};
+constexpr MailParameterRow kPriorityMail[] = {{"MT-PRIORITY", parse_priority}};
 
 constexpr ExtensionRow kRows[] = {
     // RFC 2920
@@ -226,6 +324,48 @@ constexpr ExtensionRow kRows[] = {
      "logs in when credentials are given"},
     // RFC 5321 4.1.1.8
     {Extension::Help, "HELP", always, {}, {}, "HELP", "not used"},
+    // RFC 3030 3; never without CHUNKING (D10)
+    {Extension::BinaryMime,
+     "BINARYMIME",
+     always,
+     {},
+     {},
+     "",
+     "BODY=BINARYMIME by BDAT; without it, mail that may be changed is converted, else 5.6.1"},
+    // RFC 8689
+    {Extension::RequireTls,
+     "REQUIRETLS",
+     within_tls,
+     kRequireTlsMail,
+     {},
+     "",
+     "mail that must have it goes nowhere else: 5.7.30"},
+    // RFC 4865
+    {Extension::FutureRelease,
+     "FUTURERELEASE",
+     where_mail_is_held,
+     kHoldMail,
+     {},
+     "",
+     "not used: the message is held here"},
+    // RFC 2852
+    {Extension::DeliverBy,
+     "DELIVERBY",
+     always,
+     kByMail,
+     {},
+     "",
+     "BY= with the time that is left; without it R fails, N is reported as relayed"},
+    // RFC 6710
+    {Extension::MtPriority, "MT-PRIORITY", always, kPriorityMail, {}, "", "hands the priority on"},
+    // RFC 9422
+    {Extension::Limits,
+     "LIMITS",
+     always,
+     {},
+     {},
+     "",
+     "keeps to MAILMAX, RCPTMAX and RCPTDOMAINMAX"},
 };
 static_assert(std::size(kRows) == kExtensionCount);
 
@@ -291,6 +431,28 @@ const RcptParameterRow* find_rcpt_parameter(ExtensionSet offered, std::string_vi
     return nullptr;
 }
 
+// RFC 9422: "MAILMAX=5 RCPTMAX=100". What cannot be read, and 0, says nothing.
+PeerLimits parse_limits(std::string_view words) {
+    PeerLimits limits;
+    for (const std::string_view word : split(words, ' ')) {
+        const std::size_t equals = std::min(word.find('='), word.size());
+        const std::string_view name = word.substr(0, equals);
+        const auto number = parse_u64(word.substr(std::min(equals + 1, word.size())));
+        if (!number || *number == 0 || *number > UINT32_MAX) {
+            continue;
+        }
+        const auto value = static_cast<std::uint32_t>(*number);
+        if (equals_ignore_case(name, "MAILMAX")) {
+            limits.mails = value;
+        } else if (equals_ignore_case(name, "RCPTMAX")) {
+            limits.recipients = value;
+        } else if (equals_ignore_case(name, "RCPTDOMAINMAX")) {
+            limits.domains = value;
+        }
+    }
+    return limits;
+}
+
 PeerExtensions parse_ehlo_reply(const Reply& reply) {
     PeerExtensions peer;
     bool is_first = true;
@@ -313,6 +475,10 @@ PeerExtensions parse_ehlo_reply(const Reply& reply) {
                 peer.size_max = parse_u64(rest).value_or(0);
             } else if (row.extension == Extension::Auth) {
                 add_mechanisms(rest, peer.auth_mechanisms);
+            } else if (row.extension == Extension::DeliverBy) {
+                peer.by_time_min = parse_seconds(rest).value_or(0);
+            } else if (row.extension == Extension::Limits) {
+                peer.limits = parse_limits(rest);
             }
         }
     }

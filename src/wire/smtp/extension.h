@@ -25,9 +25,15 @@ enum class Extension : std::uint8_t {
     Dsn,
     StartTls,
     Auth,
-    Help
+    Help,
+    BinaryMime,
+    RequireTls,
+    FutureRelease,
+    DeliverBy,
+    MtPriority,
+    Limits
 };
-inline constexpr std::size_t kExtensionCount = 10;
+inline constexpr std::size_t kExtensionCount = 16;
 
 class ExtensionSet {
 public:
@@ -51,6 +57,7 @@ struct Announcement {
     bool tls_active = false;
     bool auth_available = false;  ///< At least one mechanism may be offered now.
     bool is_authenticated = false;
+    bool holds_mail = false;  ///< Somewhere to wait for its release: FUTURERELEASE.
 };
 
 /// How a parameter's value may be wrong; nullopt when it is right and has been stored.
@@ -83,13 +90,23 @@ ExtensionSet announced_extensions(const Announcement& announcement);
 const MailParameterRow* find_mail_parameter(ExtensionSet offered, std::string_view keyword);
 const RcptParameterRow* find_rcpt_parameter(ExtensionSet offered, std::string_view keyword);
 
+/// RFC 9422: what a server will take on one connection; nullopt: it did not say.
+struct PeerLimits {
+    std::optional<std::uint32_t> mails;       ///< MAILMAX: transactions a connection.
+    std::optional<std::uint32_t> recipients;  ///< RCPTMAX: a transaction.
+    std::optional<std::uint32_t> domains;     ///< RCPTDOMAINMAX: recipients' domains a transaction.
+    bool operator==(const PeerLimits&) const = default;
+};
+
 /// What a peer's EHLO reply offers. C8: any case, "AUTH=LOGIN" beside "AUTH LOGIN", unknown
 /// keywords ignored, duplicates united.
 struct PeerExtensions {
     ExtensionSet set;
     std::uint64_t size_max = 0;  ///< 0: not limited, not said or absurd (B5).
     std::vector<std::string> auth_mechanisms;
-    std::string name;  ///< The first word: who the peer says it is (C10).
+    std::string name;              ///< The first word: who the peer says it is (C10).
+    std::int64_t by_time_min = 0;  ///< DELIVERBY: no BY=...;R of fewer seconds.
+    PeerLimits limits;
 };
 PeerExtensions parse_ehlo_reply(const Reply& reply);
 

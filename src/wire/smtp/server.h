@@ -47,6 +47,10 @@ struct ServerOptions {
     std::string nonce_seed;             ///< >= 16 random bytes, fresh for each connection.
     std::string scram_decoy_secret;     ///< Constant for this server, secret.
     BareNewlines bare_newlines = BareNewlines::Repair;
+    /// FUTURERELEASE (submission only): how long mail is held at most, and until when, as it is
+    /// announced. 0: it is not offered. The caller refuses what lies beyond.
+    std::int64_t hold_seconds_max = 0;
+    std::int64_t hold_until_max = 0;  ///< Unix seconds.
     /// A pipe of this machine (sendmail -bs): a script may be written in one go, DATA and all. The
     /// rule against it (A9, T6, T11) guards against strangers in the middle, and there are none.
     bool takes_early_input = false;
@@ -179,6 +183,11 @@ private:
     [[nodiscard]] std::vector<const sasl::MechanismRow*> offered_mechanisms() const;
     [[nodiscard]] bool may_offer_passwords() const;
     [[nodiscard]] std::string ehlo_text() const;
+    [[nodiscard]] std::string ehlo_values(Extension extension) const;
+    [[nodiscard]] std::size_t recipients_max() const;
+    [[nodiscard]] bool is_binary() const {
+        return transaction_ && transaction_->parameters.body == BodyType::BinaryMime;
+    }
 
     // server_data.cc: DATA and BDAT.
     bool run_data();

@@ -155,7 +155,7 @@ void ServerEngine::on(BdatCommand& command) {
 
 void ServerEngine::answer_chunk_start(const Reply& reply) {
     if (reply.is_positive() || reply.is_intermediate()) {
-        chunks_.emplace(options_.bare_newlines);
+        chunks_.emplace(is_binary() ? BareNewlines::Keep : options_.bare_newlines);
         state_ = State::Chunk;
         return;
     }

@@ -1,4 +1,5 @@
 // What each command does: order first, then the command. RFC 5321 4.1.1, 4.1.4, 4.3.2.
+#include "mail/text/timestamp.h"
 #include "wire/smtp/server.h"
 
 namespace godwit::smtp {
@@ -56,6 +57,9 @@ std::optional<Reply> ServerEngine::out_of_order_data() const {
     if (chunk_count_ > 0) {
         return bad_sequence("BDAT and DATA do not mix");  // RFC 3030 2
     }
+    if (is_binary()) {
+        return bad_sequence("BODY=BINARYMIME needs BDAT");  // RFC 3030 3
+    }
     if (!transaction_->recipients.empty()) {
         return std::nullopt;
     }
@@ -103,7 +107,8 @@ Announcement ServerEngine::announcement() const {
             .tls_available = options_.tls_available,
             .tls_active = tls_active_,
             .auth_available = options_.auth_available && !offered_mechanisms().empty(),
-            .is_authenticated = identity_.has_value()};
+            .is_authenticated = identity_.has_value(),
+            .holds_mail = options_.hold_seconds_max > 0};
 }
 
 bool ServerEngine::may_offer_passwords() const {
@@ -126,16 +131,34 @@ std::string ServerEngine::ehlo_text() const {
         }
         text += '\n';
         text += row.keyword;
-        if (row.extension == Extension::Size) {
-            text += ' ' + std::to_string(options_.message_size_max);
-        } else if (row.extension == Extension::Auth) {
-            for (const sasl::MechanismRow* mechanism : offered_mechanisms()) {
-                text += ' ';
-                text += mechanism->name;
-            }
-        }
+        text += ehlo_values(row.extension);
     }
     return text;
+}
+
+/// What stands behind a keyword, with a space before it; often nothing.
+std::string ServerEngine::ehlo_values(Extension extension) const {
+    std::string values;
+    switch (extension) {
+        case Extension::Size: return ' ' + std::to_string(options_.message_size_max);
+        case Extension::Auth:
+            for (const sasl::MechanismRow* mechanism : offered_mechanisms()) {
+                values += ' ';
+                values += mechanism->name;
+            }
+            return values;
+        case Extension::FutureRelease:
+            return ' ' + std::to_string(options_.hold_seconds_max) + ' ' +
+                   mail::format_timestamp(options_.hold_until_max);
+        case Extension::Limits:
+            return " MAILMAX=" + std::to_string(limits::smtp_transactions_max) +
+                   " RCPTMAX=" + std::to_string(recipients_max());
+        default: return values;
+    }
+}
+
+std::size_t ServerEngine::recipients_max() const {
+    return identity_ ? options_.recipients_authenticated_max : options_.recipients_max;
 }
 
 void ServerEngine::on(HelloCommand& command) {
@@ -190,9 +213,7 @@ void ServerEngine::answer_mail(const Reply& reply) {
 }
 
 void ServerEngine::on(RcptCommand& command) {
-    const std::size_t max =
-        identity_ ? options_.recipients_authenticated_max : options_.recipients_max;
-    if (transaction_->recipients.size() >= max) {
+    if (transaction_->recipients.size() >= recipients_max()) {
         send(make_reply(452, {4, 5, 3}, "Too many recipients"));  // RFC 5321 4.5.3.1.10, B6
         return;
     }
