@@ -147,6 +147,7 @@ net::Task<bool> try_hops(const Services* services, const Loaded* loaded,
             tried == limits::outbound_hosts_max ? probe<"outbound.last_host">()
                                                 : probe<"outbound.next_host">();
         }
+        co_await decide_hop_tls(services, &hop, loaded->delivery.site, tls_wish(loaded->message));
         const bool is_kept = *kept != nullptr && (*kept)->is_ready() && (*kept)->hop() == hop;
         if (!is_kept) {
             if (*kept != nullptr) {

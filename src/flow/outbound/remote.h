@@ -1,6 +1,6 @@
 // One connection to a next hop, carrying several messages: dials, does TLS and AUTH, pumps the pure
 // client engine, streams bodies from the store. Knows nothing of queue or schedule.
-// RFC 5321 4.5.3.2 (time-outs); SMTP-BEHAVIOUR.md C, E; SECURITY.md T12.
+// RFC 5321 4.5.3.2 (time-outs); SMTP-BEHAVIOUR.md C, E; SECURITY.md T12, T14.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "flow/outbound/route.h"
+#include "flow/outbound/tls_policy.h"
 #include "flow/services.h"
 #include "net/dial/dial.h"
 #include "net/io/stream.h"
@@ -27,9 +28,18 @@ struct HopAddress {
     std::string username{};
     std::string password{};
     bool is_configured =
-        false;  ///< By a route: private addresses are meant; loops are the admin's.
+        false;           ///< By a route: private addresses are meant; loops are the admin's.
+    /// Set by decide_hop_tls() before anything compares hops (F12); without it, as `tls` says.
+    std::optional<TlsPolicy> policy{};
     bool operator==(const HopAddress&) const = default;
 };
+/// REQUIRETLS and `TLS-Required: No` (RFC 8689). A message without a sender is never returned for
+/// want of TLS: 4.2.1 exempts it.
+TlsWish tls_wish(const store::QueueMessage& message);
+/// Decides `hop->policy` for mail of `message` to `domain`. Before the hop is compared with that of
+/// a kept connection.
+net::Task<void> decide_hop_tls(const Services* services, HopAddress* hop, std::string domain,
+                               TlsWish wish);
 
 /// What to send: a queued message to some of its recipients.
 struct RemoteMail {
@@ -69,6 +79,8 @@ private:
     net::Task<Result<>> flush();
     net::Task<void> hear();
     net::Task<void> secure();
+    [[nodiscard]] net::TlsClientOptions tls_options() const;
+    [[nodiscard]] bool is_late_alert(const Result<std::size_t>& got) const;
     net::Task<bool> pump_body(const store::QueueMessage* message, std::uint64_t* offset);
     smtp::OutgoingMail envelope(const RemoteMail& mail) const;
 
@@ -78,6 +90,7 @@ private:
     std::optional<smtp::ClientEngine> engine_;
     std::string peer_name_;
     bool is_ready_ = false;
+    bool is_tls_proven_ = false;  ///< Something was read through it.
     std::optional<Error> body_damage_;
 };
 
