@@ -61,6 +61,12 @@ public:
             take_row(entry, settings.routes, route_keys());
         } else if (entry.table == "certificate") {
             take_row(entry, settings.certificates, certificate_keys());
+        } else if (entry.table == "zone") {
+            take_row(entry, settings.zones, zone_keys());
+        } else if (entry.table == "tls_policy") {
+            take_row(entry, settings.tls_policies, tls_policy_keys());
+        } else if (entry.table == "web_host") {
+            take_row(entry, settings.web_hosts, web_host_keys());
         } else if (entry.path.empty()) {
             problem(entry.line, unknown_key(entry.table, table_names()));
         }

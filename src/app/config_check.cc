@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "base/encoding.h"
 #include "mail/address/domain.h"
 #include "net/io/endpoint.h"
 #include "net/tls/context.h"
@@ -23,6 +24,7 @@ public:
         check_certificates();
         check_routes();
         check_resolver();
+        check_tls();
         if (settings_.storage.disk_critical_mib > settings_.storage.disk_low_mib) {
             problem("storage.disk_critical", "must not be more than storage.disk_low");
         }
@@ -178,6 +180,59 @@ private:
                 problem("resolver.forward_to",
                         "expected \"address:port\", found \"" + server + "\"");
             }
+        }
+        if (settings_.resolver.is_recursive && !settings_.resolver.forward_to.empty()) {
+            problem("resolver.recursive", "has no meaning together with resolver.forward_to");
+        }
+        for (std::size_t i = 0; i < settings_.zones.size(); ++i) {
+            check_zone("zone[" + std::to_string(i) + "]", settings_.zones[i]);
+        }
+    }
+
+    void check_zone(const std::string& path, const flow::ZoneSettings& zone) {
+        if (!mail::normalize_domain(zone.domain)) {
+            problem(path + ".domain", "expected a domain, found \"" + zone.domain + "\"");
+        }
+        if (zone.servers.empty()) {
+            problem(path + ".servers", "is missing");
+        }
+        for (const std::string& server : zone.servers) {
+            check_address(path + ".servers", server);
+        }
+    }
+
+    void check_address(const std::string& path, const std::string& text) {
+        if (auto endpoint = net::Endpoint::parse(text); !endpoint || endpoint->is_unix()) {
+            problem(path, "expected \"address:port\", found \"" + text + "\"");
+        }
+    }
+
+    void check_tls() {
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < settings_.tls_policies.size(); ++i) {
+            const flow::TlsPolicySettings& policy = settings_.tls_policies[i];
+            const std::string path = "tls_policy[" + std::to_string(i) + "]";
+            check_route_domain(path + ".domain", policy.domain);
+            if (!seen.insert(policy.domain).second) {
+                problem(path + ".domain", "has two policies: \"" + policy.domain + "\"");
+            }
+            const bool is_by_fingerprint =
+                policy.mode == flow::TlsPolicySettings::Mode::Fingerprint;
+            if (is_by_fingerprint == policy.fingerprints.empty()) {
+                problem(path + ".fingerprints",
+                        is_by_fingerprint ? "is missing" : "has no meaning for this mode");
+            }
+            for (const std::string& print : policy.fingerprints) {
+                if (const auto octets = hex_decode(print); !octets || octets->size() != 32) {
+                    problem(path + ".fingerprints",
+                            "expected 64 hexadecimal digits, found \"" + print + "\"");
+                }
+            }
+        }
+        for (std::size_t i = 0; i < settings_.web_hosts.size(); ++i) {
+            const std::string path = "web_host[" + std::to_string(i) + "]";
+            check_route_host(path + ".host", settings_.web_hosts[i].host);
+            check_address(path + ".address", settings_.web_hosts[i].address);
         }
     }
 

@@ -53,6 +53,22 @@ TEST(ConfigCheck, logins_need_a_certificate) {
               "c.toml: there is no [[certificate]], and logins are only taken over TLS\n");
 }
 
+TEST(ConfigCheck, dns_and_tls_must_make_sense) {
+    EXPECT_EQ(with("[resolver]\nrecursive = true\nforward_to = [\"127.0.0.1:53\"]\n"),
+              "c.toml:7: 'resolver.recursive': has no meaning together with resolver.forward_to\n");
+    EXPECT_EQ(with("[[zone]]\ndomain = \"a.test\"\n"), "c.toml:6: 'servers': is missing\n");
+    EXPECT_EQ(with("[[zone]]\ndomain = \"a.test\"\nservers = [\"nowhere\"]\n"),
+              "c.toml:8: 'servers': expected \"address:port\", found \"nowhere\"\n");
+    EXPECT_EQ(with("[[zone]]\ndomain = \"a.test\"\nservers = [\"[::1]:53\"]\n"), "");
+    EXPECT_EQ(with("[[tls_policy]]\ndomain = \"a.test\"\nmode = \"fingerprint\"\n"),
+              "c.toml:6: 'fingerprints': is missing\n");
+    EXPECT_EQ(with("[[tls_policy]]\ndomain = \"*.a.test\"\nmode = \"dane\"\n"), "");
+    EXPECT_EQ(with("[[tls_policy]]\ndomain = \"a.test\"\nmode = \"fingerprint\"\n"
+                   "fingerprints = [\"00ff\"]\n"),
+              "c.toml:9: 'fingerprints': expected 64 hexadecimal digits, found \"00ff\"\n");
+    EXPECT_EQ(with("[[web_host]]\nhost = \"mta-sts.a.test\"\naddress = \"127.0.0.1:8443\"\n"), "");
+}
+
 TEST(ConfigCheck, routes_must_make_sense) {
     EXPECT_EQ(with("[[route]]\ndomain = \"a.test\"\n"), "c.toml:6: 'host': is missing\n");
     EXPECT_EQ(with("[[route]]\ndomain = \"a.test\"\nkind = \"discard\"\nhost = \"h.test\"\n"),

@@ -10,6 +10,9 @@ using flow::CertificateSettings;
 using flow::ListenerSettings;
 using flow::RouteSettings;
 using flow::Settings;
+using flow::TlsPolicySettings;
+using flow::WebHostSettings;
+using flow::ZoneSettings;
 
 constexpr std::array<std::string_view, 3> kReencode = {"own", "unsigned", "never"};
 constexpr std::array<std::string_view, 9> kProtocols = {
@@ -17,6 +20,9 @@ constexpr std::array<std::string_view, 9> kProtocols = {
 constexpr std::array<std::string_view, 4> kRouteKinds = {"smtp", "lmtp", "discard", "hold"};
 constexpr std::array<std::string_view, 4> kRouteTls = {"opportunistic", "required", "implicit",
                                                        "never"};
+constexpr std::array<std::string_view, 3> kDnssec = {"auto", "required", "off"};
+constexpr std::array<std::string_view, 6> kTlsModes = {"none",   "may",  "encrypt",
+                                                       "verify", "dane", "fingerprint"};
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warn", "error"};
 
 // The enums are one octet wide and an octet pointer may look at anything.
@@ -139,6 +145,26 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .field = [](Settings& s) -> FieldRef { return &s.resolver.is_off; },
      .help = "Never ask DNS: mail that no route covers is held in the queue.",
      .applies = Applies::Restart},
+    {.path = "resolver.recursive",
+     .field = [](Settings& s) -> FieldRef { return &s.resolver.is_recursive; },
+     .help = "Ask from the root servers down, not the servers of /etc/resolv.conf. Not together "
+             "with forward_to.",
+     .applies = Applies::Restart},
+    {.path = "resolver.dnssec",
+     .field = [](Settings& s) -> FieldRef { return enum_field(kDnssec, s.resolver.dnssec); },
+     .help = "auto: answers are validated, unless the servers asked strip what that needs (then "
+             "nothing counts as secure, and `godwit status` says so); required: such servers give "
+             "no answers; off: nothing is validated, and DANE not used.",
+     .applies = Applies::Restart},
+    {.path = "resolver.trust_anchors",
+     .field = [](Settings& s) -> FieldRef { return &s.resolver.trust_anchor_files; },
+     .help = "Files of DS or DNSKEY records to trust instead of the root's keys; empty means those "
+             "of /usr/share/dns/root.key (package dns-root-data) or, without it, those built in.",
+     .applies = Applies::Restart},
+    {.path = "resolver.root_hints",
+     .field = [](Settings& s) -> FieldRef { return &s.resolver.root_hints_file; },
+     .help = "File of the root servers' names and addresses; empty means those built in.",
+     .applies = Applies::Restart},
     {.path = "storage.cache",
      .field = [](Settings& s) -> FieldRef { return &s.storage.cache_mib; },
      .help = "Memory for recently read parts of the store.",
@@ -231,11 +257,57 @@ constexpr auto kCertificate = std::to_array<ConfigKey<CertificateSettings>>({
      .help = "PEM file of its private key."},
 });
 
+constexpr auto kZone = std::to_array<ConfigKey<ZoneSettings>>({
+    {.path = "domain",
+     .field = [](ZoneSettings& z) -> FieldRef { return &z.domain; },
+     .help = "The zone, with all below it.",
+     .applies = Applies::Restart},
+    {.path = "servers",
+     .field = [](ZoneSettings& z) -> FieldRef { return &z.servers; },
+     .help = "Its name servers as \"address:port\".",
+     .applies = Applies::Restart},
+    {.path = "unsigned",
+     .field = [](ZoneSettings& z) -> FieldRef { return &z.is_unsigned; },
+     .help = "Do not validate it: a private zone that the public DNS denies.",
+     .applies = Applies::Restart},
+});
+
+constexpr auto kTlsPolicy = std::to_array<ConfigKey<TlsPolicySettings>>({
+    {.path = "domain",
+     .field = [](TlsPolicySettings& p) -> FieldRef { return &p.domain; },
+     .help = "Domain of the recipients: \"example.com\", \"*.example.com\" for what is below it, "
+             "or \"*\". An exact one wins over \"*.\", which wins over \"*\"."},
+    {.path = "mode",
+     .field = [](TlsPolicySettings& p) -> FieldRef { return enum_field(kTlsModes, p.mode); },
+     .help = "none: never TLS; may: when offered, with any certificate; encrypt: always, with any "
+             "certificate; verify: always, with a trusted certificate that names the host; dane: "
+             "always, by TLSA records, without which mail waits; fingerprint: always, with one of "
+             "`fingerprints`. DANE and MTA-STS of the domain are not looked at otherwise."},
+    {.path = "fingerprints",
+     .field = [](TlsPolicySettings& p) -> FieldRef { return &p.fingerprints; },
+     .help = "SHA-256 of certificates or of their public keys (SubjectPublicKeyInfo), in hex."},
+});
+
+constexpr auto kWebHost = std::to_array<ConfigKey<WebHostSettings>>({
+    {.path = "host",
+     .field = [](WebHostSettings& w) -> FieldRef { return &w.host; },
+     .help = "Name of the web server: \"mta-sts.example.com\"."},
+    {.path = "address",
+     .field = [](WebHostSettings& w) -> FieldRef { return &w.address; },
+     .help = "\"192.0.2.1:443\"."},
+});
+
 constexpr auto kTables = std::to_array<ConfigTable>({
     {"listener", "An address that is listened on. At least one."},
     {"route", "Where mail for a domain goes instead of to the hosts that DNS names."},
     {"certificate",
      "A TLS certificate. The one that has the name a client asks for is used, else the first."},
+    {"zone", "A DNS zone that has name servers of its own, asked before any other."},
+    {"tls_policy",
+     "What TLS to a domain's exchangers must be, instead of what DANE and MTA-STS say."},
+    {"web_host",
+     "Where an HTTPS request of ours (MTA-STS policies) goes instead of to the "
+     "address that DNS names. The certificate is still checked against the name."},
 });
 
 }  // namespace
@@ -251,6 +323,15 @@ std::span<const ConfigKey<RouteSettings>> route_keys() {
 }
 std::span<const ConfigKey<CertificateSettings>> certificate_keys() {
     return kCertificate;
+}
+std::span<const ConfigKey<ZoneSettings>> zone_keys() {
+    return kZone;
+}
+std::span<const ConfigKey<TlsPolicySettings>> tls_policy_keys() {
+    return kTlsPolicy;
+}
+std::span<const ConfigKey<WebHostSettings>> web_host_keys() {
+    return kWebHost;
 }
 std::span<const ConfigTable> config_tables() {
     return kTables;

@@ -62,6 +62,9 @@ std::span<const ConfigKey<flow::Settings>> settings_keys();
 std::span<const ConfigKey<flow::ListenerSettings>> listener_keys();
 std::span<const ConfigKey<flow::RouteSettings>> route_keys();
 std::span<const ConfigKey<flow::CertificateSettings>> certificate_keys();
+std::span<const ConfigKey<flow::ZoneSettings>> zone_keys();
+std::span<const ConfigKey<flow::TlsPolicySettings>> tls_policy_keys();
+std::span<const ConfigKey<flow::WebHostSettings>> web_host_keys();
 
 /// A [[table]] that may be given many times.
 struct ConfigTable {

@@ -83,6 +83,9 @@ void walk(const Config& config, OnTable on_table, OnRow on_row) {
     walk_rows(config, "listener", settings.listeners, listener_keys(), on_table, on_row);
     walk_rows(config, "route", settings.routes, route_keys(), on_table, on_row);
     walk_rows(config, "certificate", settings.certificates, certificate_keys(), on_table, on_row);
+    walk_rows(config, "zone", settings.zones, zone_keys(), on_table, on_row);
+    walk_rows(config, "tls_policy", settings.tls_policies, tls_policy_keys(), on_table, on_row);
+    walk_rows(config, "web_host", settings.web_hosts, web_host_keys(), on_table, on_row);
 }
 
 void append_line(std::string& out, std::string_view left, std::string_view comment) {
@@ -191,6 +194,9 @@ std::vector<std::string> keys_needing_restart(const flow::Settings& before,
                                               const flow::Settings& after) {
     std::vector<std::string> out;
     note_restarts(out, settings_keys(), before, after);
+    if (before.zones != after.zones) {
+        out.emplace_back("zone");
+    }
     return out;
 }
 
@@ -201,6 +207,7 @@ void keep_restart_keys(const flow::Settings& before, flow::Settings& after) {
             copy_field(key.field(old), key.field(after));
         }
     }
+    after.zones = before.zones;
 }
 
 std::string config_reference() {
@@ -224,8 +231,14 @@ std::string config_reference() {
             append_reference(out, listener_keys());
         } else if (table.name == "route") {
             append_reference(out, route_keys());
-        } else {
+        } else if (table.name == "certificate") {
             append_reference(out, certificate_keys());
+        } else if (table.name == "zone") {
+            append_reference(out, zone_keys());
+        } else if (table.name == "tls_policy") {
+            append_reference(out, tls_policy_keys());
+        } else {
+            append_reference(out, web_host_keys());
         }
     }
     out.append(
@@ -246,8 +259,14 @@ std::string sample_config() {
             append_sample(out, listener_keys());
         } else if (table.name == "route") {
             append_sample(out, route_keys());
-        } else {
+        } else if (table.name == "certificate") {
             append_sample(out, certificate_keys());
+        } else if (table.name == "zone") {
+            append_sample(out, zone_keys());
+        } else if (table.name == "tls_policy") {
+            append_sample(out, tls_policy_keys());
+        } else {
+            append_sample(out, web_host_keys());
         }
     }
     return out;

@@ -181,6 +181,11 @@ TEST(Config, restart_keys_are_found) {
     after.limits.recipients = 500;
     after.data_folder = "/elsewhere";
     EXPECT_EQ(keys_needing_restart(before, after), std::vector<std::string>{"data_folder"});
+    after.zones = {{"corp.test", {"127.0.0.1:53"}, true}};
+    EXPECT_EQ(keys_needing_restart(before, after),
+              (std::vector<std::string>{"data_folder", "zone"}));
+    keep_restart_keys(before, after);
+    EXPECT_TRUE(keys_needing_restart(before, after).empty());
 }
 
 TEST(ConfigValues, durations_and_sizes_read_and_print) {

@@ -18,8 +18,9 @@ constexpr std::uint64_t kOwnPassing = 16;
 constexpr std::uint64_t kPerShard = 4;
 constexpr std::uint64_t kPerListener = 2;
 constexpr std::uint64_t kOwnListeners = 2;
-// libunbound asks through at most 16 sockets of UDP and 2 of TCP, and has its own event loop.
-constexpr std::uint64_t kResolver = 24;
+// libunbound asks through at most 16 sockets of UDP and 2 of TCP, and has its own event loop; there
+// are two of it, with DNSSEC and without (net/resolver/validating_resolver.h).
+constexpr std::uint64_t kResolver = 48;
 // Below that a mail server is not worth starting: one client opens five connections.
 constexpr std::uint64_t kConnectionsMin = 8;
 // RocksDB goes no lower than 20; a small table of open files costs cold reads an open each.

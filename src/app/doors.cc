@@ -20,7 +20,7 @@ using flow::Protocol;
 constexpr auto kDesks = std::to_array<DeskRow>({
     {Protocol::Smtp, serve::serve_smtp, ""},
     {Protocol::Submission, serve::serve_smtp, ""},
-    {Protocol::Submissions, serve::serve_smtp, ""},
+    {Protocol::Submissions, serve::serve_smtp, "smtp"},
     {Protocol::Lmtp, serve::serve_smtp, ""},
     {Protocol::Imap, serve::serve_imap, ""},
     {Protocol::Imaps, serve::serve_imap, "imap"},

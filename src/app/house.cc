@@ -12,13 +12,13 @@
 #include "app/file.h"
 #include "app/household.h"
 #include "app/places.h"
+#include "app/resolver_plan.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/probe.h"
 #include "net/io/asio_network.h"
 #include "net/io/shard_pool.h"
-#include "net/resolver/unbound_resolver.h"
 #include "net/tls/context.h"
 #include "serve/admin/session.h"
 #include "store/blob/file.h"
@@ -58,23 +58,6 @@ Result<std::vector<net::TlsCertificate>> read_certificates(const flow::Settings&
     return out;
 }
 
-Result<std::unique_ptr<net::UnboundResolver>> make_resolver(const flow::Settings& settings,
-                                                            net::Shard* home) {
-    net::UnboundResolver::Options options;
-    for (const std::string& text : settings.resolver.forward_to) {
-        const net::Endpoint server = TRY(net::Endpoint::parse(text));
-        options.forwarders.push_back(server.address().to_string() + "@" +
-                                     std::to_string(server.port()));
-        options.query_localhost = options.query_localhost || server.is_loopback();
-    }
-    options.use_resolv_conf = options.forwarders.empty();
-    const std::string anchor = "/usr/share/dns/root.key";
-    if (!settings.is_development && file_exists(anchor)) {
-        options.trust_anchor_file = anchor;
-    }
-    return net::UnboundResolver::create(home, options);
-}
-
 }  // namespace
 
 // In the order of building; taken down in the opposite one.
@@ -90,7 +73,7 @@ struct House::Inner {
     std::unique_ptr<net::OffloadPool> passwords;
     net::TlsCertificates certificates;
     std::unique_ptr<net::TlsClientContext> tls_client;
-    std::unique_ptr<net::UnboundResolver> resolver;
+    MadeResolver resolver;
     std::unique_ptr<Household> household;
     serve::AdminHost admin;
     std::mutex reload_mutex;
@@ -143,7 +126,7 @@ Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
     Ground ground;
     ground.store = store.get();
     ground.network = network.get();
-    ground.resolver = resolver.get();
+    ground.resolver = resolver.resolver.get();
     ground.offload = offload.get();
     ground.passwords = passwords.get();
     ground.tls_client = tls_client.get();
@@ -169,6 +152,7 @@ void House::Inner::describe(JsonWriter& json) {
     const auto now = household->settings();
     json.field("version", GODWIT_VERSION).field("hostname", now->hostname);
     json.field("data_folder", now->data_folder).field("threads", shards);
+    json.field("dnssec", dnssec_status(*now, resolver));
     json.field("connections", household->connections().open()).key("listeners").begin_array();
     for (const std::string& name : household->doors().names()) {
         json.string(name);

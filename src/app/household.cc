@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/random.h"
+#include "flow/outbound/sts.h"
 
 namespace godwit::app {
 
@@ -24,6 +25,7 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.connection_guard = &connection_guard_;
     services_.recipient_guard = &recipient_guard_;
     services_.roll_call = &roll_call_;
+    services_.outbound_tls = &outbound_tls_;
     services_.current_settings = &cell_;
     services_.decoy_secret = ground_.random->bytes(32);
     services_.shards = ground_.shards;
@@ -88,6 +90,7 @@ net::Task<void> Household::start_after_crash(flow::InHandLeft left) {
 Result<> Household::start() {
     TRY(start_queue());
     net::spawn(*ground_.shards.front(), "caretaker", take_care(&services_, &bell_));
+    net::spawn(*ground_.shards.front(), "sts", flow::keep_sts_fresh(&services_));
     return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "app/caretaker.h"
 #include "app/doors.h"
+#include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/quarantine.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
@@ -75,6 +76,7 @@ private:
     flow::ConnectionGuard connection_guard_;
     flow::RecipientGuard recipient_guard_;
     flow::RollCall roll_call_;
+    flow::OutboundTls outbound_tls_;
     std::unique_ptr<flow::InHand> in_hand_;
     flow::Services services_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;

@@ -30,6 +30,7 @@ class RecipientGuard;
 class RollCall;
 class OutboundScheduler;
 class InHand;
+class OutboundTls;
 
 /// Pointers are never null unless said; all outlive the sessions.
 struct Services {
@@ -46,7 +47,8 @@ struct Services {
     RecipientGuard* recipient_guard = nullptr;
     RollCall* roll_call = nullptr;
     OutboundScheduler* scheduler = nullptr;  ///< Null in tools that only look.
-    InHand* in_hand = nullptr;  ///< Null: crashes are not told apart by what was in hand.
+    InHand* in_hand = nullptr;            ///< Null: crashes are not told apart by what was in hand.
+    OutboundTls* outbound_tls = nullptr;  ///< Null: nothing is remembered of TLS with others.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

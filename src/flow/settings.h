@@ -86,10 +86,46 @@ enum class Reencode : std::uint8_t {
     Never,     ///< None; but binary content that a hop cannot take.
 };
 
-/// DNS for MX look-ups.
+/// DNS for all look-ups.
 struct ResolverSettings {
     std::vector<std::string> forward_to;  ///< "127.0.0.1:5353"; empty = what /etc/resolv.conf says.
+    bool is_recursive = false;            ///< Ask from the root servers down instead of forwarding.
     bool is_off = false;                  ///< Development: never look up, hold what is unrouted.
+    enum class Dnssec : std::uint8_t {
+        Auto,      ///< Validate, unless the servers asked do not pass on what that needs.
+        Required,  ///< What cannot be validated is an error, whatever the reason.
+        Off
+    } dnssec = Dnssec::Auto;
+    std::vector<std::string> trust_anchor_files;  ///< Empty = the root's keys.
+    std::string root_hints_file;                  ///< Empty = those of libunbound.
+};
+
+/// A zone that has name servers of its own.
+struct ZoneSettings {
+    std::string domain;
+    std::vector<std::string> servers;  ///< "127.0.0.1:5300"
+    bool is_unsigned = false;          ///< Not validated, whatever the zones above it say.
+    bool operator==(const ZoneSettings&) const = default;
+};
+
+/// What TLS to a domain's exchangers must be, instead of what DANE and MTA-STS say.
+struct TlsPolicySettings {
+    std::string domain;  ///< Of the recipient: "example.com", "*.example.com" or "*".
+    enum class Mode : std::uint8_t {
+        None,         ///< Never.
+        May,          ///< When offered, with any certificate.
+        Encrypt,      ///< Always, with any certificate.
+        Verify,       ///< Always, with a trusted certificate of the host's name.
+        Dane,         ///< Always, as the host's TLSA records say; without them not at all.
+        Fingerprint,  ///< Always, with one of these certificates or keys.
+    } mode = Mode::Verify;
+    std::vector<std::string> fingerprints;  ///< SHA-256, hex.
+};
+
+/// HTTPS requests of ours to `host` go to `address` instead of to what DNS says.
+struct WebHostSettings {
+    std::string host;
+    std::string address;  ///< "127.0.0.1:8443"
 };
 
 struct StorageSettings {
@@ -110,6 +146,9 @@ struct Settings {
     LimitSettings limits;
     ResolverSettings resolver;
     Reencode reencode = Reencode::Own;
+    std::vector<ZoneSettings> zones;
+    std::vector<TlsPolicySettings> tls_policies;  ///< Exact, then "*.x", then "*".
+    std::vector<WebHostSettings> web_hosts;
     StorageSettings storage;
     Argon2Cost argon2;
     std::uint32_t shards = 0;  ///< Threads; 0 = one a core.

@@ -19,10 +19,11 @@ namespace {
 /// One end of a connection that the script plays.
 struct Player {
     std::unique_ptr<net::Stream> stream;
-    std::string heard;       ///< Not consumed yet.
-    bool is_closed = false;  ///< The other side ended or reset it.
-    bool is_server = false;  ///< We play the server: roles of C: and S: are swapped.
-    std::string door;        ///< What it was opened to: "imap".
+    std::string heard;        ///< Not consumed yet.
+    bool is_closed = false;   ///< The other side ended or reset it.
+    bool is_server = false;   ///< We play the server: roles of C: and S: are swapped.
+    std::string door;         ///< What it was opened to: "imap".
+    bool is_shaking = false;  ///< A handshake reads what comes.
 };
 
 std::string read_file(const std::string& path) {
@@ -126,6 +127,9 @@ public:
 private:
     std::optional<std::string> perform(const Line& line);
     std::optional<std::string> direct(const std::string& text);
+    std::optional<std::string> answer_starttls(const std::vector<std::string_view>& words,
+                                               std::string_view rest);
+    std::optional<std::string> tls_policy(const std::vector<std::string_view>& words);
     std::optional<std::string> connect(const std::vector<std::string_view>& words);
     std::optional<std::string> tell(std::string bytes);
     std::optional<std::string> expect(const std::string& pattern, bool may_skip);
@@ -204,6 +208,21 @@ net::Task<void> shake_hands(Player* player, const net::TlsClientContext* trust) 
     }
 }
 
+// We play the server. `before` is said in the clear.
+net::Task<void> answer_hands(Player* player, std::string before,
+                             const net::TlsServerContext* context) {
+    player->is_shaking = true;
+    Result<> done;
+    if (!before.empty()) {
+        done = co_await player->stream->write_all(before);
+    }
+    if (done) {
+        done = co_await player->stream->start_tls_server(context);
+    }
+    player->is_shaking = false;
+    player->is_closed = player->is_closed || !done;
+}
+
 net::Task<void> dial_door(Play* play, net::MemoryNetwork* network, net::Endpoint door,
                           Player* player) {
     static_cast<void>(play);
@@ -224,7 +243,7 @@ void Play::hear() {
         std::size_t after = 0;
         for (auto& [name, player] : players_) {
             before += player->heard.size();
-            if (player->stream != nullptr && !player->is_closed) {
+            if (player->stream != nullptr && !player->is_closed && !player->is_shaking) {
                 net::spawn(stage_->loop().shard(), "dialog.listen", listen_to(player.get()));
             }
         }
@@ -398,6 +417,48 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
     return std::nullopt;
 }
 
+// "@starttls [self-signed] [fails] REPLY": the reply to STARTTLS and, as the server, the handshake.
+std::optional<std::string> Play::answer_starttls(const std::vector<std::string_view>& words,
+                                                 std::string_view rest) {
+    auto kind = Stage::PeerCertificate::Trusted;
+    bool should_fail = false;
+    for (std::size_t i = 1; i < words.size(); ++i) {
+        if (words[i] == "self-signed") {
+            kind = Stage::PeerCertificate::SelfSigned;
+        } else if (words[i] == "fails") {
+            should_fail = true;
+        } else {
+            break;
+        }
+        rest = trim(rest.substr(words[i].size()));
+    }
+    net::spawn(stage_->loop().shard(), "dialog.tls",
+               answer_hands(current_, std::string(rest) + "\r\n", stage_->peer_tls(kind)));
+    hear();
+    if (current_->is_closed == should_fail && !current_->is_shaking) {
+        return std::nullopt;
+    }
+    return should_fail ? "the handshake did not fail" : "the handshake failed";
+}
+
+// "@tls_policy DOMAIN MODE"
+std::optional<std::string> Play::tls_policy(const std::vector<std::string_view>& words) {
+    using Mode = flow::TlsPolicySettings::Mode;
+    static const std::map<std::string_view, Mode> modes = {
+        {"none", Mode::None},     {"may", Mode::May},   {"encrypt", Mode::Encrypt},
+        {"verify", Mode::Verify}, {"dane", Mode::Dane}, {"fingerprint", Mode::Fingerprint}};
+    const auto mode = words.size() == 3 ? modes.find(words[2]) : modes.end();
+    if (mode == modes.end() || is_started_) {
+        return "@tls_policy DOMAIN MODE comes before the first connection";
+    }
+    flow::TlsPolicySettings policy{std::string(words[1]), mode->second, {}};
+    if (policy.mode == Mode::Fingerprint) {
+        policy.fingerprints = {Stage::peer_certificate_digest()};
+    }
+    stage_->settings().tls_policies.push_back(std::move(policy));
+    return std::nullopt;
+}
+
 std::optional<std::string> Play::route(const std::vector<std::string_view>& words) {
     if (words.size() < 3 || is_started_) {
         return "@route DOMAIN TARGET comes before the first connection";
@@ -544,6 +605,9 @@ std::optional<std::string> Play::direct(const std::string& text) {
     if (name == "set") {
         return set(words);
     }
+    if (name == "tls_policy") {
+        return tls_policy(words);
+    }
     if (name == "route") {
         return route(words);
     }
@@ -565,10 +629,16 @@ std::optional<std::string> Play::direct(const std::string& text) {
         return std::nullopt;
     }
     if (name == "dns") {
-        const Result<> added = stage_->resolver().add(rest);
+        std::string line(rest);
+        if (const std::size_t at = line.find("{certificate}"); at != std::string::npos) {
+            line.replace(at, std::string_view("{certificate}").size(),
+                         Stage::peer_certificate_digest());
+        }
+        const Result<> added = stage_->resolver().add(line);
         return added ? std::nullopt : std::optional(added.error().text);
     }
-    if (name == "peer" && words.size() == 3) {
+    if (name == "peer" && (words.size() == 3 || (words.size() == 4 && words[3] == "tls"))) {
+        const bool is_tls = words.size() == 4;
         ensure_started();
         const Result<net::Endpoint> at = net::Endpoint::parse(words[2]);
         if (!at) {
@@ -576,13 +646,18 @@ std::optional<std::string> Play::direct(const std::string& text) {
         }
         const std::string peer(words[1]);
         auto listener = stage_->network().listen(
-            *at, {.name = peer}, [this, peer](std::unique_ptr<net::Stream> stream) {
+            *at, {.name = peer}, [this, peer, is_tls](std::unique_ptr<net::Stream> stream) {
                 auto player = std::make_unique<Player>();
                 player->stream = std::move(stream);
                 player->is_server = true;
                 // The script may still be on the connection before this one.
                 if (std::unique_ptr<Player>& before = players_[peer]; before != nullptr) {
                     retired_.push_back(std::move(before));
+                }
+                if (is_tls) {
+                    net::spawn(stage_->loop().shard(), "dialog.tls",
+                               answer_hands(player.get(), "",
+                                            stage_->peer_tls(Stage::PeerCertificate::Trusted)));
                 }
                 players_[peer] = std::move(player);
             });
@@ -608,6 +683,9 @@ std::optional<std::string> Play::direct(const std::string& text) {
         }
         current_ = found->second.get();
         return std::nullopt;
+    }
+    if (name == "starttls" && current_->is_server) {
+        return answer_starttls(words, rest);
     }
     if (name == "starttls") {
         hear();

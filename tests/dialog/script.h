@@ -14,16 +14,24 @@
 //                                (or not); passwd=: the account gets a new password in the middle
 //                                of it
 //   @starttls                    handshake on the current connection
+//   @starttls [self-signed] [fails] REPLY   on a peer's connection: REPLY to STARTTLS, then the
+//                                handshake as mx.example.com, whose certificate the house trusts or
+//                                (self-signed) does not
 //   @closed                      the server must have closed the current connection
 //   @close                       we close it
 //   @silent                      the server says nothing now
-//   @peer NAME IP:PORT           the next connection the house makes there is NAME; on it we play
+//   @peer NAME IP:PORT [tls]     (TLS from the first octet) the next connection the house makes
+//   there is NAME; on it we play
 //                                the server: S: is sent, C: is expected
 //   @accept NAME                 waits until the house has connected to that peer
 //   @account NAME PASSWORD [QUOTA]   @alias ADDRESS TARGET...   @route DOMAIN
 //   discard|hold|HOST:PORT
 //   @set limit.message_size N    settings, before the house starts (see runner.cc)
-//   @dns LINE                    as in net/resolver/scripted_resolver.h
+//   @tls_policy DOMAIN MODE      a [[tls_policy]]; the fingerprint is that of the trusted
+//   certificate
+//   @dns LINE                    as in net/resolver/scripted_resolver.h; {certificate} stands for
+//   the
+//                                digest of the trusted certificate ("TLSA 3 0 1 {certificate}")
 //   @advance 30m                 virtual time: s, m, h, d
 //   @once                        this script is not replayed with failing steps (dialog_test.cc)
 //   @restart                     graceful stop and start on the same store

@@ -1,8 +1,13 @@
 #include "stage.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <fstream>
 
 #include "base/crypto.h"
+#include "base/encoding.h"
 #include "base/log.h"
 #include "mail/message/parser.h"
 #include "mail/message/summary.h"
@@ -57,7 +62,60 @@ const net::TlsCertificate& test_certificate() {
     return certificate;
 }
 
+const net::TlsCertificate& peer_certificate(Stage::PeerCertificate kind) {
+    const auto make = [] {
+        return must(
+            net::make_self_signed({"mx.example.com", "mx2.example.com", "mta-sts.example.com"},
+                                  from_unix_seconds(1'767'225'600), std::chrono::days(3650)),
+            "certificate");
+    };
+    static const net::TlsCertificate trusted = make();
+    static const net::TlsCertificate other = make();
+    return kind == Stage::PeerCertificate::Trusted ? trusted : other;
+}
+
+// What the house trusts, as the file that the settings would name.
+const std::string& trust_file() {
+    static const std::string path = [] {
+        std::string name = "/tmp/godwit-dialog-trust-XXXXXX";
+        const int file = mkstemp(name.data());
+        check(file >= 0, "a dialog has a place for a file");
+        std::ofstream(name) << peer_certificate(Stage::PeerCertificate::Trusted).chain_pem;
+        close(file);
+        return name;
+    }();
+    static const struct Remover {
+        ~Remover() { std::remove(path.c_str()); }
+    } remover;
+    return path;
+}
+
 }  // namespace
+
+struct Stage::PeerTls {
+    net::TlsCertificates certificates;
+    std::unique_ptr<net::TlsServerContext> context;
+};
+
+const net::TlsServerContext* Stage::peer_tls(PeerCertificate kind) {
+    std::unique_ptr<PeerTls>& tls = peer_tls_[kind];
+    if (tls == nullptr) {
+        tls = std::make_unique<PeerTls>();
+        must(tls->certificates.replace({peer_certificate(kind)}), "certificates");
+        tls->context =
+            must(net::TlsServerContext::create(&tls->certificates, {.service = "peer", .alpn = {}}),
+                 "tls");
+    }
+    return tls->context.get();
+}
+
+std::string Stage::peer_certificate_digest() {
+    const std::string& pem = peer_certificate(PeerCertificate::Trusted).chain_pem;
+    const std::size_t begin = pem.find('\n') + 1;
+    std::string body = pem.substr(begin, pem.find("-----END") - begin);
+    std::erase(body, '\n');
+    return hex_encode(sha256_bytes(base64_decode(body).value_or("")));
+}
 
 Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     settings_.hostname = "mx.example.test";
@@ -69,8 +127,7 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     log::set_level(log::Level::Error);
     network_ = std::make_unique<net::MemoryNetwork>(&loop_);
     must(certificates_.replace({test_certificate()}), "certificates");
-    tls_client_ = must(net::TlsClientContext::create({.ca_file = "", .use_system_store = false}),
-                       "client trust");
+    tls_client_ = must(net::TlsClientContext::create({.ca_file = trust_file()}), "client trust");
     pool_ = std::make_unique<net::OffloadInline>();
     login_guard_ = std::make_unique<flow::LoginGuard>(random_.bytes(32));
     connection_guard_ = std::make_unique<flow::ConnectionGuard>();
@@ -251,6 +308,7 @@ void Stage::start() {
     services_.connection_guard = connection_guard_.get();
     services_.recipient_guard = recipient_guard_.get();
     services_.roll_call = roll_call_.get();
+    services_.outbound_tls = &outbound_tls_;
     services_.current_settings = &cell_;
     services_.decoy_secret = std::string(32, 'd');
     std::vector<net::Shard*> shards;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
@@ -67,6 +68,12 @@ public:
     void commit(store::Plan plan);
     /// Where a protocol listens: "smtp", "submission", "imap" ...
     static net::Endpoint door(std::string_view name);
+    /// For peers: a certificate of mx.example.com, mx2.example.com and mta-sts.example.com that the
+    /// house trusts; or one of the same names that it does not.
+    enum class PeerCertificate : std::uint8_t { Trusted, SelfSigned };
+    const net::TlsServerContext* peer_tls(PeerCertificate kind);
+    /// SHA-256 of the trusted one, in hex: for TLSA records "3 0 1".
+    static std::string peer_certificate_digest();
     const net::TlsClientContext* client_trust() const { return tls_client_.get(); }
     /// One line a queued delivery: "ID from=<..> to=<..> state attempts=N reason".
     std::vector<std::string> queue_lines();
@@ -85,11 +92,14 @@ private:
     net::TlsCertificates certificates_;
     std::map<std::string, std::unique_ptr<net::TlsServerContext>> tls_;
     std::unique_ptr<net::TlsClientContext> tls_client_;
+    struct PeerTls;
+    std::map<PeerCertificate, std::unique_ptr<PeerTls>> peer_tls_;
     std::unique_ptr<net::OffloadPool> pool_;
     std::unique_ptr<flow::LoginGuard> login_guard_;
     std::unique_ptr<flow::ConnectionGuard> connection_guard_;
     std::unique_ptr<flow::RecipientGuard> recipient_guard_;
     std::unique_ptr<flow::RollCall> roll_call_;
+    flow::OutboundTls outbound_tls_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
     net::SwapCell<flow::Settings> cell_;
     flow::Services services_;

@@ -87,6 +87,11 @@ smtp::Outcome without_encryption(smtp::Outcome outcome) {
     return outcome;
 }
 
+// A refusal by policy says itself whether it is for now.
+bool must_be_encrypted(const HopAddress& hop) {
+    return hop.policy && hop.policy->wants_requiretls && !hop.policy->refusal;
+}
+
 std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
                                         const smtp::Outcome& outcome, const std::string& remote) {
     std::vector<AttemptResult> results;
@@ -171,6 +176,7 @@ net::Task<bool> try_hops(const Services* services, const Loaded* loaded,
             tried == limits::outbound_hosts_max ? probe<"outbound.last_host">()
                                                 : probe<"outbound.next_host">();
         }
+        co_await decide_hop_tls(services, &hop, loaded->delivery.site, tls_wish(loaded->message));
         const bool is_kept = *kept != nullptr && (*kept)->is_ready() && (*kept)->hop() == hop;
         if (!is_kept) {
             if (*kept != nullptr) {
@@ -181,7 +187,7 @@ net::Task<bool> try_hops(const Services* services, const Loaded* loaded,
             if (!session) {
                 for (AttemptResult& result : same_for_all(open, session.error(), hop.host)) {
                     // The greeting's 5xx is still temporary for the message (C3).
-                    if (hop.require_tls && result.outcome.stage == smtp::Stage::Tls) {
+                    if (must_be_encrypted(hop) && result.outcome.stage == smtp::Stage::Tls) {
                         result.outcome = without_encryption(std::move(result.outcome));
                     } else if (result.outcome.stage != smtp::Stage::Hello) {
                         result.outcome.kind = smtp::OutcomeKind::Temporary;
@@ -337,9 +343,6 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     } else if (auto hops = co_await addresses_of(services, std::move(hop)); !hops) {
         results = same_for_all(waiting(loaded.delivery), outcome_of(hops.error().reply), "");
     } else {
-        for (HopAddress& address : *hops) {
-            address.require_tls = loaded.message.require_tls && !loaded.message.sender.empty();
-        }
         const bool is_readable =
             co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
         if (!is_readable) {

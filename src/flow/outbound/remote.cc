@@ -8,11 +8,32 @@
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/outbound/deliver_by.h"
+#include "flow/outbound/outbound_tls.h"
 #include "flow/read.h"
 #include "mail/address/domain.h"
 #include "store/kv/record.h"
 
 namespace godwit::flow {
+
+TlsWish tls_wish(const store::QueueMessage& message) {
+    if (message.require_tls && !message.sender.empty()) {
+        return TlsWish::Required;
+    }
+    return message.tls_optional ? TlsWish::Optional : TlsWish::Usual;
+}
+
+net::Task<void> decide_hop_tls(const Services* services, HopAddress* hop, std::string domain,
+                               TlsWish wish) {
+    TlsQuestion question;
+    question.domain = std::move(domain);
+    question.host = hop->host;
+    question.port = hop->port;
+    question.wish = wish;
+    if (hop->is_configured) {
+        question.route = hop->tls;
+    }
+    hop->policy = co_await decide_tls(services, std::move(question));
+}
 
 namespace {
 
@@ -76,6 +97,34 @@ smtp::Outcome unread_body() {
     return outcome;
 }
 
+// "mx.example.com:25".
+std::string place_of(const HopAddress& hop) {
+    return hop.host + ":" + std::to_string(hop.port);
+}
+
+smtp::Outcome refused(const HopAddress& hop) {
+    const smtp::Reply& reply = *hop.policy->refusal;
+    log::info(
+        "outbound.tls_refused",
+        {{"host", hop.host}, {"policy", hop.policy->origin}, {"reply", smtp::to_string(reply)}});
+    smtp::Outcome outcome = host_failure(
+        // The stage whose 5xx is final (C3): what REQUIRETLS forbids is not for a later try.
+        reply.is_permanent() ? smtp::Stage::Hello : smtp::Stage::Tls,
+        reply.enhanced.value_or(smtp::EnhancedStatus{4, 7, 5}), reply.text);
+    return outcome;
+}
+
+smtp::TlsUse use_of(TlsPolicy::Level level) {
+    switch (level) {
+        case TlsPolicy::Level::None: return smtp::TlsUse::Never;
+        case TlsPolicy::Level::May: return smtp::TlsUse::IfOffered;
+        case TlsPolicy::Level::Encrypt:
+        case TlsPolicy::Level::Verify:
+        case TlsPolicy::Level::Dane: break;
+    }
+    return smtp::TlsUse::Required;
+}
+
 smtp::RcptParameters parameters_of(const store::QueueRecipient& recipient) {
     smtp::RcptParameters parameters;
     const auto has = [&recipient](store::Notify bit) {
@@ -97,14 +146,27 @@ smtp::RcptParameters parameters_of(const store::QueueRecipient& recipient) {
 
 net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSession::open(
     const Services* services, HopAddress hop) {
+    if (!hop.policy) {
+        hop.policy = policy_of(hop.tls, DaneAnswer{}, TlsQuestion{});
+    }
+    if (hop.policy->refusal) {
+        co_return std::unexpected(refused(hop));
+    }
     std::unique_ptr<RemoteSession> session(new RemoteSession(services, std::move(hop)));
-    std::optional<smtp::Outcome> failure = co_await session->connect(false);
-    if (failure && failure->stage == smtp::Stage::Tls &&
-        session->hop_.tls == RouteSettings::Tls::Opportunistic && !session->hop_.require_tls) {
+    const bool may_do_without = session->hop_.policy->level == TlsPolicy::Level::May &&
+                                session->hop_.tls != RouteSettings::Tls::Implicit;
+    const bool is_broken =
+        may_do_without && services->outbound_tls != nullptr &&
+        services->outbound_tls->is_broken(place_of(session->hop_), services->clock->wall());
+    std::optional<smtp::Outcome> failure = co_await session->connect(is_broken);
+    if (failure && failure->stage == smtp::Stage::Tls && may_do_without) {
         // C11: opportunistic TLS that breaks is done without, on a new connection.
         log::info("outbound.tls_given_up",
                   {{"host", session->hop_.host}, {"reply", smtp::to_string(failure->reply)}});
         probe<"outbound.tls_given_up">();
+        if (services->outbound_tls != nullptr) {
+            services->outbound_tls->note_broken(place_of(session->hop_), services->clock->wall());
+        }
         failure = co_await session->connect(true);
     }
     if (failure) {
@@ -133,10 +195,7 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
     options.is_lmtp = hop_.is_lmtp;
     options.tls_active = stream_->tls() != nullptr;
     options.bindings = channel_bindings(stream_->tls());
-    options.tls = without_tls                             ? smtp::TlsUse::Never
-                  : is_tls_required()                     ? smtp::TlsUse::Required
-                  : hop_.tls == RouteSettings::Tls::Never ? smtp::TlsUse::Never
-                                                          : smtp::TlsUse::IfOffered;
+    options.tls = without_tls ? smtp::TlsUse::Never : use_of(hop_.policy->level);
     if (!hop_.username.empty()) {
         options.credentials = sasl::Credentials{};
         options.credentials->name = hop_.username;
@@ -165,10 +224,11 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     }
     crash_point<"outbound.connected">();
     stream_ = std::move(dialed->stream);
+    is_tls_proven_ = false;
     peer_name_ = hop_.host + "[" + dialed->endpoint.to_string() + "]";
     if (hop_.tls == RouteSettings::Tls::Implicit) {
         stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
-        net::TlsClientOptions tls{.host = hop_.host, .verify = net::TlsVerify::Name, .alpn = {}};
+        net::TlsClientOptions tls = tls_options();
         const Result<> secured =
             co_await stream_->start_tls_client(services_->tls_client, std::move(tls));
         if (!secured) {
@@ -229,9 +289,13 @@ net::Task<void> RemoteSession::hear() {
     const Result<std::size_t> got = co_await stream_->read_some(buffer);
     if (got && *got > 0) {
         pass_heard(awaited);
+        is_tls_proven_ = stream_->tls() != nullptr;
         engine_->feed(std::string_view(buffer).substr(0, *got));
     }
-    if (!written) {
+    if (is_late_alert(got)) {
+        probe<"outbound.tls_late_alert">();
+        engine_->tls_failed(got.error().text);
+    } else if (!written) {
         engine_->on_disconnect(written.error().text);
     } else if (!got && got.error().code == ErrorCode::Timeout) {
         engine_->on_timeout();
@@ -240,12 +304,32 @@ net::Task<void> RemoteSession::hear() {
     }
 }
 
+net::TlsClientOptions RemoteSession::tls_options() const {
+    const TlsPolicy& policy = *hop_.policy;
+    net::TlsClientOptions options;
+    // C15: the name in the MX record, or what the policy says.
+    options.host = policy.server_name.empty() ? hop_.host : policy.server_name;
+    options.names = policy.names;
+    options.tlsa = policy.tlsa;
+    options.verify = policy.level == TlsPolicy::Level::Dane     ? net::TlsVerify::Dane
+                     : policy.level == TlsPolicy::Level::Verify ? net::TlsVerify::Name
+                                                                : net::TlsVerify::Opportunistic;
+    // C14: machines behind one name have tickets of their own.
+    options.resume_key = stream_->peer().to_string() + "\n" + services_->settings()->hostname +
+                         "\n" + options.host + "\n" + policy.identity();
+    return options;
+}
+
+// C19: with TLS 1.3 the peer's "no" to the handshake comes after we think it done.
+bool RemoteSession::is_late_alert(const Result<std::size_t>& got) const {
+    return stream_->tls() != nullptr && !is_tls_proven_ && !got &&
+           got.error().kind == ErrorKind::Peer;
+}
+
 net::Task<void> RemoteSession::secure() {
     const Result<> written = co_await flush();
     stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
-    net::TlsClientOptions options;
-    options.host = hop_.host;
-    options.verify = is_tls_required() ? net::TlsVerify::Name : net::TlsVerify::Opportunistic;
+    net::TlsClientOptions options = tls_options();
     Result<> secured = written;
     if (secured) {
         secured = co_await stream_->start_tls_client(services_->tls_client, std::move(options));

@@ -1,6 +1,6 @@
 // One connection to a next hop, carrying several messages: dials, does TLS and AUTH, pumps the pure
 // client engine, streams bodies from the store. Knows nothing of queue or schedule.
-// RFC 5321 4.5.3.2 (time-outs); SMTP-BEHAVIOUR.md C, E; SECURITY.md T12.
+// RFC 5321 4.5.3.2 (time-outs); SMTP-BEHAVIOUR.md C, E; SECURITY.md T12, T14.
 #pragma once
 
 #include <memory>
@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "flow/outbound/in_hand.h"
 #include "flow/outbound/body_form.h"
+#include "flow/outbound/in_hand.h"
 #include "flow/outbound/route.h"
+#include "flow/outbound/tls_policy.h"
 #include "flow/services.h"
 #include "net/dial/dial.h"
 #include "net/io/stream.h"
@@ -30,10 +31,17 @@ struct HopAddress {
     std::string password{};
     bool is_configured =
         false;  ///< By a route: private addresses are meant; loops are the admin's.
-    /// REQUIRETLS: a verified certificate, whatever the policy of others says (RFC 8689 4.2.1).
-    bool require_tls = false;
+    /// Set by decide_hop_tls() before anything compares hops (F12); without it, as `tls` says.
+    std::optional<TlsPolicy> policy{};
     bool operator==(const HopAddress&) const = default;
 };
+/// REQUIRETLS and `TLS-Required: No` (RFC 8689). A message without a sender is never returned for
+/// want of TLS: 4.2.1 exempts it.
+TlsWish tls_wish(const store::QueueMessage& message);
+/// Decides `hop->policy` for mail of `message` to `domain`. Before the hop is compared with that of
+/// a kept connection.
+net::Task<void> decide_hop_tls(const Services* services, HopAddress* hop, std::string domain,
+                               TlsWish wish);
 
 /// What to send: a queued message to some of its recipients.
 struct RemoteMail {
@@ -72,14 +80,13 @@ private:
     [[nodiscard]] net::DialRequest dial_request() const;
     [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
-    [[nodiscard]] bool is_tls_required() const {
-        return hop_.tls == RouteSettings::Tls::Required || hop_.require_tls;
-    }
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();
     net::Task<void> hear();
     net::Task<void> secure();
     struct Outgoing;
+    [[nodiscard]] net::TlsClientOptions tls_options() const;
+    [[nodiscard]] bool is_late_alert(const Result<std::size_t>& got) const;
     net::Task<bool> pump_body(Outgoing* outgoing);
     net::Task<bool> prepare_body(const store::QueueMessage* message);
     void note_damage(MailId mail, const Error& error);
@@ -99,6 +106,7 @@ private:
     InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
     BodyForm form_;                   ///< Of the message that is being sent.
     std::uint32_t transactions_ = 0;  ///< So far, for MAILMAX (B7).
+    bool is_tls_proven_ = false;      ///< Something was read through it.
     std::optional<Error> body_damage_;
 };
 

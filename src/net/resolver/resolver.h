@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "net/io/endpoint.h"
 #include "net/io/task.h"
+#include "net/tls/tlsa.h"
 
 namespace godwit::net {
 
@@ -66,12 +67,6 @@ struct NamesAnswer : DnsFacts {
 };
 struct TextAnswer : DnsFacts {
     std::vector<std::string> texts;  ///< The strings of a record joined; any bytes.
-};
-struct TlsaRecord {
-    std::uint8_t usage = 0;
-    std::uint8_t selector = 0;
-    std::uint8_t matching = 0;
-    std::string data;
 };
 struct TlsaAnswer : DnsFacts {
     std::vector<TlsaRecord> records;  ///< Malformed ones left out (T19).

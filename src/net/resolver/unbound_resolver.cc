@@ -179,12 +179,18 @@ Result<> configure(ub_ctx* context, const UnboundResolver::Options& options) {
             return std::unexpected(option_error("resolv.conf", error));
         }
     }
-    if (!options.trust_anchor_file.empty()) {
-        if (int error = ub_ctx_add_ta_file(context, options.trust_anchor_file.c_str());
-            error != 0) {
-            return std::unexpected(
-                option_error("trust anchor " + options.trust_anchor_file, error));
+    for (const std::string& anchor : options.trust_anchors) {
+        if (int error = ub_ctx_add_ta(context, anchor.c_str()); error != 0) {
+            return std::unexpected(option_error("trust anchor " + anchor, error));
         }
+    }
+    for (const std::string& file : options.trust_anchor_files) {
+        if (int error = ub_ctx_add_ta_file(context, file.c_str()); error != 0) {
+            return std::unexpected(option_error("trust anchor " + file, error));
+        }
+    }
+    for (const std::string& zone : options.insecure_zones) {
+        TRY(set(context, "domain-insecure:", zone.c_str()));
     }
     if (!options.root_hints_file.empty()) {
         TRY(set(context, "root-hints:", options.root_hints_file.c_str()));
@@ -216,6 +222,11 @@ Result<> start_thread(ub_ctx* context) {
 }
 
 }  // namespace
+
+std::vector<std::string> root_trust_anchors() {
+    return {". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
+            ". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16"};
+}
 
 UnboundResolver::UnboundResolver(std::shared_ptr<State> state) : state_(std::move(state)) {}
 

@@ -13,6 +13,11 @@ namespace godwit::net {
 
 class DescriptorWatch;
 
+/// The keys the root zone is signed with (IANA, root-anchors.xml), as DS records: what validation
+/// starts from when the system has no newer file. They change every few years, announced for at
+/// least one: the file of the package dns-root-data, or a new release, brings the next.
+std::vector<std::string> root_trust_anchors();
+
 /// One context, one cache; answers come in on `home`'s loop and go to the shard that asked.
 class UnboundResolver final : public Resolver {
 public:
@@ -24,7 +29,10 @@ public:
         std::vector<std::string> forwarders{};  ///< "IP" or "IP@PORT": all questions go there.
         std::vector<Stub> stubs{};              ///< Zones with servers of their own.
         bool use_resolv_conf = false;           ///< Forward to the system's resolvers.
-        std::string trust_anchor_file{};        ///< Empty: no validation, nothing is secure.
+        /// What validation starts from; without any, nothing is validated and nothing is secure.
+        std::vector<std::string> trust_anchors{};       ///< DS or DNSKEY records as text.
+        std::vector<std::string> trust_anchor_files{};  ///< Of such records.
+        std::vector<std::string> insecure_zones{};      ///< Never validated.
         std::string root_hints_file{};
         bool query_localhost = false;  ///< Needed for servers on 127.0.0.1.
     };

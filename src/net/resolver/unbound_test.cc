@@ -5,9 +5,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <fstream>
 #include <future>
+#include <set>
 #include <thread>
 
+#include "base/ascii.h"
 #include "base/bytes.h"
 #include "net/io/descriptor_watch.h"
 #include "net/io/shard_pool.h"
@@ -201,12 +204,30 @@ TEST(UnboundResolver, stops_with_questions_open) {
     EXPECT_EQ(ended, 20);
 }
 
+// The built-in keys of the root are those of the system's package, where it is installed.
+TEST(UnboundResolver, root_anchors_are_those_of_the_system) {
+    std::ifstream file("/usr/share/dns/root.ds");
+    if (!file) {
+        FAIL() << "the package dns-root-data is missing: ./dev bootstrap test";
+    }
+    std::set<std::string> theirs;
+    for (std::string line; std::getline(file, line);) {
+        theirs.insert(to_lower(line.substr(line.find("DS") + 3)));
+    }
+    std::set<std::string> ours;
+    for (const std::string& anchor : root_trust_anchors()) {
+        ours.insert(to_lower(anchor.substr(anchor.find("DS") + 3)));
+    }
+    EXPECT_EQ(ours, theirs);
+}
+
 TEST(UnboundResolver, refuses_wrong_options) {
+    EXPECT_FALSE(UnboundResolver::create(nullptr, {.trust_anchors = {"no record"}}));
     ShardPool pool(1);
     auto made = UnboundResolver::create(&pool.shard(0), {.forwarders = {"not an address"}});
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().kind, ErrorKind::Internal);
-    EXPECT_FALSE(UnboundResolver::create(&pool.shard(0), {.trust_anchor_file = "/nonexistent"}));
+    EXPECT_FALSE(UnboundResolver::create(&pool.shard(0), {.trust_anchor_files = {"/nonexistent"}}));
 }
 
 }  // namespace

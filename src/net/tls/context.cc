@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "net/io/endpoint.h"
 #include "net/tls/openssl.h"
+#include "net/tls/session_store.h"
 
 namespace godwit::net {
 
@@ -292,6 +293,24 @@ Result<std::unique_ptr<TlsServerContext>> TlsServerContext::create(
     return std::unique_ptr<TlsServerContext>(new TlsServerContext(std::move(state)));
 }
 
+namespace {
+
+// The layer put the key there; without one nothing is kept.
+int keep_session(SSL* ssl, SSL_SESSION* session) {
+    const auto* key = static_cast<const std::string*>(SSL_get_app_data(ssl));
+    auto* sessions = static_cast<SharedSessions*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    if (key == nullptr || key->empty()) {
+        return 0;
+    }
+    // A copy: OpenSSL spoils its own when a connection ends without close_notify.
+    if (SslSessionPtr copy{SSL_SESSION_dup(session)}) {
+        sessions->put(*key, std::move(copy));
+    }
+    return 0;
+}
+
+}  // namespace
+
 TlsClientContext::TlsClientContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsClientContext::~TlsClientContext() = default;
 
@@ -299,6 +318,15 @@ Result<std::unique_ptr<TlsClientContext>> TlsClientContext::create(Options optio
     auto state = std::make_unique<State>();
     state->ssl = TRY(make_context(TLS_client_method()));
     SSL_CTX* ssl = state->ssl.get();
+    state->sessions = std::make_shared<SharedSessions>();
+    SSL_CTX_set_app_data(ssl, state->sessions.get());
+    SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_sess_set_new_cb(ssl, keep_session);
+    // RFC 7671: with DANE-EE the names in the certificate say nothing.
+    if (SSL_CTX_dane_enable(ssl) != 1) {
+        return internal_error(ErrorCode::Invalid, "DANE: " + openssl_error());
+    }
+    SSL_CTX_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
     if (!options.ca_file.empty()) {
         if (SSL_CTX_load_verify_file(ssl, options.ca_file.c_str()) != 1) {
             return internal_error(ErrorCode::NotFound,

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "net/tls/tlsa.h"
 
 namespace godwit::net {
 
@@ -95,13 +96,21 @@ private:
 
 enum class TlsVerify : std::uint8_t {
     Opportunistic,  ///< Any certificate; what a check would have said is in TlsSession.
-    Name,           ///< The chain must lead to a trusted CA and name `host`.
+    Name,           ///< The chain must lead to a trusted CA and name `host` or one of `names`.
+    Dane,           ///< One of `tlsa` must match (RFC 7671): DANE-EE whatever the certificate says,
+                    ///< DANE-TA with a name as above. Trusted CAs say nothing.
 };
 
 struct TlsClientOptions {
     std::string host{};  ///< SNI, and the name to be verified. An IP address is verified, not sent.
     TlsVerify verify = TlsVerify::Name;
     std::vector<std::string> alpn{};
+    std::vector<std::string> names{};  ///< Names that will do beside `host`.
+    /// With Dane, at least one; usable ones (tlsa.h: is_usable_for_smtp).
+    std::vector<TlsaRecord> tlsa{};
+    /// What a session is kept under and resumed by: all that it was checked for, and where (C14).
+    /// Empty: neither.
+    std::string resume_key{};
 };
 
 enum class ChannelBinding : std::uint8_t {
@@ -118,7 +127,7 @@ public:
     [[nodiscard]] virtual std::string server_name() const = 0;  ///< SNI, lower case; empty: none.
     [[nodiscard]] virtual std::string alpn() const = 0;         ///< Empty: none.
     [[nodiscard]] virtual bool is_resumed() const = 0;
-    /// Client side: chain trusted and name right, whether or not it was required.
+    /// Client side: chain trusted (or TLSA matched) and name right, whether or not it was required.
     [[nodiscard]] virtual bool is_verified() const = 0;
     /// Client side: why not; empty when verified.
     [[nodiscard]] virtual std::string verify_error() const = 0;

@@ -2,12 +2,14 @@
 
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <new>
 
 #include "base/ascii.h"
 #include "net/tls/openssl.h"
+#include "net/tls/session_store.h"
 
 namespace godwit::net {
 
@@ -83,8 +85,10 @@ bool is_certificate_alert(int reason) {
 
 class OpenSslLayer final : public TlsLayer {
 public:
-    OpenSslLayer(SslPtr ssl, Channel* channel) : ssl_(std::move(ssl)) {
+    OpenSslLayer(SslPtr ssl, Channel* channel, std::string resume_key = {})
+        : resume_key_(std::move(resume_key)), ssl_(std::move(ssl)) {
         io_.channel = channel;
+        SSL_set_app_data(ssl_.get(), &resume_key_);
         BIO* bio = BIO_new(channel_method());
         BIO_set_data(bio, &io_);
         BIO_set_init(bio, 1);
@@ -160,6 +164,7 @@ private:
     std::optional<std::string> server_end_point() const;
 
     BioState io_;
+    std::string resume_key_;  // Outlives ssl_, which points at it.
     SslPtr ssl_;
     Error failure_;
 };
@@ -255,6 +260,53 @@ std::optional<std::string> OpenSslLayer::server_end_point() const {
     return std::string(reinterpret_cast<const char*>(digest.data()), size);
 }
 
+// SNI, and the names of which the certificate must have one.
+bool name_peer(SSL* ssl, const TlsClientOptions& options) {
+    X509_VERIFY_PARAM* param = SSL_get0_param(ssl);
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    if (options.host.empty()) {
+        return options.verify == TlsVerify::Opportunistic;
+    }
+    if (IpAddress::parse(options.host)) {
+        return X509_VERIFY_PARAM_set1_ip_asc(param, options.host.c_str()) == 1;
+    }
+    if (X509_VERIFY_PARAM_set1_host(param, options.host.c_str(), 0) != 1 ||
+        SSL_set_tlsext_host_name(ssl, options.host.c_str()) != 1) {
+        return false;
+    }
+    return std::ranges::all_of(options.names, [ssl](const std::string& name) {
+        return SSL_add1_host(ssl, name.c_str()) == 1;
+    });
+}
+
+// OpenSSL weighs the records by RFC 7671 (digest agility, DANE-TA in the chain). When it can read
+// none of them (a whole certificate or key that is garbage), nothing matches.
+bool add_tlsa(SSL* ssl, const TlsClientOptions& options) {
+    if (options.verify != TlsVerify::Dane) {
+        return true;
+    }
+    const std::string name = IpAddress::parse(options.host) ? "" : options.host;
+    if (SSL_dane_enable(ssl, name.empty() ? nullptr : name.c_str()) != 1) {
+        return false;
+    }
+    std::size_t added = 0;
+    for (const TlsaRecord& record : options.tlsa) {
+        const int result = SSL_dane_tlsa_add(
+            ssl, record.usage, record.selector, record.matching,
+            reinterpret_cast<const unsigned char*>(record.data.data()), record.data.size());
+        added += result > 0 ? 1 : 0;
+    }
+    ERR_clear_error();
+    if (added != 0) {
+        return true;
+    }
+    // Without a record OpenSSL would ask the trusted CAs instead: one that nothing can match.
+    const std::string impossible(32, '\0');
+    return SSL_dane_tlsa_add(ssl, kTlsaDaneEe, 1, 1,
+                             reinterpret_cast<const unsigned char*>(impossible.data()),
+                             impossible.size()) > 0;
+}
+
 // With a context that is there, it fails for want of memory alone (STYLE.md: bad_alloc).
 SslPtr new_connection(SSL_CTX* context) {
     SslPtr ssl(SSL_new(context));
@@ -277,28 +329,23 @@ Result<std::unique_ptr<TlsLayer>> TlsLayer::client(const TlsClientContext& conte
                                                    Channel* channel) {
     SslPtr ssl = new_connection(context.state().ssl.get());
     SSL_set_connect_state(ssl.get());
-    X509_VERIFY_PARAM* param = SSL_get0_param(ssl.get());
-    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    bool is_named = true;
-    if (IpAddress::parse(options.host)) {
-        is_named = X509_VERIFY_PARAM_set1_ip_asc(param, options.host.c_str()) == 1;
-    } else if (!options.host.empty()) {
-        is_named = X509_VERIFY_PARAM_set1_host(param, options.host.c_str(), 0) == 1 &&
-                   SSL_set_tlsext_host_name(ssl.get(), options.host.c_str()) == 1;
-    } else {
-        is_named = options.verify == TlsVerify::Opportunistic;
-    }
-    if (!is_named) {
+    // In this order: enabling DANE forgets the names.
+    if (!add_tlsa(ssl.get(), options) || !name_peer(ssl.get(), options)) {
         ERR_clear_error();
         return peer_error(ErrorCode::Invalid, "not a host name for TLS: \"" + options.host + "\"");
     }
-    if (options.verify == TlsVerify::Name) {
+    if (options.verify != TlsVerify::Opportunistic) {
         SSL_set_verify(ssl.get(), SSL_VERIFY_PEER, nullptr);
     } else {
         // Any encryption beats none: take the suites and key sizes of older servers too.
         SSL_set_verify(ssl.get(), SSL_VERIFY_NONE, nullptr);
         SSL_set_security_level(ssl.get(), 1);
         SSL_set_cipher_list(ssl.get(), "HIGH:!aNULL:!PSK:!SRP:!3DES");
+    }
+    if (!options.resume_key.empty()) {
+        if (const SslSessionPtr kept = context.state().sessions->take(options.resume_key)) {
+            SSL_set_session(ssl.get(), kept.get());
+        }
     }
     std::string alpn;
     for (const std::string& name : options.alpn) {
@@ -309,7 +356,7 @@ Result<std::unique_ptr<TlsLayer>> TlsLayer::client(const TlsClientContext& conte
         SSL_set_alpn_protos(ssl.get(), reinterpret_cast<const unsigned char*>(alpn.data()),
                             static_cast<unsigned>(alpn.size()));
     }
-    return std::make_unique<OpenSslLayer>(std::move(ssl), channel);
+    return std::make_unique<OpenSslLayer>(std::move(ssl), channel, options.resume_key);
 }
 
 }  // namespace godwit::net

@@ -63,8 +63,11 @@ struct TlsServerContext::State {
     Options options;
     SslContextPtr ssl;
 };
+class SharedSessions;
+
 struct TlsClientContext::State {
     SslContextPtr ssl;
+    std::shared_ptr<SharedSessions> sessions;  // One owner; shared only to be of a type named here.
 };
 
 }  // namespace godwit::net

@@ -3,6 +3,8 @@ import base64
 import os
 import re
 import smtplib
+import socket
+import ssl
 import subprocess
 
 from harness import DISCARD, DOMAIN, Raw, Skip, case, expect, expect_equal, message, token, without_trace
@@ -359,3 +361,26 @@ def a_250_comes_after_the_sync(world):
     expect(len(changes) >= 5, "answers to changes", seen.answers)
     for answer, _, synced in changes:
         expect("log" in synced, "the rows of a change are synced", answer, synced)
+
+
+@case
+def wrong_alpn_is_refused(world):
+    """ALPACA (T15): a client that speaks another protocol by ALPN gets no handshake; one that says nothing is served."""
+    for service, right in (("submissions", "smtp"), ("imaps", "imap"), ("pop3s", "pop3")):
+        for offered in ([], [right], ["http/1.1", right]):
+            context = ssl.create_default_context(cafile=world.ca)
+            if offered:
+                context.set_alpn_protocols(offered)
+            with socket.create_connection(("127.0.0.1", world.port(service)), 10) as plain:
+                with context.wrap_socket(plain, server_hostname="localhost") as client:
+                    expect_equal(client.selected_alpn_protocol(), right if offered else None, f"{service} with {offered}")
+        for offered in (["http/1.1"], ["h2", "http/1.1"], ["ftp"], [other for other in ("smtp", "imap", "pop3") if other != right]):
+            context = ssl.create_default_context(cafile=world.ca)
+            context.set_alpn_protocols(offered)
+            with socket.create_connection(("127.0.0.1", world.port(service)), 10) as plain:
+                try:
+                    context.wrap_socket(plain, server_hostname="localhost").recv(1)
+                except ssl.SSLError as error:
+                    expect("NO_APPLICATION_PROTOCOL" in str(error).upper().replace(" ", "_"), f"{service} refuses {offered} by its alert", error)
+                else:
+                    expect(False, f"{service} took {offered}")
