@@ -7,6 +7,7 @@
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/commit.h"
+#include "flow/outbound/hop_walk.h"
 #include "flow/outbound/in_hand.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
@@ -133,56 +134,116 @@ void keep_last(std::vector<AttemptResult>* results) {
     *results = std::move(last);
 }
 
-// True unless the stored body was found damaged.
-net::Task<bool> try_hops(const Services* services, const Loaded* loaded,
-                         std::vector<HopAddress> hops, KeptSession* kept,
+// What the host said that could not be spoken to.
+void note_failure(const smtp::Outcome& failure, const std::string& host,
+                  const std::vector<std::size_t>& open, std::vector<AttemptResult>* results) {
+    for (AttemptResult& result : same_for_all(open, failure, host)) {
+        // The greeting's 5xx is still temporary for the message (C3).
+        if (result.outcome.stage != smtp::Stage::Hello) {
+            result.outcome.kind = smtp::OutcomeKind::Temporary;
+        }
+        results->push_back(std::move(result));
+    }
+}
+
+bool says_it_is_us(const smtp::Outcome& failure) {
+    return failure.is_local && failure.reply.enhanced == smtp::EnhancedStatus{5, 4, 6};
+}
+
+// C10: circles for good when it was the best host of the domain, else perhaps when that comes back.
+void note_loop(smtp::Outcome failure, const std::string& host, bool is_for_good,
+               const std::vector<std::size_t>& open, std::vector<AttemptResult>* results) {
+    if (!is_for_good) {
+        failure.kind = smtp::OutcomeKind::Temporary;
+        failure.reply = smtp::make_reply(451, {4, 4, 6}, failure.reply.text);
+    }
+    for (AttemptResult& result : same_for_all(open, failure, host)) {
+        results->push_back(std::move(result));
+    }
+}
+
+struct Group {
+    RelayHop hop;
+    std::vector<std::size_t> recipients;
+};
+
+// Tries the addresses of one host that there is no connection to. True when one was tried.
+net::Task<bool> try_host(const Services* services, const Loaded* loaded, HopWalk* walk,
+                         HopAddress host, KeptSession* kept, std::vector<std::size_t>* open,
                          std::vector<AttemptResult>* results) {
-    std::vector<std::size_t> open = waiting(loaded->delivery);
-    std::size_t tried = 0;
-    for (HopAddress& hop : hops) {
-        if (open.empty() || tried++ >= limits::outbound_hosts_max) {
+    const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host);
+    for (const net::Endpoint& at : endpoints) {
+        auto session = co_await RemoteSession::open(services, host, at);
+        if (!session && says_it_is_us(session.error())) {
+            note_loop(std::move(session.error()), host.host, walk->met_ourselves(), *open, results);
             break;
         }
-        if (tried > 1) {
-            tried == limits::outbound_hosts_max ? probe<"outbound.last_host">()
-                                                : probe<"outbound.next_host">();
+        if (!session) {
+            note_failure(session.error(), host.host, *open, results);
+            continue;
         }
-        const bool is_kept = *kept != nullptr && (*kept)->is_ready() && (*kept)->hop() == hop;
-        if (!is_kept) {
-            if (*kept != nullptr) {
-                co_await (*kept)->close();
-                kept->reset();
-            }
-            auto session = co_await RemoteSession::open(services, hop);
-            if (!session) {
-                for (AttemptResult& result : same_for_all(open, session.error(), hop.host)) {
-                    // The greeting's 5xx is still temporary for the message (C3).
-                    if (result.outcome.stage != smtp::Stage::Hello) {
-                        result.outcome.kind = smtp::OutcomeKind::Temporary;
-                    }
-                    results->push_back(std::move(result));
-                }
-                continue;
-            }
-            *kept = std::move(*session);
+        *kept = std::move(*session);
+        co_await send_through(kept->get(), loaded, open, results);
+        if (open->empty() || (*kept)->body_damage()) {
+            break;
         }
-        co_await send_through(kept->get(), loaded, &open, results);
-        if (is_kept && !open.empty() && !(*kept)->is_ready()) {
-            // E16: a kept connection that had died is no attempt of its own; try the host afresh.
-            probe<"outbound.kept_connection_died">();
-            kept->reset();
-            auto session = co_await RemoteSession::open(services, hop);
-            if (session) {
-                *kept = std::move(*session);
-                co_await send_through(kept->get(), loaded, &open, results);
-            }
-        }
-        const bool is_damaged = *kept != nullptr && (*kept)->body_damage();
+        kept->reset();
+    }
+    co_return !endpoints.empty();
+}
+
+// True unless the stored body was found damaged.
+net::Task<bool> try_group(const Services* services, const Loaded* loaded, Group group,
+                          KeptSession* kept, std::vector<AttemptResult>* results) {
+    const SettingsPtr settings = services->settings();
+    const EgressSettings* egress = choose_egress(*settings, group.hop.egress,
+                                                 loaded->message.sender, loaded->message.mail);
+    HopWalk walk(services, std::move(group.hop), egress);
+    std::vector<std::size_t> open = std::move(group.recipients);
+    bool is_any_tried = false;
+    while (!open.empty()) {
         if (*kept != nullptr && !(*kept)->is_ready()) {
             kept->reset();
         }
-        if (is_damaged) {
-            co_return false;
+        std::optional<HostPort> favoured;
+        if (*kept != nullptr) {
+            favoured = HostPort{(*kept)->hop().host, (*kept)->hop().port};
+        }
+        const std::optional<HopAddress> host = co_await walk.next_host(favoured);
+        if (!host) {
+            break;
+        }
+        if (*kept != nullptr && (*kept)->hop() == *host) {
+            is_any_tried = true;
+            co_await send_through(kept->get(), loaded, &open, results);
+            if (open.empty() || (*kept)->is_ready()) {
+                continue;
+            }
+            // E16: a kept connection that had died is no attempt of its own; try the host afresh.
+            probe<"outbound.kept_connection_died">();
+            kept->reset();
+        } else if (*kept != nullptr) {
+            co_await (*kept)->close();
+            kept->reset();
+        }
+        const bool is_tried =
+            co_await try_host(services, loaded, &walk, *host, kept, &open, results);
+        is_any_tried = is_any_tried || is_tried;
+        if (*kept != nullptr && (*kept)->body_damage()) {
+            break;
+        }
+    }
+    if (*kept != nullptr && (*kept)->body_damage()) {
+        kept->reset();
+        co_return false;
+    }
+    if (*kept != nullptr && !(*kept)->is_ready()) {
+        kept->reset();
+    }
+    if (!is_any_tried) {
+        const Duration age = services->clock->wall() - loaded->message.accepted_at;
+        for (AttemptResult& result : same_for_all(open, outcome_of(walk.dead_end(age)), "")) {
+            results->push_back(std::move(result));
         }
     }
     keep_last(results);
@@ -237,26 +298,52 @@ net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery,
     co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
-net::Task<std::expected<std::vector<HopAddress>, MxFailure>> addresses_of(const Services* services,
-                                                                          NextHop hop) {
-    if (const auto* relay = std::get_if<RelayHop>(&hop)) {
-        co_return std::vector<HopAddress>{{.host = relay->host,
-                                           .port = relay->port,
-                                           .is_lmtp = relay->is_lmtp,
-                                           .tls = relay->tls,
-                                           .username = relay->username,
-                                           .password = relay->password,
-                                           .is_configured = true}};
+// The recipients by where they go now. Routes may part those of one domain.
+struct Partition {
+    std::vector<Group> groups;
+    std::vector<std::size_t> dropped;
+    std::vector<std::size_t> held;
+    std::string held_reason;
+};
+
+Partition part(const Settings& settings, const Loaded& loaded) {
+    Partition out;
+    for (const std::size_t index : waiting(loaded.delivery)) {
+        NextHop hop =
+            decide_next_hop(settings, {.domain = loaded.delivery.site,
+                                       .recipient = loaded.delivery.recipients[index].address,
+                                       .sender = loaded.message.sender});
+        if (auto* held = std::get_if<HoldHop>(&hop)) {
+            out.held.push_back(index);
+            out.held_reason = std::move(held->reason);
+        } else if (std::holds_alternative<DiscardHop>(hop)) {
+            out.dropped.push_back(index);
+        } else {
+            const auto same = std::ranges::find(out.groups, std::get<RelayHop>(hop), &Group::hop);
+            Group& group = same != out.groups.end()
+                               ? *same
+                               : out.groups.emplace_back(std::get<RelayHop>(std::move(hop)));
+            group.recipients.push_back(index);
+        }
     }
-    auto hosts = co_await find_mx(services, std::get<MxHop>(hop).domain);
-    if (!hosts) {
-        co_return std::unexpected(std::move(hosts.error()));
+    return out;
+}
+
+// What routes decide without asking anybody. Those to be held wait until the others are settled:
+// a hold is of the whole delivery.
+std::vector<AttemptResult> settled_by_route(const Partition& parts) {
+    smtp::Outcome drop;
+    drop.kind = smtp::OutcomeKind::Delivered;
+    drop.reply = smtp::make_reply(250, {2, 0, 0}, "Dropped by the route");
+    drop.is_local = true;
+    std::vector<AttemptResult> results = same_for_all(parts.dropped, drop, "");
+    for (AttemptResult& result : results) {
+        result.is_dropped = true;
     }
-    std::vector<HopAddress> hops;
-    for (std::string& host : *hosts) {
-        hops.push_back({.host = std::move(host)});
-    }
-    co_return hops;
+    const smtp::Outcome wait =
+        outcome_of(smtp::make_reply(451, {4, 3, 0}, "To be held " + parts.held_reason));
+    std::ranges::move(same_for_all(parts.held, wait, ""), std::back_inserter(results));
+    return results;
 }
 
 }  // namespace
@@ -284,13 +371,9 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     }
     Loaded loaded = std::move(std::get<Loaded>(*found));
     crash_point<"outbound.loaded">();
-    NextHop hop = decide_next_hop(*services->settings(), loaded.delivery.site);
-    if (const auto* held = std::get_if<HoldHop>(&hop)) {
-        co_return co_await hold(services, std::move(loaded.delivery), due.mail, held->reason);
-    }
-    if (std::holds_alternative<DiscardHop>(hop)) {
-        std::vector<store::DueDelivery> one = {due};
-        co_return co_await discard_deliveries(services, std::move(one));
+    Partition parts = part(*services->settings(), loaded);
+    if (parts.groups.empty() && parts.dropped.empty()) {
+        co_return co_await hold(services, std::move(loaded.delivery), due.mail, parts.held_reason);
     }
     InHand* const in_hand = services->in_hand;
     const bool is_suspect = in_hand != nullptr && loaded.delivery.crashes != 0;
@@ -302,13 +385,10 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
         guard.emplace(in_hand, InHandEntry{.mail = due.mail, .number = due.number}, is_suspect);
     }
     crash_point<"outbound.in_hand">();
-    std::vector<AttemptResult> results;
-    auto hops = co_await addresses_of(services, std::move(hop));
-    if (!hops) {
-        results = same_for_all(waiting(loaded.delivery), outcome_of(hops.error().reply), "");
-    } else {
+    std::vector<AttemptResult> results = settled_by_route(parts);
+    for (Group& group : parts.groups) {
         const bool is_readable =
-            co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
+            co_await try_group(services, &loaded, std::move(group), kept, &results);
         if (!is_readable) {
             probe<"outbound.damaged_body">();
             co_return co_await hold(services, std::move(loaded.delivery), due.mail,

@@ -87,8 +87,9 @@ smtp::RcptParameters parameters_of(const store::QueueRecipient& recipient) {
 }  // namespace
 
 net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSession::open(
-    const Services* services, HopAddress hop) {
-    std::unique_ptr<RemoteSession> session(new RemoteSession(services, std::move(hop)));
+    const Services* services, HopAddress hop, net::Endpoint at) {
+    std::unique_ptr<RemoteSession> session(
+        new RemoteSession(services, std::move(hop), std::move(at)));
     std::optional<smtp::Outcome> failure = co_await session->connect(false);
     if (failure && failure->stage == smtp::Stage::Tls &&
         session->hop_.tls == RouteSettings::Tls::Opportunistic) {
@@ -108,19 +109,20 @@ net::DialRequest RemoteSession::dial_request() const {
     net::DialRequest request;
     request.host = hop_.host;
     request.port = hop_.port;
-    request.allow_private = hop_.is_configured;
-    request.deadline = net::Shard::here().now() + 4 * limits::smtp_client_connect_timeout;
-    if (const auto address = net::IpAddress::parse(hop_.host); address) {
-        request.endpoints = {net::Endpoint(*address, hop_.port)};
-    } else if (equals_ignore_case(hop_.host, "localhost")) {
-        request.endpoints = {net::Endpoint(net::IpAddress::loopback_v4(), hop_.port)};
-    }
+    request.endpoints = {at_};
+    request.source_v4 = hop_.source_v4;
+    request.source_v6 = hop_.source_v6;
+    request.deadline = net::Shard::here().now() + limits::smtp_client_connect_timeout;
     return request;
+}
+
+std::string RemoteSession::hello_name() const {
+    return hop_.hello.empty() ? services_->settings()->hostname : hop_.hello;
 }
 
 smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
     smtp::ClientOptions options;
-    options.hello_name = services_->settings()->hostname;
+    options.hello_name = hello_name();
     options.is_lmtp = hop_.is_lmtp;
     options.tls_active = stream_->tls() != nullptr;
     options.bindings = channel_bindings(stream_->tls());
@@ -140,18 +142,12 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
 net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls) {
     net::DialRequest request = dial_request();
     crash_point<"outbound.connecting">();
-    if (request.endpoints.empty() && services_->resolver == nullptr) {
-        co_return host_failure(smtp::Stage::Greeting, {4, 4, 3}, "DNS look-ups are turned off");
-    }
     Result<net::Dialed> dialed =
         co_await net::dial(services_->network, services_->resolver, std::move(request));
     if (!dialed) {
-        const bool is_nowhere = dialed.error().kind == ErrorKind::Peer;
-        is_nowhere ? probe<"outbound.host_without_address">() : probe<"outbound.no_connection">();
-        co_return host_failure(
-            smtp::Stage::Greeting,
-            is_nowhere ? smtp::EnhancedStatus{4, 4, 4} : smtp::EnhancedStatus{4, 4, 1},
-            hop_.host + ": " + dialed.error().text);
+        probe<"outbound.no_connection">();
+        co_return host_failure(smtp::Stage::Greeting, {4, 4, 1},
+                               hop_.host + ": " + dialed.error().text);
     }
     crash_point<"outbound.connected">();
     stream_ = std::move(dialed->stream);
@@ -170,8 +166,11 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;
-        if (!hop_.is_configured &&
-            equals_ignore_case(engine_->peer().name, services_->settings()->hostname)) {
+        const bool is_us =
+            std::ranges::any_of(own_names(*services_->settings()), [this](const auto& name) {
+                return equals_ignore_case(engine_->peer().name, name);
+            });
+        if (!hop_.is_configured && is_us) {
             is_ready_ = false;
             co_return host_failure(smtp::Stage::Hello, {5, 4, 6},
                                    peer_name_ + " says it is us: mail loops back to this server");

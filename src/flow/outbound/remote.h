@@ -26,6 +26,9 @@ struct HopAddress {
     RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
     std::string username{};
     std::string password{};
+    std::optional<net::IpAddress> source_v4{};  ///< The local address to use, per family.
+    std::optional<net::IpAddress> source_v6{};
+    std::string hello{};  ///< The name said in EHLO; empty: the hostname.
     bool is_configured =
         false;  ///< By a route: private addresses are meant; loops are the admin's.
     bool operator==(const HopAddress&) const = default;
@@ -40,9 +43,10 @@ struct RemoteMail {
 /// An open session with a next hop. One task at a time, one shard.
 class RemoteSession {
 public:
-    /// Connects and greets, up to ready. A failure says which host and what it said.
+    /// Connects to `at`, an address of the hop's host, and greets, up to ready. A failure says which
+    /// host and what it said.
     static net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> open(
-        const Services* services, HopAddress hop);
+        const Services* services, HopAddress hop, net::Endpoint at);
 
     /// One transaction; one outcome per recipient. After an outcome of Host scope the session is
     /// dead.
@@ -60,8 +64,9 @@ public:
     net::Task<void> close();
 
 private:
-    RemoteSession(const Services* services, HopAddress hop)
-        : services_(services), hop_(std::move(hop)) {}
+    RemoteSession(const Services* services, HopAddress hop, net::Endpoint at)
+        : services_(services), hop_(std::move(hop)), at_(std::move(at)) {}
+    [[nodiscard]] std::string hello_name() const;
     [[nodiscard]] net::DialRequest dial_request() const;
     [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
@@ -74,6 +79,7 @@ private:
 
     const Services* services_;
     HopAddress hop_;
+    net::Endpoint at_;
     std::unique_ptr<net::Stream> stream_;
     std::optional<smtp::ClientEngine> engine_;
     std::string peer_name_;

@@ -46,7 +46,7 @@ public:
 private:
     [[nodiscard]] WallTime now() const { return services_->clock->wall(); }
     [[nodiscard]] bool is_discard(const std::string& site) const {
-        return std::holds_alternative<DiscardHop>(decide_next_hop(*services_->settings(), site));
+        return discards_all(*services_->settings(), site);
     }
     void take_in();
     net::Task<void> work(store::DueDelivery first);

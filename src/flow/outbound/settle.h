@@ -20,6 +20,7 @@ struct AttemptResult {
     smtp::Outcome outcome;
     std::string remote;           ///< Who said it; empty: ourselves.
     bool remote_reports = false;  ///< The next hop took over NOTIFY=SUCCESS.
+    bool is_dropped = false;      ///< By a route: nobody is told, nobody had it.
 };
 
 struct Settlement {
