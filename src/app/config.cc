@@ -61,6 +61,8 @@ public:
             take_row(entry, settings.routes, route_keys());
         } else if (entry.table == "egress") {
             take_row(entry, settings.egress, egress_keys());
+        } else if (entry.table == "provider") {
+            take_row(entry, settings.providers, provider_keys());
         } else if (entry.table == "certificate") {
             take_row(entry, settings.certificates, certificate_keys());
         } else if (entry.path.empty()) {

@@ -26,6 +26,7 @@ public:
         check_routes();
         check_egress();
         check_outbound();
+        check_providers();
         check_resolver();
         if (settings_.storage.disk_critical_mib > settings_.storage.disk_low_mib) {
             problem("storage.disk_critical", "must not be more than storage.disk_low");
@@ -286,6 +287,27 @@ private:
             }
             for (const std::string& domain : egress.sender_domains) {
                 check_pattern(path + ".sender_domains", domain, "");
+            }
+        }
+    }
+
+    void check_providers() {
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < settings_.providers.size(); ++i) {
+            const flow::ProviderSettings& provider = settings_.providers[i];
+            const std::string path = "provider[" + std::to_string(i) + "]";
+            if (provider.name.empty()) {
+                problem(path + ".name", "is missing");
+            } else if (!seen.insert(provider.name).second) {
+                problem(path + ".name", "is there twice: \"" + provider.name + "\"");
+            }
+            if (provider.mx.empty()) {
+                problem(path + ".mx", "is missing");
+            }
+            for (const std::string& name : provider.mx) {
+                if (!mail::normalize_domain(name)) {
+                    problem(path + ".mx", "expected a host name, found \"" + name + "\"");
+                }
             }
         }
     }

@@ -117,6 +117,13 @@ TEST(ConfigCheck, egress_and_outbound) {
               "c.toml:13: 'families': leaves no address of [[egress]] \"a\"\n");
 }
 
+TEST(ConfigCheck, providers) {
+    EXPECT_EQ(with("[[provider]]\nname = \"big\"\nmx = [\"mx.big.test\"]\nconnections = 3\n"), "");
+    EXPECT_EQ(with("[[provider]]\nname = \"big\"\n"), "c.toml:6: 'mx': is missing\n");
+    EXPECT_EQ(with("[[provider]]\nname = \"big\"\nmx = [\"a b\"]\n"),
+              "c.toml:8: 'mx': expected a host name, found \"a b\"\n");
+}
+
 TEST(ConfigCheck, sizes_and_times_must_fit_each_other) {
     EXPECT_EQ(with("[storage]\ndisk_critical = \"500 MiB\"\n"),
               "c.toml:7: 'storage.disk_critical': must not be more than storage.disk_low\n");

@@ -9,6 +9,7 @@ namespace {
 using flow::CertificateSettings;
 using flow::EgressSettings;
 using flow::ListenerSettings;
+using flow::ProviderSettings;
 using flow::RouteSettings;
 using flow::Settings;
 
@@ -88,6 +89,10 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .field = [](Settings& s) -> FieldRef { return &s.outbound.own_addresses; },
      .help = "Public addresses that lead here though no listener names them (behind NAT): mail "
              "whose MX is one of them is going in a circle."},
+    {.path = "outbound.keep_blocked",
+     .field = [](Settings& s) -> FieldRef { return &s.outbound.keep_blocked; },
+     .help = "Mail that a server refuses for good because our address is on a blocklist waits and "
+             "is tried again, instead of being returned. Sending to that server pauses either way."},
     {.path = "limits.message_size",
      .field = [](Settings& s) -> FieldRef { return &s.limits.message_size; },
      .help = "Largest message taken in (SIZE of RFC 1870).",
@@ -116,7 +121,8 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .max = 100'000},
     {.path = "limits.deliveries_per_site",
      .field = [](Settings& s) -> FieldRef { return &s.limits.deliveries_per_site; },
-     .help = "Outbound sessions to one destination at a time.",
+     .help = "Outbound sessions at a time to one destination: the hosts that many domains may share, "
+             "from one source. Grows to this as the destination answers well.",
      .min = 1,
      .max = 1000},
     {.path = "limits.deliveries_total",
@@ -277,6 +283,24 @@ constexpr auto kEgress = std::to_array<ConfigKey<EgressSettings>>({
              "and each keeps to its own."},
 });
 
+constexpr auto kProvider = std::to_array<ConfigKey<ProviderSettings>>({
+    {.path = "name",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.name; },
+     .help = "What it is called. One of deploy/providers.toml with this name is replaced."},
+    {.path = "mx",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.mx; },
+     .help = "Its mail exchangers: these host names and all below them."},
+    {.path = "connections",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.connections; },
+     .help = "Connections from one source to one set of its hosts; 0 means "
+             "limits.deliveries_per_site.",
+     .max = 1000},
+    {.path = "messages_per_connection",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.messages_per_connection; },
+     .help = "Messages through one connection; 0 means any number.",
+     .max = 1'000'000},
+});
+
 constexpr auto kCertificate = std::to_array<ConfigKey<CertificateSettings>>({
     {.path = "certificate_file",
      .field = [](CertificateSettings& c) -> FieldRef { return &c.certificate_file; },
@@ -291,6 +315,9 @@ constexpr auto kTables = std::to_array<ConfigTable>({
     {"route",
      "Where mail goes instead of to the hosts that DNS names: by recipient, sender or both."},
     {"egress", "Addresses and a name to send from. None: what the system chooses, and `hostname`."},
+    {"provider",
+     "What one source may do at a provider, by its mail exchangers. Many come with the program: "
+     "deploy/providers.toml."},
     {"certificate",
      "A TLS certificate. The one that has the name a client asks for is used, else the first."},
 });
@@ -308,6 +335,9 @@ std::span<const ConfigKey<RouteSettings>> route_keys() {
 }
 std::span<const ConfigKey<EgressSettings>> egress_keys() {
     return kEgress;
+}
+std::span<const ConfigKey<ProviderSettings>> provider_keys() {
+    return kProvider;
 }
 std::span<const ConfigKey<CertificateSettings>> certificate_keys() {
     return kCertificate;

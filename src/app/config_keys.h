@@ -62,6 +62,7 @@ std::span<const ConfigKey<flow::Settings>> settings_keys();
 std::span<const ConfigKey<flow::ListenerSettings>> listener_keys();
 std::span<const ConfigKey<flow::RouteSettings>> route_keys();
 std::span<const ConfigKey<flow::EgressSettings>> egress_keys();
+std::span<const ConfigKey<flow::ProviderSettings>> provider_keys();
 std::span<const ConfigKey<flow::CertificateSettings>> certificate_keys();
 
 /// A [[table]] that may be given many times.

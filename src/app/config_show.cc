@@ -83,6 +83,7 @@ void walk(const Config& config, OnTable on_table, OnRow on_row) {
     walk_rows(config, "listener", settings.listeners, listener_keys(), on_table, on_row);
     walk_rows(config, "route", settings.routes, route_keys(), on_table, on_row);
     walk_rows(config, "egress", settings.egress, egress_keys(), on_table, on_row);
+    walk_rows(config, "provider", settings.providers, provider_keys(), on_table, on_row);
     walk_rows(config, "certificate", settings.certificates, certificate_keys(), on_table, on_row);
 }
 
@@ -227,6 +228,8 @@ std::string config_reference() {
             append_reference(out, route_keys());
         } else if (table.name == "egress") {
             append_reference(out, egress_keys());
+        } else if (table.name == "provider") {
+            append_reference(out, provider_keys());
         } else {
             append_reference(out, certificate_keys());
         }
@@ -251,6 +254,8 @@ std::string sample_config() {
             append_sample(out, route_keys());
         } else if (table.name == "egress") {
             append_sample(out, egress_keys());
+        } else if (table.name == "provider") {
+            append_sample(out, provider_keys());
         } else {
             append_sample(out, certificate_keys());
         }

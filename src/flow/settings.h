@@ -92,6 +92,16 @@ struct OutboundSettings {
     Families families = Families::Balanced;
     /// Addresses that lead to this server though no listener names them: behind NAT (G12).
     std::vector<std::string> own_addresses;
+    /// 5xx that are about our source (blocklists) put mail off instead of returning it (H4).
+    bool keep_blocked = false;
+};
+
+/// What one source may do at a provider.
+struct ProviderSettings {
+    std::string name;
+    std::vector<std::string> mx;  ///< Its mail exchangers: these names and all below them.
+    std::uint32_t connections = 0;              ///< 0: limits.deliveries_per_site.
+    std::uint32_t messages_per_connection = 0;  ///< 0: any number.
 };
 
 struct RetrySettings {
@@ -137,6 +147,7 @@ struct Settings {
     std::vector<RouteSettings> routes;
     std::vector<EgressSettings> egress;
     OutboundSettings outbound;
+    std::vector<ProviderSettings> providers;  ///< Beside those of flow/outbound/providers.
     std::vector<CertificateSettings> certificates;
     std::string ca_file;  ///< Trust for outbound verified TLS; empty = system's.
     RetrySettings retry;

@@ -470,13 +470,16 @@ std::optional<std::string> Play::route(const std::vector<std::string_view>& word
 
 std::optional<std::string> Play::outbound(const std::vector<std::string_view>& words) {
     if (is_started_) {
-        return "@outbound and @egress come before the first connection";
+        return "@outbound, @egress and @provider come before the first connection";
     }
     flow::Settings& settings = stage_->settings();
     flow::EgressSettings egress;
+    flow::ProviderSettings provider;
     const bool is_egress = words[0] == "egress";
+    const bool is_provider = words[0] == "provider";
     egress.name = is_egress ? words[1] : "";
-    for (std::size_t i = is_egress ? 2 : 1; i < words.size(); ++i) {
+    provider.name = is_provider ? words[1] : "";
+    for (std::size_t i = is_egress || is_provider ? 2 : 1; i < words.size(); ++i) {
         const std::string_view key = words[i].substr(0, words[i].find('='));
         const std::string_view value = words[i].substr(std::min(key.size() + 1, words[i].size()));
         if (is_egress && key == "ipv4") {
@@ -487,6 +490,14 @@ std::optional<std::string> Play::outbound(const std::vector<std::string_view>& w
             egress.hello = value;
         } else if (is_egress && key == "domains") {
             egress.sender_domains = list_of(value);
+        } else if (is_provider && key == "mx") {
+            provider.mx = list_of(value);
+        } else if (is_provider && key == "connections") {
+            provider.connections = parse_u32(value).value_or(0);
+        } else if (is_provider && key == "messages") {
+            provider.messages_per_connection = parse_u32(value).value_or(0);
+        } else if (is_provider) {
+            return "@provider knows no " + std::string(key);
         } else if (!is_egress && key == "fallback") {
             settings.outbound.fallback = list_of(value);
         } else if (!is_egress && key == "families") {
@@ -499,6 +510,9 @@ std::optional<std::string> Play::outbound(const std::vector<std::string_view>& w
     }
     if (is_egress) {
         settings.egress.push_back(std::move(egress));
+    }
+    if (is_provider) {
+        settings.providers.push_back(std::move(provider));
     }
     return std::nullopt;
 }
@@ -617,7 +631,7 @@ std::optional<std::string> Play::direct(const std::string& text) {
     if (name == "route") {
         return route(words);
     }
-    if ((name == "egress" || name == "outbound") && words.size() >= 2) {
+    if ((name == "egress" || name == "outbound" || name == "provider") && words.size() >= 2) {
         return outbound(words);
     }
     if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" ||

@@ -27,6 +27,7 @@
 //                                [egress=N,..] [families=WORD]; DOMAIN "-": none
 //   @egress NAME [ipv4=A] [ipv6=A] [hello=NAME] [domains=D,..]   @outbound [fallback=H,..]
 //                                [families=WORD] [own=A,..]   as [[egress]] and outbound.*
+//   @provider NAME mx=HOST,.. [connections=N] [messages=N]   as [[provider]]
 //   @set limit.message_size N    settings, before the house starts (see runner.cc)
 //   @dns LINE                    as in net/resolver/scripted_resolver.h
 //   @advance 30m                 virtual time: s, m, h, d

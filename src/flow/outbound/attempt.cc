@@ -7,7 +7,6 @@
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/commit.h"
-#include "flow/outbound/hop_walk.h"
 #include "flow/outbound/in_hand.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
@@ -18,10 +17,6 @@ namespace godwit::flow {
 
 namespace {
 
-struct Loaded {
-    store::QueueMessage message;
-    store::QueueDelivery delivery;
-};
 // The row of the due index leads to nothing that could be tried: to no delivery, or to a damaged
 // one.
 struct LeadsNowhere {};
@@ -65,191 +60,6 @@ std::vector<std::size_t> waiting(const store::QueueDelivery& delivery) {
     return indices;
 }
 
-smtp::Outcome outcome_of(smtp::Reply reply) {
-    smtp::Outcome outcome;
-    outcome.kind =
-        reply.is_permanent() ? smtp::OutcomeKind::Permanent : smtp::OutcomeKind::Temporary;
-    outcome.scope = smtp::FaultScope::Host;
-    outcome.reply = std::move(reply);
-    outcome.is_local = true;
-    return outcome;
-}
-
-std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
-                                        const smtp::Outcome& outcome, const std::string& remote) {
-    std::vector<AttemptResult> results;
-    for (const std::size_t index : recipients) {
-        results.push_back({index, outcome, remote, false});
-    }
-    return results;
-}
-
-// Sends over one session; recipients that may do better at another host stay in `open`, unless the
-// stored body is at fault.
-net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
-                             std::vector<std::size_t>* open, std::vector<AttemptResult>* results) {
-    RemoteMail mail;
-    mail.message = loaded->message;
-    for (const std::size_t index : *open) {
-        mail.recipients.push_back(loaded->delivery.recipients[index]);
-    }
-    std::vector<smtp::Outcome> outcomes = co_await session->send(std::move(mail));
-    if (session->body_damage()) {
-        open->clear();
-        co_return;
-    }
-    std::vector<std::size_t> still_open;
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        const bool is_host_fault = outcomes[i].kind != smtp::OutcomeKind::Delivered &&
-                                   outcomes[i].scope == smtp::FaultScope::Host &&
-                                   !outcomes[i].is_ambiguous;
-        if (outcomes[i].is_ambiguous) {
-            // Window W1: lost after the final dot (RFC 1047). Tried again, and counted.
-            probe<"outbound.reply_lost">();
-            count(Metric::PossibleDuplicates);
-        }
-        if (is_host_fault) {
-            probe<"outbound.host_failed_in_transaction">();
-            still_open.push_back((*open)[i]);
-        }
-        results->push_back(
-            {(*open)[i], std::move(outcomes[i]), session->peer_name(), session->peer_has_dsn()});
-    }
-    *open = std::move(still_open);
-}
-
-// A newer result for a recipient replaces what an earlier host said.
-void keep_last(std::vector<AttemptResult>* results) {
-    std::vector<AttemptResult> last;
-    for (AttemptResult& result : *results) {
-        const auto found = std::find_if(
-            last.begin(), last.end(),
-            [&result](const AttemptResult& other) { return other.recipient == result.recipient; });
-        if (found == last.end()) {
-            last.push_back(std::move(result));
-        } else {
-            *found = std::move(result);
-        }
-    }
-    *results = std::move(last);
-}
-
-// What the host said that could not be spoken to.
-void note_failure(const smtp::Outcome& failure, const std::string& host,
-                  const std::vector<std::size_t>& open, std::vector<AttemptResult>* results) {
-    for (AttemptResult& result : same_for_all(open, failure, host)) {
-        // The greeting's 5xx is still temporary for the message (C3).
-        if (result.outcome.stage != smtp::Stage::Hello) {
-            result.outcome.kind = smtp::OutcomeKind::Temporary;
-        }
-        results->push_back(std::move(result));
-    }
-}
-
-bool says_it_is_us(const smtp::Outcome& failure) {
-    return failure.is_local && failure.reply.enhanced == smtp::EnhancedStatus{5, 4, 6};
-}
-
-// C10: circles for good when it was the best host of the domain, else perhaps when that comes back.
-void note_loop(smtp::Outcome failure, const std::string& host, bool is_for_good,
-               const std::vector<std::size_t>& open, std::vector<AttemptResult>* results) {
-    if (!is_for_good) {
-        failure.kind = smtp::OutcomeKind::Temporary;
-        failure.reply = smtp::make_reply(451, {4, 4, 6}, failure.reply.text);
-    }
-    for (AttemptResult& result : same_for_all(open, failure, host)) {
-        results->push_back(std::move(result));
-    }
-}
-
-struct Group {
-    RelayHop hop;
-    std::vector<std::size_t> recipients;
-};
-
-// Tries the addresses of one host that there is no connection to. True when one was tried.
-net::Task<bool> try_host(const Services* services, const Loaded* loaded, HopWalk* walk,
-                         HopAddress host, KeptSession* kept, std::vector<std::size_t>* open,
-                         std::vector<AttemptResult>* results) {
-    const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host);
-    for (const net::Endpoint& at : endpoints) {
-        auto session = co_await RemoteSession::open(services, host, at);
-        if (!session && says_it_is_us(session.error())) {
-            note_loop(std::move(session.error()), host.host, walk->met_ourselves(), *open, results);
-            break;
-        }
-        if (!session) {
-            note_failure(session.error(), host.host, *open, results);
-            continue;
-        }
-        *kept = std::move(*session);
-        co_await send_through(kept->get(), loaded, open, results);
-        if (open->empty() || (*kept)->body_damage()) {
-            break;
-        }
-        kept->reset();
-    }
-    co_return !endpoints.empty();
-}
-
-// True unless the stored body was found damaged.
-net::Task<bool> try_group(const Services* services, const Loaded* loaded, Group group,
-                          KeptSession* kept, std::vector<AttemptResult>* results) {
-    const SettingsPtr settings = services->settings();
-    const EgressSettings* egress = choose_egress(*settings, group.hop.egress,
-                                                 loaded->message.sender, loaded->message.mail);
-    HopWalk walk(services, std::move(group.hop), egress);
-    std::vector<std::size_t> open = std::move(group.recipients);
-    bool is_any_tried = false;
-    while (!open.empty()) {
-        if (*kept != nullptr && !(*kept)->is_ready()) {
-            kept->reset();
-        }
-        std::optional<HostPort> favoured;
-        if (*kept != nullptr) {
-            favoured = HostPort{(*kept)->hop().host, (*kept)->hop().port};
-        }
-        const std::optional<HopAddress> host = co_await walk.next_host(favoured);
-        if (!host) {
-            break;
-        }
-        if (*kept != nullptr && (*kept)->hop() == *host) {
-            is_any_tried = true;
-            co_await send_through(kept->get(), loaded, &open, results);
-            if (open.empty() || (*kept)->is_ready()) {
-                continue;
-            }
-            // E16: a kept connection that had died is no attempt of its own; try the host afresh.
-            probe<"outbound.kept_connection_died">();
-            kept->reset();
-        } else if (*kept != nullptr) {
-            co_await (*kept)->close();
-            kept->reset();
-        }
-        const bool is_tried =
-            co_await try_host(services, loaded, &walk, *host, kept, &open, results);
-        is_any_tried = is_any_tried || is_tried;
-        if (*kept != nullptr && (*kept)->body_damage()) {
-            break;
-        }
-    }
-    if (*kept != nullptr && (*kept)->body_damage()) {
-        kept->reset();
-        co_return false;
-    }
-    if (*kept != nullptr && !(*kept)->is_ready()) {
-        kept->reset();
-    }
-    if (!is_any_tried) {
-        const Duration age = services->clock->wall() - loaded->message.accepted_at;
-        for (AttemptResult& result : same_for_all(open, outcome_of(walk.dead_end(age)), "")) {
-            results->push_back(std::move(result));
-        }
-    }
-    keep_last(results);
-    co_return true;
-}
-
 // Such a row would come up again and again, and with it its site would stand still.
 net::Task<bool> drop_due(const Services* services, store::DueDelivery due) {
     store::QueueDelivery damaged;
@@ -284,14 +94,12 @@ net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, Ma
     co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
-// A delivery that was in hand at a crash goes alone among its like, so that the next crash names
-// the one at fault; this one comes again in a while.
-net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery, MailId mail) {
-    probe<"outbound.suspect_put_off">();
+// Durably, and no attempt: it comes again after `pause` and up to as much as `spread` later.
+net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery, MailId mail,
+                        std::chrono::milliseconds pause, std::chrono::milliseconds spread) {
     const WallTime due = delivery.due;
-    const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(suspect_pause);
     delivery.due = services->clock->wall() + pause +
-                   pause * static_cast<int>(services->random->u64() % 1024) / 1024;
+                   spread * static_cast<int>(services->random->u64() % 1024) / 1024;
     store::Plan plan;
     plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}, due});
     const Result<> committed = co_await commit_all(services->store, std::move(plan));
@@ -346,39 +154,66 @@ std::vector<AttemptResult> settled_by_route(const Partition& parts) {
     return results;
 }
 
+AttemptEnd settled_if(bool is_durable) {
+    return {.kind = is_durable ? AttemptEnd::Kind::Settled : AttemptEnd::Kind::Refused};
+}
+
+// A source that a provider has sent away keeps its own mail waiting and nobody else's: with several
+// sources the site goes on, with one all of it waits in memory.
+net::Task<AttemptEnd> wait_for_outlet(const Services* services, store::QueueDelivery delivery,
+                                      MailId mail, GroupResult result) {
+    if (result.end == GroupEnd::NoRoom) {
+        co_return AttemptEnd{.kind = AttemptEnd::Kind::NoRoom};
+    }
+    if (services->settings()->egress.empty()) {
+        co_return AttemptEnd{.kind = AttemptEnd::Kind::Paused, .until = result.until};
+    }
+    probe<"outbound.source_put_off">();
+    const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(
+        result.until - services->clock->mono());
+    co_return settled_if(
+        co_await put_off(services, std::move(delivery), mail, pause, pause / 10));
+}
+
 }  // namespace
 
-net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due,
-                                 KeptSession* kept) {
+net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDelivery due,
+                                       KeptSession* kept, OutletSlot* slot) {
     Result<Found> found =
         co_await read(services, [due](const store::Snapshot& snapshot, store::ReadTier tier) {
             return load(snapshot, tier, due);
         });
     if (!found) {
         log::error("queue.unreadable", {{"id", due.mail}, {"error", found.error().text}});
-        co_return false;
+        co_return settled_if(false);
     }
     if (std::holds_alternative<Gone>(*found)) {
         probe<"outbound.overtaken_before">();
-        co_return true;
+        co_return settled_if(true);
     }
     if (std::holds_alternative<LeadsNowhere>(*found)) {
-        co_return co_await drop_due(services, due);
+        co_return settled_if(co_await drop_due(services, due));
     }
     if (auto* damaged = std::get_if<DamagedMessage>(&*found)) {
-        co_return co_await hold(services, std::move(damaged->delivery), due.mail,
-                                "the queued message's row is damaged: godwit fsck --repair");
+        co_return settled_if(
+            co_await hold(services, std::move(damaged->delivery), due.mail,
+                          "the queued message's row is damaged: godwit fsck --repair"));
     }
     Loaded loaded = std::move(std::get<Loaded>(*found));
     crash_point<"outbound.loaded">();
     Partition parts = part(*services->settings(), loaded);
-    if (parts.groups.empty() && parts.dropped.empty()) {
-        co_return co_await hold(services, std::move(loaded.delivery), due.mail, parts.held_reason);
+    if (parts.groups.empty() && parts.dropped.empty() && !parts.held.empty()) {
+        co_return settled_if(co_await hold(services, std::move(loaded.delivery), due.mail,
+                                           parts.held_reason));
     }
     InHand* const in_hand = services->in_hand;
     const bool is_suspect = in_hand != nullptr && loaded.delivery.crashes != 0;
     if (is_suspect && !in_hand->begin_suspect()) {
-        co_return co_await put_off(services, std::move(loaded.delivery), due.mail);
+        // One that was in hand at a crash goes alone among its like, so that the next crash names
+        // the one at fault; this one comes again in a while.
+        probe<"outbound.suspect_put_off">();
+        co_return settled_if(co_await put_off(services, std::move(loaded.delivery), due.mail,
+                                              suspect_pause, suspect_pause));
     }
     std::optional<InHandGuard> guard;
     if (in_hand != nullptr) {
@@ -386,19 +221,27 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     }
     crash_point<"outbound.in_hand">();
     std::vector<AttemptResult> results = settled_by_route(parts);
+    bool is_any_sent = false;
     for (Group& group : parts.groups) {
-        const bool is_readable =
-            co_await try_group(services, &loaded, std::move(group), kept, &results);
-        if (!is_readable) {
+        GroupOrder order{.group = std::move(group), .slot = slot, .must_go = is_any_sent};
+        GroupResult sent = co_await send_group(services, &loaded, std::move(order), kept);
+        if (sent.end == GroupEnd::DamagedBody) {
             probe<"outbound.damaged_body">();
-            co_return co_await hold(services, std::move(loaded.delivery), due.mail,
-                                    "the stored body is damaged");
+            co_return settled_if(co_await hold(services, std::move(loaded.delivery), due.mail,
+                                               "the stored body is damaged"));
         }
+        if (sent.end != GroupEnd::Done) {
+            co_return co_await wait_for_outlet(services, std::move(loaded.delivery), due.mail,
+                                               std::move(sent));
+        }
+        is_any_sent = true;
+        std::ranges::move(sent.results, std::back_inserter(results));
     }
     crash_point<"outbound.attempted">();
-    co_return co_await record_outcome(services, {.message = std::move(loaded.message),
-                                                 .delivery = std::move(loaded.delivery),
-                                                 .results = std::move(results)});
+    AttemptOutcome outcome{.message = std::move(loaded.message),
+                           .delivery = std::move(loaded.delivery),
+                           .results = std::move(results)};
+    co_return settled_if(co_await record_outcome(services, std::move(outcome)));
 }
 
 net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due) {

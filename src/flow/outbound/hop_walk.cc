@@ -1,6 +1,8 @@
 #include "flow/outbound/hop_walk.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <utility>
 
 #include "base/ascii.h"
@@ -27,11 +29,15 @@ std::string inside_literal(std::string_view literal) {
 
 }  // namespace
 
-HopWalk::HopWalk(const Services* services, RelayHop hop, const EgressSettings* egress)
-    : services_(services), settings_(services->settings()), hop_(std::move(hop)) {
+HopWalk::HopWalk(const Services* services, RelayHop hop, const EgressSettings* egress,
+                 Outlets* outlets)
+    : services_(services),
+      outlets_(outlets),
+      settings_(services->settings()),
+      hop_(std::move(hop)) {
     rules_ = {.allow_private = hop_.is_configured, .families = hop_.families};
     form_.is_lmtp = hop_.is_lmtp;
-    form_.tls = hop_.tls;
+    form_.tls = hop_.host.starts_with(kUnix) ? RouteSettings::Tls::Never : hop_.tls;
     form_.username = hop_.username;
     form_.password = hop_.password;
     if (egress != nullptr) {
@@ -99,7 +105,7 @@ net::Task<void> HopWalk::look_up_srv() {
     }
 }
 
-net::Task<void> HopWalk::look_up() {
+net::Task<void> HopWalk::look_up_hosts() {
     if (hop_.lookup == RouteSettings::Lookup::Address) {
         hosts_.push_back({address_of({hop_.host, hop_.port}, hop_.is_configured)});
         co_return;
@@ -113,14 +119,39 @@ net::Task<void> HopWalk::look_up() {
     } else {
         co_await look_up_srv();
     }
+}
+
+net::Task<void> HopWalk::look_up() {
+    co_await look_up_hosts();
+    std::set<std::string> names;
+    for (const Candidate& host : hosts_) {
+        const bool is_smtp = host.hop.port == 25;
+        names.insert(to_lower(host.hop.host) +
+                     (is_smtp ? "" : ":" + std::to_string(host.hop.port)));
+    }
+    for (const std::string& name : names) {
+        all_hosts_ += (all_hosts_.empty() ? "" : ",") + name;
+    }
+    if (all_hosts_.size() > outlet_hosts_size_max) {
+        const std::size_t hash = std::hash<std::string>()(all_hosts_);
+        all_hosts_.resize(outlet_hosts_size_max);
+        all_hosts_ += "..." + std::to_string(hash);
+    }
     if (hosts_.size() > limits::outbound_hosts_max) {
         hosts_.resize(limits::outbound_hosts_max);
     }
 }
 
+std::vector<std::string> HopWalk::host_names() const {
+    std::vector<std::string> names;
+    for (const Candidate& host : hosts_) {
+        names.push_back(host.hop.host);
+    }
+    return names;
+}
+
 net::Task<std::optional<HopAddress>> HopWalk::next_host(std::optional<HostPort> favoured) {
-    if (!std::exchange(is_looked_up_, true)) {
-        co_await look_up();
+    if (!std::exchange(is_begun_, true)) {
         const auto open = std::ranges::find_if(
             hosts_, [&favoured](const Candidate& host) {
                 return favoured == HostPort{host.hop.host, host.hop.port};
@@ -130,7 +161,11 @@ net::Task<std::optional<HopAddress>> HopWalk::next_host(std::optional<HostPort> 
         }
     }
     if (next_ >= hosts_.size() && !begin_fallback()) {
-        co_return std::nullopt;
+        if (postponed_.empty()) {
+            co_return std::nullopt;
+        }
+        hosts_ = std::exchange(postponed_, {});
+        next_ = 0;
     }
     if (next_ > 0) {
         next_ + 1 == limits::outbound_hosts_max ? probe<"outbound.last_host">()
@@ -149,6 +184,7 @@ bool HopWalk::begin_fallback() {
     probe<"outbound.fallback">();
     is_fallback_ = true;
     hosts_.clear();
+    postponed_.clear();
     next_ = 0;
     addresses_left_ = outbound_addresses_max;
     for (const HostPort& host : hop_.fallback) {
@@ -165,6 +201,7 @@ bool HopWalk::met_ourselves() {
     const bool is_best =
         !is_fallback_ && hosts_.front().preference == hosts_.at(next_ - 1).preference;
     may_fall_back_ = false;
+    postponed_.clear();
     next_ = hosts_.size();
     return is_best;
 }
@@ -229,7 +266,18 @@ net::Task<std::vector<net::Endpoint>> HopWalk::endpoints(HopAddress host) {
         }
         co_return out;
     }
-    for (const net::IpAddress& address : *chosen) {
+    const MonoTime now = outlets_->now();
+    const bool is_dead = outlets_->hosts().with([&](HostCache& hosts) {
+        return std::ranges::all_of(*chosen, [&](const auto& each) { return hosts.is_dead(each, now); });
+    });
+    if (is_dead && next_ < hosts_.size()) {
+        probe<"outbound.dead_host_postponed">();
+        postponed_.push_back(hosts_[next_ - 1]);
+        co_return out;
+    }
+    const std::vector<net::IpAddress> order = outlets_->hosts().with(
+        [&](HostCache& hosts) { return hosts.order(*chosen, now); });
+    for (const net::IpAddress& address : order) {
         if (addresses_left_ > 0) {
             --addresses_left_;
             out.emplace_back(address, host.port);

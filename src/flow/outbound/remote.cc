@@ -150,6 +150,7 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
                                hop_.host + ": " + dialed.error().text);
     }
     crash_point<"outbound.connected">();
+    opened_at_ = services_->clock->mono();
     stream_ = std::move(dialed->stream);
     peer_name_ = hop_.host + "[" + dialed->endpoint.to_string() + "]";
     if (hop_.tls == RouteSettings::Tls::Implicit) {
@@ -326,6 +327,7 @@ net::Task<bool> RemoteSession::pump_body(const store::QueueMessage* message,
 
 net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
     is_ready_ = false;
+    ++messages_;
     body_damage_.reset();
     engine_->send(envelope(mail));
     std::uint64_t offset = 0;

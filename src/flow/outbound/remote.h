@@ -58,6 +58,9 @@ public:
     [[nodiscard]] const std::string& peer_name() const { return peer_name_; }
     /// The peer passes on NOTIFY itself (RFC 3461 5.2.1).
     [[nodiscard]] bool peer_has_dsn() const;
+    [[nodiscard]] MonoTime opened_at() const { return opened_at_; }
+    /// Transactions begun.
+    [[nodiscard]] std::uint32_t messages() const { return messages_; }
     /// What the last send() found wrong with the stored body; the outcomes then say nothing.
     [[nodiscard]] const std::optional<Error>& body_damage() const { return body_damage_; }
     /// QUIT, not waiting long for the answer (C13).
@@ -83,6 +86,8 @@ private:
     std::unique_ptr<net::Stream> stream_;
     std::optional<smtp::ClientEngine> engine_;
     std::string peer_name_;
+    MonoTime opened_at_{};
+    std::uint32_t messages_ = 0;
     bool is_ready_ = false;
     std::optional<Error> body_damage_;
 };

@@ -346,12 +346,16 @@ std::expected<std::vector<net::IpAddress>, Unusable> choose_addresses(
     if (found.empty()) {
         return std::unexpected(Unusable::OtherFamily);
     }
-    std::vector<net::IpAddress> order = net::dial_order(found);
-    if (rules.families == Families::Ipv4First) {
-        std::ranges::stable_sort(order, std::ranges::greater(), &net::IpAddress::is_v4);
-    } else if (rules.families == Families::Ipv6First) {
-        std::ranges::stable_sort(order, std::ranges::greater(), &net::IpAddress::is_v6);
+    const std::vector<net::IpAddress> balanced = net::dial_order(found);
+    if (rules.families != Families::Ipv4First && rules.families != Families::Ipv6First) {
+        return balanced;
     }
+    std::vector<net::IpAddress> order;
+    const bool is_v4_first = rules.families == Families::Ipv4First;
+    std::ranges::copy_if(balanced, std::back_inserter(order),
+                         [&](const auto& each) { return each.is_v4() == is_v4_first; });
+    std::ranges::copy_if(balanced, std::back_inserter(order),
+                         [&](const auto& each) { return each.is_v4() != is_v4_first; });
     return order;
 }
 

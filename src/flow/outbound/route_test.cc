@@ -173,9 +173,15 @@ TEST(Route, Hosts_with_and_without_port) {
     }
 }
 
+EgressSettings egress(std::string name) {
+    EgressSettings made;
+    made.name = std::move(name);
+    return made;
+}
+
 TEST(Route, F13_H1_a_message_keeps_its_source_and_all_are_used) {
     Settings settings;
-    settings.egress = {{.name = "a", .ipv4 = "192.0.2.1"}, {.name = "b", .ipv4 = "192.0.2.2"}};
+    settings.egress = {egress("a"), egress("b")};
     std::set<std::string> used;
     std::map<std::uint64_t, std::string> before;
     for (std::uint64_t mail = 1; mail <= 64; ++mail) {
@@ -187,7 +193,7 @@ TEST(Route, F13_H1_a_message_keeps_its_source_and_all_are_used) {
     }
     EXPECT_EQ(used.size(), 2U);
     // One more takes its share and moves nothing else.
-    settings.egress.push_back({.name = "c", .ipv4 = "192.0.2.3"});
+    settings.egress.push_back(egress("c"));
     for (const auto& [mail, name] : before) {
         const std::string now = choose_egress(settings, {}, "x@a.test", MailId(mail))->name;
         EXPECT_TRUE(now == name || now == "c");
@@ -197,7 +203,7 @@ TEST(Route, F13_H1_a_message_keeps_its_source_and_all_are_used) {
 TEST(Route, Egress_by_route_then_by_sender_then_for_all) {
     Settings settings;
     EXPECT_EQ(choose_egress(settings, {}, "x@a.test", MailId(1)), nullptr);
-    settings.egress = {{.name = "all"}, {.name = "news"}};
+    settings.egress = {egress("all"), egress("news")};
     settings.egress[1].sender_domains = {"news.test", "*.news.test"};
     EXPECT_EQ(choose_egress(settings, {}, "x@a.test", MailId(1))->name, "all");
     EXPECT_EQ(choose_egress(settings, {}, "", MailId(1))->name, "all");
