@@ -137,8 +137,9 @@ private:
             if (!seen.insert(match).second) {
                 const bool is_domain = route.recipient.empty() && route.sender.empty();
                 problem(path + ".domain",
-                        is_domain ? "has two routes: \"" + route.domain + "\""
-                                  : std::string("has two routes for the same recipient and sender"));
+                        is_domain
+                            ? "has two routes: \"" + route.domain + "\""
+                            : std::string("has two routes for the same recipient and sender"));
             }
             const bool goes_out =
                 route.kind == RouteSettings::Kind::Smtp || route.kind == RouteSettings::Kind::Lmtp;
@@ -163,8 +164,7 @@ private:
             problem(path + ".recipient", "takes the place of domain: give one of them");
         }
         if (!route.recipient.empty() && !mail::parse_address(route.recipient)) {
-            problem(path + ".recipient",
-                    "expected an address, found \"" + route.recipient + "\"");
+            problem(path + ".recipient", "expected an address, found \"" + route.recipient + "\"");
         }
         if (route.sender.find('@') != std::string::npos) {
             if (!mail::parse_address(route.sender)) {
@@ -272,12 +272,10 @@ private:
                 problem(path + ".name", "is there twice: \"" + egress.name + "\"");
             }
             if (!egress.ipv4.empty() && !mail::is_ipv4(egress.ipv4)) {
-                problem(path + ".ipv4",
-                        "expected an IPv4 address, found \"" + egress.ipv4 + "\"");
+                problem(path + ".ipv4", "expected an IPv4 address, found \"" + egress.ipv4 + "\"");
             }
             if (!egress.ipv6.empty() && !mail::is_ipv6(egress.ipv6)) {
-                problem(path + ".ipv6",
-                        "expected an IPv6 address, found \"" + egress.ipv6 + "\"");
+                problem(path + ".ipv6", "expected an IPv6 address, found \"" + egress.ipv6 + "\"");
             }
             if (!egress.hello.empty()) {
                 check_domain(path + ".hello", egress.hello);

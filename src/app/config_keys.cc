@@ -91,8 +91,9 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
              "whose MX is one of them is going in a circle."},
     {.path = "outbound.keep_blocked",
      .field = [](Settings& s) -> FieldRef { return &s.outbound.keep_blocked; },
-     .help = "Mail that a server refuses for good because our address is on a blocklist waits and "
-             "is tried again, instead of being returned. Sending to that server pauses either way."},
+     .help =
+         "Mail that a server refuses for good because our address is on a blocklist waits and "
+         "is tried again, instead of being returned. Sending to that server pauses either way."},
     {.path = "limits.message_size",
      .field = [](Settings& s) -> FieldRef { return &s.limits.message_size; },
      .help = "Largest message taken in (SIZE of RFC 1870).",
@@ -121,8 +122,9 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .max = 100'000},
     {.path = "limits.deliveries_per_site",
      .field = [](Settings& s) -> FieldRef { return &s.limits.deliveries_per_site; },
-     .help = "Outbound sessions at a time to one destination: the hosts that many domains may share, "
-             "from one source. Grows to this as the destination answers well.",
+     .help =
+         "Outbound sessions at a time to one destination: the hosts that many domains may share, "
+         "from one source. Grows to this as the destination answers well.",
      .min = 1,
      .max = 1000},
     {.path = "limits.deliveries_total",

@@ -99,8 +99,8 @@ struct OutboundSettings {
 /// What one source may do at a provider.
 struct ProviderSettings {
     std::string name;
-    std::vector<std::string> mx;  ///< Its mail exchangers: these names and all below them.
-    std::uint32_t connections = 0;              ///< 0: limits.deliveries_per_site.
+    std::vector<std::string> mx;    ///< Its mail exchangers: these names and all below them.
+    std::uint32_t connections = 0;  ///< 0: limits.deliveries_per_site.
     std::uint32_t messages_per_connection = 0;  ///< 0: any number.
 };
 

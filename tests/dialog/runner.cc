@@ -688,9 +688,8 @@ std::optional<std::string> Play::direct(const std::string& text) {
         current_ = found->second.get();
         if (words.size() == 3 && words[2].starts_with("from=")) {
             const std::string from = current_->stream->peer().address().to_string();
-            return from == words[2].substr(5)
-                       ? std::nullopt
-                       : std::optional("the house came from " + from);
+            return from == words[2].substr(5) ? std::nullopt
+                                              : std::optional("the house came from " + from);
         }
         return std::nullopt;
     }

@@ -171,8 +171,7 @@ net::Task<AttemptEnd> wait_for_outlet(const Services* services, store::QueueDeli
     probe<"outbound.source_put_off">();
     const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(
         result.until - services->clock->mono());
-    co_return settled_if(
-        co_await put_off(services, std::move(delivery), mail, pause, pause / 10));
+    co_return settled_if(co_await put_off(services, std::move(delivery), mail, pause, pause / 10));
 }
 
 }  // namespace
@@ -203,8 +202,8 @@ net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDeliv
     crash_point<"outbound.loaded">();
     Partition parts = part(*services->settings(), loaded);
     if (parts.groups.empty() && parts.dropped.empty() && !parts.held.empty()) {
-        co_return settled_if(co_await hold(services, std::move(loaded.delivery), due.mail,
-                                           parts.held_reason));
+        co_return settled_if(
+            co_await hold(services, std::move(loaded.delivery), due.mail, parts.held_reason));
     }
     InHand* const in_hand = services->in_hand;
     const bool is_suspect = in_hand != nullptr && loaded.delivery.crashes != 0;

@@ -31,8 +31,7 @@ DueBoard::Site* DueBoard::find(const std::string& name) {
 
 std::size_t DueBoard::waiting(const std::string& name) const {
     const auto found = sites_.find(name);
-    return found == sites_.end() ? 0
-                                 : found->second->waiting.size() + found->second->guests.size();
+    return found == sites_.end() ? 0 : found->second->waiting.size() + found->second->guests.size();
 }
 
 // --- Bounds --------------------------------------------------------------------------------------
@@ -147,8 +146,7 @@ void DueBoard::forget(Site& at, const DuePlace& place) {
 bool DueBoard::keep_as_guest(Site& at, const DuePlace& place, WallTime now) {
     const DueTraits traits = traits_of(place.mail);
     if (traits.sender == 0 || place.due > now || at.guests.size() >= outbound_guests_max ||
-        waiting_ >= outbound_kept_max ||
-        at.turns.contains({-traits.priority, traits.sender})) {
+        waiting_ >= outbound_kept_max || at.turns.contains({-traits.priority, traits.sender})) {
         return false;
     }
     probe<"outbound.guest">();

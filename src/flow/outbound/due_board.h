@@ -6,12 +6,12 @@
 // Sites take turns: one that has had a worker stands behind those that have waited since, and where
 // others wait a worker gives its place away after a while. Else a backlog that is due longer would
 // keep all others waiting until it is through.
-// Within a site senders take turns: the one that has had least goes first, and large mail counts for
-// more than small, so that one sender's burst does not keep another's single message waiting; of
-// all that is due higher priority (RFC 6710) goes first. Every eighth turn is that of what is due
-// longest, whosever it is, so that nothing waits for ever. Hence the bound (M9): a message whose
-// sender has nothing else due at the site, and which no higher priority stands before, is handed out
-// after at most S * 8 / 7 + 1 others, S being the senders that have mail due there.
+// Within a site senders take turns: the one that has had least goes first, and large mail counts
+// for more than small, so that one sender's burst does not keep another's single message waiting;
+// of all that is due higher priority (MT-PRIORITY) goes first. Every eighth turn is that of what is
+// due longest, whosever it is, so that nothing waits for ever. Hence the bound (M9): a message
+// whose sender has nothing else due at the site, and which no higher priority stands before, is
+// handed out after at most S * 8 / 7 + 1 others, S being the senders that have mail due there.
 // Lanes keep the slow from standing in the way of the quick (RELIABILITY.md 6, "Slow peers"): a
 // site that is not known to be quick never gets the last quarter of the workers, and those known to
 // be slow get a quarter together, one worker each.

@@ -152,10 +152,9 @@ std::vector<std::string> HopWalk::host_names() const {
 
 net::Task<std::optional<HopAddress>> HopWalk::next_host(std::optional<HostPort> favoured) {
     if (!std::exchange(is_begun_, true)) {
-        const auto open = std::ranges::find_if(
-            hosts_, [&favoured](const Candidate& host) {
-                return favoured == HostPort{host.hop.host, host.hop.port};
-            });
+        const auto open = std::ranges::find_if(hosts_, [&favoured](const Candidate& host) {
+            return favoured == HostPort{host.hop.host, host.hop.port};
+        });
         if (favoured && open != hosts_.end()) {
             std::rotate(hosts_.begin(), open, open + 1);
         }
@@ -268,15 +267,16 @@ net::Task<std::vector<net::Endpoint>> HopWalk::endpoints(HopAddress host) {
     }
     const MonoTime now = outlets_->now();
     const bool is_dead = outlets_->hosts().with([&](HostCache& hosts) {
-        return std::ranges::all_of(*chosen, [&](const auto& each) { return hosts.is_dead(each, now); });
+        return std::ranges::all_of(*chosen,
+                                   [&](const auto& each) { return hosts.is_dead(each, now); });
     });
     if (is_dead && next_ < hosts_.size()) {
         probe<"outbound.dead_host_postponed">();
         postponed_.push_back(hosts_[next_ - 1]);
         co_return out;
     }
-    const std::vector<net::IpAddress> order = outlets_->hosts().with(
-        [&](HostCache& hosts) { return hosts.order(*chosen, now); });
+    const std::vector<net::IpAddress> order =
+        outlets_->hosts().with([&](HostCache& hosts) { return hosts.order(*chosen, now); });
     for (const net::IpAddress& address : order) {
         if (addresses_left_ > 0) {
             --addresses_left_;

@@ -29,8 +29,7 @@ inline constexpr std::size_t outlet_hosts_size_max = 240;
 /// Of one attempt; one task. `services` and `outlets` outlive it.
 class HopWalk {
 public:
-    HopWalk(const Services* services, RelayHop hop, const EgressSettings* egress,
-            Outlets* outlets);
+    HopWalk(const Services* services, RelayHop hop, const EgressSettings* egress, Outlets* outlets);
 
     /// Finds the hosts. Once, before all else.
     net::Task<void> look_up();

@@ -46,9 +46,8 @@ std::vector<net::IpAddress> HostCache::order(const std::vector<net::IpAddress>& 
         });
     }
     std::vector<net::IpAddress> alive;
-    std::ranges::copy_if(sorted, std::back_inserter(alive), [this, now](const net::IpAddress& each) {
-        return !is_dead(each, now);
-    });
+    std::ranges::copy_if(sorted, std::back_inserter(alive),
+                         [this, now](const net::IpAddress& each) { return !is_dead(each, now); });
     if (!alive.empty() && alive.size() < sorted.size()) {
         probe<"outbound.dead_host_passed">();
     }

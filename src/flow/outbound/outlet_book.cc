@@ -163,9 +163,12 @@ std::vector<OutletUser> OutletBook::wake_next(const OutletKey& key, MonoTime now
     return wake(outlet(key), now);
 }
 
-bool OutletBook::has_line(const OutletKey& key) const {
+bool OutletBook::has_line(const OutletKey& key, const OutletUser& user) const {
     const auto found = outlets_.find(key);
-    return found != outlets_.end() && !found->second.line.empty();
+    // Each stands there once: the first or the second is another one.
+    return found != outlets_.end() &&
+           std::ranges::any_of(found->second.line,
+                               [&user](const OutletUser& each) { return each != user; });
 }
 
 std::vector<OutletState> OutletBook::states(MonoTime now) const {
@@ -174,8 +177,7 @@ std::vector<OutletState> OutletBook::states(MonoTime now) const {
         OutletState state;
         state.hosts = key.hosts;
         state.source = key.source;
-        state.window =
-            std::max(std::min(static_cast<std::uint32_t>(at.window), at.limit), 1U);
+        state.window = std::max(std::min(static_cast<std::uint32_t>(at.window), at.limit), 1U);
         state.in_flight = at.in_flight;
         state.waiting = at.line.size();
         if (at.paused_until > now) {

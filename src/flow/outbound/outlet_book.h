@@ -95,8 +95,8 @@ public:
     /// By one that has a place. Returns who may come now.
     std::vector<OutletUser> report(const OutletKey& key, const OutletReport& report, MonoTime now);
     std::vector<OutletUser> leave(const OutletKey& key, MonoTime now);
-    /// Others are in line for this outlet.
-    [[nodiscard]] bool has_line(const OutletKey& key) const;
+    /// Others than `user` are in line for this outlet.
+    [[nodiscard]] bool has_line(const OutletKey& key, const OutletUser& user) const;
 
     /// Whoever may come of those in line; also when those woken before did not.
     std::vector<OutletUser> wake_next(const OutletKey& key, MonoTime now);

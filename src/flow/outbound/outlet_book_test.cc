@@ -46,6 +46,8 @@ TEST_F(Outlet, M3_domains_share_the_window_and_wait_in_line) {
     EXPECT_EQ(enter(6), Kind::Full);
     EXPECT_EQ(enter(5), Kind::Full);
     EXPECT_EQ(state().waiting, 2U);
+    EXPECT_TRUE(book.has_line(kKey, user(5)));
+    EXPECT_FALSE(book.has_line({.hosts = "other.test", .source = ""}, user(5)));
     EXPECT_EQ(leave(), std::vector<std::string>{"d5"});
     // The place is kept for the one that was woken.
     EXPECT_EQ(enter(7), Kind::Full);

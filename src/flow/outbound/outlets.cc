@@ -8,7 +8,8 @@ OutletBook::Answer Outlets::ask(const OutletUser& user) {
     const MonoTime at = now();
     return book_.with([&](OutletBook& book) {
         const OutletBook::Known* known = book.known(user.site);
-        return known == nullptr ? OutletBook::Answer{} : book.ask(known->key, user, known->limit, at);
+        return known == nullptr ? OutletBook::Answer{}
+                                : book.ask(known->key, user, known->limit, at);
     });
 }
 
@@ -40,8 +41,8 @@ void Outlets::nudge(const OutletKey& key) {
     tell(book_.with([&](OutletBook& book) { return book.wake_next(key, at); }), key);
 }
 
-bool Outlets::has_line(const OutletKey& key) {
-    return book_.with([&](const OutletBook& book) { return book.has_line(key); });
+bool Outlets::has_line(const OutletKey& key, const OutletUser& user) {
+    return book_.with([&](const OutletBook& book) { return book.has_line(key, user); });
 }
 
 void Outlets::remember(const std::string& site, OutletKey key, std::uint32_t limit) {

@@ -28,7 +28,7 @@ public:
     void leave(const OutletKey& key);
     /// Some who were woken may have nothing to send any more: whoever is next may come.
     void nudge(const OutletKey& key);
-    [[nodiscard]] bool has_line(const OutletKey& key);
+    [[nodiscard]] bool has_line(const OutletKey& key, const OutletUser& user);
     /// The outlet that mail for this site goes to, whoever sends it.
     void remember(const std::string& site, OutletKey key, std::uint32_t limit);
 
@@ -59,7 +59,7 @@ public:
     OutletBook::Answer claim(OutletKey key, std::uint32_t limit, bool is_forced);
     void report(const OutletReport& report);
     void leave();
-    [[nodiscard]] bool others_wait() const { return key_ && outlets_->has_line(*key_); }
+    [[nodiscard]] bool others_wait() const { return key_ && outlets_->has_line(*key_, user_); }
     [[nodiscard]] Outlets& outlets() const { return *outlets_; }
     [[nodiscard]] const OutletUser& user() const { return user_; }
 

@@ -1,6 +1,6 @@
-// What large providers allow one source: shipped as deploy/providers.toml, which the build puts into
-// the program; a [[provider]] of the configuration takes the place of the shipped one of its name,
-// or adds one. SMTP-BEHAVIOUR.md E18. Pure.
+// What large providers allow one source: shipped as deploy/providers.toml, which the build puts
+// into the program; a [[provider]] of the configuration takes the place of the shipped one of its
+// name, or adds one. SMTP-BEHAVIOUR.md E18. Pure.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct ProviderBounds {
 };
 /// By the host names that mail goes to: the provider of the first of them that has one.
 std::optional<ProviderBounds> find_provider(const Settings& settings,
-                                          const std::vector<std::string>& hosts);
+                                            const std::vector<std::string>& hosts);
 /// Those of deploy/providers.toml.
 const std::vector<ProviderSettings>& shipped_providers();
 

@@ -167,10 +167,9 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;
-        const bool is_us =
-            std::ranges::any_of(own_names(*services_->settings()), [this](const auto& name) {
-                return equals_ignore_case(engine_->peer().name, name);
-            });
+        const bool is_us = std::ranges::any_of(
+            own_names(*services_->settings()),
+            [this](const auto& name) { return equals_ignore_case(engine_->peer().name, name); });
         if (!hop_.is_configured && is_us) {
             is_ready_ = false;
             co_return host_failure(smtp::Stage::Hello, {5, 4, 6},

@@ -43,8 +43,8 @@ struct RemoteMail {
 /// An open session with a next hop. One task at a time, one shard.
 class RemoteSession {
 public:
-    /// Connects to `at`, an address of the hop's host, and greets, up to ready. A failure says which
-    /// host and what it said.
+    /// Connects to `at`, an address of the hop's host, and greets, up to ready. A failure says
+    /// which host and what it said.
     static net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> open(
         const Services* services, HopAddress hop, net::Endpoint at);
 

@@ -87,8 +87,8 @@ NextHop hop_of(const Settings& settings, const RouteSettings& route, std::string
     if (is_by_domain && settings.resolver.is_off) {
         return HoldHop{"the route for " + name_of(route) + " needs MX, and look-ups are off"};
     }
-    const auto& fallback = is_by_domain && route.fallback.empty() ? settings.outbound.fallback
-                                                                  : route.fallback;
+    const auto& fallback =
+        is_by_domain && route.fallback.empty() ? settings.outbound.fallback : route.fallback;
     return RelayHop{.lookup = route.lookup,
                     .host = is_by_domain ? std::string(domain) : route.host,
                     .port = route.port,
@@ -144,8 +144,7 @@ std::optional<HostPort> parse_host_port(std::string_view text, std::uint16_t def
         }
         out.port = static_cast<std::uint16_t>(*port);
     }
-    if (!mail::is_ipv4(out.host) && !mail::is_ipv6(out.host) &&
-        !mail::normalize_domain(out.host)) {
+    if (!mail::is_ipv4(out.host) && !mail::is_ipv6(out.host) && !mail::normalize_domain(out.host)) {
         return std::nullopt;
     }
     return out;
@@ -280,7 +279,8 @@ std::expected<std::vector<HostPort>, MxFailure> order_srv(const net::SrvAnswer& 
         const auto end = std::ranges::find_if(left, [&left](const net::SrvHost& host) {
             return host.priority != left.front().priority;
         });
-        // RFC 2782 "Weight": one in proportion to its weight; those of weight 0 have a small chance.
+        // RFC 2782 "Weight": one in proportion to its weight; those of weight 0 have a small
+        // chance.
         std::uint64_t total = 0;
         for (auto at = left.begin(); at != end; ++at) {
             total += std::uint64_t{at->weight} * 16 + 1;

@@ -79,7 +79,7 @@ struct MxFailure {
 /// Hosts to try, best first.
 struct HostList {
     std::vector<net::MxHost> hosts;  ///< Empty: there are none that mail could go to.
-    bool includes_us = false;  ///< We are among the MX; no fallback relay then (F6).
+    bool includes_us = false;        ///< We are among the MX; no fallback relay then (F6).
 };
 /// Equal preferences are shuffled by `chance`. One of `own_names` among them drops it and all less
 /// preferred (F6). Pure.
@@ -93,8 +93,8 @@ std::expected<std::vector<HostPort>, MxFailure> order_srv(const net::SrvAnswer& 
 
 /// The hostname and the names said in EHLO.
 std::vector<std::string> own_names(const Settings& settings);
-/// Mail sent to `at` would come back to us: a listener for mail from outside is there. `interfaces`:
-/// the machine's addresses, for listeners on all of them. Pure.
+/// Mail sent to `at` would come back to us: a listener for mail from outside is there.
+/// `interfaces`: the machine's addresses, for listeners on all of them. Pure.
 bool is_own_door(const Settings& settings, const std::vector<net::IpAddress>& interfaces,
                  const net::Endpoint& at);
 

@@ -19,14 +19,14 @@ std::string host_of(const Settings& settings, std::string_view domain) {
     const NextHop hop =
         decide_next_hop(settings, {.domain = domain, .recipient = "", .sender = "a@sender.test"});
     const auto* relay = std::get_if<RelayHop>(&hop);
-    return relay == nullptr                                        ? "none"
+    return relay == nullptr                                                      ? "none"
            : relay->lookup == RouteSettings::Lookup::Mx && !relay->is_configured ? "mx"
                                                                                  : relay->host;
 }
 std::string host_of(const Settings& settings, std::string_view domain, std::string_view recipient,
                     std::string_view sender) {
-    const NextHop hop = decide_next_hop(
-        settings, {.domain = domain, .recipient = recipient, .sender = sender});
+    const NextHop hop =
+        decide_next_hop(settings, {.domain = domain, .recipient = recipient, .sender = sender});
     return std::get<RelayHop>(hop).host;
 }
 
@@ -97,9 +97,9 @@ TEST(Route, F6_we_and_all_less_preferred_are_dropped) {
 }
 
 TEST(Route, F5_an_MX_named_localhost_is_no_host) {
-    EXPECT_EQ(names_of(order_mx(answer({{10, "localhost"}, {20, "b.test"}}), "a.test", kOwn, 1)
-                           .value()),
-              std::vector<std::string>{"b.test"});
+    EXPECT_EQ(
+        names_of(order_mx(answer({{10, "localhost"}, {20, "b.test"}}), "a.test", kOwn, 1).value()),
+        std::vector<std::string>{"b.test"});
 }
 
 TEST(Route, Recipient_says_more_than_sender_and_address_more_than_domain) {

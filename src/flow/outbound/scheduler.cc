@@ -155,9 +155,7 @@ void OutboundScheduler::Part::run() {
         return is_discard(site) ? 1 : settings->limits.deliveries_per_site;
     };
     const WallTime looked_at = now();
-    bounds.entry = [this, looked_at](const std::string& site) {
-        return entry_of(site, looked_at);
-    };
+    bounds.entry = [this, looked_at](const std::string& site) { return entry_of(site, looked_at); };
     // One look at the clock for both: what falls due between two would be in neither.
     const WallTime at = looked_at;
     DueBoard::Orders orders = board_.plan(at, bounds);
@@ -238,7 +236,8 @@ net::Task<AttemptEnd> OutboundScheduler::Part::attempt(store::DueDelivery due, K
 
 // Of a site whose outlet is known: what would be told there is told before a worker begins.
 DueBoard::Entry OutboundScheduler::Part::entry_of(const std::string& site, WallTime at) {
-    const OutletBook::Answer answer = outlets_->ask({.part = index_, .site = site});
+    const OutletBook::Answer answer =
+        is_discard(site) ? OutletBook::Answer{} : outlets_->ask({.part = index_, .site = site});
     switch (answer.kind) {
         case OutletBook::Answer::Kind::Granted: break;
         case OutletBook::Answer::Kind::Full: return {.kind = DueBoard::Entry::Kind::Wait};
@@ -254,7 +253,8 @@ void OutboundScheduler::Part::wake(const std::string& site, const OutletKey& key
         board_.wake(site);
         // It may have nothing to send any more; then it is the next one's turn.
         if (nudges_.empty()) {
-            nudge_timer_ = shard_->call_after(outlet_wake_patience + kPatience, [this] { nudge(); });
+            nudge_timer_ =
+                shard_->call_after(outlet_wake_patience + kPatience, [this] { nudge(); });
         }
         nudges_.insert(key);
         run();
@@ -297,8 +297,7 @@ void OutboundScheduler::Part::arm(WallTime at) {
 }
 
 OutboundScheduler::OutboundScheduler(const Services* services, std::vector<net::Shard*> shards)
-    : services_(services),
-      outlets_(services, [this](const OutletUser& user, const OutletKey& key) {
+    : services_(services), outlets_(services, [this](const OutletUser& user, const OutletKey& key) {
           parts_.at(user.part)->wake(user.site, key);
       }) {
     for (net::Shard* shard : shards) {

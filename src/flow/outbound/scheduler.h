@@ -17,9 +17,9 @@
 
 namespace godwit::flow {
 
-/// Messages whose sender and size are remembered from their coming, for whose turn it is: 16 octets
-/// each and the table's own. Of others nothing is known, as after a restart.
-inline constexpr std::size_t outbound_traits_max = 128 * 1024;
+/// Messages whose sender and size are remembered from their coming, for whose turn it is: some 80
+/// octets each. Of others nothing is known, as after a restart.
+inline constexpr std::size_t outbound_traits_max = 32 * 1024;
 
 class OutboundScheduler {
 public:

@@ -57,8 +57,8 @@ net::Task<void> send_through(Run* run) {
             probe<"outbound.host_failed_in_transaction">();
             still_open.push_back(run->open[i]);
         }
-        run->results.push_back({run->open[i], std::move(outcomes[i]), session->peer_name(),
-                                session->peer_has_dsn()});
+        run->results.push_back(
+            {run->open[i], std::move(outcomes[i]), session->peer_name(), session->peer_has_dsn()});
     }
     run->open = std::move(still_open);
     const bool is_used_up = run->messages_max != 0 && session->messages() >= run->messages_max;
@@ -114,9 +114,8 @@ net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
         auto session = co_await RemoteSession::open(run->services, host, at);
         if (!at.is_unix()) {
             const MonoTime now = run->slot->outlets().now();
-            const bool is_silent =
-                !session && session.error().is_local &&
-                session.error().stage == smtp::Stage::Greeting;
+            const bool is_silent = !session && session.error().is_local &&
+                                   session.error().stage == smtp::Stage::Greeting;
             run->slot->outlets().hosts().with([&](HostCache& hosts) {
                 is_silent ? hosts.failed(at.address(), now) : hosts.answered(at.address());
                 return 0;
@@ -264,9 +263,8 @@ OutletReport report_of(const std::vector<AttemptResult>& results) {
 net::Task<GroupResult> send_group(const Services* services, const Loaded* loaded, GroupOrder order,
                                   KeptSession* kept) {
     const SettingsPtr settings = services->settings();
-    const EgressSettings* egress =
-        choose_egress(*settings, order.group.hop.egress, loaded->message.sender,
-                      loaded->message.mail);
+    const EgressSettings* egress = choose_egress(*settings, order.group.hop.egress,
+                                                 loaded->message.sender, loaded->message.mail);
     HopWalk walk(services, std::move(order.group.hop), egress, &order.slot->outlets());
     Run run{.services = services,
             .loaded = loaded,

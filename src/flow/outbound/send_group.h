@@ -48,7 +48,7 @@ struct GroupResult {
 struct GroupOrder {
     Group group;
     OutletSlot* slot = nullptr;  ///< Outlives the call, as `loaded` and `kept` do.
-    bool must_go = false;  ///< Another group of the delivery was sent: room or not, now.
+    bool must_go = false;        ///< Another group of the delivery was sent: room or not, now.
 };
 net::Task<GroupResult> send_group(const Services* services, const Loaded* loaded, GroupOrder order,
                                   KeptSession* kept);

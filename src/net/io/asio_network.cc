@@ -1,9 +1,9 @@
 #include "net/io/asio_network.h"
 
-#include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <unistd.h>
 
 #include <algorithm>

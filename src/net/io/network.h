@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-#include <vector>
 
 #include "net/io/endpoint.h"
 #include "net/io/stream.h"

@@ -77,7 +77,8 @@ std::optional<std::string> srv_rdata(std::string_view value) {
         number = static_cast<std::uint16_t>(*parsed);
     }
     const auto name = name_to_wire(value);
-    const SrvHost host{.priority = numbers[0], .weight = numbers[1], .port = numbers[2], .host = ""};
+    const SrvHost host{
+        .priority = numbers[0], .weight = numbers[1], .port = numbers[2], .host = ""};
     return value.empty() || !name ? std::nullopt : std::optional(srv_to_wire(host, *name));
 }
 
