@@ -688,8 +688,13 @@ std::optional<std::string> Play::direct(const std::string& text) {
         current_ = found->second.get();
         if (words.size() == 3 && words[2].starts_with("from=")) {
             const std::string from = current_->stream->peer().address().to_string();
-            return from == words[2].substr(5) ? std::nullopt
-                                              : std::optional("the house came from " + from);
+            const std::string wanted(words[2].substr(5));
+            // "$name" binds where it is first met, as in a line.
+            const bool is_same =
+                wanted.starts_with('$')
+                    ? bound_.try_emplace(wanted.substr(1), from).first->second == from
+                    : wanted == from;
+            return is_same ? std::nullopt : std::optional("the house came from " + from);
         }
         return std::nullopt;
     }

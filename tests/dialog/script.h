@@ -19,7 +19,8 @@
 //   @silent                      the server says nothing now
 //   @peer NAME IP:PORT           the next connection the house makes there is NAME; on it we play
 //                                the server: S: is sent, C: is expected
-//   @accept NAME [from=ADDRESS]  waits until the house has connected to that peer (from there)
+//   @accept NAME [from=ADDRESS|from=$NAME]  waits until the house has connected to that peer, from
+//                                there
 //   @nobody NAME                 the house has not connected to that peer
 //   @account NAME PASSWORD [QUOTA]   @alias ADDRESS TARGET...   @route DOMAIN
 //   discard|hold|HOST:PORT|unix:PATH|mx|mx=DOMAIN|srv=NAME [lmtp] [never-tls] [require-tls]
