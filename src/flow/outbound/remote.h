@@ -59,6 +59,9 @@ public:
     /// The peer passes on NOTIFY itself (RFC 3461 5.2.1).
     [[nodiscard]] bool peer_has_dsn() const;
     [[nodiscard]] MonoTime opened_at() const { return opened_at_; }
+    /// It is not to be used for a further message (E17, E18); close() it when there is time.
+    void spend() { is_spent_ = true; }
+    [[nodiscard]] bool is_spent() const { return is_spent_; }
     /// Transactions begun.
     [[nodiscard]] std::uint32_t messages() const { return messages_; }
     /// What the last send() found wrong with the stored body; the outcomes then say nothing.
@@ -88,6 +91,7 @@ private:
     std::string peer_name_;
     MonoTime opened_at_{};
     std::uint32_t messages_ = 0;
+    bool is_spent_ = false;
     bool is_ready_ = false;
     std::optional<Error> body_damage_;
 };

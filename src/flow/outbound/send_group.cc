@@ -21,7 +21,7 @@ struct Run {
     KeptSession* kept = nullptr;
     OutletSlot* slot = nullptr;
     std::vector<std::size_t> open;  // Recipients that may do better at another host.
-    std::vector<AttemptResult> results;
+    std::vector<AttemptResult> results{};
     std::uint32_t messages_max = 0;  // Of one connection; 0: any number.
     bool is_any_tried = false;
 };
@@ -62,9 +62,10 @@ net::Task<void> send_through(Run* run) {
     }
     run->open = std::move(still_open);
     const bool is_used_up = run->messages_max != 0 && session->messages() >= run->messages_max;
-    if (session->is_ready() && (is_all_put_off || is_used_up)) {
+    if (is_all_put_off || is_used_up) {
         // E17: who puts everything off is not offered more in this session. E18: providers count.
-        co_await session->close();
+        // QUIT comes after the outcome is durable.
+        session->spend();
     }
 }
 
@@ -146,8 +147,8 @@ net::Task<void> retire_kept(Run* run) {
     }
     const bool is_old =
         run->slot->outlets().now() - (*kept)->opened_at() >= outbound_reuse_time_max;
-    if ((*kept)->is_ready() && is_old) {
-        probe<"outbound.kept_too_long">();
+    if ((*kept)->is_ready() && (is_old || (*kept)->is_spent())) {
+        probe<"outbound.kept_long_enough">();
         co_await (*kept)->close();
     }
     if (!(*kept)->is_ready()) {
