@@ -59,6 +59,10 @@ public:
             take_row(entry, settings.listeners, listener_keys());
         } else if (entry.table == "route") {
             take_row(entry, settings.routes, route_keys());
+        } else if (entry.table == "egress") {
+            take_row(entry, settings.egress, egress_keys());
+        } else if (entry.table == "provider") {
+            take_row(entry, settings.providers, provider_keys());
         } else if (entry.table == "certificate") {
             take_row(entry, settings.certificates, certificate_keys());
         } else if (entry.table == "zone") {

@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/encoding.h"
+#include "flow/outbound/route.h"
+#include "mail/address/address.h"
 #include "mail/address/domain.h"
 #include "net/io/endpoint.h"
 #include "net/tls/context.h"
@@ -23,6 +25,9 @@ public:
         check_listeners();
         check_certificates();
         check_routes();
+        check_egress();
+        check_outbound();
+        check_providers();
         check_resolver();
         check_tls();
         if (settings_.storage.disk_critical_mib > settings_.storage.disk_low_mib) {
@@ -129,48 +134,191 @@ private:
         for (std::size_t i = 0; i < settings_.routes.size(); ++i) {
             const RouteSettings& route = settings_.routes[i];
             const std::string path = "route[" + std::to_string(i) + "]";
-            check_route_domain(path + ".domain", route.domain);
-            if (!seen.insert(route.domain).second) {
-                problem(path + ".domain", "has two routes: \"" + route.domain + "\"");
+            check_route_match(path, route);
+            const std::string match = route.domain + "\n" + route.recipient + "\n" + route.sender;
+            if (!seen.insert(match).second) {
+                const bool is_domain = route.recipient.empty() && route.sender.empty();
+                problem(path + ".domain",
+                        is_domain
+                            ? "has two routes: \"" + route.domain + "\""
+                            : std::string("has two routes for the same recipient and sender"));
             }
             const bool goes_out =
                 route.kind == RouteSettings::Kind::Smtp || route.kind == RouteSettings::Kind::Lmtp;
             if (goes_out) {
-                check_route_host(path + ".host", route.host);
-            } else if (!route.host.empty()) {
-                problem(path + ".host", "has no meaning for this kind of route");
+                check_route_host(path, route);
+                check_fallback(path + ".fallback", route.fallback);
+            } else if (!route.host.empty() || !route.fallback.empty()) {
+                problem(path + (route.host.empty() ? ".fallback" : ".host"),
+                        "has no meaning for this kind of route");
             }
-            if (route.domain == "*" && route.accepts_from_outside && !settings_.is_development) {
-                problem(path + ".accepts_from_outside",
-                        "must not be set for \"*\": that would be an open relay");
+            check_route_login(path, route);
+            check_route_egress(path, route);
+        }
+    }
+
+    void check_route_match(const std::string& path, const RouteSettings& route) {
+        const bool is_open = !route.recipient.empty() || !route.sender.empty();
+        if (!route.domain.empty() || !is_open) {
+            check_pattern(path + ".domain", route.domain, "*");
+        }
+        if (!route.recipient.empty() && !route.domain.empty()) {
+            problem(path + ".recipient", "takes the place of domain: give one of them");
+        }
+        if (!route.recipient.empty() && !mail::parse_address(route.recipient)) {
+            problem(path + ".recipient", "expected an address, found \"" + route.recipient + "\"");
+        }
+        if (route.sender.find('@') != std::string::npos) {
+            if (!mail::parse_address(route.sender)) {
+                problem(path + ".sender", "expected an address, found \"" + route.sender + "\"");
             }
-            if (route.username.empty() != route.password.empty()) {
-                problem(path + ".username", "username and password belong together");
-            }
-            const bool is_private = route.tls == RouteSettings::Tls::Required ||
-                                    route.tls == RouteSettings::Tls::Implicit;
-            if (!route.username.empty() && !is_private) {
-                problem(path + ".tls",
-                        "must be \"required\" or \"implicit\" where a password is sent");
+        } else if (!route.sender.empty()) {
+            check_pattern(path + ".sender", route.sender, "<>");
+        }
+        if (route.accepts_from_outside && is_open) {
+            problem(path + ".accepts_from_outside", "is only possible with a domain alone");
+        }
+        if (route.domain == "*" && route.accepts_from_outside && !settings_.is_development) {
+            problem(path + ".accepts_from_outside",
+                    "must not be set for \"*\": that would be an open relay");
+        }
+    }
+
+    void check_route_login(const std::string& path, const RouteSettings& route) {
+        if (route.username.empty() != route.password.empty()) {
+            problem(path + ".username", "username and password belong together");
+        }
+        const bool is_private =
+            route.tls == RouteSettings::Tls::Required || route.tls == RouteSettings::Tls::Implicit;
+        if (!route.username.empty() && !is_private) {
+            problem(path + ".tls", "must be \"required\" or \"implicit\" where a password is sent");
+        }
+        if (!route.username.empty() && route.host.empty()) {
+            problem(path + ".username", "would be sent to the servers of every domain: set host");
+        }
+    }
+
+    void check_route_egress(const std::string& path, const RouteSettings& route) {
+        for (const std::string& name : route.egress) {
+            const auto found =
+                std::ranges::find(settings_.egress, name, &flow::EgressSettings::name);
+            if (found == settings_.egress.end()) {
+                problem(path + ".egress", "there is no [[egress]] \"" + name + "\"");
+            } else if ((route.families == flow::Families::Ipv4 && found->ipv4.empty() &&
+                        !found->ipv6.empty()) ||
+                       (route.families == flow::Families::Ipv6 && found->ipv6.empty() &&
+                        !found->ipv4.empty())) {
+                problem(path + ".families", "leaves no address of [[egress]] \"" + name + "\"");
             }
         }
     }
 
-    void check_route_domain(const std::string& path, std::string_view domain) {
-        const std::string_view name = domain.starts_with("*.") ? domain.substr(2) : domain;
-        if (domain == "*") {
+    /// "x", "*.x" or the word `also`.
+    void check_pattern(const std::string& path, std::string_view pattern, std::string_view also) {
+        const std::string_view name = pattern.starts_with("*.") ? pattern.substr(2) : pattern;
+        if (pattern == also) {
             return;
         }
         if (auto normal = mail::normalize_domain(name); !normal) {
-            problem(path, domain.empty() ? "is missing" : normal.error().text);
+            problem(path, pattern.empty() ? "is missing" : normal.error().text);
         }
     }
 
-    void check_route_host(const std::string& path, std::string_view host) {
+    void check_route_host(const std::string& path, const RouteSettings& route) {
+        const std::string& host = route.host;
+        const bool is_literal = mail::is_ipv4(host) || mail::is_ipv6(host);
+        const bool is_unix = host.starts_with("unix:");
+        const bool is_looked_up = route.lookup != RouteSettings::Lookup::Address;
         if (host.empty()) {
-            problem(path, "is missing");
-        } else if (!mail::is_ipv4(host) && !mail::is_ipv6(host) && !mail::normalize_domain(host)) {
-            problem(path, "expected a host name or address, found \"" + std::string(host) + "\"");
+            if (route.lookup != RouteSettings::Lookup::Mx) {
+                problem(path + ".host", "is missing");
+            }
+        } else if (is_unix) {
+            if (route.kind != RouteSettings::Kind::Lmtp || !host.starts_with("unix:/")) {
+                problem(path + ".host", "a socket is \"unix:/path\", and for kind \"lmtp\" alone");
+            }
+        } else if (!is_literal && !mail::normalize_domain(host)) {
+            problem(path + ".host", "expected a host name or address, found \"" + host + "\"");
+        }
+        if (is_looked_up && (is_literal || is_unix)) {
+            problem(path + ".lookup", "an address is not looked up");
+        }
+        if (route.lookup == RouteSettings::Lookup::Mx && route.kind == RouteSettings::Kind::Lmtp) {
+            problem(path + ".lookup", "MX names SMTP servers, not LMTP ones");
+        }
+        if (route.lookup == RouteSettings::Lookup::Srv &&
+            config_.origin(path + ".port").kind != OriginKind::Default) {
+            problem(path + ".port", "comes with the SRV records");
+        }
+        if (is_looked_up && settings_.resolver.is_off) {
+            problem(path + ".lookup", "needs DNS, and resolver.off is set");
+        }
+    }
+
+    void check_fallback(const std::string& path, const std::vector<std::string>& hosts) {
+        for (const std::string& host : hosts) {
+            if (!flow::parse_host_port(host, 25)) {
+                problem(path, "expected \"host\" or \"host:port\", found \"" + host + "\"");
+            }
+        }
+    }
+
+    void check_egress() {
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < settings_.egress.size(); ++i) {
+            const flow::EgressSettings& egress = settings_.egress[i];
+            const std::string path = "egress[" + std::to_string(i) + "]";
+            if (egress.name.empty()) {
+                problem(path + ".name", "is missing");
+            } else if (!seen.insert(egress.name).second) {
+                problem(path + ".name", "is there twice: \"" + egress.name + "\"");
+            }
+            if (!egress.ipv4.empty() && !mail::is_ipv4(egress.ipv4)) {
+                problem(path + ".ipv4", "expected an IPv4 address, found \"" + egress.ipv4 + "\"");
+            }
+            if (!egress.ipv6.empty() && !mail::is_ipv6(egress.ipv6)) {
+                problem(path + ".ipv6", "expected an IPv6 address, found \"" + egress.ipv6 + "\"");
+            }
+            if (!egress.hello.empty()) {
+                check_domain(path + ".hello", egress.hello);
+            }
+            if (egress.ipv4.empty() && egress.ipv6.empty() && egress.hello.empty()) {
+                problem(path + ".name", "says neither an address nor a hello name");
+            }
+            for (const std::string& domain : egress.sender_domains) {
+                check_pattern(path + ".sender_domains", domain, "");
+            }
+        }
+    }
+
+    void check_providers() {
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < settings_.providers.size(); ++i) {
+            const flow::ProviderSettings& provider = settings_.providers[i];
+            const std::string path = "provider[" + std::to_string(i) + "]";
+            if (provider.name.empty()) {
+                problem(path + ".name", "is missing");
+            } else if (!seen.insert(provider.name).second) {
+                problem(path + ".name", "is there twice: \"" + provider.name + "\"");
+            }
+            if (provider.mx.empty()) {
+                problem(path + ".mx", "is missing");
+            }
+            for (const std::string& name : provider.mx) {
+                if (!mail::normalize_domain(name)) {
+                    problem(path + ".mx", "expected a host name, found \"" + name + "\"");
+                }
+            }
+        }
+    }
+
+    void check_outbound() {
+        check_fallback("outbound.fallback", settings_.outbound.fallback);
+        for (const std::string& address : settings_.outbound.own_addresses) {
+            if (!mail::is_ipv4(address) && !mail::is_ipv6(address)) {
+                problem("outbound.own_addresses",
+                        "expected an IP address, found \"" + address + "\"");
+            }
         }
     }
 

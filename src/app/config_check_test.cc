@@ -84,6 +84,62 @@ TEST(ConfigCheck, routes_must_make_sense) {
               "c.toml:10: 'domain': has two routes: \"a.test\"\n");
 }
 
+TEST(ConfigCheck, routes_by_sender_recipient_and_look_up) {
+    EXPECT_EQ(with("[[route]]\nsender = \"news.test\"\nlookup = \"mx\"\n"
+                   "[[route]]\nrecipient = \"a@b.test\"\nkind = \"lmtp\"\nhost = \"unix:/run/l\"\n"
+                   "[[route]]\ndomain = \"c.test\"\nlookup = \"srv\"\nhost = \"_s._tcp.c.test\"\n"
+                   "fallback = [\"d.test\", \"[2001:db8::1]:587\"]\n"),
+              "");
+    const auto one = [](std::string_view row) { return with("[[route]]\n" + std::string(row)); };
+    EXPECT_EQ(one("host = \"h.test\"\n"), "c.toml:6: 'domain': is missing\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nrecipient = \"x@a.test\"\nhost = \"h.test\"\n"),
+              "c.toml:8: 'recipient': takes the place of domain: give one of them\n");
+    EXPECT_EQ(one("recipient = \"a.test\"\nhost = \"h.test\"\n"),
+              "c.toml:7: 'recipient': expected an address, found \"a.test\"\n");
+    EXPECT_EQ(one("sender = \"a@\"\nhost = \"h.test\"\n"),
+              "c.toml:7: 'sender': expected an address, found \"a@\"\n");
+    EXPECT_EQ(one("sender = \"a.test\"\nhost = \"h.test\"\naccepts_from_outside = true\n"),
+              "c.toml:9: 'accepts_from_outside': is only possible with a domain alone\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nhost = \"unix:/run/x\"\n"),
+              "c.toml:8: 'host': a socket is \"unix:/path\", and for kind \"lmtp\" alone\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nhost = \"192.0.2.1\"\nlookup = \"mx\"\n"),
+              "c.toml:9: 'lookup': an address is not looked up\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nhost = \"_s._tcp.a.test\"\nlookup = \"srv\"\nport = 26\n"),
+              "c.toml:10: 'port': comes with the SRV records\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nhost = \"h.test\"\nfallback = [\"x:0\"]\n"),
+              "c.toml:9: 'fallback': expected \"host\" or \"host:port\", found \"x:0\"\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nhost = \"h.test\"\negress = [\"e\"]\n"),
+              "c.toml:9: 'egress': there is no [[egress]] \"e\"\n");
+    EXPECT_EQ(one("domain = \"*\"\nlookup = \"mx\"\ntls = \"required\"\nusername = \"u\"\n"
+                  "password = \"p\"\n"),
+              "c.toml:10: 'username': would be sent to the servers of every domain: set host\n");
+}
+
+TEST(ConfigCheck, egress_and_outbound) {
+    EXPECT_EQ(with("[outbound]\nfallback = [\"f.test:587\"]\nown_addresses = [\"192.0.2.7\"]\n"
+                   "[[egress]]\nname = \"a\"\nipv4 = \"192.0.2.1\"\nhello = \"a.test\"\n"
+                   "sender_domains = [\"*.b.test\"]\n"),
+              "");
+    EXPECT_EQ(with("[outbound]\nown_addresses = [\"mx.test\"]\n"),
+              "c.toml:7: 'outbound.own_addresses': expected an IP address, found \"mx.test\"\n");
+    EXPECT_EQ(with("[[egress]]\nname = \"a\"\nipv4 = \"::1\"\n"),
+              "c.toml:8: 'ipv4': expected an IPv4 address, found \"::1\"\n");
+    EXPECT_EQ(with("[[egress]]\nname = \"a\"\n"),
+              "c.toml:7: 'name': says neither an address nor a hello name\n");
+    EXPECT_EQ(with("[[egress]]\nhello = \"a.test\"\n"), "c.toml:6: 'name': is missing\n");
+    EXPECT_EQ(with("[[egress]]\nname = \"a\"\nipv6 = \"::1\"\n"
+                   "[[route]]\ndomain = \"*\"\nhost = \"h.test\"\negress = [\"a\"]\n"
+                   "families = \"ipv4\"\n"),
+              "c.toml:13: 'families': leaves no address of [[egress]] \"a\"\n");
+}
+
+TEST(ConfigCheck, providers) {
+    EXPECT_EQ(with("[[provider]]\nname = \"big\"\nmx = [\"mx.big.test\"]\nconnections = 3\n"), "");
+    EXPECT_EQ(with("[[provider]]\nname = \"big\"\n"), "c.toml:6: 'mx': is missing\n");
+    EXPECT_EQ(with("[[provider]]\nname = \"big\"\nmx = [\"a b\"]\n"),
+              "c.toml:8: 'mx': expected a host name, found \"a b\"\n");
+}
+
 TEST(ConfigCheck, sizes_and_times_must_fit_each_other) {
     EXPECT_EQ(with("[storage]\ndisk_critical = \"500 MiB\"\n"),
               "c.toml:7: 'storage.disk_critical': must not be more than storage.disk_low\n");

@@ -7,7 +7,9 @@ namespace godwit::app {
 namespace {
 
 using flow::CertificateSettings;
+using flow::EgressSettings;
 using flow::ListenerSettings;
+using flow::ProviderSettings;
 using flow::RouteSettings;
 using flow::Settings;
 using flow::TlsPolicySettings;
@@ -23,6 +25,9 @@ constexpr std::array<std::string_view, 4> kRouteTls = {"opportunistic", "require
 constexpr std::array<std::string_view, 3> kDnssec = {"auto", "required", "off"};
 constexpr std::array<std::string_view, 6> kTlsModes = {"none",   "may",  "encrypt",
                                                        "verify", "dane", "fingerprint"};
+constexpr std::array<std::string_view, 3> kLookups = {"address", "mx", "srv"};
+constexpr std::array<std::string_view, 6> kFamilies = {"default",    "balanced", "ipv4_first",
+                                                       "ipv6_first", "ipv4",     "ipv6"};
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warn", "error"};
 
 // The enums are one octet wide and an octet pointer may look at anything.
@@ -85,6 +90,23 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .help = "The sender of waiting mail is told of the delay once, after this time.",
      .min = 60,
      .max = 30 * kDay},
+    {.path = "outbound.fallback",
+     .field = [](Settings& s) -> FieldRef { return &s.outbound.fallback; },
+     .help = "Hosts that mail without a route goes to, in order, when none of the hosts that MX "
+             "names could be spoken to: \"relay.example.net\" or \"relay.example.net:587\"."},
+    {.path = "outbound.families",
+     .field = [](Settings& s) -> FieldRef { return enum_field(kFamilies, s.outbound.families); },
+     .help = "Addresses of other servers: balanced (in turn, IPv6 first), ipv4_first, ipv6_first, "
+             "or ipv4 or ipv6 alone."},
+    {.path = "outbound.own_addresses",
+     .field = [](Settings& s) -> FieldRef { return &s.outbound.own_addresses; },
+     .help = "Public addresses that lead here though no listener names them (behind NAT): mail "
+             "whose MX is one of them is going in a circle."},
+    {.path = "outbound.keep_blocked",
+     .field = [](Settings& s) -> FieldRef { return &s.outbound.keep_blocked; },
+     .help =
+         "Mail that a server refuses for good because our address is on a blocklist waits and "
+         "is tried again, instead of being returned. Sending to that server pauses either way."},
     {.path = "limits.message_size",
      .field = [](Settings& s) -> FieldRef { return &s.limits.message_size; },
      .help = "Largest message taken in (SIZE of RFC 1870).",
@@ -113,7 +135,9 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .max = 100'000},
     {.path = "limits.deliveries_per_site",
      .field = [](Settings& s) -> FieldRef { return &s.limits.deliveries_per_site; },
-     .help = "Outbound sessions to one destination at a time.",
+     .help =
+         "Outbound sessions at a time to one destination: the hosts that many domains may share, "
+         "from one source. Grows to this as the destination answers well.",
      .min = 1,
      .max = 1000},
     {.path = "limits.deliveries_total",
@@ -216,21 +240,39 @@ constexpr auto kListener = std::to_array<ConfigKey<ListenerSettings>>({
 constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({
     {.path = "domain",
      .field = [](RouteSettings& r) -> FieldRef { return &r.domain; },
-     .help =
-         "\"example.com\", \"*.example.com\" for what is below it, or \"*\" for all that is not "
-         "local. An exact one wins over \"*.\", which wins over \"*\"."},
+     .help = "Recipients' domain: \"example.com\", \"*.example.com\" for what is below it, or "
+             "\"*\" for all that is not local."},
+    {.path = "recipient",
+     .field = [](RouteSettings& r) -> FieldRef { return &r.recipient; },
+     .help = "One recipient, instead of `domain`."},
+    {.path = "sender",
+     .field = [](RouteSettings& r) -> FieldRef { return &r.sender; },
+     .help = "Only for mail from this sender: \"a@example.org\", \"example.org\", "
+             "\"*.example.org\", or \"<>\" for reports. Of all routes that match, the recipient's "
+             "address wins over its domain, that over \"*.\", that over \"*\"; of those alike, the "
+             "sender's address over its domain, that over \"*.\", that over none."},
     {.path = "kind",
      .field = [](RouteSettings& r) -> FieldRef { return enum_field(kRouteKinds, r.kind); },
      .help =
          "smtp or lmtp: send it to `host`; discard: accept, then drop; hold: keep in the queue."},
     {.path = "host",
      .field = [](RouteSettings& r) -> FieldRef { return &r.host; },
-     .help = "Name or address of the next host. Its MX records are not looked at."},
+     .help = "Name or address of the next host, or \"unix:/path\" for lmtp; with `lookup`, what is "
+             "looked up."},
+    {.path = "lookup",
+     .field = [](RouteSettings& r) -> FieldRef { return enum_field(kLookups, r.lookup); },
+     .help = "address: `host` is the next host; mx: the MX records of `host` name it (without "
+             "`host`: those of the recipient's domain); srv: SRV records do, \"_submission._tcp."
+             "example.com\", with their ports."},
     {.path = "port",
      .field = [](RouteSettings& r) -> FieldRef { return &r.port; },
      .help = "Port of the next host.",
      .min = 1,
      .max = 65535},
+    {.path = "fallback",
+     .field = [](RouteSettings& r) -> FieldRef { return &r.fallback; },
+     .help = "Further hosts, \"name\" or \"name:port\", tried in order when none before could be "
+             "spoken to; with the route's TLS and login."},
     {.path = "tls",
      .field = [](RouteSettings& r) -> FieldRef { return enum_field(kRouteTls, r.tls); },
      .help =
@@ -246,6 +288,52 @@ constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({
      .field = [](RouteSettings& r) -> FieldRef { return &r.password; },
      .help = "Its password.",
      .shown = Shown::Secret},
+    {.path = "egress",
+     .field = [](RouteSettings& r) -> FieldRef { return &r.egress; },
+     .help = "Names of [[egress]] tables to come from; a message keeps to one of them. Empty: by "
+             "the sender's domain."},
+    {.path = "families",
+     .field = [](RouteSettings& r) -> FieldRef { return enum_field(kFamilies, r.families); },
+     .help = "As outbound.families, for this route."},
+});
+
+constexpr auto kEgress = std::to_array<ConfigKey<EgressSettings>>({
+    {.path = "name",
+     .field = [](EgressSettings& e) -> FieldRef { return &e.name; },
+     .help = "What routes call it."},
+    {.path = "ipv4",
+     .field = [](EgressSettings& e) -> FieldRef { return &e.ipv4; },
+     .help = "Local IPv4 address to send from. With only one of `ipv4` and `ipv6`, only that kind "
+             "is used."},
+    {.path = "ipv6",
+     .field = [](EgressSettings& e) -> FieldRef { return &e.ipv6; },
+     .help = "Local IPv6 address to send from."},
+    {.path = "hello",
+     .field = [](EgressSettings& e) -> FieldRef { return &e.hello; },
+     .help = "The name said in EHLO; empty means `hostname`. It should be the address's own name."},
+    {.path = "sender_domains",
+     .field = [](EgressSettings& e) -> FieldRef { return &e.sender_domains; },
+     .help = "For mail from these domains (\"example.org\", \"*.example.org\"); empty: for all "
+             "that no other [[egress]] names. Where several fit, messages are spread over them, "
+             "and each keeps to its own."},
+});
+
+constexpr auto kProvider = std::to_array<ConfigKey<ProviderSettings>>({
+    {.path = "name",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.name; },
+     .help = "What it is called. One of deploy/providers.toml with this name is replaced."},
+    {.path = "mx",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.mx; },
+     .help = "Its mail exchangers: these host names and all below them."},
+    {.path = "connections",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.connections; },
+     .help = "Connections from one source to one set of its hosts; 0 means "
+             "limits.deliveries_per_site.",
+     .max = 1000},
+    {.path = "messages_per_connection",
+     .field = [](ProviderSettings& p) -> FieldRef { return &p.messages_per_connection; },
+     .help = "Messages through one connection; 0 means any number.",
+     .max = 1'000'000},
 });
 
 constexpr auto kCertificate = std::to_array<ConfigKey<CertificateSettings>>({
@@ -299,7 +387,12 @@ constexpr auto kWebHost = std::to_array<ConfigKey<WebHostSettings>>({
 
 constexpr auto kTables = std::to_array<ConfigTable>({
     {"listener", "An address that is listened on. At least one."},
-    {"route", "Where mail for a domain goes instead of to the hosts that DNS names."},
+    {"route",
+     "Where mail goes instead of to the hosts that DNS names: by recipient, sender or both."},
+    {"egress", "Addresses and a name to send from. None: what the system chooses, and `hostname`."},
+    {"provider",
+     "What one source may do at a provider, by its mail exchangers. Many come with the program: "
+     "deploy/providers.toml."},
     {"certificate",
      "A TLS certificate. The one that has the name a client asks for is used, else the first."},
     {"zone", "A DNS zone that has name servers of its own, asked before any other."},
@@ -320,6 +413,12 @@ std::span<const ConfigKey<ListenerSettings>> listener_keys() {
 }
 std::span<const ConfigKey<RouteSettings>> route_keys() {
     return kRoute;
+}
+std::span<const ConfigKey<EgressSettings>> egress_keys() {
+    return kEgress;
+}
+std::span<const ConfigKey<ProviderSettings>> provider_keys() {
+    return kProvider;
 }
 std::span<const ConfigKey<CertificateSettings>> certificate_keys() {
     return kCertificate;

@@ -82,6 +82,8 @@ void walk(const Config& config, OnTable on_table, OnRow on_row) {
     }
     walk_rows(config, "listener", settings.listeners, listener_keys(), on_table, on_row);
     walk_rows(config, "route", settings.routes, route_keys(), on_table, on_row);
+    walk_rows(config, "egress", settings.egress, egress_keys(), on_table, on_row);
+    walk_rows(config, "provider", settings.providers, provider_keys(), on_table, on_row);
     walk_rows(config, "certificate", settings.certificates, certificate_keys(), on_table, on_row);
     walk_rows(config, "zone", settings.zones, zone_keys(), on_table, on_row);
     walk_rows(config, "tls_policy", settings.tls_policies, tls_policy_keys(), on_table, on_row);
@@ -231,6 +233,10 @@ std::string config_reference() {
             append_reference(out, listener_keys());
         } else if (table.name == "route") {
             append_reference(out, route_keys());
+        } else if (table.name == "egress") {
+            append_reference(out, egress_keys());
+        } else if (table.name == "provider") {
+            append_reference(out, provider_keys());
         } else if (table.name == "certificate") {
             append_reference(out, certificate_keys());
         } else if (table.name == "zone") {
@@ -259,6 +265,10 @@ std::string sample_config() {
             append_sample(out, listener_keys());
         } else if (table.name == "route") {
             append_sample(out, route_keys());
+        } else if (table.name == "egress") {
+            append_sample(out, egress_keys());
+        } else if (table.name == "provider") {
+            append_sample(out, provider_keys());
         } else if (table.name == "certificate") {
             append_sample(out, certificate_keys());
         } else if (table.name == "zone") {

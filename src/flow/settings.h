@@ -37,12 +37,32 @@ struct ListenerSettings {
     bool reject_bare_newline = false;
 };
 
-/// Where mail for a domain goes instead of its MX.
+/// Which kinds of addresses a next hop is reached by, and in which order.
+enum class Families : std::uint8_t {
+    Default,    ///< Of a route: as outbound.families says. There it means Balanced.
+    Balanced,   ///< In turn, IPv6 first (F8).
+    Ipv4First,  ///< All of IPv4, then IPv6.
+    Ipv6First,
+    Ipv4,  ///< No other.
+    Ipv6,
+};
+
+/// Where mail goes instead of to the MX of its domain. Of several that match the one is taken that
+/// says most about the recipient, then about the sender: flow/outbound/route.h.
 struct RouteSettings {
-    std::string domain;  ///< "example.com", "*.example.com", or "*" for all that is not local.
+    std::string domain;     ///< Of recipients: "example.com", "*.example.com", "*"; empty: "*".
+    std::string recipient;  ///< One address; `domain` is empty then.
+    std::string sender;     ///< "a@b", "b", "*.b", "<>" (the null sender); empty: any.
     enum class Kind : std::uint8_t { Smtp, Lmtp, Discard, Hold } kind = Kind::Smtp;
-    std::string host;  ///< Name or address, without MX lookup.
+    std::string host;  ///< What `lookup` says.
+    enum class Lookup : std::uint8_t {
+        Address,  ///< `host` is a name or address, or "unix:/path" for LMTP.
+        Mx,       ///< The MX of the domain `host`; empty: of the recipient's.
+        Srv,      ///< The SRV records of `host`: "_submission._tcp.example.com".
+    } lookup = Lookup::Address;
     std::uint16_t port = 25;
+    /// "name", "name:port", "[::1]:port": in order, when all before had a fault of the host's.
+    std::vector<std::string> fallback;
     enum class Tls : std::uint8_t {
         Opportunistic,
         Required,
@@ -53,6 +73,35 @@ struct RouteSettings {
     bool accepts_from_outside = false;
     std::string username;  ///< AUTH to a smart host; empty = none.
     std::string password;
+    std::vector<std::string> egress;  ///< Names of [[egress]]; empty: by the sender.
+    Families families = Families::Default;
+};
+
+/// What we come from: addresses and a name.
+struct EgressSettings {
+    std::string name;
+    std::string ipv4;  ///< Local address; where only one kind is given, only that kind is used.
+    std::string ipv6;
+    std::string hello;                        ///< EHLO name; empty: the hostname.
+    std::vector<std::string> sender_domains;  ///< "b", "*.b"; empty: for senders without their own.
+};
+
+/// Sending without a route, and what all routes share.
+struct OutboundSettings {
+    std::vector<std::string> fallback;  ///< As a route's; for mail by the recipient's MX.
+    Families families = Families::Balanced;
+    /// Addresses that lead to this server though no listener names them: behind NAT (G12).
+    std::vector<std::string> own_addresses;
+    /// 5xx that are about our source (blocklists) put mail off instead of returning it (H4).
+    bool keep_blocked = false;
+};
+
+/// What one source may do at a provider.
+struct ProviderSettings {
+    std::string name;
+    std::vector<std::string> mx;    ///< Its mail exchangers: these names and all below them.
+    std::uint32_t connections = 0;  ///< 0: limits.deliveries_per_site.
+    std::uint32_t messages_per_connection = 0;  ///< 0: any number.
 };
 
 struct RetrySettings {
@@ -139,7 +188,10 @@ struct Settings {
     std::string default_domain;  ///< Completes bare login names and postmaster.
     std::string data_folder = "/var/lib/godwit";
     std::vector<ListenerSettings> listeners;
-    std::vector<RouteSettings> routes;  ///< First match wins: exact, then "*.x", then "*".
+    std::vector<RouteSettings> routes;
+    std::vector<EgressSettings> egress;
+    OutboundSettings outbound;
+    std::vector<ProviderSettings> providers;  ///< Beside those of flow/outbound/providers.
     std::vector<CertificateSettings> certificates;
     std::string ca_file;  ///< Trust for outbound verified TLS; empty = system's.
     RetrySettings retry;

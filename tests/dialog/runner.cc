@@ -136,6 +136,7 @@ private:
     std::optional<std::string> expect_any_order();
     std::optional<std::string> set(const std::vector<std::string_view>& words);
     std::optional<std::string> route(const std::vector<std::string_view>& words);
+    std::optional<std::string> outbound(const std::vector<std::string_view>& words);
     std::optional<std::string> administer(const std::vector<std::string_view>& words);
     std::optional<std::string> log_in(const std::vector<std::string_view>& words);
     void ensure_started();
@@ -459,16 +460,38 @@ std::optional<std::string> Play::tls_policy(const std::vector<std::string_view>&
     return std::nullopt;
 }
 
+std::vector<std::string> list_of(std::string_view text) {
+    std::vector<std::string> out;
+    for (const std::string_view each : split(text, ',')) {
+        out.emplace_back(each);
+    }
+    return out;
+}
+
+flow::Families families_of(std::string_view word) {
+    return word == "ipv4_first"   ? flow::Families::Ipv4First
+           : word == "ipv6_first" ? flow::Families::Ipv6First
+           : word == "ipv4"       ? flow::Families::Ipv4
+           : word == "ipv6"       ? flow::Families::Ipv6
+                                  : flow::Families::Balanced;
+}
+
 std::optional<std::string> Play::route(const std::vector<std::string_view>& words) {
     if (words.size() < 3 || is_started_) {
         return "@route DOMAIN TARGET comes before the first connection";
     }
     flow::RouteSettings route;
-    route.domain = words[1];
+    route.domain = words[1] == "-" ? "" : words[1];
     if (words[2] == "discard") {
         route.kind = flow::RouteSettings::Kind::Discard;
     } else if (words[2] == "hold") {
         route.kind = flow::RouteSettings::Kind::Hold;
+    } else if (words[2] == "mx" || words[2].starts_with("mx=") || words[2].starts_with("srv=")) {
+        route.lookup = words[2].starts_with("srv=") ? flow::RouteSettings::Lookup::Srv
+                                                    : flow::RouteSettings::Lookup::Mx;
+        route.host = words[2] == "mx" ? "" : words[2].substr(words[2].find('=') + 1);
+    } else if (words[2].starts_with("unix:")) {
+        route.host = words[2];
     } else {
         const std::size_t colon = words[2].rfind(':');
         if (colon == std::string_view::npos) {
@@ -488,9 +511,70 @@ std::optional<std::string> Play::route(const std::vector<std::string_view>& word
             route.username = words[i].substr(5);
         } else if (words[i].starts_with("password=")) {
             route.password = words[i].substr(9);
+        } else if (words[i].starts_with("recipient=")) {
+            route.recipient = words[i].substr(10);
+        } else if (words[i].starts_with("sender=")) {
+            route.sender = words[i].substr(7);
+        } else if (words[i].starts_with("fallback=")) {
+            route.fallback = list_of(words[i].substr(9));
+        } else if (words[i].starts_with("egress=")) {
+            route.egress = list_of(words[i].substr(7));
+        } else if (words[i].starts_with("families=")) {
+            route.families = families_of(words[i].substr(9));
+        } else {
+            return "@route knows no " + std::string(words[i]);
         }
     }
     stage_->settings().routes.push_back(std::move(route));
+    return std::nullopt;
+}
+
+std::optional<std::string> Play::outbound(const std::vector<std::string_view>& words) {
+    if (is_started_) {
+        return "@outbound, @egress and @provider come before the first connection";
+    }
+    flow::Settings& settings = stage_->settings();
+    flow::EgressSettings egress;
+    flow::ProviderSettings provider;
+    const bool is_egress = words[0] == "egress";
+    const bool is_provider = words[0] == "provider";
+    egress.name = is_egress ? words[1] : "";
+    provider.name = is_provider ? words[1] : "";
+    for (std::size_t i = is_egress || is_provider ? 2 : 1; i < words.size(); ++i) {
+        const std::string_view key = words[i].substr(0, words[i].find('='));
+        const std::string_view value = words[i].substr(std::min(key.size() + 1, words[i].size()));
+        if (is_egress && key == "ipv4") {
+            egress.ipv4 = value;
+        } else if (is_egress && key == "ipv6") {
+            egress.ipv6 = value;
+        } else if (is_egress && key == "hello") {
+            egress.hello = value;
+        } else if (is_egress && key == "domains") {
+            egress.sender_domains = list_of(value);
+        } else if (is_provider && key == "mx") {
+            provider.mx = list_of(value);
+        } else if (is_provider && key == "connections") {
+            provider.connections = parse_u32(value).value_or(0);
+        } else if (is_provider && key == "messages") {
+            provider.messages_per_connection = parse_u32(value).value_or(0);
+        } else if (is_provider) {
+            return "@provider knows no " + std::string(key);
+        } else if (!is_egress && key == "fallback") {
+            settings.outbound.fallback = list_of(value);
+        } else if (!is_egress && key == "families") {
+            settings.outbound.families = families_of(value);
+        } else if (!is_egress && key == "own") {
+            settings.outbound.own_addresses = list_of(value);
+        } else {
+            return "@" + std::string(words[0]) + " knows no " + std::string(key);
+        }
+    }
+    if (is_egress) {
+        settings.egress.push_back(std::move(egress));
+    }
+    if (is_provider) {
+        settings.providers.push_back(std::move(provider));
+    }
     return std::nullopt;
 }
 
@@ -611,6 +695,9 @@ std::optional<std::string> Play::direct(const std::string& text) {
     if (name == "route") {
         return route(words);
     }
+    if ((name == "egress" || name == "outbound" || name == "provider") && words.size() >= 2) {
+        return outbound(words);
+    }
     if ((name == "passwd" || name == "disable" || name == "remove" || name == "fill" ||
          name == "disk" || name == "damage" || name == "operator") &&
         words.size() >= 2) {
@@ -667,14 +754,30 @@ std::optional<std::string> Play::direct(const std::string& text) {
         peers_[peer] = std::move(*listener);
         return std::nullopt;
     }
-    if (name == "accept" && words.size() == 2) {
+    if (name == "accept" && (words.size() == 2 || words.size() == 3)) {
         hear();
         const auto found = players_.find(std::string(words[1]));
         if (found == players_.end()) {
             return "the house has not connected to " + std::string(words[1]);
         }
         current_ = found->second.get();
+        if (words.size() == 3 && words[2].starts_with("from=")) {
+            const std::string from = current_->stream->peer().address().to_string();
+            const std::string wanted(words[2].substr(5));
+            // "$name" binds where it is first met, as in a line.
+            const bool is_same =
+                wanted.starts_with('$')
+                    ? bound_.try_emplace(wanted.substr(1), from).first->second == from
+                    : wanted == from;
+            return is_same ? std::nullopt : std::optional("the house came from " + from);
+        }
         return std::nullopt;
+    }
+    if (name == "nobody" && words.size() == 2) {
+        hear();
+        return players_.contains(std::string(words[1]))
+                   ? std::optional("the house has connected to " + std::string(words[1]))
+                   : std::nullopt;
     }
     if (name == "on" && words.size() == 2) {
         const auto found = players_.find(std::string(words[1]));

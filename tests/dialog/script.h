@@ -23,9 +23,16 @@
 //   @peer NAME IP:PORT [tls]     (TLS from the first octet) the next connection the house makes
 //   there is NAME; on it we play
 //                                the server: S: is sent, C: is expected
-//   @accept NAME                 waits until the house has connected to that peer
+//   @accept NAME [from=ADDRESS|from=$NAME]  waits until the house has connected to that peer, from
+//                                there
+//   @nobody NAME                 the house has not connected to that peer
 //   @account NAME PASSWORD [QUOTA]   @alias ADDRESS TARGET...   @route DOMAIN
-//   discard|hold|HOST:PORT
+//   discard|hold|HOST:PORT|unix:PATH|mx|mx=DOMAIN|srv=NAME [lmtp] [never-tls] [require-tls]
+//                                [user=U password=P] [recipient=A] [sender=S] [fallback=H,..]
+//                                [egress=N,..] [families=WORD]; DOMAIN "-": none
+//   @egress NAME [ipv4=A] [ipv6=A] [hello=NAME] [domains=D,..]   @outbound [fallback=H,..]
+//                                [families=WORD] [own=A,..]   as [[egress]] and outbound.*
+//   @provider NAME mx=HOST,.. [connections=N] [messages=N]   as [[provider]]
 //   @set limit.message_size N    settings, before the house starts (see runner.cc)
 //   @tls_policy DOMAIN MODE      a [[tls_policy]]; the fingerprint is that of the trusted
 //   certificate

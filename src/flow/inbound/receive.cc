@@ -9,6 +9,7 @@
 #include "flow/inbound/placement.h"
 #include "flow/inbound/receipt.h"
 #include "flow/outbound/notice.h"
+#include "flow/outbound/scheduler.h"
 #include "mail/message/trace.h"
 #include "store/store.h"
 
@@ -114,6 +115,18 @@ smtp::Reply accepted_reply(const Arrival& arrival, const Placement& placement) {
     return smtp::make_reply(250, {2, 0, 0}, how + to_string(arrival.mail));
 }
 
+// Whose mail it is, before the scheduler is told that it is there.
+void introduce(const Services* services, const store::Plan& plan) {
+    for (const store::PlanStep& step : plan.steps) {
+        const auto* queued = std::get_if<store::AddToQueue>(&step);
+        if (queued != nullptr && services->scheduler != nullptr) {
+            const store::QueueMessage& message = queued->message;
+            services->scheduler->introduce(message.mail, message.sender, message.blob_size,
+                                           message.priority.value_or(0));
+        }
+    }
+}
+
 }  // namespace
 
 smtp::Reply summary_reply(const std::vector<smtp::Reply>& replies) {
@@ -156,6 +169,7 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
             }
         }
         crash_point<"receive.planned">();
+        introduce(services, placement.plan);
         store::CommitResult result = co_await commit(services->store, std::move(placement.plan));
         if (result) {
             crash_point<"receive.committed">();

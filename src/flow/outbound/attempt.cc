@@ -19,11 +19,6 @@ namespace godwit::flow {
 
 namespace {
 
-struct Loaded {
-    store::QueueMessage message;
-    store::QueueDelivery delivery;
-    InHandGuard* in_hand = nullptr;  ///< While it is tried; null where none is kept.
-};
 // The row of the due index leads to nothing that could be tried: to no delivery, or to a damaged
 // one.
 struct LeadsNowhere {};
@@ -67,160 +62,6 @@ std::vector<std::size_t> waiting(const store::QueueDelivery& delivery) {
     return indices;
 }
 
-smtp::Outcome outcome_of(smtp::Reply reply) {
-    smtp::Outcome outcome;
-    outcome.kind =
-        reply.is_permanent() ? smtp::OutcomeKind::Permanent : smtp::OutcomeKind::Temporary;
-    outcome.scope = smtp::FaultScope::Host;
-    outcome.reply = std::move(reply);
-    outcome.is_local = true;
-    return outcome;
-}
-
-// RFC 8689 4.2.1: no TLS with a host of that name, and no time will make it lawful to go on
-// without.
-smtp::Outcome without_encryption(smtp::Outcome outcome) {
-    outcome.kind = smtp::OutcomeKind::Permanent;
-    outcome.reply = smtp::make_reply(550, {5, 7, 10},
-                                     "The message requires TLS: " + smtp::to_string(outcome.reply));
-    outcome.is_local = true;
-    return outcome;
-}
-
-// A refusal by policy says itself whether it is for now.
-bool must_be_encrypted(const HopAddress& hop) {
-    return hop.policy && hop.policy->wants_requiretls && !hop.policy->refusal;
-}
-
-std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
-                                        const smtp::Outcome& outcome, const std::string& remote) {
-    std::vector<AttemptResult> results;
-    for (const std::size_t index : recipients) {
-        results.push_back({index, outcome, remote, false});
-    }
-    return results;
-}
-
-bool was_or_may_be_sent(const smtp::Outcome& outcome) {
-    return outcome.kind == smtp::OutcomeKind::Delivered || outcome.is_ambiguous;
-}
-
-// Sends over one session; recipients that may do better at another host stay in `open`, unless the
-// stored body is at fault.
-net::Task<void> send_through(RemoteSession* session, const Loaded* loaded,
-                             std::vector<std::size_t>* open, std::vector<AttemptResult>* results) {
-    RemoteMail mail;
-    mail.message = loaded->message;
-    mail.in_hand = loaded->in_hand;
-    for (const std::size_t index : *open) {
-        mail.recipients.push_back(loaded->delivery.recipients[index]);
-    }
-    std::vector<smtp::Outcome> outcomes = co_await session->send(std::move(mail));
-    if (session->body_damage()) {
-        open->clear();
-        co_return;
-    }
-    const bool may_be_sent =
-        std::ranges::any_of(*results, &was_or_may_be_sent, &AttemptResult::outcome) ||
-        std::ranges::any_of(outcomes, &was_or_may_be_sent);
-    if (loaded->in_hand != nullptr) {
-        loaded->in_hand->set_may_be_sent(may_be_sent);
-    }
-    std::vector<std::size_t> still_open;
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        const bool is_host_fault = outcomes[i].kind != smtp::OutcomeKind::Delivered &&
-                                   outcomes[i].scope == smtp::FaultScope::Host &&
-                                   !outcomes[i].is_ambiguous;
-        if (outcomes[i].is_ambiguous) {
-            // Window W1: lost after the final dot (RFC 1047). Tried again, and counted.
-            probe<"outbound.reply_lost">();
-            count(Metric::PossibleDuplicates);
-        }
-        if (is_host_fault) {
-            probe<"outbound.host_failed_in_transaction">();
-            still_open.push_back((*open)[i]);
-        }
-        results->push_back({(*open)[i], std::move(outcomes[i]), session->peer_name(),
-                            session->peer_has_dsn(), session->peer_keeps_time()});
-    }
-    *open = std::move(still_open);
-}
-
-// A newer result for a recipient replaces what an earlier host said.
-void keep_last(std::vector<AttemptResult>* results) {
-    std::vector<AttemptResult> last;
-    for (AttemptResult& result : *results) {
-        const auto found = std::find_if(
-            last.begin(), last.end(),
-            [&result](const AttemptResult& other) { return other.recipient == result.recipient; });
-        if (found == last.end()) {
-            last.push_back(std::move(result));
-        } else {
-            *found = std::move(result);
-        }
-    }
-    *results = std::move(last);
-}
-
-// True unless the stored body was found damaged.
-net::Task<bool> try_hops(const Services* services, const Loaded* loaded,
-                         std::vector<HopAddress> hops, KeptSession* kept,
-                         std::vector<AttemptResult>* results) {
-    std::vector<std::size_t> open = waiting(loaded->delivery);
-    std::size_t tried = 0;
-    for (HopAddress& hop : hops) {
-        if (open.empty() || tried++ >= limits::outbound_hosts_max) {
-            break;
-        }
-        if (tried > 1) {
-            tried == limits::outbound_hosts_max ? probe<"outbound.last_host">()
-                                                : probe<"outbound.next_host">();
-        }
-        co_await decide_hop_tls(services, &hop, loaded->delivery.site, tls_wish(loaded->message));
-        const bool is_kept = *kept != nullptr && (*kept)->is_ready() && (*kept)->hop() == hop;
-        if (!is_kept) {
-            if (*kept != nullptr) {
-                co_await (*kept)->close();
-                kept->reset();
-            }
-            auto session = co_await RemoteSession::open(services, hop);
-            if (!session) {
-                for (AttemptResult& result : same_for_all(open, session.error(), hop.host)) {
-                    // The greeting's 5xx is still temporary for the message (C3).
-                    if (must_be_encrypted(hop) && result.outcome.stage == smtp::Stage::Tls) {
-                        result.outcome = without_encryption(std::move(result.outcome));
-                    } else if (result.outcome.stage != smtp::Stage::Hello) {
-                        result.outcome.kind = smtp::OutcomeKind::Temporary;
-                    }
-                    results->push_back(std::move(result));
-                }
-                continue;
-            }
-            *kept = std::move(*session);
-        }
-        co_await send_through(kept->get(), loaded, &open, results);
-        if (is_kept && !open.empty() && !(*kept)->is_ready()) {
-            // E16: a kept connection that had died is no attempt of its own; try the host afresh.
-            probe<"outbound.kept_connection_died">();
-            kept->reset();
-            auto session = co_await RemoteSession::open(services, hop);
-            if (session) {
-                *kept = std::move(*session);
-                co_await send_through(kept->get(), loaded, &open, results);
-            }
-        }
-        const bool is_damaged = *kept != nullptr && (*kept)->body_damage();
-        if (*kept != nullptr && !(*kept)->is_ready()) {
-            kept->reset();
-        }
-        if (is_damaged) {
-            co_return false;
-        }
-    }
-    keep_last(results);
-    co_return true;
-}
-
 // Such a row would come up again and again, and with it its site would stand still.
 net::Task<bool> drop_due(const Services* services, store::DueDelivery due) {
     store::QueueDelivery damaged;
@@ -255,79 +96,126 @@ net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, Ma
     co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
-// A delivery that was in hand at a crash goes alone among its like, so that the next crash names
-// the one at fault; this one comes again in a while.
-net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery, MailId mail) {
-    probe<"outbound.suspect_put_off">();
+// Durably, and no attempt: it comes again after `pause` and up to as much as `spread` later.
+net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery, MailId mail,
+                        std::chrono::milliseconds pause, std::chrono::milliseconds spread) {
     const WallTime due = delivery.due;
-    const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(suspect_pause);
     delivery.due = services->clock->wall() + pause +
-                   pause * static_cast<int>(services->random->u64() % 1024) / 1024;
+                   spread * static_cast<int>(services->random->u64() % 1024) / 1024;
     store::Plan plan;
     plan.steps.emplace_back(store::UpdateQueue{mail, {std::move(delivery)}, due});
     const Result<> committed = co_await commit_all(services->store, std::move(plan));
     co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
-net::Task<std::expected<std::vector<HopAddress>, MxFailure>> addresses_of(const Services* services,
-                                                                          NextHop hop) {
-    if (const auto* relay = std::get_if<RelayHop>(&hop)) {
-        co_return std::vector<HopAddress>{{.host = relay->host,
-                                           .port = relay->port,
-                                           .is_lmtp = relay->is_lmtp,
-                                           .tls = relay->tls,
-                                           .username = relay->username,
-                                           .password = relay->password,
-                                           .is_configured = true}};
+// The recipients by where they go now. Routes may part those of one domain.
+struct Partition {
+    std::vector<Group> groups;
+    std::vector<std::size_t> dropped;
+    std::vector<std::size_t> held;
+    std::string held_reason;
+};
+
+Partition part(const Settings& settings, const Loaded& loaded) {
+    Partition out;
+    for (const std::size_t index : waiting(loaded.delivery)) {
+        NextHop hop =
+            decide_next_hop(settings, {.domain = loaded.delivery.site,
+                                       .recipient = loaded.delivery.recipients[index].address,
+                                       .sender = loaded.message.sender});
+        if (auto* held = std::get_if<HoldHop>(&hop)) {
+            out.held.push_back(index);
+            out.held_reason = std::move(held->reason);
+        } else if (std::holds_alternative<DiscardHop>(hop)) {
+            out.dropped.push_back(index);
+        } else {
+            const auto same = std::ranges::find(out.groups, std::get<RelayHop>(hop), &Group::hop);
+            Group& group = same != out.groups.end()
+                               ? *same
+                               : out.groups.emplace_back(std::get<RelayHop>(std::move(hop)));
+            group.recipients.push_back(index);
+        }
     }
-    auto hosts = co_await find_mx(services, std::get<MxHop>(hop).domain);
-    if (!hosts) {
-        co_return std::unexpected(std::move(hosts.error()));
+    return out;
+}
+
+// What routes decide without asking anybody. Those to be held wait until the others are settled:
+// a hold is of the whole delivery.
+std::vector<AttemptResult> settled_by_route(const Partition& parts) {
+    smtp::Outcome drop;
+    drop.kind = smtp::OutcomeKind::Delivered;
+    drop.reply = smtp::make_reply(250, {2, 0, 0}, "Dropped by the route");
+    drop.is_local = true;
+    std::vector<AttemptResult> results = same_for_all(parts.dropped, drop, "");
+    for (AttemptResult& result : results) {
+        result.is_dropped = true;
     }
-    std::vector<HopAddress> hops;
-    for (std::string& host : *hosts) {
-        hops.push_back({.host = std::move(host)});
+    const smtp::Outcome wait =
+        outcome_of(smtp::make_reply(451, {4, 3, 0}, "To be held " + parts.held_reason));
+    std::ranges::move(same_for_all(parts.held, wait, ""), std::back_inserter(results));
+    return results;
+}
+
+AttemptEnd settled_if(bool is_durable) {
+    return {.kind = is_durable ? AttemptEnd::Kind::Settled : AttemptEnd::Kind::Refused};
+}
+
+// A source that a provider has sent away keeps its own mail waiting and nobody else's: with several
+// sources the site goes on, with one all of it waits in memory.
+net::Task<AttemptEnd> wait_for_outlet(const Services* services, store::QueueDelivery delivery,
+                                      MailId mail, GroupResult result) {
+    if (result.end == GroupEnd::NoRoom) {
+        co_return AttemptEnd{.kind = AttemptEnd::Kind::NoRoom};
     }
-    co_return hops;
+    if (services->settings()->egress.empty()) {
+        co_return AttemptEnd{.kind = AttemptEnd::Kind::Paused, .until = result.until};
+    }
+    probe<"outbound.source_put_off">();
+    const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(
+        result.until - services->clock->mono());
+    co_return settled_if(co_await put_off(services, std::move(delivery), mail, pause, pause / 10));
 }
 
 }  // namespace
 
-net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due,
-                                 KeptSession* kept) {
+net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDelivery due,
+                                       KeptSession* kept, OutletSlot* slot) {
     Result<Found> found =
         co_await read(services, [due](const store::Snapshot& snapshot, store::ReadTier tier) {
             return load(snapshot, tier, due);
         });
     if (!found) {
         log::error("queue.unreadable", {{"id", due.mail}, {"error", found.error().text}});
-        co_return false;
+        co_return settled_if(false);
     }
     if (std::holds_alternative<Gone>(*found)) {
         probe<"outbound.overtaken_before">();
-        co_return true;
+        co_return settled_if(true);
     }
     if (std::holds_alternative<LeadsNowhere>(*found)) {
-        co_return co_await drop_due(services, due);
+        co_return settled_if(co_await drop_due(services, due));
     }
     if (auto* damaged = std::get_if<DamagedMessage>(&*found)) {
-        co_return co_await hold(services, std::move(damaged->delivery), due.mail,
-                                "the queued message's row is damaged: godwit fsck --repair");
+        co_return settled_if(
+            co_await hold(services, std::move(damaged->delivery), due.mail,
+                          "the queued message's row is damaged: godwit fsck --repair"));
     }
     Loaded loaded = std::move(std::get<Loaded>(*found));
     crash_point<"outbound.loaded">();
-    NextHop hop = decide_next_hop(*services->settings(), loaded.delivery.site);
-    if (const auto* held = std::get_if<HoldHop>(&hop)) {
-        co_return co_await hold(services, std::move(loaded.delivery), due.mail, held->reason);
-    }
-    if (std::holds_alternative<DiscardHop>(hop)) {
-        std::vector<store::DueDelivery> one = {due};
-        co_return co_await discard_deliveries(services, std::move(one));
+    const bool is_here = loaded.delivery.site == store::local_site;
+    Partition parts = is_here ? Partition{} : part(*services->settings(), loaded);
+    if (parts.groups.empty() && parts.dropped.empty() && !parts.held.empty()) {
+        co_return settled_if(
+            co_await hold(services, std::move(loaded.delivery), due.mail, parts.held_reason));
     }
     InHand* const in_hand = services->in_hand;
     const bool is_suspect = in_hand != nullptr && loaded.delivery.crashes != 0;
     if (is_suspect && !in_hand->begin_suspect()) {
-        co_return co_await put_off(services, std::move(loaded.delivery), due.mail);
+        // One that was in hand at a crash goes alone among its like, so that the next crash names
+        // the one at fault; this one comes again in a while.
+        probe<"outbound.suspect_put_off">();
+        co_return settled_if(co_await put_off(services, std::move(loaded.delivery), due.mail,
+                                              suspect_pause, suspect_pause));
     }
     std::optional<InHandGuard> guard;
     if (in_hand != nullptr) {
@@ -337,28 +225,40 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     crash_point<"outbound.in_hand">();
     std::vector<AttemptResult> results;
     if (const auto over = returned_by_now(loaded.message, services->clock->wall())) {
+        parts = {};
         results = same_for_all(waiting(loaded.delivery), *over, "");
-    } else if (loaded.delivery.site == store::local_site) {
+    } else if (is_here) {
         results = co_await deliver_here(services, &loaded.message, &loaded.delivery);
-    } else if (auto hops = co_await addresses_of(services, std::move(hop)); !hops) {
-        results = same_for_all(waiting(loaded.delivery), outcome_of(hops.error().reply), "");
     } else {
-        const bool is_readable =
-            co_await try_hops(services, &loaded, std::move(*hops), kept, &results);
-        if (!is_readable) {
+        results = settled_by_route(parts);
+    }
+    bool is_any_sent = false;
+    for (Group& group : parts.groups) {
+        GroupOrder order{.group = std::move(group),
+                         .slot = slot,
+                         .must_go = is_any_sent,
+                         .was_or_may_be_sent = was_or_may_be_sent(results)};
+        GroupResult sent = co_await send_group(services, &loaded, std::move(order), kept);
+        if (sent.end == GroupEnd::DamagedBody) {
             probe<"outbound.damaged_body">();
-            co_return co_await hold(services, std::move(loaded.delivery), due.mail,
-                                    "the stored body is damaged");
+            co_return settled_if(co_await hold(services, std::move(loaded.delivery), due.mail,
+                                               "the stored body is damaged"));
         }
+        if (sent.end != GroupEnd::Done) {
+            co_return co_await wait_for_outlet(services, std::move(loaded.delivery), due.mail,
+                                               std::move(sent));
+        }
+        is_any_sent = true;
+        std::ranges::move(sent.results, std::back_inserter(results));
     }
     crash_point<"outbound.attempted">();
-    const auto sent = static_cast<std::int64_t>(
-        std::ranges::count(results, smtp::OutcomeKind::Delivered,
-                           [](const AttemptResult& result) { return result.outcome.kind; }));
-    const bool is_recorded =
-        co_await record_outcome(services, {.message = std::move(loaded.message),
-                                           .delivery = std::move(loaded.delivery),
-                                           .results = std::move(results)});
+    const std::int64_t sent = std::ranges::count_if(results, [](const AttemptResult& result) {
+        return result.outcome.kind == smtp::OutcomeKind::Delivered && !result.is_dropped;
+    });
+    AttemptOutcome outcome{.message = std::move(loaded.message),
+                           .delivery = std::move(loaded.delivery),
+                           .results = std::move(results)};
+    const bool is_recorded = co_await record_outcome(services, std::move(outcome));
     if (!is_recorded) {
         // The receiver has it, and no row says so: it is due again (W1).
         count(Metric::PossibleDuplicates, sent);
@@ -366,7 +266,7 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     if (guard) {
         guard->set_may_be_sent(false);
     }
-    co_return is_recorded;
+    co_return settled_if(is_recorded);
 }
 
 net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due) {

@@ -2,22 +2,28 @@
 // outcome with its notices in one commit. RELIABILITY.md I1-I7.
 #pragma once
 
-#include <memory>
+#include <vector>
 
-#include "flow/outbound/remote.h"
+#include "flow/outbound/send_group.h"
 #include "flow/services.h"
 #include "net/io/task.h"
 #include "store/queue/queue.h"
 
 namespace godwit::flow {
 
-/// The connection a worker keeps between deliveries; null when there is none.
-using KeptSession = std::unique_ptr<RemoteSession>;
-
-/// True when the outcome is durable (whatever it was); false when the store refused it: the
-/// delivery stays due and must not be tried again at once.
-net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due,
-                                 KeptSession* kept);
+/// What became of a delivery that was handed to a worker.
+struct AttemptEnd {
+    enum class Kind : std::uint8_t {
+        Settled,  ///< The outcome is durable, whatever it was.
+        Refused,  ///< The store refused it: it stays due and must not be tried again at once.
+        NoRoom,   ///< Not tried: its outlet is full. The worker's user is in line there.
+        Paused,   ///< Not tried: its outlet rests until `until`.
+    } kind = Kind::Settled;
+    MonoTime until{};
+};
+/// `kept` and `slot` are the worker's.
+net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDelivery due,
+                                       KeptSession* kept, OutletSlot* slot);
 
 /// Drops deliveries by a discard route: durable, traced, many in one commit.
 net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due);

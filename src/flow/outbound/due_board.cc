@@ -31,7 +31,7 @@ DueBoard::Site* DueBoard::find(const std::string& name) {
 
 std::size_t DueBoard::waiting(const std::string& name) const {
     const auto found = sites_.find(name);
-    return found == sites_.end() ? 0 : found->second->waiting.size();
+    return found == sites_.end() ? 0 : found->second->waiting.size() + found->second->guests.size();
 }
 
 // --- Bounds --------------------------------------------------------------------------------------
@@ -73,9 +73,85 @@ void DueBoard::engage(Site& at, std::int32_t by) {
 
 // --- The window ----------------------------------------------------------------------------------
 
+DueTraits DueBoard::traits_of(MailId mail) const {
+    return traits_of_ ? traits_of_(mail) : DueTraits{};
+}
+
+// --- Whose turn it is ----------------------------------------------------------------------------
+
+void DueBoard::enroll(Site& at, const DuePlace& place, bool is_guest, DueTraits traits) {
+    at.entries[{place.mail, place.number}] = {
+        .due = place.due, .is_in_hand = false, .traits = traits};
+    waiting_ += (is_guest ? at.guests : at.waiting).insert(place).second ? 1 : 0;
+    const auto [turn, is_new] = at.turns.try_emplace({-traits.priority, traits.sender});
+    if (is_new) {
+        // Whoever comes anew has had as much as the one that has had least.
+        double least = std::numeric_limits<double>::max();
+        for (const auto& [key, other] : at.turns) {
+            if (key.first == turn->first.first && &other != &turn->second) {
+                least = std::min(least, other.had);
+            }
+        }
+        turn->second.had = least == std::numeric_limits<double>::max() ? 0 : least;
+    }
+    turn->second.places.insert(place);
+}
+
+void DueBoard::strike(Site& at, const DuePlace& place, const DueTraits& traits) {
+    const auto turn = at.turns.find({-traits.priority, traits.sender});
+    if (turn != at.turns.end()) {
+        turn->second.places.erase(place);
+        if (turn->second.places.empty()) {
+            at.turns.erase(turn);
+        }
+    }
+}
+
+// Something is due. Linear in the senders of the window.
+DuePlace DueBoard::next_place(const Site& at, WallTime now) {
+    const std::pair<const TurnKey, Turn>* chosen = nullptr;
+    const std::pair<const TurnKey, Turn>* oldest = nullptr;
+    for (const auto& turn : at.turns) {
+        const DuePlace& first = *turn.second.places.begin();
+        if (first.due > now) {
+            continue;
+        }
+        if (oldest == nullptr || first < *oldest->second.places.begin()) {
+            oldest = &turn;
+        }
+        if (chosen == nullptr ||
+            (turn.first.first == chosen->first.first &&
+             std::pair(turn.second.had, first) <
+                 std::pair(chosen->second.had, *chosen->second.places.begin()))) {
+            chosen = &turn;
+        }
+    }
+    const bool is_for_oldest = (at.turns_given + 1) % outbound_oldest_turn == 0;
+    check(chosen != nullptr, "a turn without anything due");
+    return *(is_for_oldest ? oldest : chosen)->second.places.begin();
+}
+
+// --- The window, again ---------------------------------------------------------------------------
+
 void DueBoard::forget(Site& at, const DuePlace& place) {
-    waiting_ -= at.waiting.erase(place);
-    at.entries.erase({place.mail, place.number});
+    waiting_ -= at.waiting.erase(place) + at.guests.erase(place);
+    const auto found = at.entries.find({place.mail, place.number});
+    if (found != at.entries.end()) {
+        strike(at, place, found->second.traits);
+        at.entries.erase(found);
+    }
+}
+
+// Just come, from somebody who has nothing else here: it need not wait for the backlog.
+bool DueBoard::keep_as_guest(Site& at, const DuePlace& place, WallTime now) {
+    const DueTraits traits = traits_of(place.mail);
+    if (traits.sender == 0 || place.due > now || at.guests.size() >= outbound_guests_max ||
+        waiting_ >= outbound_kept_max || at.turns.contains({-traits.priority, traits.sender})) {
+        return false;
+    }
+    probe<"outbound.guest">();
+    enroll(at, place, true, traits);
+    return true;
 }
 
 // From this place on it is the disk that knows.
@@ -103,14 +179,14 @@ void DueBoard::trim(Site& at) {
 // refill. A refill under way may have read before it was there.
 void DueBoard::keep(Site& at, const DuePlace& place, WallTime now) {
     if (at.has_more_on_disk && !at.is_refilling && place >= at.horizon) {
+        static_cast<void>(keep_as_guest(at, place, now));
         return;
     }
     if (place.due > now + outbound_foresight) {
         spill(at, place);
         return;
     }
-    at.entries[{place.mail, place.number}] = {.due = place.due, .is_in_hand = false};
-    waiting_ += at.waiting.insert(place).second ? 1 : 0;
+    enroll(at, place, false, traits_of(place.mail));
     trim(at);
 }
 
@@ -170,8 +246,7 @@ void DueBoard::refilled(const store::DueRange& asked, const std::vector<DueDeliv
     horizon = std::min(horizon, at->spilled_from);
     for (const DueDelivery& row : found) {
         if (row.place() < horizon && !at->entries.contains({row.mail, row.number})) {
-            at->entries[{row.mail, row.number}] = {.due = row.due, .is_in_hand = false};
-            waiting_ += at->waiting.insert(row.place()).second ? 1 : 0;
+            enroll(*at, row.place(), false, traits_of(row.mail));
         }
     }
     at->has_more_on_disk = horizon.due != WallTime::max();
@@ -196,13 +271,23 @@ void DueBoard::refill_failed(const std::string& name, WallTime again_at) {
 
 // --- The agendas ---------------------------------------------------------------------------------
 
+std::optional<WallTime> DueBoard::first_due(const Site& at) {
+    std::optional<WallTime> first;
+    for (const std::set<DuePlace>* places : {&at.waiting, &at.guests}) {
+        if (!places->empty() && (!first || places->begin()->due < *first)) {
+            first = places->begin()->due;
+        }
+    }
+    return first;
+}
+
 std::optional<WallTime> DueBoard::wanted_work(const Site& at) {
-    if (!has_room(at)) {
+    if (at.waits_for_room || !has_room(at)) {
         return std::nullopt;
     }
     const WallTime turn = std::max(at.paused_until, at.served_at);
-    if (!at.waiting.empty()) {
-        return std::max(at.waiting.begin()->due, turn);
+    if (const std::optional<WallTime> first = first_due(at)) {
+        return std::max(*first, turn);
     }
     if (at.has_more_on_disk && !at.is_refilling && at.workers == 0) {
         return std::max(at.horizon.due, turn);
@@ -296,7 +381,18 @@ DueBoard::Orders DueBoard::plan(WallTime now, const Bounds& bounds) {
     }
     while (Site* at = next_site(now, bounds.workers_max)) {
         at->workers_max = bounds.site_workers_max(at->name);
-        if (has_room(*at) && at->waiting.empty()) {
+        const Entry entry = has_room(*at) && bounds.entry ? bounds.entry(at->name) : Entry{};
+        if (entry.kind == Entry::Kind::Wait) {
+            at->waits_for_room = true;
+            settle(*at);
+            continue;
+        }
+        if (entry.kind == Entry::Kind::Until && entry.until > now) {
+            at->paused_until = std::max(at->paused_until, entry.until);
+            settle(*at);
+            continue;
+        }
+        if (has_room(*at) && at->waiting.empty() && at->guests.empty()) {
             at->is_reserved = true;
             engage(*at, 1);
             order_refill(*at, now, orders);
@@ -333,14 +429,19 @@ WallTime DueBoard::next_look(WallTime after) const {
 // --- Workers -------------------------------------------------------------------------------------
 
 std::optional<DueDelivery> DueBoard::take_from(Site& at, WallTime now) {
-    if (at.waiting.empty() || at.paused_until > now || at.waiting.begin()->due > now) {
+    const std::optional<WallTime> first = first_due(at);
+    if (!first || at.paused_until > now || *first > now) {
         return std::nullopt;
     }
-    const DuePlace place = *at.waiting.begin();
-    at.waiting.erase(at.waiting.begin());
-    --waiting_;
+    const DuePlace place = next_place(at, now);
+    waiting_ -= at.waiting.erase(place) + at.guests.erase(place);
     at.served_at = now;
-    at.entries.at({place.mail, place.number}).is_in_hand = true;
+    ++at.turns_given;
+    EntryState& state = at.entries.at({place.mail, place.number});
+    state.is_in_hand = true;
+    Turn& turn = at.turns.at({-state.traits.priority, state.traits.sender});
+    turn.had += 1 + static_cast<double>(state.traits.size) / outbound_turn_octets;
+    strike(at, place, state.traits);
     return DueDelivery{at.name, place.due, place.mail, place.number};
 }
 
@@ -356,13 +457,14 @@ bool DueBoard::must_yield(const Site& at, WallTime now, std::uint32_t given) {
 }
 
 std::optional<DueDelivery> DueBoard::take(const std::string& name, WallTime now,
-                                          std::uint32_t given) {
+                                          std::uint32_t given, bool others_wait) {
     Site* at = find(name);
     check(at != nullptr && at->workers > 0, "take() without a worker");
     if (at->workers > workers_max(*at)) {
         return std::nullopt;
     }
-    if (must_yield(*at, now, given)) {
+    const std::uint32_t turn = at->lane == Lane::Quick ? outbound_turn_max : 1;
+    if ((others_wait && given >= turn) || must_yield(*at, now, given)) {
         probe<"outbound.turn_given_away">();
         at->served_at = now;
         settle(*at);
@@ -399,6 +501,21 @@ bool DueBoard::done(const DueDelivery& taken, const Ending& ending) {
 void DueBoard::pause(const std::string& name, WallTime until) {
     if (Site* at = find(name); at != nullptr) {
         at->paused_until = until;
+        settle(*at);
+    }
+}
+
+void DueBoard::wait_for_room(const std::string& name) {
+    if (Site* at = find(name); at != nullptr) {
+        at->waits_for_room = true;
+        settle(*at);
+    }
+}
+
+void DueBoard::wake(const std::string& name) {
+    if (Site* at = find(name); at != nullptr) {
+        at->waits_for_room = false;
+        at->workers_max = std::numeric_limits<std::uint32_t>::max();
         settle(*at);
     }
 }

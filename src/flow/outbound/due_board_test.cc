@@ -114,7 +114,11 @@ public:
         return found == rows_.end() ? 0 : found->second.size();
     }
 
-    DueBoard board;
+    std::map<std::uint64_t, DueTraits> traits;
+    DueBoard board{[this](MailId mail) {
+        const auto found = traits.find(mail.value());
+        return found == traits.end() ? DueTraits{} : found->second;
+    }};
     std::deque<store::DueDelivery> working;
     std::vector<store::DueDelivery> tried;
     std::size_t looks = 0;
@@ -132,6 +136,119 @@ private:
     std::map<std::string, std::set<std::pair<WallTime, std::uint64_t>>> rows_;
     std::map<std::uint64_t, WallTime> due_of_;
 };
+
+// How many of the site are handed out before `mail`, one after the other.
+std::size_t handed_out_before(Desk& desk, std::uint64_t mail) {
+    desk.plan(100);
+    while (desk.end_one(100)) {
+        if (desk.tried.back().mail.value() == mail) {
+            return desk.tried.size() - 1;
+        }
+    }
+    return std::numeric_limits<std::size_t>::max();
+}
+
+TEST(DueBoard, M9_a_single_message_does_not_wait_for_anothers_burst) {
+    for (const std::size_t senders : {1U, 3U, 20U}) {
+        Desk desk(1);
+        desk.plan(50);
+        std::uint64_t mail = 0;
+        for (std::size_t sender = 1; sender <= senders; ++sender) {
+            for (int i = 0; i < 300; ++i) {
+                desk.traits[++mail] = {.sender = sender, .size = 1000};
+                desk.put("big.test", mail, 10);
+            }
+        }
+        desk.traits[++mail] = {.sender = 1000, .size = 1000};
+        desk.put("big.test", mail, 40);
+        EXPECT_LE(handed_out_before(desk, mail), senders * 8 / 7 + 1) << senders;
+    }
+}
+
+TEST(DueBoard, M9_a_burst_longer_than_the_window_hides_nobody) {
+    Desk desk(1);
+    const std::uint64_t burst = 2 * limits::outbound_window_max;
+    for (std::uint64_t mail = 1; mail <= burst; ++mail) {
+        desk.traits[mail] = {.sender = 1, .size = 1000};
+        desk.put("big.test", mail, 10);
+    }
+    desk.traits[burst + 1] = {.sender = 2, .size = 1000};
+    desk.plan(100);
+    desk.put("big.test", burst + 1, 90);
+    EXPECT_LE(handed_out_before(desk, burst + 1), 3U);
+    // And nothing is lost, and nothing is tried twice.
+    while (desk.end_one(100)) {
+    }
+    std::set<std::uint64_t> seen;
+    for (const store::DueDelivery& each : desk.tried) {
+        EXPECT_TRUE(seen.insert(each.mail.value()).second);
+    }
+    EXPECT_EQ(seen.size(), burst + 1);
+    EXPECT_EQ(desk.board.waiting(), 0U);
+}
+
+TEST(DueBoard, M3_high_priority_and_small_mail_go_first_and_bulk_still_goes) {
+    Desk desk(1);
+    for (std::uint64_t mail = 1; mail <= 100; ++mail) {
+        desk.traits[mail] = {.sender = 1, .size = 10 * 1024 * 1024};
+        desk.put("a.test", mail, 10);
+    }
+    for (std::uint64_t mail = 101; mail <= 200; ++mail) {
+        desk.traits[mail] = {.sender = 2, .size = 1000};
+        desk.put("a.test", mail, 20);
+    }
+    desk.traits[201] = {.sender = 1, .size = 1000, .priority = 4};
+    desk.put("a.test", 201, 30);
+    desk.plan(100);
+    while (desk.tried.size() < 40 && desk.end_one(100)) {
+    }
+    const auto position = [&desk](auto wanted) {
+        return std::ranges::find_if(desk.tried, wanted) - desk.tried.begin();
+    };
+    EXPECT_LE(position([](const auto& each) { return each.mail.value() == 201; }), 2);
+    const auto large = std::ranges::count_if(
+        desk.tried, [](const auto& each) { return each.mail.value() <= 100; });
+    // One in eight is the oldest's, one is its own turn.
+    EXPECT_GE(large, 5);
+    EXPECT_LE(large, 8);
+}
+
+TEST(DueBoard, F12_a_site_that_waits_for_room_begins_when_it_is_woken) {
+    DueBoard board;
+    DueBoard::Bounds bounds;
+    bounds.workers_max = 10;
+    bounds.site_workers_max = [](const std::string&) { return 10U; };
+    auto kind = DueBoard::Entry::Kind::Wait;
+    std::size_t asked = 0;
+    bounds.entry = [&](const std::string&) {
+        ++asked;
+        return DueBoard::Entry{.kind = kind, .until = at(50)};
+    };
+    board.learn({.mail = MailId(1), .delivery = 1, .site = "a.test", .due = at(10)}, at(10));
+    EXPECT_TRUE(board.plan(at(10), bounds).workers.empty());
+    EXPECT_TRUE(board.plan(at(11), bounds).workers.empty());
+    EXPECT_EQ(asked, 1U);
+    EXPECT_EQ(board.next_look(at(11)), WallTime::max());
+    kind = DueBoard::Entry::Kind::Until;
+    board.wake("a.test");
+    EXPECT_TRUE(board.plan(at(12), bounds).workers.empty());
+    EXPECT_EQ(board.next_look(at(12)), at(50));
+    kind = DueBoard::Entry::Kind::Open;
+    EXPECT_EQ(board.plan(at(50), bounds).workers.size(), 1U);
+}
+
+TEST(DueBoard, F12_a_worker_gives_its_connection_away_where_others_wait_for_it) {
+    Desk desk(10, 1);
+    desk.prove("a.test");
+    for (std::uint64_t mail = 1; mail <= 50; ++mail) {
+        desk.put("a.test", mail, 10);
+    }
+    desk.plan(20);
+    ASSERT_EQ(desk.working.size(), 1U);
+    EXPECT_TRUE(desk.board.take("a.test", at(20), outbound_turn_max - 1, true).has_value());
+    EXPECT_FALSE(desk.board.take("a.test", at(20), outbound_turn_max, true).has_value());
+    EXPECT_TRUE(desk.board.take("a.test", at(20), outbound_turn_max, false).has_value());
+}
 
 TEST(DueBoard, tries_what_is_due_earliest_first) {
     Desk desk(1);

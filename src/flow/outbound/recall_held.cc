@@ -1,5 +1,6 @@
 #include "flow/outbound/recall_held.h"
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -43,6 +44,18 @@ store::Plan plan_release(MailId mail, store::QueueDelivery delivery, WallTime no
     return plan;
 }
 
+// For one of its recipients at least: routes may part them.
+bool has_route(const Settings& settings, const store::QueueMessage& message,
+               const store::QueueDelivery& delivery) {
+    return std::ranges::any_of(delivery.recipients, [&](const store::QueueRecipient& recipient) {
+        return recipient.state == store::RecipientState::Waiting &&
+               !std::holds_alternative<HoldHop>(
+                   decide_next_hop(settings, {.domain = delivery.site,
+                                              .recipient = recipient.address,
+                                              .sender = message.sender}));
+    });
+}
+
 Result<Page> read_page(const store::Snapshot& snapshot, store::ReadTier tier, MailId after,
                        const Settings& settings, WallTime now) {
     const auto rows = TRY(store::list_queue(snapshot, tier, after, limits::scan_rows_max));
@@ -54,7 +67,7 @@ Result<Page> read_page(const store::Snapshot& snapshot, store::ReadTier tier, Ma
              TRY(store::read_deliveries(snapshot, tier, message.mail))) {
             if (delivery.is_held && !delivery.is_damaged &&
                 is_for_lack_of_route(delivery.held_reason) &&
-                !std::holds_alternative<HoldHop>(decide_next_hop(settings, delivery.site))) {
+                has_route(settings, message, delivery)) {
                 page.plans.push_back(plan_release(message.mail, std::move(delivery), now));
             }
         }

@@ -193,14 +193,14 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
     outcome.delivery.crashes = 0;
     Notice notice;
     notice.message = outcome.message;
-    record.settlement = settle({.message = std::move(outcome.message),
-                                .delivery = std::move(outcome.delivery),
-                                .results = std::move(outcome.results),
-                                .now = record.now,
-                                .chance = services->random->u64(),
-                                .retry = services->settings()->retry,
-                                .may_expire = services->scheduler == nullptr ||
-                                              services->scheduler->may_expire()});
+    record.settlement =
+        settle({.message = std::move(outcome.message),
+                .delivery = std::move(outcome.delivery),
+                .results = std::move(outcome.results),
+                .now = record.now,
+                .chance = services->random->u64(),
+                .retry = services->settings()->retry,
+                .may_expire = services->scheduler == nullptr || services->scheduler->may_expire()});
     mark(record.settlement);
     notice.recipients = std::move(record.settlement.notices);
     log_attempt(record);

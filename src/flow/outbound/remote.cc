@@ -145,14 +145,15 @@ smtp::RcptParameters parameters_of(const store::QueueRecipient& recipient) {
 }  // namespace
 
 net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSession::open(
-    const Services* services, HopAddress hop) {
+    const Services* services, HopAddress hop, net::Endpoint at) {
     if (!hop.policy) {
         hop.policy = policy_of(hop.tls, DaneAnswer{}, TlsQuestion{});
     }
     if (hop.policy->refusal) {
         co_return std::unexpected(refused(hop));
     }
-    std::unique_ptr<RemoteSession> session(new RemoteSession(services, std::move(hop)));
+    std::unique_ptr<RemoteSession> session(
+        new RemoteSession(services, std::move(hop), std::move(at)));
     const bool may_do_without = session->hop_.policy->level == TlsPolicy::Level::May &&
                                 session->hop_.tls != RouteSettings::Tls::Implicit;
     const bool is_broken =
@@ -179,19 +180,20 @@ net::DialRequest RemoteSession::dial_request() const {
     net::DialRequest request;
     request.host = hop_.host;
     request.port = hop_.port;
-    request.allow_private = hop_.is_configured;
-    request.deadline = net::Shard::here().now() + 4 * limits::smtp_client_connect_timeout;
-    if (const auto address = net::IpAddress::parse(hop_.host); address) {
-        request.endpoints = {net::Endpoint(*address, hop_.port)};
-    } else if (equals_ignore_case(hop_.host, "localhost")) {
-        request.endpoints = {net::Endpoint(net::IpAddress::loopback_v4(), hop_.port)};
-    }
+    request.endpoints = {at_};
+    request.source_v4 = hop_.source_v4;
+    request.source_v6 = hop_.source_v6;
+    request.deadline = net::Shard::here().now() + limits::smtp_client_connect_timeout;
     return request;
+}
+
+std::string RemoteSession::hello_name() const {
+    return hop_.hello.empty() ? services_->settings()->hostname : hop_.hello;
 }
 
 smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
     smtp::ClientOptions options;
-    options.hello_name = services_->settings()->hostname;
+    options.hello_name = hello_name();
     options.is_lmtp = hop_.is_lmtp;
     options.tls_active = stream_->tls() != nullptr;
     options.bindings = channel_bindings(stream_->tls());
@@ -209,20 +211,15 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
 net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls) {
     net::DialRequest request = dial_request();
     crash_point<"outbound.connecting">();
-    if (request.endpoints.empty() && services_->resolver == nullptr) {
-        co_return host_failure(smtp::Stage::Greeting, {4, 4, 3}, "DNS look-ups are turned off");
-    }
     Result<net::Dialed> dialed =
         co_await net::dial(services_->network, services_->resolver, std::move(request));
     if (!dialed) {
-        const bool is_nowhere = dialed.error().kind == ErrorKind::Peer;
-        is_nowhere ? probe<"outbound.host_without_address">() : probe<"outbound.no_connection">();
-        co_return host_failure(
-            smtp::Stage::Greeting,
-            is_nowhere ? smtp::EnhancedStatus{4, 4, 4} : smtp::EnhancedStatus{4, 4, 1},
-            hop_.host + ": " + dialed.error().text);
+        probe<"outbound.no_connection">();
+        co_return host_failure(smtp::Stage::Greeting, {4, 4, 1},
+                               hop_.host + ": " + dialed.error().text);
     }
     crash_point<"outbound.connected">();
+    opened_at_ = services_->clock->mono();
     stream_ = std::move(dialed->stream);
     is_tls_proven_ = false;
     peer_name_ = hop_.host + "[" + dialed->endpoint.to_string() + "]";
@@ -240,8 +237,10 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;
-        if (!hop_.is_configured &&
-            equals_ignore_case(engine_->peer().name, services_->settings()->hostname)) {
+        const bool is_us = std::ranges::any_of(
+            own_names(*services_->settings()),
+            [this](const auto& name) { return equals_ignore_case(engine_->peer().name, name); });
+        if (!hop_.is_configured && is_us) {
             is_ready_ = false;
             co_return host_failure(smtp::Stage::Hello, {5, 4, 6},
                                    peer_name_ + " says it is us: mail loops back to this server");
@@ -315,8 +314,8 @@ net::TlsClientOptions RemoteSession::tls_options() const {
                      : policy.level == TlsPolicy::Level::Verify ? net::TlsVerify::Name
                                                                 : net::TlsVerify::Opportunistic;
     // C14: machines behind one name have tickets of their own.
-    options.resume_key = stream_->peer().to_string() + "\n" + services_->settings()->hostname +
-                         "\n" + options.host + "\n" + policy.identity();
+    options.resume_key = stream_->peer().to_string() + "\n" + hello_name() + "\n" + options.host +
+                         "\n" + policy.identity();
     return options;
 }
 
@@ -507,7 +506,7 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
             outcomes[index] = std::move(outcome);
             return !goes_again;
         });
-        if (++transactions_ >= mails_max && is_ready_) {
+        if (messages_ >= mails_max && is_ready_) {
             co_await close();  // B7: the peer wants no more on this connection.
         }
     }
@@ -516,19 +515,13 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
         all.push_back(std::move(outcome).value_or(
             host_failure(smtp::Stage::Mail, {4, 4, 2}, peer_name_ + ": connection lost")));
     }
-    const bool is_put_off = std::ranges::all_of(all, [](const smtp::Outcome& outcome) {
-        return outcome.kind == smtp::OutcomeKind::Temporary && !outcome.is_local;
-    });
-    if (is_put_off && is_ready_) {
-        probe<"outbound.all_put_off">();
-        co_await close();  // E17: nothing goes well here now.
-    }
     co_return all;
 }
 
 net::Task<std::vector<smtp::Outcome>> RemoteSession::transact(const RemoteMail* mail,
                                                               std::vector<std::size_t> batch) {
     is_ready_ = false;
+    ++messages_;
     in_hand_ = mail->in_hand;
     engine_->send(envelope(*mail, batch));
     Outgoing outgoing(services_, &mail->message, form_.plan.get());

@@ -29,6 +29,9 @@ struct HopAddress {
     RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
     std::string username{};
     std::string password{};
+    std::optional<net::IpAddress> source_v4{};  ///< The local address to use, per family.
+    std::optional<net::IpAddress> source_v6{};
+    std::string hello{};  ///< The name said in EHLO; empty: the hostname.
     bool is_configured =
         false;  ///< By a route: private addresses are meant; loops are the admin's.
     /// Set by decide_hop_tls() before anything compares hops (F12); without it, as `tls` says.
@@ -53,9 +56,10 @@ struct RemoteMail {
 /// An open session with a next hop. One task at a time, one shard.
 class RemoteSession {
 public:
-    /// Connects and greets, up to ready. A failure says which host and what it said.
+    /// Connects to `at`, an address of the hop's host, and greets, up to ready. A failure says
+    /// which host and what it said.
     static net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> open(
-        const Services* services, HopAddress hop);
+        const Services* services, HopAddress hop, net::Endpoint at);
 
     /// One outcome per recipient, from as many transactions as the peer's limits ask for (B6, B7).
     /// is_ready() says whether the session lives on.
@@ -69,14 +73,21 @@ public:
     [[nodiscard]] bool peer_has_dsn() const;
     /// The peer takes BY= over (RFC 2852).
     [[nodiscard]] bool peer_keeps_time() const;
+    [[nodiscard]] MonoTime opened_at() const { return opened_at_; }
+    /// It is not to be used for a further message (E17, E18); close() it when there is time.
+    void spend() { is_spent_ = true; }
+    [[nodiscard]] bool is_spent() const { return is_spent_; }
+    /// Transactions begun.
+    [[nodiscard]] std::uint32_t messages() const { return messages_; }
     /// What the last send() found wrong with the stored body; the outcomes then say nothing.
     [[nodiscard]] const std::optional<Error>& body_damage() const { return body_damage_; }
     /// QUIT, not waiting long for the answer (C13).
     net::Task<void> close();
 
 private:
-    RemoteSession(const Services* services, HopAddress hop)
-        : services_(services), hop_(std::move(hop)) {}
+    RemoteSession(const Services* services, HopAddress hop, net::Endpoint at)
+        : services_(services), hop_(std::move(hop)), at_(std::move(at)) {}
+    [[nodiscard]] std::string hello_name() const;
     [[nodiscard]] net::DialRequest dial_request() const;
     [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
@@ -99,13 +110,16 @@ private:
 
     const Services* services_;
     HopAddress hop_;
+    net::Endpoint at_;
     std::unique_ptr<net::Stream> stream_;
     std::optional<smtp::ClientEngine> engine_;
     std::string peer_name_;
+    MonoTime opened_at_{};
+    std::uint32_t messages_ = 0;
+    bool is_spent_ = false;
     bool is_ready_ = false;
     InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
     BodyForm form_;                   ///< Of the message that is being sent.
-    std::uint32_t transactions_ = 0;  ///< So far, for MAILMAX (B7).
     bool is_tls_proven_ = false;      ///< Something was read through it.
     std::optional<Error> body_damage_;
 };

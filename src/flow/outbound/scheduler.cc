@@ -1,6 +1,8 @@
 #include "flow/outbound/scheduler.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -27,8 +29,13 @@ constexpr std::chrono::milliseconds kPatience(100);
 class OutboundScheduler::Part {
 public:
     /// `index` of `count` parts.
-    Part(const Services* services, net::Shard* shard, std::size_t index, std::size_t count)
-        : services_(services), shard_(shard), index_(index), count_(count) {}
+    Part(OutboundScheduler* all, net::Shard* shard, std::size_t index, std::size_t count)
+        : services_(all->services_),
+          outlets_(&all->outlets_),
+          shard_(shard),
+          index_(index),
+          count_(count),
+          board_([all](MailId mail) { return all->traits_of(mail); }) {}
     [[nodiscard]] net::Shard& shard() const { return *shard_; }
     [[nodiscard]] bool owns(const std::string& site) const {
         return std::hash<std::string>()(site) % count_ == index_;
@@ -39,6 +46,8 @@ public:
     /// Any thread.
     void tell(const std::shared_ptr<const store::QueueChange>& change);
     void learn_sites(const std::vector<store::DueDelivery>& firsts);
+    /// There may be room at the outlet of a site that waits for it. Any thread.
+    void wake(const std::string& site, const OutletKey& key);
     void run();
     void stop() { is_stopped_ = true; }
     [[nodiscard]] std::uint32_t workers() const { return board_.workers(); }
@@ -46,11 +55,16 @@ public:
 private:
     [[nodiscard]] WallTime now() const { return services_->clock->wall(); }
     [[nodiscard]] bool is_discard(const std::string& site) const {
-        return std::holds_alternative<DiscardHop>(decide_next_hop(*services_->settings(), site));
+        return discards_all(*services_->settings(), site);
     }
     void take_in();
     net::Task<void> work(store::DueDelivery first);
-    net::Task<bool> attempt(store::DueDelivery due, KeptSession* kept);
+    net::Task<AttemptEnd> attempt(store::DueDelivery due, KeptSession* kept, OutletSlot* slot);
+    DueBoard::Entry entry_of(const std::string& site, WallTime at);
+    [[nodiscard]] WallTime wall_of(MonoTime until) const {
+        return now() + std::chrono::duration_cast<WallTime::duration>(until - outlets_->now());
+    }
+    void nudge();
     [[nodiscard]] std::uint32_t share_of(std::uint32_t total) const;
     net::Task<void> refill(store::DueRange range);
     void arm(WallTime at);
@@ -62,6 +76,7 @@ private:
     };
 
     const Services* services_;
+    Outlets* outlets_;
     net::Shard* shard_;
     std::size_t index_;
     std::size_t count_;
@@ -70,6 +85,8 @@ private:
     bool is_stopped_ = false;
     net::Timer timer_;
     net::Timer patience_;
+    std::set<OutletKey> nudges_;
+    net::Timer nudge_timer_;
 };
 
 void OutboundScheduler::Part::tell(const std::shared_ptr<const store::QueueChange>& change) {
@@ -137,8 +154,10 @@ void OutboundScheduler::Part::run() {
     bounds.site_workers_max = [&](const std::string& site) {
         return is_discard(site) ? 1 : settings->limits.deliveries_per_site;
     };
+    const WallTime looked_at = now();
+    bounds.entry = [this, looked_at](const std::string& site) { return entry_of(site, looked_at); };
     // One look at the clock for both: what falls due between two would be in neither.
-    const WallTime at = now();
+    const WallTime at = looked_at;
     DueBoard::Orders orders = board_.plan(at, bounds);
     // Before anything begins: what begins may end at once and come here again.
     arm(at);
@@ -153,29 +172,40 @@ void OutboundScheduler::Part::run() {
 net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
     const std::string site = first.site;
     KeptSession kept;
-    std::optional<store::DueDelivery> due = std::move(first);
-    std::uint32_t given = 0;
-    while (due && !is_stopped_) {
-        const bool is_settled = co_await attempt(*std::move(due), &kept);
-        if (!is_settled) {
-            probe<"outbound.site_paused">();
-            board_.pause(site, now() + limits::outbound_store_pause);
-            break;
+    {
+        OutletSlot slot(outlets_, {.part = index_, .site = site});
+        std::optional<store::DueDelivery> due = std::move(first);
+        std::uint32_t given = 0;
+        while (due && !is_stopped_) {
+            const AttemptEnd end = co_await attempt(*std::move(due), &kept, &slot);
+            due.reset();
+            switch (end.kind) {
+                case AttemptEnd::Kind::Settled:
+                    due = board_.take(site, now(), ++given, slot.others_wait());
+                    break;
+                case AttemptEnd::Kind::Refused:
+                    probe<"outbound.site_paused">();
+                    board_.pause(site, now() + limits::outbound_store_pause);
+                    break;
+                case AttemptEnd::Kind::NoRoom: board_.wait_for_room(site); break;
+                case AttemptEnd::Kind::Paused: board_.pause(site, wall_of(end.until)); break;
+            }
         }
-        due = board_.take(site, now(), ++given);
-    }
-    if (kept != nullptr) {
-        co_await kept->close();
+        if (kept != nullptr) {
+            co_await kept->close();
+        }
     }
     board_.worker_ended(site);
     crash_point<"scheduler.worker_ended">();
     run();
 }
 
-// One delivery, or as many as fit one commit where they are only dropped. False: the store refused.
-net::Task<bool> OutboundScheduler::Part::attempt(store::DueDelivery due, KeptSession* kept) {
+// One delivery, or as many as fit one commit where they are only dropped.
+net::Task<AttemptEnd> OutboundScheduler::Part::attempt(store::DueDelivery due, KeptSession* kept,
+                                                       OutletSlot* slot) {
     std::vector<store::DueDelivery> batch = {std::move(due)};
     DueBoard::Ending ending;
+    AttemptEnd end;
     const MonoTime began = shard_->now();
     if (is_discard(batch.front().site)) {
         while (batch.size() < limits::outbound_batch_max) {
@@ -185,10 +215,12 @@ net::Task<bool> OutboundScheduler::Part::attempt(store::DueDelivery due, KeptSes
             }
             batch.push_back(*std::move(more));
         }
-        ending.is_settled = co_await discard_deliveries(services_, batch);
+        end.kind = co_await discard_deliveries(services_, batch) ? AttemptEnd::Kind::Settled
+                                                                 : AttemptEnd::Kind::Refused;
     } else {
-        ending.is_settled = co_await attempt_delivery(services_, batch.front(), kept);
+        end = co_await attempt_delivery(services_, batch.front(), kept, slot);
     }
+    ending.is_settled = end.kind == AttemptEnd::Kind::Settled;
     // The commit's own word (posted before this resumes) has the new time, if there is one.
     ending.now = now();
     ending.took = shard_->now() - began;
@@ -199,7 +231,40 @@ net::Task<bool> OutboundScheduler::Part::attempt(store::DueDelivery due, KeptSes
     if (is_more_welcome) {
         run();
     }
-    co_return ending.is_settled;
+    co_return end;
+}
+
+// Of a site whose outlet is known: what would be told there is told before a worker begins.
+DueBoard::Entry OutboundScheduler::Part::entry_of(const std::string& site, WallTime at) {
+    const OutletBook::Answer answer =
+        is_discard(site) ? OutletBook::Answer{} : outlets_->ask({.part = index_, .site = site});
+    switch (answer.kind) {
+        case OutletBook::Answer::Kind::Granted: break;
+        case OutletBook::Answer::Kind::Full: return {.kind = DueBoard::Entry::Kind::Wait};
+        case OutletBook::Answer::Kind::Paused:
+            return {.kind = DueBoard::Entry::Kind::Until,
+                    .until = std::max(wall_of(answer.until), at + std::chrono::seconds(1))};
+    }
+    return {};
+}
+
+void OutboundScheduler::Part::wake(const std::string& site, const OutletKey& key) {
+    shard_->post([this, site, key] {
+        board_.wake(site);
+        // It may have nothing to send any more; then it is the next one's turn.
+        if (nudges_.empty()) {
+            nudge_timer_ =
+                shard_->call_after(outlet_wake_patience + kPatience, [this] { nudge(); });
+        }
+        nudges_.insert(key);
+        run();
+    });
+}
+
+void OutboundScheduler::Part::nudge() {
+    for (const OutletKey& key : std::exchange(nudges_, {})) {
+        outlets_->nudge(key);
+    }
 }
 
 net::Task<void> OutboundScheduler::Part::refill(store::DueRange range) {
@@ -232,9 +297,11 @@ void OutboundScheduler::Part::arm(WallTime at) {
 }
 
 OutboundScheduler::OutboundScheduler(const Services* services, std::vector<net::Shard*> shards)
-    : services_(services) {
+    : services_(services), outlets_(services, [this](const OutletUser& user, const OutletKey& key) {
+          parts_.at(user.part)->wake(user.site, key);
+      }) {
     for (net::Shard* shard : shards) {
-        parts_.push_back(std::make_unique<Part>(services, shard, parts_.size(), shards.size()));
+        parts_.push_back(std::make_unique<Part>(this, shard, parts_.size(), shards.size()));
     }
 }
 
@@ -242,6 +309,24 @@ OutboundScheduler::~OutboundScheduler() {
     if (is_started_) {
         services_->store->changes().unsubscribe(token_);
     }
+}
+
+void OutboundScheduler::introduce(MailId mail, const std::string& sender, std::uint64_t size,
+                                  int priority) {
+    const DueTraits traits{.sender = std::max<std::uint64_t>(std::hash<std::string>()(sender), 1),
+                           .size = size,
+                           .priority = static_cast<std::int8_t>(std::clamp(priority, -9, 9))};
+    traits_.with([&](auto& known) {
+        known.set(mail, traits);
+        return 0;
+    });
+}
+
+DueTraits OutboundScheduler::traits_of(MailId mail) {
+    return traits_.with([mail](auto& known) {
+        const DueTraits* found = known.find(mail);
+        return found == nullptr ? DueTraits{} : *found;
+    });
 }
 
 bool OutboundScheduler::may_expire() {

@@ -8,12 +8,18 @@
 #include <vector>
 
 #include "flow/outbound/clock_watch.h"
+#include "flow/outbound/due_board.h"
+#include "flow/outbound/outlets.h"
 #include "flow/services.h"
 #include "net/io/locked.h"
 #include "net/io/shard.h"
 #include "store/mailbox/change.h"
 
 namespace godwit::flow {
+
+/// Messages whose sender and size are remembered from their coming, for whose turn it is: some 80
+/// octets each. Of others nothing is known, as after a restart.
+inline constexpr std::size_t outbound_traits_max = 32 * 1024;
 
 class OutboundScheduler {
 public:
@@ -35,11 +41,18 @@ public:
     /// May age end a message's life now? Not in the hour after a start or a leap of the clock
     /// (ClockWatch). Asked once a minute at the least, so that no leap goes unseen. Any thread.
     [[nodiscard]] bool may_expire();
+    /// Before the commit that queues a message. Any thread.
+    void introduce(MailId mail, const std::string& sender, std::uint64_t size, int priority);
+    /// Where mail goes now: connections, pauses and their reasons. Any thread.
+    [[nodiscard]] std::vector<OutletState> outlets() { return outlets_.states(); }
     [[nodiscard]] bool is_idle_here() const { return attempts_here() == 0; }
 
 private:
     class Part;
+    DueTraits traits_of(MailId mail);
     const Services* services_;
+    Outlets outlets_;
+    net::Locked<Recent<MailId, DueTraits>> traits_{outbound_traits_max};
     std::vector<std::unique_ptr<Part>> parts_;
     store::ChangeBus::Token token_ = 0;
     bool is_started_ = false;

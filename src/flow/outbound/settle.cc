@@ -86,7 +86,9 @@ private:
     void judge(const AttemptResult& result, bool may_retry) {
         store::QueueRecipient& recipient = out_.delivery.recipients.at(result.recipient);
         record(recipient, result);
-        if (result.outcome.kind == smtp::OutcomeKind::Delivered) {
+        if (result.is_dropped) {
+            recipient.state = store::RecipientState::Dropped;
+        } else if (result.outcome.kind == smtp::OutcomeKind::Delivered) {
             recipient.state = store::RecipientState::Delivered;
             ++out_.delivered;
             if (result.is_final ? wants(recipient, store::Notify::Success)

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/stat.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,6 +30,26 @@ bool set_flags(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);
     return flags >= 0 && fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) == 0 &&
            fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+std::vector<IpAddress> addresses_of_machine() {
+    std::vector<IpAddress> found;
+    ifaddrs* first = nullptr;
+    if (getifaddrs(&first) != 0) {
+        log::warn("net.no_interfaces", {{"error", strerrordesc_np(errno)}});
+        return found;
+    }
+    for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next) {
+        const int family = each->ifa_addr == nullptr ? AF_UNSPEC : each->ifa_addr->sa_family;
+        if (family == AF_INET || family == AF_INET6) {
+            SocketAddress address;
+            address.size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+            std::memcpy(&address.storage, each->ifa_addr, address.size);
+            found.push_back(address.endpoint().address());
+        }
+    }
+    freeifaddrs(first);
+    return found;
 }
 
 // --- listening --------------------------------------------------------------------------------
@@ -294,7 +315,8 @@ std::vector<int> inherited_sockets() {
 AsioNetwork::AsioNetwork(ShardPool* pool, Options options)
     : pool_(pool),
       inherited_(std::move(options.inherited)),
-      sockets_below_(options.sockets_below) {}
+      sockets_below_(options.sockets_below),
+      addresses_(addresses_of_machine()) {}
 
 AsioNetwork::~AsioNetwork() {
     for (int socket : inherited_) {

@@ -33,12 +33,14 @@ public:
     Task<Result<std::unique_ptr<Stream>>> connect(ConnectRequest request) override;
     Result<std::unique_ptr<Listener>> listen(const Endpoint& at, ListenOptions options,
                                              AcceptHandler handler) override;
+    [[nodiscard]] std::vector<IpAddress> local_addresses() const override { return addresses_; }
 
 private:
     int take_inherited(const Endpoint& at);
     ShardPool* pool_;
     std::vector<int> inherited_;
     int sockets_below_;
+    std::vector<IpAddress> addresses_;
 };
 
 }  // namespace godwit::net

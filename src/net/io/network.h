@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "net/io/endpoint.h"
 #include "net/io/stream.h"
@@ -47,6 +48,8 @@ public:
     /// A stream on the shard that asks. Temporary errors: Timeout, Unavailable (refused,
     /// unreachable), Closed (taken and dropped at once), Io.
     virtual Task<Result<std::unique_ptr<Stream>>> connect(ConnectRequest request) = 0;
+    /// The machine's own addresses, as they were at the start; none where there is no machine.
+    [[nodiscard]] virtual std::vector<IpAddress> local_addresses() const { return {}; }
     /// Binds and listens before it returns; handlers run once the shards run. Internal errors:
     /// AlreadyExists (in use), Denied, Io.
     virtual Result<std::unique_ptr<Listener>> listen(const Endpoint& at, ListenOptions options,

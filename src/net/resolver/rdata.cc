@@ -80,6 +80,24 @@ std::optional<MxHost> mx_from_wire(std::string_view rdata) {
     return MxHost{preference, std::move(*host)};
 }
 
+std::optional<SrvHost> srv_from_wire(std::string_view rdata) {
+    // RFC 2782: priority, weight, port, target.
+    ByteReader in(rdata);
+    SrvHost srv;
+    srv.priority = in.u16();
+    srv.weight = in.u16();
+    srv.port = in.u16();
+    if (!in.ok()) {
+        return std::nullopt;
+    }
+    auto host = name_from_wire(in.raw(in.remaining()));
+    if (!host) {
+        return std::nullopt;
+    }
+    srv.host = std::move(*host);
+    return srv;
+}
+
 std::optional<std::string> text_from_wire(std::string_view rdata) {
     // RFC 1035 3.3.14: one or more character strings, joined as SPF and DKIM want it.
     ByteReader in(rdata);
@@ -109,6 +127,12 @@ std::optional<TlsaRecord> tlsa_from_wire(std::string_view rdata) {
 std::string mx_to_wire(std::uint16_t preference, std::string_view name_wire) {
     ByteWriter out;
     out.u16(preference).raw(name_wire);
+    return std::move(out).take();
+}
+
+std::string srv_to_wire(const SrvHost& host, std::string_view name_wire) {
+    ByteWriter out;
+    out.u16(host.priority).u16(host.weight).u16(host.port).raw(name_wire);
     return std::move(out).take();
 }
 

@@ -20,10 +20,12 @@ std::optional<std::string> name_to_wire(std::string_view name);
 std::string plain_name(std::string_view name);
 
 std::optional<MxHost> mx_from_wire(std::string_view rdata);
+std::optional<SrvHost> srv_from_wire(std::string_view rdata);
 std::optional<std::string> text_from_wire(std::string_view rdata);
 std::optional<TlsaRecord> tlsa_from_wire(std::string_view rdata);
 
 std::string mx_to_wire(std::uint16_t preference, std::string_view name_wire);
+std::string srv_to_wire(const SrvHost& host, std::string_view name_wire);
 std::string text_to_wire(std::string_view text);
 
 }  // namespace godwit::net

@@ -105,6 +105,16 @@ Task<Result<AddressAnswer>> Resolver::addresses(std::string host, AddressFamilie
     co_return std::unexpected(*six ? std::move(*four).error() : std::move(*six).error());
 }
 
+Task<Result<SrvAnswer>> Resolver::srv(std::string name) {
+    RecordSet set = CO_TRY(co_await lookup(name, RecordType::Srv));
+    SrvAnswer answer{static_cast<const DnsFacts&>(set), {}};
+    answer.hosts = parse_all<SrvHost>(set, srv_from_wire);
+    if (set.outcome == DnsOutcome::Found && answer.hosts.empty()) {
+        co_return malformed(name, "SRV");
+    }
+    co_return answer;
+}
+
 Task<Result<NamesAnswer>> Resolver::ptr(IpAddress address) {
     std::string name = reverse_name(address);
     RecordSet set = CO_TRY(co_await lookup(name, RecordType::Ptr));

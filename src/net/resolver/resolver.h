@@ -28,6 +28,7 @@ enum class RecordType : std::uint16_t {
     Mx = 15,
     Txt = 16,
     Aaaa = 28,
+    Srv = 33,
     Tlsa = 52,
 };
 
@@ -62,6 +63,17 @@ struct MxAnswer : DnsFacts {
 struct AddressAnswer : DnsFacts {
     std::vector<IpAddress> addresses;  ///< IPv6 first.
 };
+struct SrvHost {
+    std::uint16_t priority = 0;
+    std::uint16_t weight = 0;
+    std::uint16_t port = 0;
+    std::string host;  ///< Lower case, no trailing dot; empty: "." (no such service).
+    auto operator<=>(const SrvHost&) const = default;
+};
+/// RFC 2782.
+struct SrvAnswer : DnsFacts {
+    std::vector<SrvHost> hosts;
+};
 struct NamesAnswer : DnsFacts {
     std::vector<std::string> names;  ///< Lower case, no trailing dot.
 };
@@ -87,6 +99,7 @@ public:
     /// `is_secure` only when all parts were.
     Task<Result<AddressAnswer>> addresses(std::string host,
                                           AddressFamilies families = AddressFamilies::Both);
+    Task<Result<SrvAnswer>> srv(std::string name);
     Task<Result<NamesAnswer>> ptr(IpAddress address);
     Task<Result<TextAnswer>> txt(std::string name);
     Task<Result<TlsaAnswer>> tlsa(std::string name);

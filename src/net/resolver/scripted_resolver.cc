@@ -18,13 +18,14 @@ struct TypeName {
     std::string_view name;
     RecordType type;
 };
-constexpr std::array<TypeName, 8> kTypes = {{{"A", RecordType::A},
+constexpr std::array<TypeName, 9> kTypes = {{{"A", RecordType::A},
                                              {"NS", RecordType::Ns},
                                              {"CNAME", RecordType::Cname},
                                              {"PTR", RecordType::Ptr},
                                              {"MX", RecordType::Mx},
                                              {"TXT", RecordType::Txt},
                                              {"AAAA", RecordType::Aaaa},
+                                             {"SRV", RecordType::Srv},
                                              {"TLSA", RecordType::Tlsa}}};
 
 std::optional<RecordType> type_of(std::string_view word) {
@@ -66,6 +67,21 @@ std::optional<std::string> tlsa_rdata(std::string_view value) {
     return data ? std::optional(wire + *data) : std::nullopt;
 }
 
+std::optional<std::string> srv_rdata(std::string_view value) {
+    std::array<std::uint16_t, 3> numbers{};
+    for (std::uint16_t& number : numbers) {
+        const auto parsed = parse_u32(take_word(value));
+        if (!parsed || *parsed > 65535) {
+            return std::nullopt;
+        }
+        number = static_cast<std::uint16_t>(*parsed);
+    }
+    const auto name = name_to_wire(value);
+    const SrvHost host{
+        .priority = numbers[0], .weight = numbers[1], .port = numbers[2], .host = ""};
+    return value.empty() || !name ? std::nullopt : std::optional(srv_to_wire(host, *name));
+}
+
 std::optional<std::string> rdata_of(RecordType type, std::string_view value) {
     switch (type) {
         case RecordType::A: return address_rdata(value, true);
@@ -80,6 +96,7 @@ std::optional<std::string> rdata_of(RecordType type, std::string_view value) {
             }
             return mx_to_wire(static_cast<std::uint16_t>(*preference), *name);
         }
+        case RecordType::Srv: return srv_rdata(value);
         case RecordType::Ns:
         case RecordType::Cname:
         case RecordType::Ptr: return name_to_wire(value);

@@ -3,6 +3,7 @@
 //     example.test MX 0 .                    (null MX)
 //     mx.example.test A 192.0.2.1            mx.example.test AAAA 2001:db8::1
 //     www.example.test CNAME example.test    4.3.2.1.in-addr.arpa PTR host.example.test
+//     _submission._tcp.example.test SRV 0 1 587 mx.example.test
 //     example.test TXT v=spf1 -all           (the rest of the line is one text)
 //     _25._tcp.mx.example.test TLSA 3 1 1 0123abcd...
 //     example.test MX servfail | timeout | bogus | nodata     (that type alone; * for any type)

@@ -1,0 +1,84 @@
+#include "flow/outbound/outlets.h"
+
+#include <utility>
+
+namespace godwit::flow {
+
+OutletBook::Answer Outlets::ask(const OutletUser& user) {
+    const MonoTime at = now();
+    return book_.with([&](OutletBook& book) {
+        const OutletBook::Known* known = book.known(user.site);
+        return known == nullptr ? OutletBook::Answer{}
+                                : book.ask(known->key, user, known->limit, at);
+    });
+}
+
+OutletBook::Answer Outlets::enter(const OutletKey& key, const OutletUser& user, std::uint32_t limit,
+                                  bool is_forced) {
+    const MonoTime at = now();
+    return book_.with(
+        [&](OutletBook& book) { return book.enter(key, user, limit, at, is_forced); });
+}
+
+void Outlets::tell(const std::vector<OutletUser>& woken, const OutletKey& key) {
+    for (const OutletUser& user : woken) {
+        wake_(user, key);
+    }
+}
+
+void Outlets::report(const OutletKey& key, const OutletReport& report) {
+    const MonoTime at = now();
+    tell(book_.with([&](OutletBook& book) { return book.report(key, report, at); }), key);
+}
+
+void Outlets::leave(const OutletKey& key) {
+    const MonoTime at = now();
+    tell(book_.with([&](OutletBook& book) { return book.leave(key, at); }), key);
+}
+
+void Outlets::nudge(const OutletKey& key) {
+    const MonoTime at = now();
+    tell(book_.with([&](OutletBook& book) { return book.wake_next(key, at); }), key);
+}
+
+bool Outlets::has_line(const OutletKey& key, const OutletUser& user) {
+    return book_.with([&](const OutletBook& book) { return book.has_line(key, user); });
+}
+
+void Outlets::remember(const std::string& site, OutletKey key, std::uint32_t limit) {
+    book_.with([&](OutletBook& book) {
+        book.remember(site, {.key = std::move(key), .limit = limit});
+        return 0;
+    });
+}
+
+std::vector<OutletState> Outlets::states() {
+    const MonoTime at = now();
+    return book_.with([at](const OutletBook& book) { return book.states(at); });
+}
+
+OutletBook::Answer OutletSlot::claim(OutletKey key, std::uint32_t limit, bool is_forced) {
+    if (key_ == key) {
+        return {};
+    }
+    leave();
+    const OutletBook::Answer answer = outlets_->enter(key, user_, limit, is_forced);
+    if (answer.kind == OutletBook::Answer::Kind::Granted) {
+        key_ = std::move(key);
+    }
+    return answer;
+}
+
+void OutletSlot::report(const OutletReport& report) {
+    if (key_) {
+        outlets_->report(*key_, report);
+    }
+}
+
+void OutletSlot::leave() {
+    if (key_) {
+        outlets_->leave(*std::exchange(key_, std::nullopt));
+    }
+}
+
+}  // namespace godwit::flow

@@ -1,0 +1,359 @@
+#include "flow/outbound/send_group.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/metrics.h"
+#include "base/probe.h"
+#include "flow/outbound/hop_walk.h"
+#include "flow/outbound/providers.h"
+#include "flow/outbound/reply_rules.h"
+
+namespace godwit::flow {
+
+namespace {
+
+// What one group's attempt shares; lives in send_group().
+struct Run {
+    const Services* services = nullptr;
+    const Loaded* loaded = nullptr;
+    KeptSession* kept = nullptr;
+    OutletSlot* slot = nullptr;
+    std::vector<std::size_t> open;  // Recipients that may do better at another host.
+    std::vector<AttemptResult> results{};
+    std::uint32_t messages_max = 0;  // Of one connection; 0: any number.
+    bool is_any_tried = false;
+    bool was_or_may_be_sent = false;  // To others, before.
+};
+
+// Sends over one session; recipients that may do better at another host stay in `open`, unless the
+// stored body is at fault.
+net::Task<void> send_through(Run* run) {
+    RemoteSession* session = run->kept->get();
+    run->is_any_tried = true;
+    RemoteMail mail;
+    mail.message = run->loaded->message;
+    mail.in_hand = run->loaded->in_hand;
+    for (const std::size_t index : run->open) {
+        mail.recipients.push_back(run->loaded->delivery.recipients[index]);
+    }
+    std::vector<smtp::Outcome> outcomes = co_await session->send(std::move(mail));
+    if (session->body_damage()) {
+        run->open.clear();
+        co_return;
+    }
+    std::vector<std::size_t> still_open;
+    bool is_all_put_off = !outcomes.empty();
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        const bool is_host_fault = outcomes[i].kind != smtp::OutcomeKind::Delivered &&
+                                   outcomes[i].scope == smtp::FaultScope::Host &&
+                                   !outcomes[i].is_ambiguous;
+        is_all_put_off = is_all_put_off && outcomes[i].kind == smtp::OutcomeKind::Temporary &&
+                         !outcomes[i].is_local;
+        if (outcomes[i].is_ambiguous) {
+            // Window W1: lost after the final dot (RFC 1047). Tried again, and counted.
+            probe<"outbound.reply_lost">();
+            count(Metric::PossibleDuplicates);
+        }
+        if (is_host_fault) {
+            probe<"outbound.host_failed_in_transaction">();
+            still_open.push_back(run->open[i]);
+        }
+        run->results.push_back({run->open[i], std::move(outcomes[i]), session->peer_name(),
+                                session->peer_has_dsn(), session->peer_keeps_time()});
+    }
+    if (run->loaded->in_hand != nullptr) {
+        run->loaded->in_hand->set_may_be_sent(run->was_or_may_be_sent ||
+                                              was_or_may_be_sent(run->results));
+    }
+    run->open = std::move(still_open);
+    const bool is_used_up = run->messages_max != 0 && session->messages() >= run->messages_max;
+    if (is_all_put_off || is_used_up) {
+        probe<"outbound.session_spent">();
+        // E17: who puts everything off is not offered more in this session. E18: providers count.
+        // QUIT comes after the outcome is durable.
+        session->spend();
+    }
+}
+
+// A newer result for a recipient replaces what an earlier host said.
+std::vector<AttemptResult> last_of(std::vector<AttemptResult> results) {
+    std::vector<AttemptResult> last;
+    for (AttemptResult& result : results) {
+        const auto found = std::ranges::find(last, result.recipient, &AttemptResult::recipient);
+        if (found == last.end()) {
+            last.push_back(std::move(result));
+        } else {
+            *found = std::move(result);
+        }
+    }
+    return last;
+}
+
+void add(Run* run, const smtp::Outcome& outcome, const std::string& remote) {
+    std::ranges::move(same_for_all(run->open, outcome, remote), std::back_inserter(run->results));
+}
+
+// RFC 8689 4.2.1: no TLS with a host of that name, and no time will make it lawful to go on
+// without.
+smtp::Outcome without_encryption(smtp::Outcome outcome) {
+    outcome.kind = smtp::OutcomeKind::Permanent;
+    outcome.reply = smtp::make_reply(550, {5, 7, 10},
+                                     "The message requires TLS: " + smtp::to_string(outcome.reply));
+    outcome.is_local = true;
+    return outcome;
+}
+
+// A refusal by policy says itself whether it is for now.
+bool must_be_encrypted(const HopAddress& hop) {
+    return hop.policy && hop.policy->wants_requiretls && !hop.policy->refusal;
+}
+
+bool says_it_is_us(const smtp::Outcome& failure) {
+    return failure.is_local && failure.reply.enhanced == smtp::EnhancedStatus{5, 4, 6};
+}
+
+// What the host said that could not be spoken to.
+void note_failure(Run* run, HopWalk* walk, smtp::Outcome failure, const HopAddress& host) {
+    if (says_it_is_us(failure)) {
+        // C10: circles for good when it was the best host of the domain, else perhaps when that
+        // comes back.
+        if (!walk->met_ourselves()) {
+            failure.kind = smtp::OutcomeKind::Temporary;
+            failure.reply = smtp::make_reply(451, {4, 4, 6}, failure.reply.text);
+        }
+    } else if (must_be_encrypted(host) && failure.stage == smtp::Stage::Tls) {
+        failure = without_encryption(std::move(failure));
+    } else if (failure.stage != smtp::Stage::Hello) {
+        // The greeting's 5xx is still temporary for the message (C3).
+        failure.kind = smtp::OutcomeKind::Temporary;
+    }
+    add(run, failure, host.host);
+}
+
+// Tries the addresses of one host that there is no connection to.
+net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
+    const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host);
+    for (const net::Endpoint& at : endpoints) {
+        run->is_any_tried = true;
+        auto session = co_await RemoteSession::open(run->services, host, at);
+        if (!at.is_unix()) {
+            const MonoTime now = run->slot->outlets().now();
+            const bool is_silent = !session && session.error().is_local &&
+                                   session.error().stage == smtp::Stage::Greeting;
+            run->slot->outlets().hosts().with([&](HostCache& hosts) {
+                is_silent ? hosts.failed(at.address(), now) : hosts.answered(at.address());
+                return 0;
+            });
+        }
+        if (!session) {
+            const bool is_us = says_it_is_us(session.error());
+            note_failure(run, walk, std::move(session.error()), host);
+            if (is_us) {
+                break;
+            }
+            continue;
+        }
+        *run->kept = std::move(*session);
+        co_await send_through(run);
+        if (run->open.empty() || (*run->kept)->body_damage()) {
+            break;
+        }
+        run->kept->reset();
+    }
+}
+
+// Drops a connection that is not to be used for another message.
+net::Task<void> retire_kept(Run* run) {
+    KeptSession* kept = run->kept;
+    if (*kept == nullptr) {
+        co_return;
+    }
+    const bool is_old =
+        run->slot->outlets().now() - (*kept)->opened_at() >= outbound_reuse_time_max;
+    if ((*kept)->is_ready() && (is_old || (*kept)->is_spent())) {
+        probe<"outbound.kept_long_enough">();
+        co_await (*kept)->close();
+    }
+    if (!(*kept)->is_ready()) {
+        kept->reset();
+    }
+}
+
+net::Task<void> try_hosts(Run* run, HopWalk* walk) {
+    while (!run->open.empty()) {
+        co_await retire_kept(run);
+        KeptSession& kept = *run->kept;
+        std::optional<HostPort> favoured;
+        if (kept != nullptr) {
+            favoured = HostPort{kept->hop().host, kept->hop().port};
+        }
+        std::optional<HopAddress> host = co_await walk->next_host(favoured);
+        if (!host) {
+            co_return;
+        }
+        co_await decide_hop_tls(run->services, &*host, run->loaded->delivery.site,
+                                tls_wish(run->loaded->message));
+        if (kept != nullptr && kept->hop() == *host) {
+            co_await send_through(run);
+            if (run->open.empty() || kept->body_damage()) {
+                co_return;
+            }
+            // E16: a kept connection that had died is no attempt of its own; try the host afresh.
+            probe<"outbound.kept_connection_died">();
+            kept.reset();
+        } else if (kept != nullptr) {
+            co_await kept->close();
+            kept.reset();
+        }
+        co_await try_host(run, walk, *host);
+        if (kept != nullptr && kept->body_damage()) {
+            co_return;
+        }
+    }
+}
+
+std::uint32_t connections_max(const Settings& settings, const ProviderBounds* provider) {
+    return provider != nullptr && provider->connections != 0 ? provider->connections
+                                                             : settings.limits.deliveries_per_site;
+}
+
+// Once the content is there a blocklist may be about what stands in it.
+const ReplyRule* rule_of(const smtp::Outcome& outcome) {
+    if (outcome.kind == smtp::OutcomeKind::Delivered || outcome.is_local) {
+        return nullptr;
+    }
+    const ReplyRule* rule = find_rule(outcome.reply);
+    const bool is_content =
+        outcome.stage == smtp::Stage::Body || outcome.stage == smtp::Stage::DataEnd;
+    return rule != nullptr && rule->kind == ReplyRule::Kind::Block && is_content ? nullptr : rule;
+}
+
+// H4: what a provider says of the source as a whole is, where the administrator wants it so, no
+// verdict on the message.
+void keep_blocked(std::vector<AttemptResult>* results) {
+    for (AttemptResult& result : *results) {
+        if (rule_of(result.outcome) != nullptr) {
+            result.outcome.kind = smtp::OutcomeKind::Temporary;
+        }
+    }
+}
+
+}  // namespace
+
+bool was_or_may_be_sent(const std::vector<AttemptResult>& results) {
+    return std::ranges::any_of(results, [](const AttemptResult& result) {
+        return (result.outcome.kind == smtp::OutcomeKind::Delivered && !result.is_dropped) ||
+               result.outcome.is_ambiguous;
+    });
+}
+
+std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
+                                        const smtp::Outcome& outcome, const std::string& remote) {
+    std::vector<AttemptResult> results;
+    for (const std::size_t index : recipients) {
+        results.push_back({.recipient = index, .outcome = outcome, .remote = remote});
+    }
+    return results;
+}
+
+smtp::Outcome outcome_of(smtp::Reply reply) {
+    smtp::Outcome outcome;
+    outcome.kind =
+        reply.is_permanent() ? smtp::OutcomeKind::Permanent : smtp::OutcomeKind::Temporary;
+    outcome.scope = smtp::FaultScope::Host;
+    outcome.reply = std::move(reply);
+    outcome.is_local = true;
+    return outcome;
+}
+
+OutletReport report_of(const std::vector<AttemptResult>& results) {
+    OutletReport report;
+    for (const AttemptResult& result : results) {
+        const smtp::Outcome& outcome = result.outcome;
+        const bool is_delivered = outcome.kind == smtp::OutcomeKind::Delivered;
+        const bool is_host_fault = !is_delivered && outcome.scope == smtp::FaultScope::Host;
+        const ReplyRule* rule = rule_of(outcome);
+        // C4, H6: who does not let us in while others are in has enough of us.
+        const bool is_crowded = (rule != nullptr && rule->kind == ReplyRule::Kind::Crowded) ||
+                                (is_host_fault && outcome.stage == smtp::Stage::Greeting);
+        const OutletSign sign = is_crowded      ? OutletSign::Refused
+                                : is_host_fault ? OutletSign::Failure
+                                                : OutletSign::Success;
+        // The worst counts, but one answer for the message is an answer.
+        if (report.sign == OutletSign::None || sign == OutletSign::Success) {
+            report.sign = sign;
+        }
+        if (!is_delivered) {
+            report.reply = smtp::to_string(outcome.reply).substr(0, outlet_reply_size_max);
+        }
+        if (rule != nullptr && rule->pause.count() > 0 && !report.pause) {
+            report.pause = OutletPause{rule->pause, std::string(rule->reason)};
+        }
+    }
+    return report;
+}
+
+net::Task<GroupResult> send_group(const Services* services, const Loaded* loaded, GroupOrder order,
+                                  KeptSession* kept) {
+    const SettingsPtr settings = services->settings();
+    const EgressSettings* egress = choose_egress(*settings, order.group.hop.egress,
+                                                 loaded->message.sender, loaded->message.mail);
+    HopWalk walk(services, std::move(order.group.hop), egress, &order.slot->outlets());
+    Run run{.services = services,
+            .loaded = loaded,
+            .kept = kept,
+            .slot = order.slot,
+            .open = std::move(order.group.recipients),
+            .was_or_may_be_sent = order.was_or_may_be_sent};
+    co_await walk.look_up();
+    if (const std::string hosts = walk.hosts(); !hosts.empty()) {
+        const std::optional<ProviderBounds> provider = find_provider(*settings, walk.host_names());
+        const std::uint32_t limit = connections_max(*settings, provider ? &*provider : nullptr);
+        run.messages_max = provider ? provider->messages_per_connection : 0;
+        const OutletKey key{.hosts = hosts, .source = egress != nullptr ? egress->name : ""};
+        if (settings->egress.empty()) {
+            order.slot->outlets().remember(loaded->delivery.site, key, limit);
+        }
+        const OutletBook::Answer answer = order.slot->claim(key, limit, order.must_go);
+        if (answer.kind != OutletBook::Answer::Kind::Granted) {
+            if (*kept != nullptr) {
+                co_await (*kept)->close();
+                kept->reset();
+            }
+            co_return GroupResult{.end = answer.kind == OutletBook::Answer::Kind::Full
+                                             ? GroupEnd::NoRoom
+                                             : GroupEnd::Paused,
+                                  .until = answer.until,
+                                  .results = {}};
+        }
+    }
+    co_await try_hosts(&run, &walk);
+    const bool is_damaged = *kept != nullptr && (*kept)->body_damage();
+    if (*kept != nullptr && !(*kept)->is_ready()) {
+        kept->reset();
+    }
+    if (is_damaged) {
+        co_return GroupResult{.end = GroupEnd::DamagedBody, .results = {}};
+    }
+    if (run.is_any_tried) {
+        const OutletReport report = report_of(run.results);
+        if (report.pause) {
+            log::warn("outbound.outlet_paused", {{"site", loaded->delivery.site},
+                                                 {"reason", report.pause->reason},
+                                                 {"reply", report.reply}});
+        }
+        order.slot->report(report);
+    } else {
+        const Duration age = services->clock->wall() - loaded->message.accepted_at;
+        add(&run, outcome_of(walk.dead_end(age)), "");
+    }
+    GroupResult result{.end = GroupEnd::Done, .results = last_of(std::move(run.results))};
+    if (settings->outbound.keep_blocked) {
+        keep_blocked(&result.results);
+    }
+    co_return result;
+}
+
+}  // namespace godwit::flow
