@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "app/doors.h"
+#include "flow/inbound/refusal_trail.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/quarantine.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
@@ -74,6 +76,8 @@ private:
     flow::RollCall roll_call_;
     std::unique_ptr<flow::InHand> in_hand_;
     flow::Services services_;
+    std::unique_ptr<flow::OperatorDesk> operators_;
+    std::unique_ptr<flow::RefusalTrail> refusals_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
     std::unique_ptr<Doors> doors_;
 };

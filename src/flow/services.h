@@ -30,6 +30,8 @@ class RecipientGuard;
 class RollCall;
 class OutboundScheduler;
 class InHand;
+class OperatorDesk;
+class RefusalTrail;
 
 /// Pointers are never null unless said; all outlive the sessions.
 struct Services {
@@ -46,7 +48,9 @@ struct Services {
     RecipientGuard* recipient_guard = nullptr;
     RollCall* roll_call = nullptr;
     OutboundScheduler* scheduler = nullptr;  ///< Null in tools that only look.
-    InHand* in_hand = nullptr;  ///< Null: crashes are not told apart by what was in hand.
+    InHand* in_hand = nullptr;          ///< Null: crashes are not told apart by what was in hand.
+    OperatorDesk* operators = nullptr;  ///< Null: nobody gives orders, nothing is suspended.
+    RefusalTrail* refusals = nullptr;   ///< Null: what is refused is not noted.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

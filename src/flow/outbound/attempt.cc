@@ -8,6 +8,7 @@
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/outbound/in_hand.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
 #include "flow/read.h"
@@ -40,7 +41,8 @@ Result<Found> load(const store::Snapshot& snapshot, store::ReadTier tier,
         store::log_damage(key, read.error());
     }
     auto delivery = is_damaged ? std::nullopt : TRY(std::move(read));
-    if (!delivery || delivery->is_held) {
+    // At another site: an operator has sent it another way since.
+    if (!delivery || delivery->is_held || delivery->site != due.site) {
         const std::string index = store::due_key(due.site, due.due, due.mail, due.number);
         return TRY(snapshot.get(index, tier)) ? Found(LeadsNowhere{}) : Found(Gone{});
     }
@@ -223,12 +225,10 @@ net::Task<bool> hold(const Services* services, store::QueueDelivery delivery, Ma
     co_return committed.has_value() || committed.error().code == ErrorCode::Stale;
 }
 
-// A delivery that was in hand at a crash goes alone among its like, so that the next crash names
-// the one at fault; this one comes again in a while.
-net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery, MailId mail) {
-    probe<"outbound.suspect_put_off">();
+// Comes again after `pause`, and up to as much again; that is no attempt.
+net::Task<bool> put_off(const Services* services, store::QueueDelivery delivery, MailId mail,
+                        std::chrono::milliseconds pause) {
     const WallTime due = delivery.due;
-    const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(suspect_pause);
     delivery.due = services->clock->wall() + pause +
                    pause * static_cast<int>(services->random->u64() % 1024) / 1024;
     store::Plan plan;
@@ -263,6 +263,9 @@ net::Task<std::expected<std::vector<HopAddress>, MxFailure>> addresses_of(const 
 
 net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery due,
                                  KeptSession* kept) {
+    // Before it is read: whoever gives it a new site afterwards sees that it is under way.
+    const UnderWayGuard under_way(services->operators, due.mail, due.number,
+                                  {.site = due.site, .since = services->clock->wall()});
     Result<Found> found =
         co_await read(services, [due](const store::Snapshot& snapshot, store::ReadTier tier) {
             return load(snapshot, tier, due);
@@ -285,6 +288,14 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     Loaded loaded = std::move(std::get<Loaded>(*found));
     crash_point<"outbound.loaded">();
     NextHop hop = decide_next_hop(*services->settings(), loaded.delivery.site);
+    const bool is_suspended = services->operators != nullptr &&
+                              services->operators->suspensions()->of_sender(
+                                  loaded.message.sender, services->clock->wall()) != nullptr;
+    if (is_suspended || !under_way.is_alone()) {
+        probe<"outbound.put_off">();
+        co_return co_await put_off(services, std::move(loaded.delivery), due.mail,
+                                   is_suspended ? suspended_sender_pause : suspect_pause);
+    }
     if (const auto* held = std::get_if<HoldHop>(&hop)) {
         co_return co_await hold(services, std::move(loaded.delivery), due.mail, held->reason);
     }
@@ -295,7 +306,10 @@ net::Task<bool> attempt_delivery(const Services* services, store::DueDelivery du
     InHand* const in_hand = services->in_hand;
     const bool is_suspect = in_hand != nullptr && loaded.delivery.crashes != 0;
     if (is_suspect && !in_hand->begin_suspect()) {
-        co_return co_await put_off(services, std::move(loaded.delivery), due.mail);
+        // It was in hand at a crash and goes alone among its like, so that the next crash names the
+        // one at fault.
+        probe<"outbound.suspect_put_off">();
+        co_return co_await put_off(services, std::move(loaded.delivery), due.mail, suspect_pause);
     }
     std::optional<InHandGuard> guard;
     if (in_hand != nullptr) {

@@ -178,6 +178,22 @@ net::Task<store::CommitResult> commit_record(const Services* services, Record* r
 
 }  // namespace
 
+namespace {
+// Whoever deleted it must not believe that nobody has it.
+net::Task<void> tell_what_went_out(const Services* services, Record* record) {
+    if (record->settlement.delivered == 0) {
+        co_return;
+    }
+    store::Plan plan;
+    plan.may_wait = true;
+    plan.steps.emplace_back(store::TraceEvent{record->mail, record->now, "sent_though_deleted",
+                                              record->settlement.trace_detail});
+    if (const auto told = co_await commit_all(services->store, std::move(plan)); !told) {
+        log::warn("queue.overtaken_untold", {{"id", record->mail}, {"error", told.error().text}});
+    }
+}
+}  // namespace
+
 net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome) {
     Record record;
     record.mail = outcome.message.mail;
@@ -193,14 +209,14 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
     outcome.delivery.crashes = 0;
     Notice notice;
     notice.message = outcome.message;
-    record.settlement = settle({.message = std::move(outcome.message),
-                                .delivery = std::move(outcome.delivery),
-                                .results = std::move(outcome.results),
-                                .now = record.now,
-                                .chance = services->random->u64(),
-                                .retry = services->settings()->retry,
-                                .may_expire = services->scheduler == nullptr ||
-                                              services->scheduler->may_expire()});
+    record.settlement =
+        settle({.message = std::move(outcome.message),
+                .delivery = std::move(outcome.delivery),
+                .results = std::move(outcome.results),
+                .now = record.now,
+                .chance = services->random->u64(),
+                .retry = services->settings()->retry,
+                .may_expire = services->scheduler == nullptr || services->scheduler->may_expire()});
     mark(record.settlement);
     notice.recipients = std::move(record.settlement.notices);
     log_attempt(record);
@@ -209,7 +225,11 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
     if (!committed && committed.error().error.code == ErrorCode::Stale) {
         // Deleted by an operator during the attempt: there is nothing left to settle.
         probe<"outbound.overtaken">();
-        log::info("queue.overtaken", {{"id", record.mail}, {"why", committed.error().error.text}});
+        log::info("queue.overtaken",
+                  {{"id", record.mail},
+                   {"why", committed.error().error.text},
+                   {"went_out", static_cast<std::uint64_t>(record.settlement.delivered)}});
+        co_await tell_what_went_out(services, &record);
         co_return true;
     }
     if (!committed) {

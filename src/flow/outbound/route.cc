@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/probe.h"
+#include "flow/outbound/reroute.h"
 #include "mail/address/domain.h"
 
 namespace godwit::flow {
@@ -43,6 +44,9 @@ std::size_t fitness(const RouteSettings& route, std::string_view domain) {
 }  // namespace
 
 NextHop decide_next_hop(const Settings& settings, std::string_view domain) {
+    if (const auto rerouted = rerouted_hop(domain)) {
+        return *rerouted;
+    }
     const RouteSettings* best = nullptr;
     std::size_t best_fitness = 0;
     for (const RouteSettings& route : settings.routes) {

@@ -1,6 +1,7 @@
 #include "flow/outbound/scheduler.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -8,6 +9,7 @@
 #include "base/probe.h"
 #include "flow/outbound/attempt.h"
 #include "flow/outbound/due_board.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/route.h"
 #include "flow/read.h"
 #include "net/io/locked.h"
@@ -41,6 +43,7 @@ public:
     void learn_sites(const std::vector<store::DueDelivery>& firsts);
     void run();
     void stop() { is_stopped_ = true; }
+    void look_again();
     [[nodiscard]] std::uint32_t workers() const { return board_.workers(); }
 
 private:
@@ -50,6 +53,7 @@ private:
     }
     void take_in();
     net::Task<void> work(store::DueDelivery first);
+    [[nodiscard]] bool leave_suspended(const store::DueDelivery& due);
     net::Task<bool> attempt(store::DueDelivery due, KeptSession* kept);
     [[nodiscard]] std::uint32_t share_of(std::uint32_t total) const;
     net::Task<void> refill(store::DueRange range);
@@ -67,6 +71,7 @@ private:
     std::size_t count_;
     net::Locked<Inbox> inbox_;
     DueBoard board_;
+    std::set<std::string> suspended_;  // Sites that are paused for that, until look_again().
     bool is_stopped_ = false;
     net::Timer timer_;
     net::Timer patience_;
@@ -155,7 +160,7 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
     KeptSession kept;
     std::optional<store::DueDelivery> due = std::move(first);
     std::uint32_t given = 0;
-    while (due && !is_stopped_) {
+    while (due && !is_stopped_ && !leave_suspended(*due)) {
         const bool is_settled = co_await attempt(*std::move(due), &kept);
         if (!is_settled) {
             probe<"outbound.site_paused">();
@@ -169,6 +174,30 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
     }
     board_.worker_ended(site);
     crash_point<"scheduler.worker_ended">();
+    run();
+}
+
+// An operator has suspended its site: it goes back to wait, and the site rests.
+bool OutboundScheduler::Part::leave_suspended(const store::DueDelivery& due) {
+    if (services_->operators == nullptr) {
+        return false;
+    }
+    const auto table = services_->operators->suspensions();
+    const Suspension* suspension = table->of_site(due.site, now());
+    if (suspension == nullptr) {
+        return false;
+    }
+    probe<"outbound.site_suspended">();
+    suspended_.insert(due.site);
+    board_.pause(due.site, suspension->until.value_or(WallTime::max()));
+    static_cast<void>(board_.done(due, {.is_settled = false, .now = now(), .took = {}}));
+    return true;
+}
+
+void OutboundScheduler::Part::look_again() {
+    for (const std::string& site : std::exchange(suspended_, {})) {
+        board_.pause(site, WallTime{});
+    }
     run();
 }
 
@@ -278,6 +307,13 @@ Result<> OutboundScheduler::start() {
             return {};
         }
         after = sites.back().site;
+    }
+}
+
+void OutboundScheduler::look_again() {
+    for (const std::unique_ptr<Part>& part : parts_) {
+        Part* target = part.get();
+        target->shard().post([target] { target->look_again(); });
     }
 }
 
