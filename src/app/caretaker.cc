@@ -6,6 +6,7 @@
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/outbound/expire_held.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/recall_far.h"
 #include "flow/outbound/recall_held.h"
 #include "flow/outbound/scheduler.h"
@@ -93,6 +94,9 @@ net::Task<void> one_round(const flow::Services* services, bool is_hourly) {
                             [](const store::Snapshot& snapshot, store::ReadTier tier) -> NextStep {
                                 return store::plan_removal(snapshot, tier);
                             }));
+    if (services->operators != nullptr) {
+        note("orders", co_await services->operators->tend());
+    }
     const WallTime trails = now - std::chrono::days(services->settings()->trace_keep_days);
     note("trails",
          co_await run_steps(

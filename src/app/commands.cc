@@ -60,20 +60,87 @@ constexpr OptionRow kPasswd[] = {
     kDirOption,
     kConfigOption,
     kJsonOption};
+// What list and the changes choose by; all that are given must hold.
+constexpr OptionRow kBySite = {"--site", "SITE", "Only what waits at this site, as list names it."};
+constexpr OptionRow kByDomain = {"--domain", "DOMAIN",
+                                 "Only what goes to recipients of this domain."};
+constexpr OptionRow kBySender = {"--sender", "ADDRESS",
+                                 "Only what is from this sender; @DOMAIN for all of a domain, <> "
+                                 "for reports."};
+constexpr OptionRow kByAge = {"--age", "DURATION",
+                              "Only what was accepted this long ago or longer: 2h."};
+constexpr OptionRow kByState = {"--state", "STATE",
+                                "Only what is waiting, due, sending, suspended, held, quarantined "
+                                "or damaged."};
+constexpr OptionRow kWhole = {"--all", "", "The whole queue."};
 constexpr OptionRow kQueueList[] = {
-    {"--site", "DOMAIN", "Only what goes to this domain."},
-    {"--held", "", "Only what is held."},
+    kBySite,
+    kByDomain,
+    kBySender,
+    kByAge,
+    kByState,
+    {"--held", "", "As --state held."},
     {"--quarantined", "", "Only what was in hand at two crashes of the server."},
     {"--limit", "N", "One page of about N rows (default: all)."},
     {"--after", "ID", "From behind this message on."},
     kDirOption,
     kConfigOption,
     kJsonOption};
-constexpr OptionRow kQueueChange[] = {{"--site", "DOMAIN", "Deliveries to this domain."},
-                                      {"--all", "", "The whole queue."},
-                                      kDirOption,
-                                      kConfigOption,
-                                      kJsonOption};
+constexpr OptionRow kQueueChange[] = {kBySite, kByDomain,  kBySender,     kByAge,     kByState,
+                                      kWhole,  kDirOption, kConfigOption, kJsonOption};
+constexpr OptionRow kQueueDelete[] = {
+    {"--report", "", "Tell the senders (a failure report, 5.7.1)."},
+    kBySite,
+    kByDomain,
+    kBySender,
+    kByAge,
+    kByState,
+    kWhole,
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr OptionRow kQueueReroute[] = {
+    {"--to", "WHERE",
+     "HOST:PORT or lmtp:HOST:PORT, without asking for its MX; or a domain, as mail for it goes.",
+     Occurs::Once},
+    kBySite,
+    kByDomain,
+    kBySender,
+    kByAge,
+    kByState,
+    kWhole,
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr OptionRow kSuspendSite = {"--site", "SITE", "Sending to this site."};
+constexpr OptionRow kSuspendSender = {"--sender", "ADDRESS",
+                                      "Sending from this address; @DOMAIN for all of a domain."};
+constexpr OptionRow kSuspendAll = {"--all", "", "All sending."};
+constexpr OptionRow kQueueSuspend[] = {
+    kSuspendSite,
+    kSuspendSender,
+    kSuspendAll,
+    {"--until", "TIME", "Until then: 2026-01-31T10:00Z (default: until resumed)."},
+    {"--for", "DURATION", "For so long: 4h."},
+    {"--reason", "TEXT", "Shown by list, why and suspensions."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr OptionRow kQueueResume[] = {kSuspendSite, kSuspendSender, kSuspendAll,
+                                      kDirOption,   kConfigOption,  kJsonOption};
+constexpr ArgumentRow kTraced[] = {
+    {"WHAT",
+     "A message's id, an address (@DOMAIN for all of a domain), or a Message-ID. May be left out "
+     "with --follow.",
+     Occurs::Optional}};
+constexpr OptionRow kTrace[] = {
+    {"--since", "DURATION", "Not older than this: 2h (default: all that is kept, trace.keep)."},
+    {"--limit", "N", "So many messages at most (default: 50)."},
+    {"--after", "ID", "From behind this message on."},
+    {"--follow", "", "Tell what happens from now on, until interrupted."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 constexpr OptionRow kFsck[] = {
     {"--quick", "", "Do not read every body to compare its hash."},
     {"--damaged", "", "Only list what the scrubber found damaged."},
@@ -205,10 +272,26 @@ constexpr CommandRow kCommands[] = {
      {},
      kHere,
      run_queue_summary},
+    {"queue", "why", "Says why a message is still here.", kId, kHere, run_queue_why},
     {"queue", "retry", "Has deliveries tried at once.", kIds, kQueueChange, run_admin_change},
     {"queue", "hold", "Keeps deliveries from being tried.", kIds, kQueueChange, run_admin_change},
     {"queue", "release", "Ends a hold and tries at once.", kIds, kQueueChange, run_admin_change},
-    {"queue", "delete", "Drops deliveries; nobody is told.", kIds, kQueueChange, run_admin_change},
+    {"queue", "reroute", "Sends deliveries another way, at once; ends a hold.", kIds, kQueueReroute,
+     run_admin_change},
+    {"queue", "expire", "Gives deliveries up now; their senders are told (5.4.7).", kIds,
+     kQueueChange, run_admin_change},
+    {"queue", "delete", "Drops deliveries; nobody is told, but with --report.", kIds, kQueueDelete,
+     run_admin_change},
+    {"queue",
+     "suspend",
+     "Stops sending to a site, from a sender, or at all.",
+     {},
+     kQueueSuspend,
+     run_admin_change},
+    {"queue", "resume", "Ends a suspension.", {}, kQueueResume, run_admin_change},
+    {"queue", "suspensions", "Lists what is suspended, and why.", {}, kHere, run_admin_view},
+    {"trace", "", "Tells the whole life of messages: session, decisions, deliveries, attempts.",
+     kTraced, kTrace, run_trace},
     {"message", "show", "Tells what happened to a message so far, in order.", kId, kHere,
      run_admin_view},
     {"send", "", "Writes a message and submits it to a server.", {}, kSend, run_send},

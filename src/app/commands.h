@@ -32,6 +32,8 @@ int run_sendmail(const std::string& name, const std::vector<std::string>& words,
 // commands_admin.cc
 int run_admin_change(const Invocation& call);
 int run_admin_view(const Invocation& call);
+int run_trace(const Invocation& call);
+int run_queue_why(const Invocation& call);
 int run_queue_summary(const Invocation& call);
 int run_fsck(const Invocation& call);
 

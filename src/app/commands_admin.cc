@@ -6,6 +6,7 @@
 
 #include "app/admin_client.h"
 #include "app/commands.h"
+#include "app/config_keys.h"
 #include "app/json_text.h"
 #include "app/places.h"
 #include "base/ascii.h"
@@ -29,6 +30,11 @@ constexpr Column kQueueColumns[] = {
     {"due", "DUE"},       {"size", "SIZE"},        {"sender", "FROM"},
     {"recipients", "TO"}, {"held_reason", "HELD"}, {"last_reply", "LAST REPLY"}};
 
+constexpr Column kSuspensionColumns[] = {{"kind", "WHAT"},
+                                         {"name", "NAME"},
+                                         {"since", "SINCE"},
+                                         {"until", "UNTIL"},
+                                         {"reason", "REASON"}};
 constexpr Column kSummaryColumns[] = {
     {"site", "SITE"},       {"deliveries", "ALL"},  {"held", "HELD"},
     {"under_5m", "<5"},     {"under_10m", "<10"},   {"under_20m", "<20"},
@@ -49,6 +55,7 @@ constexpr ListView kListViews[] = {
     {"account.app_password.list", kAppPasswordColumns, "There are no app passwords."},
     {"alias.list", kAliasColumns, "There are no aliases."},
     {"queue.list", kQueueColumns, "The queue is empty."},
+    {"queue.suspensions", kSuspensionColumns, "Nothing is suspended."},
 };
 
 std::string call_name(const CommandRow& row) {
@@ -105,7 +112,10 @@ Result<> write_arguments(const Invocation& call, JsonWriter& json) {
             continue;
         }
         wants_password = wants_password || row.name == "--password";
-        if (call.has(row.name)) {
+        if (row.value == "DURATION" && call.has(row.name)) {
+            const auto seconds = TRY(parse_duration(call.value_or(row.name, "")));
+            json.field(field_name(row.name), std::int64_t{seconds.count()});
+        } else if (call.has(row.name)) {
             const auto value = call.value(row.name);
             row.value.empty() ? json.field(field_name(row.name), true)
                               : json.field(field_name(row.name), value.value_or(""));
@@ -247,6 +257,9 @@ std::string past_of(std::string_view verb) {
     if (word == "retry") {
         return "due now";
     }
+    if (word == "expire") {
+        return "given up";
+    }
     return word.append(word.ends_with('e') ? "d" : "ed");
 }
 
@@ -256,6 +269,11 @@ std::string show_change(const Invocation& call, const JsonValue& result) {
         return show_plain(result.find("messages")) + " messages, " +
                show_plain(result.find("deliveries")) + " deliveries " + past_of(call.row().verb) +
                "\n";
+    }
+    for (const std::string_view what : {"suspended", "resumed"}) {
+        if (const JsonValue* name = result.find(what)) {
+            return show_plain(name) + ": " + std::string(what) + "\n";
+        }
     }
     std::string out = call.arguments().empty() ? "" : call.arguments().front() + ": ";
     out.append(past_of(call.row().verb)).append("\n");
@@ -380,6 +398,29 @@ int run_queue_summary(const Invocation& call) {
     }
     rows->insert(rows->begin(), total_of(*rows));
     call.console().out(show_table(*rows, kSummaryColumns));
+    return kExitDone;
+}
+
+// One line a delivery.
+int run_queue_why(const Invocation& call) {
+    auto client = open_client(call);
+    if (!client) {
+        return call.fail(client.error());
+    }
+    JsonWriter json;
+    json.begin_object().field("id", call.arguments().front()).end_object();
+    const auto result = client->call("queue.why", json.view());
+    if (!result) {
+        return call.fail(result.error());
+    }
+    if (call.has("--json")) {
+        call.console().out(show_json(*result) + "\n");
+        return kExitDone;
+    }
+    for (const JsonValue& row : rows_of(*result, "rows")) {
+        call.console().out(show_plain(row.find("recipients")) + ": " + row.string_or("why", "") +
+                           "\n");
+    }
     return kExitDone;
 }
 

@@ -143,6 +143,7 @@ Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
     household = TRY(Household::create(std::move(ground), now));
     household->connections().set_ceiling(descriptors.connections);
     admin = make_admin_host(store.get(), *now);
+    admin.services = &household->services();
     admin.argon2 = [this] { return household->settings()->argon2; };
     admin.describe_server = [this](JsonWriter& json) { describe(json); };
     return {};

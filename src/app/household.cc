@@ -29,6 +29,10 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.current_settings = &cell_;
     services_.decoy_secret = ground_.random->bytes(32);
     services_.shards = ground_.shards;
+    operators_ = std::make_unique<flow::OperatorDesk>(&services_);
+    services_.operators = operators_.get();
+    refusals_ = std::make_unique<flow::RefusalTrail>(&services_);
+    services_.refusals = refusals_.get();
     scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, ground_.shards);
     services_.scheduler = scheduler_.get();
     doors_ = std::make_unique<Doors>(&services_, ground_.certificates);
@@ -88,6 +92,7 @@ net::Task<void> Household::start_after_crash(flow::InHandLeft left) {
 }
 
 Result<> Household::start() {
+    TRY(operators_->start());
     TRY(start_queue());
     net::spawn(*ground_.shards.front(), "caretaker", take_care(&services_, &bell_));
     net::spawn(*ground_.shards.front(), "sts", flow::keep_sts_fresh(&services_));

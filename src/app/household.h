@@ -10,6 +10,8 @@
 #include "app/caretaker.h"
 #include "app/doors.h"
 #include "flow/outbound/outbound_tls.h"
+#include "flow/inbound/refusal_trail.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/quarantine.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
@@ -79,6 +81,8 @@ private:
     flow::OutboundTls outbound_tls_;
     std::unique_ptr<flow::InHand> in_hand_;
     flow::Services services_;
+    std::unique_ptr<flow::OperatorDesk> operators_;
+    std::unique_ptr<flow::RefusalTrail> refusals_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
     std::unique_ptr<Doors> doors_;
 };

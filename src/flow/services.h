@@ -31,6 +31,8 @@ class RollCall;
 class OutboundScheduler;
 class InHand;
 class OutboundTls;
+class OperatorDesk;
+class RefusalTrail;
 
 /// Pointers are never null unless said; all outlive the sessions.
 struct Services {
@@ -49,6 +51,9 @@ struct Services {
     OutboundScheduler* scheduler = nullptr;  ///< Null in tools that only look.
     InHand* in_hand = nullptr;            ///< Null: crashes are not told apart by what was in hand.
     OutboundTls* outbound_tls = nullptr;  ///< Null: nothing is remembered of TLS with others.
+    InHand* in_hand = nullptr;          ///< Null: crashes are not told apart by what was in hand.
+    OperatorDesk* operators = nullptr;  ///< Null: nobody gives orders, nothing is suspended.
+    RefusalTrail* refusals = nullptr;   ///< Null: what is refused is not noted.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

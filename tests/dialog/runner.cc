@@ -137,6 +137,7 @@ private:
     std::optional<std::string> set(const std::vector<std::string_view>& words);
     std::optional<std::string> route(const std::vector<std::string_view>& words);
     std::optional<std::string> outbound(const std::vector<std::string_view>& words);
+    std::optional<std::string> oversee(const std::vector<std::string_view>& words);
     std::optional<std::string> administer(const std::vector<std::string_view>& words);
     std::optional<std::string> log_in(const std::vector<std::string_view>& words);
     void ensure_started();
@@ -578,6 +579,28 @@ std::optional<std::string> Play::outbound(const std::vector<std::string_view>& w
     return std::nullopt;
 }
 
+// @operator VERB [JSON] [shows TEXT]: an order to the queue, and what its answer holds.
+std::optional<std::string> Play::oversee(const std::vector<std::string_view>& words) {
+    std::string arguments;
+    std::string shows;
+    for (std::size_t i = 2; i < words.size(); ++i) {
+        if (words[i] == "shows") {
+            for (++i; i < words.size(); ++i) {
+                shows.append(shows.empty() ? "" : " ").append(words[i]);
+            }
+        } else {
+            arguments.append(arguments.empty() ? "" : " ").append(words[i]);
+        }
+    }
+    const std::string answer = stage_->order(std::string(words[1]), fill_in(arguments));
+    if (shows.empty() ? !answer.starts_with(R"({"ok":true)")
+                      : answer.find(shows) == std::string::npos) {
+        return "the order's answer is " + answer;
+    }
+    hear();
+    return std::nullopt;
+}
+
 // What an administrator or the world does beside the sessions. nullopt when done.
 std::optional<std::string> Play::administer(const std::vector<std::string_view>& words) {
     const std::string_view what = words[0];
@@ -591,7 +614,8 @@ std::optional<std::string> Play::administer(const std::vector<std::string_view>&
         stage_->remove_account(name);
     } else if (what == "fill" && words.size() == 4) {
         stage_->fill(name, std::string(words[2]), parse_u64(words[3]).value_or(0));
-    } else if (what == "operator" && stage_->order(name)) {
+    } else if (what == "operator") {
+        return oversee(words);
     } else if (what == "damage" && words.size() == 3 && name.size() == 1 &&
                stage_->damage(name.front(), parse_u64(words[2]).value_or(0))) {
     } else if (what == "disk" && (name == "full" || name == "low" || name == "free")) {

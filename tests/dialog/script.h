@@ -43,7 +43,10 @@
 //   @once                        this script is not replayed with failing steps (dialog_test.cc)
 //   @restart                     graceful stop and start on the same store
 //   @queue N                     the queue has N deliveries; @queue shows TEXT: one line has it
-//   @operator hold | release | retry | delete   what `godwit queue VERB --all` does
+//   @operator VERB [JSON] [shows TEXT]   what `godwit queue VERB` does (--all without arguments),
+//   or
+//                                any call with a dot in its name;
+//                                the answer, one JSON object, has TEXT in it
 //   @damage LETTER N            the N-th row of a family (docs/storage.md) becomes garbage
 //   @disk full | low | free      free space below both watermarks, between them, or plenty; a
 //   second

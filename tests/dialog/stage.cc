@@ -259,11 +259,12 @@ void Stage::add_alias(const std::string& address, const std::vector<std::string>
     commit(must(store::plan_add_alias(*store_->snapshot(), alias), "alias"));
 }
 
-bool Stage::order(const std::string& verb) {
+std::string Stage::order(const std::string& verb, const std::string& arguments) {
     serve::AdminHost host;
     host.store = store_.get();
     host.clock = &loop_.clock();
     host.random = &random_;
+    host.services = &services_;
     host.commit = [this](store::Plan plan) {
         std::optional<store::CommitResult> result;
         store_->committer().submit(
@@ -274,10 +275,11 @@ bool Stage::order(const std::string& verb) {
         check(result.has_value(), "a submitted plan is answered");
         return *std::move(result);
     };
-    const std::string answer =
-        serve::answer_admin(host, R"({"call":"queue.)" + verb + R"(","arguments":{"all":true}})");
+    const std::string answer = serve::answer_admin(
+        host, R"({"call":")" + (verb.find('.') == std::string::npos ? "queue." + verb : verb) +
+                  R"(","arguments":)" + (arguments.empty() ? R"({"all":true})" : arguments) + "}");
     settle();
-    return answer.starts_with(R"({"ok":true)");
+    return answer;
 }
 
 net::Endpoint Stage::door(std::string_view name) {
@@ -316,6 +318,11 @@ void Stage::start() {
         shards.push_back(&loop_.shard(i));
     }
     services_.shards = shards;
+    operators_ = std::make_unique<flow::OperatorDesk>(&services_);
+    must(operators_->start(), "operators");
+    services_.operators = operators_.get();
+    refusals_ = std::make_unique<flow::RefusalTrail>(&services_);
+    services_.refusals = refusals_.get();
     scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, shards);
     services_.scheduler = scheduler_.get();
     must(scheduler_->start(), "scheduler");
@@ -368,6 +375,8 @@ void Stage::stop() {
     loop_.cancel_tasks();
     loop_.run_until_idle();
     scheduler_.reset();
+    services_.operators = nullptr;
+    operators_.reset();
     services_.scheduler = nullptr;
     roll_call_.reset();
     if (store_ != nullptr && !folder_.empty()) {

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "flow/outbound/outbound_tls.h"
+#include "flow/inbound/refusal_trail.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
@@ -62,8 +64,9 @@ public:
     void fill(const std::string& name, const std::string& mailbox, std::size_t count);
     /// Overwrites the `number`-th row (from 1) of a family; false when there is none.
     bool damage(char family, std::uint64_t number);
-    /// `godwit queue VERB --all` of an operator; false when it is refused.
-    bool order(const std::string& verb);
+    /// `godwit queue VERB` of an operator, with the call's arguments as JSON (without any: --all);
+    /// the answer. Starts with {"ok":true} when it was carried out.
+    std::string order(const std::string& verb, const std::string& arguments);
     void add_alias(const std::string& address, const std::vector<std::string>& targets);
     void commit(store::Plan plan);
     /// Where a protocol listens: "smtp", "submission", "imap" ...
@@ -100,6 +103,8 @@ private:
     std::unique_ptr<flow::RecipientGuard> recipient_guard_;
     std::unique_ptr<flow::RollCall> roll_call_;
     flow::OutboundTls outbound_tls_;
+    std::unique_ptr<flow::OperatorDesk> operators_;
+    std::unique_ptr<flow::RefusalTrail> refusals_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
     net::SwapCell<flow::Settings> cell_;
     flow::Services services_;

@@ -90,12 +90,21 @@ std::string seam(const mail::ParsedMessage& parsed) {
     return has_header ? "" : "\r\n";
 }
 
+// What the trail keeps of words that a client chose freely.
+constexpr std::size_t kTraceWordMax = 200;
+
 std::string accepted_detail(const Arrival& arrival) {
     JsonWriter json;
     json.begin_object();
     json.field("from", arrival.sender ? arrival.sender->to_string() : "");
+    const std::string helo = arrival.origin.received.helo.substr(0, kTraceWordMax);
+    const std::string message_id = arrival.parsed.index.value(arrival.parsed.header, "Message-ID")
+                                       .value_or("")
+                                       .substr(0, kTraceWordMax);
     json.key("to").begin_array();
-    std::size_t room = limits::queue_error_text_size_max;
+    // The whole has a bound (store::TraceEvent): recipients beyond it are only counted.
+    std::size_t room = limits::queue_error_text_size_max - helo.size() - message_id.size() -
+                       std::min(arrival.origin.received.tls.size(), kTraceWordMax);
     for (const ArrivalRecipient& recipient : arrival.recipients) {
         const std::string address = recipient.envelope.address.to_string();
         if (address.size() > room) {
@@ -109,6 +118,13 @@ std::string accepted_detail(const Arrival& arrival) {
     json.field("size", arrival.body.size);
     json.field("peer", arrival.origin.peer);
     json.field("with", mail::transmission_keyword(arrival.origin.received.with));
+    json.field("helo", helo);
+    if (!arrival.origin.received.tls.empty()) {
+        json.field("tls", arrival.origin.received.tls);
+    }
+    if (!message_id.empty()) {
+        json.field("message_id", message_id);
+    }
     if (!arrival.origin.submitter_name.empty()) {
         json.field("user", arrival.origin.submitter_name);
     }

@@ -10,6 +10,7 @@
 #include "flow/outbound/deliver_by.h"
 #include "flow/outbound/deliver_here.h"
 #include "flow/outbound/in_hand.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/record_outcome.h"
 #include "flow/outbound/route.h"
 #include "flow/read.h"
@@ -38,7 +39,8 @@ Result<Found> load(const store::Snapshot& snapshot, store::ReadTier tier,
         store::log_damage(key, read.error());
     }
     auto delivery = is_damaged ? std::nullopt : TRY(std::move(read));
-    if (!delivery || delivery->is_held) {
+    // At another site: an operator has sent it another way since.
+    if (!delivery || delivery->is_held || delivery->site != due.site) {
         const std::string index = store::due_key(due.site, due.due, due.mail, due.number);
         return TRY(snapshot.get(index, tier)) ? Found(LeadsNowhere{}) : Found(Gone{});
     }
@@ -180,6 +182,9 @@ net::Task<AttemptEnd> wait_for_outlet(const Services* services, store::QueueDeli
 
 net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDelivery due,
                                        KeptSession* kept, OutletSlot* slot) {
+    // Before it is read: whoever gives it a new site afterwards sees that it is under way.
+    const UnderWayGuard under_way(services->operators, due.mail, due.number,
+                                  {.site = due.site, .since = services->clock->wall()});
     Result<Found> found =
         co_await read(services, [due](const store::Snapshot& snapshot, store::ReadTier tier) {
             return load(snapshot, tier, due);
@@ -202,6 +207,16 @@ net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDeliv
     }
     Loaded loaded = std::move(std::get<Loaded>(*found));
     crash_point<"outbound.loaded">();
+    const bool is_suspended = services->operators != nullptr &&
+                              services->operators->suspensions()->of_sender(
+                                  loaded.message.sender, services->clock->wall()) != nullptr;
+    if (is_suspended || !under_way.is_alone()) {
+        probe<"outbound.put_off">();
+        const std::chrono::milliseconds pause =
+            is_suspended ? suspended_sender_pause : suspect_pause;
+        co_return settled_if(
+            co_await put_off(services, std::move(loaded.delivery), due.mail, pause, pause));
+    }
     const bool is_here = loaded.delivery.site == store::local_site;
     Partition parts = is_here ? Partition{} : part(*services->settings(), loaded);
     if (parts.groups.empty() && parts.dropped.empty() && !parts.held.empty()) {

@@ -178,6 +178,22 @@ net::Task<store::CommitResult> commit_record(const Services* services, Record* r
 
 }  // namespace
 
+namespace {
+// Whoever deleted it must not believe that nobody has it.
+net::Task<void> tell_what_went_out(const Services* services, Record* record) {
+    if (record->settlement.delivered == 0) {
+        co_return;
+    }
+    store::Plan plan;
+    plan.may_wait = true;
+    plan.steps.emplace_back(store::TraceEvent{record->mail, record->now, "sent_though_deleted",
+                                              record->settlement.trace_detail});
+    if (const auto told = co_await commit_all(services->store, std::move(plan)); !told) {
+        log::warn("queue.overtaken_untold", {{"id", record->mail}, {"error", told.error().text}});
+    }
+}
+}  // namespace
+
 net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome) {
     Record record;
     record.mail = outcome.message.mail;
@@ -209,7 +225,11 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
     if (!committed && committed.error().error.code == ErrorCode::Stale) {
         // Deleted by an operator during the attempt: there is nothing left to settle.
         probe<"outbound.overtaken">();
-        log::info("queue.overtaken", {{"id", record.mail}, {"why", committed.error().error.text}});
+        log::info("queue.overtaken",
+                  {{"id", record.mail},
+                   {"why", committed.error().error.text},
+                   {"went_out", static_cast<std::uint64_t>(record.settlement.delivered)}});
+        co_await tell_what_went_out(services, &record);
         co_return true;
     }
     if (!committed) {

@@ -6,6 +6,7 @@
 
 #include "base/ascii.h"
 #include "base/probe.h"
+#include "flow/outbound/reroute.h"
 #include "mail/address/domain.h"
 #include "net/dial/dial.h"
 #include "store/queue/queue.h"
@@ -157,6 +158,9 @@ NextHop decide_next_hop(const Settings& settings, const RouteQueryView& query) {
     if (query.domain == store::local_site) {
         return RelayHop{.host = std::string(query.domain)};  // No domain: no route is meant by it.
     }
+    if (auto rerouted = rerouted_hop(query.domain)) {
+        return *std::move(rerouted);
+    }
     const RouteSettings* best = nullptr;
     std::pair<std::size_t, std::size_t> best_fitness{0, 0};
     for (const RouteSettings& route : settings.routes) {
@@ -187,7 +191,7 @@ bool is_for_lack_of_route(std::string_view held_reason) {
 }
 
 bool discards_all(const Settings& settings, std::string_view domain) {
-    if (domain == store::local_site) {
+    if (domain == store::local_site || rerouted_hop(domain)) {
         return false;
     }
     std::size_t best = 0;

@@ -10,6 +10,7 @@
 #include "base/probe.h"
 #include "flow/outbound/attempt.h"
 #include "flow/outbound/due_board.h"
+#include "flow/outbound/operator_desk.h"
 #include "flow/outbound/route.h"
 #include "flow/read.h"
 #include "net/io/locked.h"
@@ -50,6 +51,7 @@ public:
     void wake(const std::string& site, const OutletKey& key);
     void run();
     void stop() { is_stopped_ = true; }
+    void look_again();
     [[nodiscard]] std::uint32_t workers() const { return board_.workers(); }
 
 private:
@@ -59,6 +61,7 @@ private:
     }
     void take_in();
     net::Task<void> work(store::DueDelivery first);
+    [[nodiscard]] bool leave_suspended(const store::DueDelivery& due);
     net::Task<AttemptEnd> attempt(store::DueDelivery due, KeptSession* kept, OutletSlot* slot);
     DueBoard::Entry entry_of(const std::string& site, WallTime at);
     [[nodiscard]] WallTime wall_of(MonoTime until) const {
@@ -82,6 +85,7 @@ private:
     std::size_t count_;
     net::Locked<Inbox> inbox_;
     DueBoard board_;
+    std::set<std::string> suspended_;  // Sites that are paused for that, until look_again().
     bool is_stopped_ = false;
     net::Timer timer_;
     net::Timer patience_;
@@ -176,7 +180,7 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
         OutletSlot slot(outlets_, {.part = index_, .site = site});
         std::optional<store::DueDelivery> due = std::move(first);
         std::uint32_t given = 0;
-        while (due && !is_stopped_) {
+        while (due && !is_stopped_ && !leave_suspended(*due)) {
             const AttemptEnd end = co_await attempt(*std::move(due), &kept, &slot);
             due.reset();
             switch (end.kind) {
@@ -197,6 +201,30 @@ net::Task<void> OutboundScheduler::Part::work(store::DueDelivery first) {
     }
     board_.worker_ended(site);
     crash_point<"scheduler.worker_ended">();
+    run();
+}
+
+// An operator has suspended its site: it goes back to wait, and the site rests.
+bool OutboundScheduler::Part::leave_suspended(const store::DueDelivery& due) {
+    if (services_->operators == nullptr) {
+        return false;
+    }
+    const auto table = services_->operators->suspensions();
+    const Suspension* suspension = table->of_site(due.site, now());
+    if (suspension == nullptr) {
+        return false;
+    }
+    probe<"outbound.site_suspended">();
+    suspended_.insert(due.site);
+    board_.pause(due.site, suspension->until.value_or(WallTime::max()));
+    static_cast<void>(board_.done(due, {.is_settled = false, .now = now(), .took = {}}));
+    return true;
+}
+
+void OutboundScheduler::Part::look_again() {
+    for (const std::string& site : std::exchange(suspended_, {})) {
+        board_.pause(site, WallTime{});
+    }
     run();
 }
 
@@ -363,6 +391,13 @@ Result<> OutboundScheduler::start() {
             return {};
         }
         after = sites.back().site;
+    }
+}
+
+void OutboundScheduler::look_again() {
+    for (const std::unique_ptr<Part>& part : parts_) {
+        Part* target = part.get();
+        target->shard().post([target] { target->look_again(); });
     }
 }
 

@@ -35,6 +35,8 @@ public:
     /// Starts no further attempt; those under way finish or are cancelled with their shard. Any
     /// thread.
     void stop();
+    /// Suspensions changed: those that are over hold nothing back any more. Any thread.
+    void look_again();
     /// Deliveries under way on the shard that runs now; over all shards at most
     /// limits.deliveries_total, or one a shard where that is more.
     [[nodiscard]] std::uint32_t attempts_here() const;

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "flow/services.h"
 #include "store/commit/plan.h"
 #include "store/kv/kv.h"
 
@@ -45,6 +46,8 @@ struct AdminHost {
     /// What hashing a new password costs, as of now.
     std::function<Argon2Cost()> argon2;
     std::string default_domain;
+    /// What the running server works with; null when none runs.
+    const flow::Services* services = nullptr;
     BackupGround backups;
     /// Submits a plan and waits until it is durable or dropped.
     std::function<store::CommitResult(store::Plan)> commit;

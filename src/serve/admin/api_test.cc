@@ -5,6 +5,8 @@
 
 #include <memory>
 
+#include "flow/outbound/orders.h"
+#include "flow/outbound/suspension.h"
 #include "store/queue/queue.h"
 #include "store/store.h"
 
@@ -315,6 +317,132 @@ TEST_F(Admin, fsck_of_a_good_store_is_good) {
 TEST_F(Admin, status_and_reload_without_a_server) {
     EXPECT_FALSE(result("status").bool_or("running", true));
     EXPECT_EQ(refusal("reload"), "closed");
+}
+
+TEST_F(Admin, queue_is_listed_by_what_is_asked_for) {
+    const std::string id = to_string(queue_one());
+    EXPECT_EQ(rows("queue.list", R"({"site":"one.test"})").size(), 1U);
+    EXPECT_EQ(rows("queue.list", R"({"domain":"TWO.test"})").size(), 1U);
+    EXPECT_EQ(rows("queue.list", R"({"domain":"three.test"})").size(), 0U);
+    EXPECT_EQ(rows("queue.list", R"({"sender":"Alice@example.test"})").size(), 2U);
+    EXPECT_EQ(rows("queue.list", R"({"sender":"@example.test"})").size(), 2U);
+    EXPECT_EQ(rows("queue.list", R"({"sender":"<>"})").size(), 0U);
+    EXPECT_EQ(rows("queue.list", R"({"age":60})").size(), 0U);
+    EXPECT_EQ(rows("queue.list", R"({"state":"due"})").size(), 2U);
+    result("queue.hold", R"({"domain":"one.test"})");
+    EXPECT_EQ(rows("queue.list", R"({"state":"held"})").size(), 1U);
+    EXPECT_EQ(rows("queue.list", R"({"state":"waiting"})").size(), 1U);
+    EXPECT_EQ(rows("queue.list", R"({"state":"quarantined"})").size(), 0U);
+    EXPECT_EQ(refusal("queue.list", R"({"state":"sleeping"})"), "invalid");
+    EXPECT_EQ(refusal("queue.list", R"({"age":0})"), "invalid");
+}
+
+TEST_F(Admin, why_a_message_is_still_here) {
+    const std::string id = to_string(queue_one());
+    const std::string ask_why = R"({"id":")" + id + "\"}";
+    const auto why = [&](std::size_t delivery) {
+        return rows("queue.why", ask_why).at(delivery).string_or("why", "");
+    };
+    EXPECT_NE(why(0).find("not yet tried, due since"), std::string::npos) << why(0);
+    EXPECT_NE(why(0).find("no server runs"), std::string::npos) << why(0);
+    result("queue.hold", R"({"site":"one.test"})");
+    EXPECT_TRUE(why(0).starts_with("held: by operator; until it is released")) << why(0);
+    result("queue.suspend", R"({"site":"two.test","reason":"full moon"})");
+    EXPECT_TRUE(why(1).starts_with("sending to two.test is suspended since")) << why(1);
+    EXPECT_NE(why(1).find(": full moon"), std::string::npos) << why(1);
+    result("queue.expire", R"({"site":"one.test"})");
+    EXPECT_EQ(why(0), "given up by operator, its report follows");
+    EXPECT_EQ(refusal("queue.why", R"({"id":"0000000000"})"), "not_found");
+}
+
+TEST_F(Admin, queue_is_rerouted) {
+    queue_one();
+    result("queue.hold", R"({"site":"one.test"})");
+    const std::string order = R"({"site":"one.test","to":"relay.test:2525"})";
+    EXPECT_EQ(result("queue.reroute", order).int_or("deliveries", 0), 1);
+    EXPECT_EQ(result("queue.reroute", order).int_or("deliveries", -1), 0);
+    const auto moved = rows("queue.list", R"({"site":"smtp:relay.test:2525"})");
+    ASSERT_EQ(moved.size(), 1U);
+    EXPECT_EQ(moved[0].string_or("state", ""), "waiting");
+    EXPECT_EQ(refusal("queue.reroute", R"({"all":true})"), "invalid");
+    EXPECT_EQ(refusal("queue.reroute", R"({"all":true,"to":"relay.test:0"})"), "invalid");
+    EXPECT_TRUE(result("fsck").bool_or("good", false)) << ask("fsck");
+}
+
+// What was given up is released again, or deleted: nobody is to carry the order out then.
+TEST_F(Admin, orders_are_taken_back) {
+    const std::string id = to_string(queue_one());
+    result("queue.expire", R"({"all":true})");
+    EXPECT_TRUE(*flow::has_orders(*store_->snapshot(), store::ReadTier::Disk));
+    EXPECT_EQ(result("queue.expire", R"({"all":true})").int_or("deliveries", -1), 0);
+    result("queue.release", R"({"site":"one.test"})");
+    EXPECT_TRUE(*flow::has_orders(*store_->snapshot(), store::ReadTier::Disk));
+    result("queue.delete", R"({"id":[")" + id + "\"]}");
+    EXPECT_FALSE(*flow::has_orders(*store_->snapshot(), store::ReadTier::Disk));
+}
+
+TEST_F(Admin, suspensions_come_and_go) {
+    EXPECT_EQ(result("queue.suspend", R"({"site":"One.test","for":60})").string_or("suspended", ""),
+              "sending to one.test");
+    result("queue.suspend", R"({"sender":"<Bulk@example.test>","until":"2199-12-31T23:59Z"})");
+    result("queue.suspend", R"({"all":true})");
+    const auto all = rows("queue.suspensions");
+    ASSERT_EQ(all.size(), 3U);
+    EXPECT_EQ(all[0].string_or("kind", ""), "all");
+    EXPECT_EQ(all[1].string_or("name", ""), "bulk@example.test");
+    EXPECT_EQ(all[1].string_or("until", ""), "2199-12-31T23:59:00Z");
+    EXPECT_EQ(all[2].string_or("name", ""), "one.test");
+    result("queue.resume", R"({"all":true})");
+    result("queue.resume", R"({"site":"one.test"})");
+    EXPECT_EQ(refusal("queue.resume", R"({"site":"one.test"})"), "not_found");
+    EXPECT_EQ(result("queue.resume", R"({"sender":"bulk@example.test"})").int_or("messages", -1),
+              0);
+    EXPECT_EQ(refusal("queue.suspend"), "invalid");
+    EXPECT_EQ(refusal("queue.suspend", R"({"all":true,"site":"x.test"})"), "invalid");
+    EXPECT_EQ(refusal("queue.suspend", R"({"all":true,"until":"2001-01-01T00:00Z"})"), "invalid");
+    for (const char* wrong : {"tomorrow", "2199-02-29T00:00Z", "2199-01-01T24:00Z", "2199-01-01"}) {
+        EXPECT_EQ(refusal("queue.suspend", R"({"all":true,"until":")" + std::string(wrong) + "\"}"),
+                  "invalid");
+    }
+    EXPECT_TRUE(rows("queue.suspensions").empty());
+}
+
+TEST_F(Admin, suspensions_have_a_bound) {
+    store::Plan plan;
+    store::ChangeRows many;
+    for (std::size_t i = 0; i + 1 < flow::suspensions_max; ++i) {
+        const std::string name = "site" + std::to_string(i) + ".test";
+        many.entries.push_back(
+            {.key = flow::suspension_key(flow::SuspensionKind::Site, name),
+             .value = flow::encode({.kind = flow::SuspensionKind::Site, .name = name})});
+    }
+    plan.steps.emplace_back(std::move(many));
+    ASSERT_TRUE(commit(std::move(plan)));
+    result("queue.suspend", R"({"site":"one-more.test"})");
+    EXPECT_EQ(refusal("queue.suspend", R"({"site":"too-many.test"})"), "limit_exceeded");
+    result("queue.suspend", R"({"site":"one-more.test","reason":"again"})");
+}
+
+// A small site of a large queue is found by the due index: nothing else is looked at.
+TEST_F(Admin, site_is_changed_along_the_due_index) {
+    for (int i = 0; i < 600; ++i) {
+        queue_one();
+    }
+    std::uint64_t deliveries = 0;
+    std::string after;
+    do {
+        const JsonValue piece =
+            result("queue.retry", R"({"site":"one.test")" +
+                                      (after.empty() ? "" : R"(,"after":")" + after + "\"") + "}");
+        deliveries += static_cast<std::uint64_t>(piece.int_or("deliveries", 0));
+        after = piece.string_or("next", "");
+        EXPECT_TRUE(after.empty() || after.starts_with("due:")) << after;
+    } while (!after.empty());
+    EXPECT_EQ(deliveries, 600U);
+    EXPECT_EQ(result("queue.hold", R"({"site":"two.test"})").int_or("deliveries", 0), 600);
+    EXPECT_EQ(result("queue.hold", R"({"site":"two.test"})").int_or("deliveries", -1), 0);
+    EXPECT_EQ(refusal("queue.hold", R"({"site":"one.test","after":"due:nonsense"})"), "invalid");
+    EXPECT_TRUE(result("fsck").bool_or("good", false));
 }
 
 // One row that cannot be read keeps an order to many from none of the others.

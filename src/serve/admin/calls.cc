@@ -42,6 +42,43 @@ std::string show_time(WallTime time) {
     return show_time(unix_seconds(time));
 }
 
+Result<WallTime> parse_time(std::string_view text) {
+    const auto wrong = [text] {
+        return peer_error(ErrorCode::Invalid, "expected a time like 2026-01-31T10:00:00Z, found '" +
+                                                  std::string(text.substr(0, 40)) + "'");
+    };
+    // "#" is a digit.
+    constexpr std::string_view kShape = "####-##-##T##:##:##Z";
+    std::string whole(text);
+    if (whole.size() == kShape.size() - 3 && whole.ends_with('Z')) {
+        whole.insert(whole.size() - 1, ":00");
+    }
+    if (whole.size() != kShape.size()) {
+        return wrong();
+    }
+    for (std::size_t i = 0; i < kShape.size(); ++i) {
+        if (kShape[i] == '#' ? !is_digit(whole[i]) : whole[i] != kShape[i]) {
+            return wrong();
+        }
+    }
+    const auto number = [&whole](std::size_t at, std::size_t size) {
+        return parse_u32(std::string_view(whole).substr(at, size)).value_or(0);
+    };
+    mail::CivilTime civil;
+    civil.year = number(0, 4);
+    civil.month = number(5, 2);
+    civil.day = number(8, 2);
+    civil.hour = number(11, 2);
+    civil.minute = number(14, 2);
+    civil.second = number(17, 2);
+    if (civil.month < 1 || civil.month > 12 || civil.day < 1 ||
+        civil.day > mail::days_in_month(civil.year, civil.month) || civil.hour > 23 ||
+        civil.minute > 59 || civil.second > 59) {
+        return wrong();
+    }
+    return from_unix_seconds(mail::from_civil(civil));
+}
+
 std::string one_field(std::string_view name, std::string_view value) {
     JsonWriter json;
     json.begin_object().field(name, value).end_object();

@@ -22,16 +22,29 @@ Result<std::string> add_alias(const AdminHost& host, const AdminArguments& argum
 Result<std::string> list_aliases(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> remove_alias(const AdminHost& host, const AdminArguments& arguments);
 
-// queue.cc
+// queue_view.cc
 Result<std::string> list_queued(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> show_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> explain_queued(const AdminHost& host, const AdminArguments& arguments);
+
+// queue.cc
 Result<std::string> retry_queued(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> hold_queued(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> release_queued(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> delete_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> expire_queued(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> reroute_queued(const AdminHost& host, const AdminArguments& arguments);
+
+// suspensions.cc
+Result<std::string> suspend_queue(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> resume_queue(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> list_suspensions(const AdminHost& host, const AdminArguments& arguments);
 
 // queue_summary.cc
 Result<std::string> summarize_queue(const AdminHost& host, const AdminArguments& arguments);
+
+// trace.cc
+Result<std::string> find_traces(const AdminHost& host, const AdminArguments& arguments);
 
 // server.cc
 Result<std::string> show_message(const AdminHost& host, const AdminArguments& arguments);
@@ -54,6 +67,8 @@ Result<> change_store(const AdminHost& host,
 /// "2026-01-31T10:00:00Z".
 std::string show_time(WallTime time);
 std::string show_time(std::int64_t unix_seconds);
+/// The same read back; seconds may be left out. Peer error for anything else.
+Result<WallTime> parse_time(std::string_view text);
 
 /// {"name":"value"}: the answer of a call that changed one thing.
 std::string one_field(std::string_view name, std::string_view value);

@@ -7,12 +7,18 @@
 #include "store/queue/queue.h"
 
 #include <algorithm>
+#include <functional>
+#include <optional>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/limits.h"
 #include "base/probe.h"
-#include "flow/outbound/in_hand.h"
-#include "serve/admin/calls.h"
+#include "flow/outbound/operator_desk.h"
+#include "flow/outbound/orders.h"
+#include "flow/outbound/reroute.h"
+#include "serve/admin/queue_selection.h"
+#include "store/kv/record.h"
 #include "store/store.h"
 
 namespace godwit::serve {
@@ -24,123 +30,30 @@ using store::QueueRecipient;
 using store::ReadTier;
 using store::RecipientState;
 
-std::string_view to_string(RecipientState state) {
-    switch (state) {
-        case RecipientState::Waiting: return "waiting";
-        case RecipientState::Delivered: return "delivered";
-        case RecipientState::Failed: return "failed";
-        case RecipientState::Expired: return "expired";
-        case RecipientState::Dropped: return "dropped";
-    }
-    return "waiting";
-}
-
-std::string_view last_reply(const QueueDelivery& delivery) {
-    for (const QueueRecipient& recipient : delivery.recipients) {
-        if (recipient.state == RecipientState::Waiting && !recipient.last_reply.empty()) {
-            return recipient.last_reply;
-        }
-    }
-    return {};
-}
-
-bool is_quarantined(const QueueDelivery& delivery) {
-    return delivery.is_held && delivery.crashes >= flow::quarantine_crashes;
-}
-
-/// What list and show both say of a delivery; the object stays open.
-void begin_delivery(JsonWriter& json, const QueueDelivery& delivery) {
-    json.begin_object().field("delivery", delivery.number).field("site", delivery.site);
-    json.field("state", delivery.is_damaged        ? "damaged"
-                        : is_quarantined(delivery) ? "quarantined"
-                        : delivery.is_held         ? "held"
-                                                   : "waiting");
-    json.field("crashes", delivery.crashes)
-        .field("attempts", delivery.attempts)
-        .field("due", show_time(delivery.due));
-    json.key("last_attempt");
-    delivery.last_attempt ? json.string(show_time(*delivery.last_attempt)) : json.null();
-    json.field("held_reason", delivery.held_reason).field("last_reply", last_reply(delivery));
-}
-
-/// What the sender asked for; a key only for what was said.
-void show_terms(JsonWriter& json, const QueueMessage& message) {
-    json.key("asked").begin_object();
-    if (message.is_binary) {
-        json.field("body_type", "BINARYMIME");
-    } else if (message.is_8bit) {
-        json.field("body_type", "8BITMIME");
-    }
-    if (message.needs_smtputf8) {
-        json.field("smtputf8", true);
-    }
-    if (message.require_tls || message.tls_optional) {
-        json.field("tls", message.require_tls ? "required" : "optional");
-    }
-    if (message.release_at) {
-        json.field("release_at", show_time(*message.release_at));
-    }
-    if (message.deliver_by) {
-        const bool is_return = message.deliver_by->mode == store::DeliverBy::Mode::Return;
-        json.field("deliver_by", show_time(message.deliver_by->deadline));
-        json.field("deliver_by_mode", is_return ? "return" : "notify");
-        json.field("deliver_by_trace", message.deliver_by->is_traced);
-    }
-    if (message.priority) {
-        json.field("priority", *message.priority);
-    }
-    json.end_object();
-}
-
-void list_delivery(JsonWriter& json, const QueueMessage& message, const QueueDelivery& delivery) {
-    begin_delivery(json, delivery);
-    json.field("id", godwit::to_string(message.mail)).field("sender", message.sender);
-    json.key("recipients").begin_array();
-    for (const QueueRecipient& recipient : delivery.recipients) {
-        if (recipient.state == RecipientState::Waiting) {
-            json.string(recipient.address);
-        }
-    }
-    json.end_array().field("size", message.blob_size + message.prefix.size());
-    json.field("accepted_at", show_time(message.accepted_at));
-    json.field("expires_at", show_time(message.expires_at)).key("release_at");
-    message.release_at ? json.string(show_time(*message.release_at)) : json.null();
-    json.end_object();
-}
-
-/// Which messages, and which of their deliveries, an operator means.
-struct Selection {
-    std::vector<MailId> ids;
-    bool is_all = false;
-    std::string site;
-
-    [[nodiscard]] bool covers(const QueueDelivery& delivery) const {
-        return site.empty() || delivery.site == site;
-    }
-};
-
-Result<Selection> read_selection(const AdminArguments& arguments) {
-    Selection selection{
-        .ids = {}, .is_all = arguments.flag("all"), .site = arguments.text_or("site", "")};
-    for (const std::string& id : TRY(arguments.texts("id"))) {
-        selection.ids.push_back(TRY(parse_mail_id(id)));
-    }
-    if (selection.ids.empty() && !selection.is_all && selection.site.empty()) {
-        return peer_error(ErrorCode::Invalid, "say which: an id, a site, or all");
-    }
-    return selection;
-}
-
 /// Changes one delivery; false: it is as wanted already.
-using DeliveryChange = bool (*)(QueueDelivery& delivery, WallTime now);
+using DeliveryChange = std::function<bool(QueueDelivery& delivery, WallTime now)>;
 
 struct Operation {
-    std::string_view name;  ///< In the trace: "queue.retried".
-    DeliveryChange change;  ///< Null: remove the message.
+    std::string_view name;                   ///< In the trace: "queue.retried".
+    DeliveryChange change;                   ///< Null: remove the message.
+    std::optional<flow::OrderKind> order{};  ///< Left with each delivery for who carries it out.
+    bool ends_orders = false;                ///< Takes back what was left.
+    bool spares_held = false;                ///< Nothing is done to what is held.
+    bool makes_due = false;                  ///< At the time of the order.
+    std::string to{};                        ///< Where it goes now, for the trace.
 };
 
-store::TraceEvent trace(MailId mail, WallTime now, std::string_view kind) {
-    return {.mail = mail, .at = now, .kind = std::string(kind), .detail = R"({"by":"operator"})"};
+store::TraceEvent trace(MailId mail, WallTime now, const Operation& operation) {
+    JsonWriter json;
+    json.begin_object().field("by", "operator");
+    if (!operation.to.empty()) {
+        json.field("to", operation.to);
+    }
+    json.end_object();
+    return {.mail = mail,
+            .at = now,
+            .kind = std::string(operation.name),
+            .detail = std::move(json).take()};
 }
 
 /// What one call does at most: pieces of about a tenth of a second.
@@ -150,18 +63,24 @@ constexpr std::size_t kPlanMax = 256;         // Of these in one plan, about 1,5
 constexpr std::size_t kStepMessages = 256;    // Messages read in one step.
 
 /// Adds the steps for one message to the plan. Gives how many deliveries they change.
-Result<std::size_t> add_steps(const store::Snapshot& snapshot, MailId mail,
-                              const std::vector<QueueDelivery>& deliveries,
-                              const Selection& selection, const Operation& operation, WallTime now,
-                              store::Plan& plan) {
+Result<std::size_t> add_steps(const store::Snapshot& snapshot, const store::QueuedMessage& queued,
+                              const QueueSelection& selection, const Operation& operation,
+                              const QueueView& view, store::Plan& plan) {
+    const MailId mail = queued.message.mail;
+    const std::vector<QueueDelivery>& deliveries = queued.deliveries;
+    const WallTime now = view.now;
+    const bool has_orders =
+        operation.ends_orders && TRY(flow::has_orders(snapshot, ReadTier::Disk));
     store::ChangeRows basis;
     store::UpdateQueue update{.mail = mail, .deliveries = {}};
-    const bool whole = std::ranges::all_of(
-        deliveries, [&](const QueueDelivery& delivery) { return selection.covers(delivery); });
+    const auto is_meant = [&](const QueueDelivery& delivery) {
+        return selection.covers(view, queued.message, delivery);
+    };
+    const bool whole = std::ranges::all_of(deliveries, is_meant);
     for (QueueDelivery delivery : deliveries) {
         // Nothing but removal can be done to a row that cannot be read.
         const bool is_beyond_change = delivery.is_damaged && operation.change != nullptr;
-        if (!selection.covers(delivery) || is_beyond_change) {
+        if (!is_meant(delivery) || is_beyond_change) {
             continue;
         }
         const std::string key = store::queue_delivery_key(mail, delivery.number);
@@ -178,6 +97,12 @@ Result<std::size_t> add_steps(const store::Snapshot& snapshot, MailId mail,
             continue;
         }
         basis.expects.push_back(std::move(expect));
+        if (operation.order || has_orders) {
+            basis.entries.push_back(
+                {.key = flow::order_key(mail, delivery.number),
+                 .value = operation.order ? std::optional(flow::encode_order(*operation.order))
+                                          : std::nullopt});
+        }
         update.deliveries.push_back(std::move(delivery));
     }
     const std::size_t touched = update.deliveries.size();
@@ -185,7 +110,7 @@ Result<std::size_t> add_steps(const store::Snapshot& snapshot, MailId mail,
         return touched;
     }
     plan.steps.emplace_back(std::move(basis));
-    plan.steps.emplace_back(trace(mail, now, operation.name));
+    plan.steps.emplace_back(trace(mail, now, operation));
     if (operation.change == nullptr && whole) {
         plan.steps.emplace_back(store::RemoveFromQueue{.mail = mail});
     } else {
@@ -205,15 +130,32 @@ struct Tally {
     }
 };
 
+/// nullopt when it is not in the queue (any more). Of a damaged message only `mail` holds.
+Result<std::optional<store::QueuedMessage>> read_queued(const store::Snapshot& snapshot,
+                                                        MailId mail) {
+    auto read = store::read_queue_message(snapshot, ReadTier::Disk, mail);
+    if (read && !*read) {
+        return std::nullopt;
+    }
+    auto message = TRY(store::if_sound(store::queue_message_key(mail), std::move(read)));
+    store::QueuedMessage queued;
+    queued.message = message ? **std::move(message) : QueueMessage{};
+    queued.message.mail = mail;
+    queued.message.is_damaged = !message;
+    queued.deliveries = TRY(store::read_deliveries(snapshot, ReadTier::Disk, mail));
+    return queued;
+}
+
 /// One message, from what is there now.
-Result<> operate_on(const AdminHost& host, MailId mail, const Selection& selection,
+Result<> operate_on(const AdminHost& host, MailId mail, const QueueSelection& selection,
                     const Operation& operation, Tally& tally) {
     std::size_t touched = 0;
     TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
         store::Plan plan;
-        const auto deliveries = TRY(store::read_deliveries(snapshot, ReadTier::Disk, mail));
-        touched = TRY(
-            add_steps(snapshot, mail, deliveries, selection, operation, host.clock->wall(), plan));
+        const auto queued = TRY(read_queued(snapshot, mail));
+        touched = queued ? TRY(add_steps(snapshot, *queued, selection, operation,
+                                         TRY(view_queue(host, snapshot)), plan))
+                         : 0;
         return plan;
     }));
     crash_point<"admin.queue_message_settled">();
@@ -226,11 +168,13 @@ Result<> operate_on(const AdminHost& host, MailId mail, const Selection& selecti
 /// then must not turn every commit into hundreds.
 class Bundle {
 public:
-    Bundle(const AdminHost& host, const Selection& selection, const Operation& operation)
-        : host_(host), selection_(selection), operation_(operation) {}
+    /// All must outlive it.
+    Bundle(const AdminHost& host, const QueueSelection& selection, const Operation& operation,
+           const QueueView& view)
+        : host_(host), selection_(selection), operation_(operation), view_(view) {}
 
     Result<> add(const store::Snapshot& snapshot, const store::QueuedMessage& queued) {
-        TRY(add_to(open_, snapshot, queued.message.mail, queued.deliveries));
+        TRY(add_to(open_, snapshot, queued));
         return open_.tally.deliveries >= kPlanMax ? flush() : Result<>();
     }
     Result<> flush() {
@@ -262,12 +206,12 @@ private:
         Tally tally;
     };
 
-    Result<> add_to(Part& part, const store::Snapshot& snapshot, MailId mail,
-                    const std::vector<QueueDelivery>& deliveries) {
-        const std::size_t touched = TRY(add_steps(snapshot, mail, deliveries, selection_,
-                                                  operation_, host_.clock->wall(), part.plan));
+    Result<> add_to(Part& part, const store::Snapshot& snapshot,
+                    const store::QueuedMessage& queued) {
+        const std::size_t touched =
+            TRY(add_steps(snapshot, queued, selection_, operation_, view_, part.plan));
         if (touched > 0) {
-            part.mails.push_back(mail);
+            part.mails.push_back(queued.message.mail);
             part.tally.add(touched);
         }
         return {};
@@ -276,8 +220,9 @@ private:
         const auto snapshot = host_.store->snapshot();
         Part part;
         for (const MailId mail : mails) {
-            TRY(add_to(part, *snapshot, mail,
-                       TRY(store::read_deliveries(*snapshot, ReadTier::Disk, mail))));
+            if (const auto queued = TRY(read_queued(*snapshot, mail))) {
+                TRY(add_to(part, *snapshot, *queued));
+            }
         }
         return commit(std::move(part), overtaken);
     }
@@ -299,8 +244,9 @@ private:
     }
 
     const AdminHost& host_;
-    const Selection& selection_;
+    const QueueSelection& selection_;
     const Operation& operation_;
+    const QueueView& view_;
     Part open_;
     Tally tally_;
 };
@@ -352,9 +298,111 @@ Result<bool> operate_on_piece(const AdminHost& host, Bundle& bundle, Stretch& st
     return false;
 }
 
+/// The same along the due index of one site, for what concerns nothing that is held: a small site
+/// of a large queue is found at once. "due:TIME.ID.NUMBER.BEGUN.ID" in a request, times in
+/// microseconds.
+struct DueStretch {
+    store::DuePlace from{.due = WallTime::min()};
+    WallTime begun{};
+    MailId last{};
+};
+constexpr std::string_view kDueMark = "due:";
+
+Result<DueStretch> read_due_stretch(const AdminHost& host, const QueueView& view,
+                                    std::string_view text) {
+    DueStretch stretch{.begun = view.now};
+    if (text.empty()) {
+        const auto last = TRY(store::last_queued(*host.store->snapshot(), ReadTier::Disk));
+        stretch.last = last.value_or(MailId{});
+        return stretch;
+    }
+    const auto words = split(text.substr(kDueMark.size()), '.');
+    const auto due = words.size() == 5 ? parse_u64(words[0]) : std::nullopt;
+    const auto number = due ? parse_u32(words[2]) : std::nullopt;
+    const auto begun = number ? parse_u64(words[3]) : std::nullopt;
+    if (!begun) {
+        return peer_error(ErrorCode::Invalid, "'after' is not what an answer gave as 'next'");
+    }
+    stretch.from = {.due = WallTime(std::chrono::microseconds(*due)),
+                    .mail = TRY(parse_mail_id(words[1])),
+                    .number = *number};
+    stretch.begun = WallTime(std::chrono::microseconds(*begun));
+    stretch.last = TRY(parse_mail_id(words[4]));
+    return stretch;
+}
+
+std::string write_due_stretch(const DueStretch& stretch) {
+    const auto micros = [](WallTime time) {
+        return std::to_string(time.time_since_epoch().count());
+    };
+    return std::string(kDueMark) + micros(stretch.from.due) + "." +
+           godwit::to_string(stretch.from.mail) + "." + std::to_string(stretch.from.number) + "." +
+           micros(stretch.begun) + "." + godwit::to_string(stretch.last);
+}
+
+Result<bool> operate_on_due_piece(const AdminHost& host, Bundle& bundle,
+                                  const QueueSelection& selection, const Operation& operation,
+                                  DueStretch& stretch) {
+    for (std::size_t examined = 0; examined < kExaminedMax && !bundle.is_full();) {
+        const auto snapshot = host.store->snapshot();
+        const auto rows = TRY(store::due_deliveries(*snapshot, ReadTier::Disk,
+                                                    {.site = selection.site,
+                                                     .from = stretch.from,
+                                                     .until = WallTime::max(),
+                                                     .count = kStepMessages}));
+        for (const store::DueDelivery& row : rows) {
+            stretch.from = {.due = row.due, .mail = row.mail, .number = row.number + 1};
+            ++examined;
+            // Mail that came since, and what this very order has made due.
+            if (stretch.last < row.mail || (operation.makes_due && row.due == stretch.begun)) {
+                continue;
+            }
+            if (const auto queued = TRY(read_queued(*snapshot, row.mail))) {
+                TRY(bundle.add(*snapshot, *queued));
+            }
+            if (bundle.is_full()) {
+                return true;
+            }
+        }
+        TRY(bundle.flush());
+        if (rows.size() < kStepMessages) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// A piece of the queue; where the next one begins, or empty.
+Result<std::string> operate_on_many(const AdminHost& host, const AdminArguments& arguments,
+                                    const QueueSelection& selection, const Operation& operation,
+                                    Tally& tally) {
+    QueueView view = TRY(view_queue(host, *host.store->snapshot()));
+    Bundle bundle(host, selection, operation, view);
+    const std::string after = arguments.text_or("after", "");
+    std::string next;
+    if (operation.spares_held && !selection.site.empty() && !selection.state &&
+        (after.empty() || after.starts_with(kDueMark))) {
+        DueStretch stretch = TRY(read_due_stretch(host, view, after));
+        // All pieces of one order make due at one time, by which the later ones know them.
+        view.now = stretch.begun;
+        const bool is_more = TRY(operate_on_due_piece(host, bundle, selection, operation, stretch));
+        next = is_more ? write_due_stretch(stretch) : "";
+    } else {
+        Stretch stretch = TRY(read_stretch(host, arguments));
+        const bool is_more = TRY(operate_on_piece(host, bundle, stretch));
+        next =
+            is_more ? godwit::to_string(stretch.after) + "." + godwit::to_string(stretch.last) : "";
+    }
+    TRY(bundle.flush());
+    tally = bundle.tally();
+    return next;
+}
+
 Result<std::string> operate(const AdminHost& host, const AdminArguments& arguments,
-                            const Operation& operation) {
-    const Selection selection = TRY(read_selection(arguments));
+                            const QueueSelection& selection, const Operation& operation) {
+    if (selection.ids.empty() && !selection.has_filter()) {
+        return peer_error(ErrorCode::Invalid, "say which: an id, a filter, or all");
+    }
     Tally tally;
     for (const MailId mail : selection.ids) {
         const auto message =
@@ -367,14 +415,11 @@ Result<std::string> operate(const AdminHost& host, const AdminArguments& argumen
     }
     std::string next;
     if (selection.ids.empty()) {
-        Bundle bundle(host, selection, operation);
-        Stretch stretch = TRY(read_stretch(host, arguments));
-        const bool is_more = TRY(operate_on_piece(host, bundle, stretch));
-        TRY(bundle.flush());
-        tally = bundle.tally();
-        if (is_more) {
-            next = godwit::to_string(stretch.after) + "." + godwit::to_string(stretch.last);
-        }
+        next = TRY(operate_on_many(host, arguments, selection, operation, tally));
+    }
+    if (operation.order && tally.deliveries > 0 && host.services != nullptr &&
+        host.services->operators != nullptr) {
+        TRY(host.services->operators->take_up());
     }
     JsonWriter json;
     json.begin_object();
@@ -384,6 +429,11 @@ Result<std::string> operate(const AdminHost& host, const AdminArguments& argumen
     }
     json.end_object();
     return std::move(json).take();
+}
+
+Result<std::string> operate(const AdminHost& host, const AdminArguments& arguments,
+                            const Operation& operation) {
+    return operate(host, arguments, TRY(read_selection(arguments)), operation);
 }
 
 bool make_due(QueueDelivery& delivery, WallTime now) {
@@ -408,97 +458,63 @@ bool release(QueueDelivery& delivery, WallTime now) {
     delivery.due = now;
     return true;
 }
+bool give_up(QueueDelivery& delivery, WallTime) {
+    if (delivery.is_held && delivery.held_reason == flow::held_for_expiry) {
+        return false;
+    }
+    delivery.is_held = true;
+    delivery.held_reason = flow::held_for_expiry;
+    return true;
+}
 
 }  // namespace
 
-Result<std::string> list_queued(const AdminHost& host, const AdminArguments& arguments) {
-    const auto snapshot = host.store->snapshot();
-    const std::string site = arguments.text_or("site", "");
-    const bool held_only = arguments.flag("held");
-    const std::size_t limit =
-        TRY(arguments.count_or("limit", limits::admin_page_rows_max, limits::admin_page_rows_max));
-    const bool quarantined_only = arguments.flag("quarantined");
-    const std::string start = arguments.text_or("after", "");
-    MailId after = start.empty() ? MailId{} : TRY(parse_mail_id(start));
-    JsonWriter json;
-    json.begin_object().key("rows").begin_array();
-    std::size_t count = 0;
-    std::size_t examined = 0;
-    bool has_more = true;
-    // A page ends with a message, so that its id says where the next begins. Few rows of many may
-    // be wanted: then a page may be short, or empty, and still have a next one.
-    while (has_more && count < limit && examined < kExaminedMax) {
-        const auto step = TRY(store::walk_queue(*snapshot, ReadTier::Disk, after,
-                                                std::min(kStepMessages, limit - count)));
-        has_more = !step.empty();
-        for (const auto& [message, deliveries] : step) {
-            after = message.mail;
-            examined += 1 + deliveries.size();
-            for (const QueueDelivery& delivery : deliveries) {
-                if ((site.empty() || delivery.site == site) && (!held_only || delivery.is_held) &&
-                    (!quarantined_only || is_quarantined(delivery))) {
-                    list_delivery(json, message, delivery);
-                    ++count;
-                }
-            }
-            if (count >= limit) {
-                break;
-            }
-        }
-    }
-    json.end_array();
-    if (has_more) {
-        json.field("next", godwit::to_string(after));
-    }
-    json.end_object();
-    return std::move(json).take();
-}
-
-Result<std::string> show_queued(const AdminHost& host, const AdminArguments& arguments) {
-    const MailId mail = TRY(parse_mail_id(TRY(arguments.text("id"))));
-    const auto snapshot = host.store->snapshot();
-    const auto message = TRY(store::read_queue_message(*snapshot, ReadTier::Disk, mail));
-    if (!message) {
-        return peer_error(ErrorCode::NotFound,
-                          "no message " + godwit::to_string(mail) + " is in the queue");
-    }
-    JsonWriter json;
-    json.begin_object().field("id", godwit::to_string(mail)).field("sender", message->sender);
-    json.field("size", message->blob_size + message->prefix.size());
-    json.field("body", message->blob.to_hex()).field("peer", message->peer);
-    json.field("envelope_id", message->envelope_id);
-    json.field("accepted_at", show_time(message->accepted_at));
-    json.field("expires_at", show_time(message->expires_at));
-    show_terms(json, *message);
-    json.key("deliveries").begin_array();
-    for (const QueueDelivery& delivery :
-         TRY(store::read_deliveries(*snapshot, ReadTier::Disk, mail))) {
-        begin_delivery(json, delivery);
-        json.key("recipients").begin_array();
-        for (const QueueRecipient& recipient : delivery.recipients) {
-            json.begin_object().field("address", recipient.address);
-            json.field("state", to_string(recipient.state));
-            json.field("last_reply", recipient.last_reply);
-            json.field("last_status", recipient.last_status);
-            json.field("last_remote", recipient.last_remote).end_object();
-        }
-        json.end_array().end_object();
-    }
-    json.end_array().end_object();
-    return std::move(json).take();
-}
-
 Result<std::string> retry_queued(const AdminHost& host, const AdminArguments& arguments) {
-    return operate(host, arguments, {"queue.retried", make_due});
+    return operate(
+        host, arguments,
+        {.name = "queue.retried", .change = make_due, .spares_held = true, .makes_due = true});
+}
+Result<std::string> make_sender_due(const AdminHost& host, const AdminArguments& arguments,
+                                    std::string sender) {
+    QueueSelection selection;
+    selection.sender = std::move(sender);
+    return operate(host, arguments, selection, {.name = "queue.resumed", .change = make_due});
 }
 Result<std::string> hold_queued(const AdminHost& host, const AdminArguments& arguments) {
-    return operate(host, arguments, {"queue.held", hold});
+    return operate(host, arguments, {.name = "queue.held", .change = hold, .spares_held = true});
 }
 Result<std::string> release_queued(const AdminHost& host, const AdminArguments& arguments) {
-    return operate(host, arguments, {"queue.released", release});
+    return operate(host, arguments,
+                   {.name = "queue.released", .change = release, .ends_orders = true});
+}
+Result<std::string> expire_queued(const AdminHost& host, const AdminArguments& arguments) {
+    return operate(host, arguments,
+                   {.name = "queue.expired", .change = give_up, .order = flow::OrderKind::Expire});
 }
 Result<std::string> delete_queued(const AdminHost& host, const AdminArguments& arguments) {
-    return operate(host, arguments, {"queue.deleted", nullptr});
+    if (arguments.flag("report")) {
+        return operate(
+            host, arguments,
+            {.name = "queue.deleted", .change = give_up, .order = flow::OrderKind::Return});
+    }
+    return operate(host, arguments,
+                   {.name = "queue.deleted", .change = nullptr, .ends_orders = true});
+}
+
+Result<std::string> reroute_queued(const AdminHost& host, const AdminArguments& arguments) {
+    const std::string site = TRY(flow::rerouted_site(TRY(arguments.text("to"))));
+    const auto send_there = [site](QueueDelivery& delivery, WallTime now) {
+        if (delivery.site == site) {
+            return false;
+        }
+        release(delivery, now);
+        delivery.site = site;
+        delivery.due = now;
+        return true;
+    };
+    return operate(
+        host, arguments,
+        {.name = "queue.rerouted", .change = send_there, .ends_orders = true, .to = site});
 }
 
 }  // namespace godwit::serve

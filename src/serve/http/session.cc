@@ -1,11 +1,13 @@
-// A start page and /health.
+// A start page, /health and /metrics.
 // RFC 9112 (request line, close); RFC 9110 (status codes).
 #include "serve/http/session.h"
 
 #include <array>
+#include <optional>
 
 #include "base/ascii.h"
 #include "base/limits.h"
+#include "net/io/offload.h"
 #include "store/store.h"
 
 namespace godwit::serve {
@@ -38,9 +40,21 @@ std::string start_page(std::string_view hostname) {
            name + " is running. Read your mail by IMAP or POP3; send by submission.</p>\n</html>\n";
 }
 
+/// The value of the first field of that name (lower case); empty when there is none.
+std::string_view field(std::string_view head, std::string_view name) {
+    for (std::string_view line : split(head, '\n')) {
+        const std::size_t colon = line.find(':');
+        if (colon != std::string_view::npos && equals_ignore_case(line.substr(0, colon), name)) {
+            return trim(line.substr(colon + 1));
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
-std::string answer_http(std::string_view head, std::string_view hostname, Health health) {
+std::string answer_http(std::string_view head, std::string_view hostname, Health health,
+                        const MetricsFacts* metrics) {
     const auto words = split(head.substr(0, head.find("\r\n")), ' ');
     if (words.size() != 3 || !words[2].starts_with("HTTP/1.")) {
         return render({.status = "400 Bad Request", .body = "That is no HTTP request.\n"}, true);
@@ -56,6 +70,16 @@ std::string answer_http(std::string_view head, std::string_view hostname, Health
     }
     if (path == "/health") {
         return render({.status = "200 OK", .body = "ok\n"}, !is_head);
+    }
+    if (path == "/metrics" && metrics == nullptr) {
+        return render({.status = "403 Forbidden", .body = "Not from this address.\n"}, !is_head);
+    }
+    if (path == "/metrics") {
+        const MetricsFormat format = metrics_format(field(head, "accept"));
+        return render({.status = "200 OK",
+                       .type = content_type(format),
+                       .body = render_metrics(format, *metrics)},
+                      !is_head);
     }
     if (path == "/") {
         return render(
@@ -83,9 +107,20 @@ net::Task<void> serve_http(Connection connection) {
             co_return;
         }
     }
+    // What the server does is nobody's business but its own network's.
+    std::optional<MetricsFacts> metrics;
+    if (!stream->peer().is_global() && head.find(" /metrics") != std::string::npos) {
+        flow::Services* const services = connection.services;
+        auto gathered = co_await net::offload(services->offload,
+                                              [services] { return gather_metrics(*services); });
+        if (gathered) {
+            metrics = *std::move(gathered);
+        }
+    }
     const std::string answer =
         answer_http(head, connection.services->settings()->hostname,
-                    connection.services->store->is_sound() ? Health::Sound : Health::Ending);
+                    connection.services->store->is_sound() ? Health::Sound : Health::Ending,
+                    metrics ? &*metrics : nullptr);
     if (!co_await stream->write_all(answer)) {
         co_return;
     }

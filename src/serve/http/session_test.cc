@@ -30,6 +30,20 @@ TEST(Http, start_page_names_the_server) {
     EXPECT_NE(ask("GET / HTTP/1.1").find("mx.example.org"), std::string::npos);
 }
 
+TEST(Http, metrics_are_for_those_who_may_see_them) {
+    const std::string head =
+        "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text\r\n\r\n";
+    const MetricsFacts facts;
+    const std::string answer = answer_http(head, "x", Health::Sound, &facts);
+    EXPECT_TRUE(
+        answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text"));
+    EXPECT_TRUE(answer.ends_with("# EOF\n"));
+    EXPECT_TRUE(answer_http(head, "x", Health::Sound).starts_with("HTTP/1.1 403"));
+    EXPECT_NE(answer_http("GET /metrics HTTP/1.0\r\n\r\n", "x", Health::Sound, &facts)
+                  .find("Content-Type: text/plain; version=0.0.4"),
+              std::string::npos);
+}
+
 TEST(Http, other_requests_are_refused) {
     EXPECT_TRUE(ask("GET /x HTTP/1.1").starts_with("HTTP/1.1 404"));
     EXPECT_TRUE(ask("POST / HTTP/1.1").starts_with("HTTP/1.1 405"));

@@ -11,6 +11,7 @@
 #include "flow/inbound/intake.h"
 #include "flow/inbound/receive.h"
 #include "flow/inbound/recipient.h"
+#include "flow/inbound/refusal_trail.h"
 #include "flow/inbound/sender.h"
 #include "flow/inbound/terms.h"
 #include "flow/roll_call.h"
@@ -87,6 +88,7 @@ private:
     net::Task<std::vector<smtp::Reply>> take_mail(smtp::event::EndOfMail* event);
     net::Task<bool> vouches_for(std::string author);
     void settle_login(const LoginOutcome& outcome);
+    void note_refusal(std::string_view stage, std::string recipient, const smtp::Reply& reply);
     flow::Origin origin(const smtp::Transaction& transaction) const;
     void set_deadline();
     void forget_mail();
@@ -110,6 +112,7 @@ private:
         false;  ///< By verify_password or admit_proved, for the AuthFailed to come.
     bool is_done_ = false;
     // The open transaction, beside the engine's: what the directory said, and the body so far.
+    std::string sender_;  ///< For who looks for what was refused.
     std::vector<store::Recipient> resolved_;
     std::optional<int> priority_;   ///< What was granted of MT-PRIORITY.
     bool is_auth_trusted_ = false;  ///< AUTH= names an address of whoever is logged in.
@@ -355,7 +358,9 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
                                              .is_beside_us = is_local_door(),
                                              .is_logged_in = login_.has_value(),
                                              .now = services_->clock->wall()});
+    sender_ = event.sender ? event.sender->to_string() : "";
     if (terms.refusal) {
+        note_refusal("sender", "", *terms.refusal);
         engine_->answer(std::move(*terms.refusal));
         co_return Result<>();
     }
@@ -363,6 +368,7 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
     if (reply.is_positive() && terms.note) {
         reply = std::move(*terms.note);
     }
+    note_refusal("sender", "", reply);
     priority_ = terms.priority;
     is_auth_trusted_ = co_await vouches_for(event.parameters.auth.value_or(""));
     engine_->answer(std::move(reply));
@@ -386,6 +392,7 @@ net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
     if (listener_.protocol == flow::Protocol::Smtp) {
         asker.stranger = stream_->peer();
     }
+    std::string recipient = event.recipient.address.to_string();
     flow::RecipientAnswer answer =
         co_await flow::check_recipient(services_, std::move(event.recipient), std::move(asker));
     if (answer.reply.is_positive() && !flow::has_room_for(resolved_, answer.resolved)) {
@@ -394,8 +401,24 @@ net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
     if (answer.reply.is_positive()) {
         resolved_.push_back(std::move(answer.resolved));
     }
+    note_refusal("recipient", std::move(recipient), answer.reply);
     engine_->answer(std::move(answer.reply));
     co_return Result<>();
+}
+
+void Session::note_refusal(std::string_view stage, std::string recipient,
+                           const smtp::Reply& reply) {
+    if (reply.is_positive() || services_->refusals == nullptr) {
+        return;
+    }
+    const net::Endpoint& peer = stream_->peer();
+    services_->refusals->note({.stage = std::string(stage),
+                               .peer = peer.is_unix() ? "local" : peer.to_string(),
+                               .helo = engine_->hello_name(),
+                               .user = login_ ? login_->name : "",
+                               .sender = sender_,
+                               .recipient = std::move(recipient),
+                               .reply = reply});
 }
 
 net::Task<Result<>> Session::on(smtp::event::DataStart) {
@@ -509,7 +532,14 @@ net::Task<Result<>> Session::on(smtp::event::EndOfMail event) {
     // What was answered before goes out while the commit is under way.
     CO_TRY(co_await flush());
     crash_point<"smtp.mail_ended">();
+    std::vector<std::string> named;
+    for (const smtp::Recipient& recipient : event.transaction.recipients) {
+        named.push_back(recipient.address.to_string());
+    }
     std::vector<smtp::Reply> replies = co_await take_mail(&event);
+    for (std::size_t i = 0; i < replies.size() && i < named.size(); ++i) {
+        note_refusal("message", std::move(named[i]), replies[i]);
+    }
     crash_point<"smtp.reply_unwritten">();
     unheard_.reset();
     was_end_ahead_ = false;

@@ -49,6 +49,7 @@ void erase_due(StampContext& context, MailId mail, const QueueDelivery& delivery
 // An attempt takes minutes, and an operator may hold, release or retry meanwhile: what came of the
 // recipients is the attempt's to say, whether and when it goes on is the operator's.
 QueueDelivery with_orders(QueueDelivery outcome, const QueueDelivery& row, WallTime attempted_due) {
+    outcome.site = row.site;
     if (row.is_held) {
         outcome.is_held = true;
         outcome.held_reason = row.held_reason;
@@ -218,6 +219,12 @@ Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step) {
         }
         const QueueDelivery before = TRY(decode_queue_delivery(*row));
         erase_due(context, step.mail, before);
+        if (before.site != delivery.site && !step.attempted_due) {
+            // Sent another way: whoever watches the old site must not wait for it there.
+            QueueChange::Item left = item_of(step.mail, before);
+            left.is_gone = true;
+            context.queue.push_back(std::move(left));
+        }
         if (!delivery.is_done) {
             put_delivery(
                 context, step.mail,

@@ -5,7 +5,9 @@ import re
 import shlex
 import shutil
 import smtplib
+import subprocess
 import time
+import urllib.request
 
 from harness import ROOT, DISCARD, DOMAIN, HELD, case, expect, expect_equal, message, run, token
 
@@ -232,9 +234,15 @@ def json_is_as_documented(world):
     take("queue", "summary")
     identity = next(str(e["id"]) for e in waiting if recipient in e["recipients"])
     take("queue", "show", identity)
-    for verb in ("hold", "release", "retry", "delete"):
-        take("queue", verb, identity)
+    take("queue", "why", identity)
+    for verb in ("hold", "release", "retry", "reroute", "delete"):
+        take("queue", verb, identity, *(["--to", HELD] if verb == "reroute" else []))
+    take("queue", "expire", str(submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))))
+    take("queue", "suspend", "--site", domain, "--reason", word)
+    take("queue", "suspensions")
+    take("queue", "resume", "--site", domain)
     take("message", "show", name)
+    take("trace", name, key="trace")
     take("alias", "remove", f"other@{domain}")
     take("account", "remove", account)
     take("domain", "remove", domain)
@@ -269,6 +277,89 @@ def json_is_as_documented(world):
         expect_equal(sorted(keys_of(value) | at_times), sorted(names), f"fields of {command}")
         if command.endswith(" list"):
             expect(isinstance(value, list) and value, f"{command} is an array with something in it", value)
+
+
+@case
+def trace_tells_of_taken_and_refused_mail(world):
+    """A message is found by its sender, its recipient, its Message-ID and its id; a refused recipient by either address; --follow tells of what comes meanwhile."""
+    word = token()
+    bob, alice = world.address("bob"), world.address("alice")
+    text = message(word, sender=alice, to=bob)
+    message_id = re.search(rb"Message-ID: <(.*?)>", text).group(1).decode()
+    follower = subprocess.Popen([world.program, "trace", "--follow", "--json", "--dir", world.data], stdout=subprocess.PIPE, text=True)
+    try:
+        time.sleep(2)
+        name = submit(world, [bob], text)
+        line = json.loads(follower.stdout.readline())
+        expect_equal((line["id"], line["event"]["kind"]), (name, "accepted"), "what --follow tells first")
+    finally:
+        follower.terminate()
+        follower.wait(10)
+    for what in (name, f"<{message_id}>", message_id.upper()):
+        found = json.loads(world.godwit("trace", what, "--json")[1])
+        expect_equal([one["id"] for one in found], [name], f"trace {what}")
+    kinds = [event["kind"] for event in found[0]["events"]]
+    expect(kinds[:2] == ["accepted", "delivered"], "its life", kinds)
+    detail = found[0]["events"][0]["detail"]
+    expect(detail["tls"].startswith("TLS") and detail["user"] == alice and detail["helo"], "session", detail)
+    expect(name in world.godwit("trace", bob, "--since", "5m", "--limit", "500")[1], "by recipient", name)
+    nobody = f"nobody-{word}@{DOMAIN}"
+    with smtplib.SMTP("localhost", world.port("smtp"), timeout=20) as client:
+        client.ehlo("stranger.test")
+        client.mail(f"{word}@stranger.test")
+        expect(client.rcpt(nobody)[0] == 550, "refused")
+    for what in (nobody, f"{word}@stranger.test"):
+        for _ in range(20):
+            found = json.loads(world.godwit("trace", what, "--json")[1])
+            if found:
+                break
+            time.sleep(0.2)
+        event = found[0]["events"][0]
+        expect(event["kind"] == "refused" and "550" in event["detail"]["reply"] and event["detail"]["to"] == [nobody], f"trace {what}", found)
+
+
+@case
+def logs_are_documented(world):
+    """Each event that the source logs has its row in docs/operating/logs.md, with its level and all its fields; and there is no row too many."""
+    logged = {}
+    for folder, _, files in os.walk(os.path.join(ROOT, "src")):
+        for name in (n for n in files if n.endswith(".cc") and not n.endswith("_test.cc")):
+            text = open(os.path.join(folder, name)).read()
+            for level, event, fields in re.findall(r'log::(info|warn|error|debug)\(\s*"([a-z0-9_.]+)"\s*,\s*\{(.*?)\}\s*\)\s*;', text, re.S):
+                logged.setdefault(event, (level, set()))[1].update(re.findall(r'\{\s*"([a-z_0-9]+)"\s*,', fields))
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \| (\w+) \| (.*?) \| .+ \|$", open(os.path.join(ROOT, "docs", "operating", "logs.md")).read(), re.M)
+    documented = {event: (level, set(re.findall(r"`(\w+)`", fields))) for event, level, fields in rows}
+    # These four are chosen between as they are written.
+    chosen = {"dsn.owed", "dsn.dropped", "queue.quarantined", "queue.suspected"}
+    expect_equal(sorted(set(documented) - chosen), sorted(logged), "events in docs/operating/logs.md")
+    for event, (level, fields) in logged.items():
+        expect(documented[event][0] == level and fields <= documented[event][1], f"level and fields of {event}", documented[event])
+
+
+@case
+def metrics_are_what_the_page_says(world):
+    """/metrics is read by Prometheus' own parser, in both formats, where python3-prometheus-client is there; its names are those of docs/operating/metrics.md."""
+    def fetch(accept):
+        request = urllib.request.Request(f"http://127.0.0.1:{world.port('http')}/metrics", headers={"Accept": accept} if accept else {})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.headers["Content-Type"], answer.read().decode()
+
+    kind, text = fetch("application/openmetrics-text; version=1.0.0, text/plain;q=0.5")
+    expect_equal(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8", "content type")
+    expect(text.endswith("\n# EOF\n"), "an end", text[-40:])
+    old_kind, old = fetch("text/plain")
+    expect_equal(old_kind, "text/plain; version=0.0.4; charset=utf-8", "content type of the older format")
+    names = set(re.findall(r"^([a-z0-9_]+)[ {]", text, re.M))
+    page = set(re.findall(r"^\| `([a-z0-9_]+)(?:\{site\})?`", open(os.path.join(ROOT, "docs", "operating", "metrics.md")).read(), re.M))
+    expect_equal(sorted(names), sorted(page), "names in docs/operating/metrics.md")
+    expect_equal(sorted(set(re.findall(r"^([a-z0-9_]+)[ {]", old, re.M))), sorted(page), "names in the older format")
+    try:
+        from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_open
+        from prometheus_client.parser import text_string_to_metric_families as read_old
+    except ImportError:
+        return
+    for families in (list(read_open(text)), list(read_old(old))):
+        expect(len(families) > 20 and all(f.documentation and f.type in ("counter", "gauge") for f in families), "families with help and type", families)
 
 
 @case
