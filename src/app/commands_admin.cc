@@ -18,12 +18,15 @@ namespace {
 constexpr Column kDomainColumns[] = {{"domain", "DOMAIN"},
                                      {"catch_all", "CATCH-ALL"},
                                      {"subaddress_delimiter", "SUB"},
+                                     {"alias_of", "ALIAS OF"},
                                      {"created_at", "CREATED"}};
 constexpr Column kAccountColumns[] = {
     {"address", "ADDRESS"}, {"full_name", "NAME"},    {"messages", "MESSAGES"}, {"bytes", "BYTES"},
-    {"quota", "QUOTA"},     {"disabled", "DISABLED"}, {"created_at", "CREATED"}};
+    {"quota", "QUOTA"},     {"disabled", "DISABLED"}, {"forward_to", "FORWARD"},
+    {"created_at", "CREATED"}};
 constexpr Column kAppPasswordColumns[] = {{"name", "NAME"}, {"created_at", "CREATED"}};
-constexpr Column kAliasColumns[] = {{"address", "ADDRESS"}, {"targets", "TARGETS"}};
+constexpr Column kAliasColumns[] = {
+    {"address", "ADDRESS"}, {"targets", "TARGETS"}, {"owner", "OWNER"}};
 constexpr Column kQueueColumns[] = {
     {"id", "ID"},         {"state", "STATE"},      {"attempts", "TRIES"},
     {"due", "DUE"},       {"size", "SIZE"},        {"sender", "FROM"},
@@ -105,7 +108,11 @@ Result<> write_arguments(const Invocation& call, JsonWriter& json) {
             continue;
         }
         wants_password = wants_password || row.name == "--password";
-        if (call.has(row.name)) {
+        if (row.occurs == Occurs::Many) {
+            if (call.has(row.name)) {
+                write_texts(json.key(field_name(row.name)), call.values(row.name));
+            }
+        } else if (call.has(row.name)) {
             const auto value = call.value(row.name);
             row.value.empty() ? json.field(field_name(row.name), true)
                               : json.field(field_name(row.name), value.value_or(""));
@@ -241,6 +248,12 @@ std::string past_of(std::string_view verb) {
     if (word == "passwd") {
         return "password changed";
     }
+    if (word == "forward") {
+        return "forwarding changed";
+    }
+    if (word == "allow-sender" || word == "deny-sender") {
+        return word == "allow-sender" ? "sender allowed" : "sender denied";
+    }
     if (word == "hold") {
         return "held";
     }
@@ -257,7 +270,9 @@ std::string show_change(const Invocation& call, const JsonValue& result) {
                show_plain(result.find("deliveries")) + " deliveries " + past_of(call.row().verb) +
                "\n";
     }
-    std::string out = call.arguments().empty() ? "" : call.arguments().front() + ": ";
+    std::string out =
+        call.arguments().empty() ? call.row().noun == "srs" ? "keys: " : ""
+                                 : call.arguments().front() + ": ";
     out.append(past_of(call.row().verb)).append("\n");
     if (const JsonValue* password = result.find("password")) {
         out.append("password: ").append(show_plain(password)).append("\n");

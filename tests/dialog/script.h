@@ -23,6 +23,7 @@
 //   @account NAME PASSWORD [QUOTA]   @alias ADDRESS TARGET...   @route DOMAIN
 //   discard|hold|HOST:PORT
 //   @set limit.message_size N    settings, before the house starts (see runner.cc)
+//   @admin CALL {JSON}           a call of serve/admin/api.h, which must succeed
 //   @dns LINE                    as in net/resolver/scripted_resolver.h
 //   @advance 30m                 virtual time: s, m, h, d
 //   @once                        this script is not replayed with failing steps (dialog_test.cc)

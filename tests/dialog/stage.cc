@@ -202,11 +202,13 @@ void Stage::add_alias(const std::string& address, const std::vector<std::string>
     commit(must(store::plan_add_alias(*store_->snapshot(), alias), "alias"));
 }
 
-bool Stage::order(const std::string& verb) {
+std::string Stage::administer(const std::string& call, const std::string& arguments) {
     serve::AdminHost host;
     host.store = store_.get();
     host.clock = &loop_.clock();
     host.random = &random_;
+    host.argon2 = [this] { return settings_.argon2; };
+    host.default_domain = settings_.default_domain;
     host.commit = [this](store::Plan plan) {
         std::optional<store::CommitResult> result;
         store_->committer().submit(
@@ -217,10 +219,14 @@ bool Stage::order(const std::string& verb) {
         check(result.has_value(), "a submitted plan is answered");
         return *std::move(result);
     };
-    const std::string answer =
-        serve::answer_admin(host, R"({"call":"queue.)" + verb + R"(","arguments":{"all":true}})");
+    std::string answer = serve::answer_admin(
+        host, R"({"call":")" + call + R"(","arguments":)" + arguments + "}");
     settle();
-    return answer.starts_with(R"({"ok":true)");
+    return answer;
+}
+
+bool Stage::order(const std::string& verb) {
+    return administer("queue." + verb, R"({"all":true})").starts_with(R"({"ok":true)");
 }
 
 net::Endpoint Stage::door(std::string_view name) {

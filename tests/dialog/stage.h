@@ -63,6 +63,8 @@ public:
     bool damage(char family, std::uint64_t number);
     /// `godwit queue VERB --all` of an operator; false when it is refused.
     bool order(const std::string& verb);
+    /// An administrator's call (serve/admin/api.h) with a JSON object of arguments: the answer.
+    std::string administer(const std::string& call, const std::string& arguments);
     void add_alias(const std::string& address, const std::vector<std::string>& targets);
     void commit(store::Plan plan);
     /// Where a protocol listens: "smtp", "submission", "imap" ...

@@ -28,26 +28,64 @@ std::string received_line(const Settings& settings, const Arrival& arrival, Wall
     return mail::write_received(field);
 }
 
+// What leaves together: one reverse-path, and one trace of who forwarded it (G2). Direct mail sorts
+// first.
+struct LaneKey {
+    bool is_list = false;  ///< A group's owner answers for it.
+    std::string forwarder;
+    std::string sender;
+    auto operator<=>(const LaneKey&) const = default;
+};
+struct Lane {
+    std::optional<mail::Address> forwarder;
+    std::map<std::string, store::QueueDelivery> deliveries;  ///< By site.
+};
+
+LaneKey lane_of(const Arrival& arrival, const store::RemoteTarget& target) {
+    LaneKey key;
+    key.forwarder = target.forwarder ? target.forwarder->to_string() : "";
+    if (!arrival.sender) {
+        // RFC 5321 4.5.5: what has no reverse-path gets none on the way.
+        return key;
+    }
+    key.is_list = target.owner.has_value();
+    const std::optional<mail::Address>& own =
+        target.is_forwarded ? arrival.forwarding_sender : arrival.tagged_sender;
+    key.sender = (target.owner ? *target.owner : own.value_or(*arrival.sender)).to_string();
+    return key;
+}
+
 // RFC 3461 5.2.7.3: behind an alias with several addresses SUCCESS is gone; if nothing is left of
 // what was stated, nobody is told anything.
-std::uint8_t notify_bits(const ArrivalRecipient& recipient) {
+std::uint8_t notify_bits(const Arrival& arrival, const ArrivalRecipient& recipient,
+                         const store::RemoteTarget& target) {
+    constexpr auto kNever = static_cast<std::uint8_t>(store::Notify::Never);
+    constexpr auto kFailure = static_cast<std::uint8_t>(store::Notify::Failure);
     smtp::Notify notify = recipient.envelope.parameters.notify;
-    if (!notify.is_stated) {
+    if (target.has_kept_copy && arrival.sender) {
+        // G5: it has reached its recipient, and the sender may be forged.
+        return kNever;
+    }
+    if (target.owner && !recipient.is_archive) {
+        // RFC 3461 5.2.7.1: what the sender asked for ends at the list; the owner asked nothing.
         return 0;
+    }
+    if (!notify.is_stated) {
+        // G5: a stranger is told at most that it failed for good.
+        return target.forwarder && arrival.forwarding_sender ? kFailure : std::uint8_t{0};
     }
     notify.success = notify.success && !is_expanded(recipient);
     std::uint8_t bits = 0;
     bits |= notify.success ? static_cast<std::uint8_t>(store::Notify::Success) : 0;
-    bits |= notify.failure ? static_cast<std::uint8_t>(store::Notify::Failure) : 0;
+    bits |= notify.failure ? kFailure : 0;
     bits |= notify.delay ? static_cast<std::uint8_t>(store::Notify::Delay) : 0;
-    return bits == 0 ? static_cast<std::uint8_t>(store::Notify::Never) : bits;
+    return bits == 0 ? kNever : bits;
 }
 
 store::QueueMessage make_queue_message(const Settings& settings, const Arrival& arrival,
                                        WallTime now, std::string prefix) {
     store::QueueMessage message;
     message.mail = arrival.mail;
-    message.sender = arrival.sender ? arrival.sender->to_string() : "";
     message.blob = arrival.body.id;
     message.blob_size = arrival.body.size;
     message.prefix = std::move(prefix);
@@ -103,13 +141,24 @@ std::string accepted_detail(const Arrival& arrival) {
     return std::move(json).take();
 }
 
+// Of the messages that one has become, as many are named in its trace.
+constexpr std::size_t kLanesTraced = 20;
+
+std::string further_detail(const Arrival& arrival, std::string_view sender) {
+    JsonWriter json;
+    json.begin_object().field("from", sender).field("of", to_string(arrival.mail));
+    json.field("size", arrival.body.size).end_object();
+    return std::move(json).take();
+}
+
 }  // namespace
 
 Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
-                const std::vector<bool>& is_left_out) {
+                const std::vector<bool>& is_left_out, const std::function<MailId()>& next_id) {
     Placement placement;
     std::optional<store::MessageRecord> record;  // Made when the first mailbox needs it.
-    const bool is_single = arrival.recipients.size() == 1;
+    const bool is_single =
+        std::ranges::count(arrival.recipients, false, &ArrivalRecipient::is_archive) == 1;
     const std::string received =
         received_line(settings, arrival, now,
                       is_single ? &arrival.recipients.front().envelope.address : nullptr) +
@@ -123,7 +172,7 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
     // One copy a mailbox and subaddress, however many addresses lead there (J9).
     std::set<std::pair<AccountId, std::string>> delivered;
     std::set<std::string> queued;
-    std::map<std::string, store::QueueDelivery> deliveries;
+    std::map<LaneKey, Lane> lanes;
     std::vector<std::string> delivered_to;
     for (std::size_t i = 0; i < arrival.recipients.size(); ++i) {
         if (is_left_out[i]) {
@@ -150,25 +199,50 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 delivered_to.push_back(local->account_name);
                 continue;
             }
-            const mail::Address& address = std::get<store::RemoteTarget>(target).address;
+            const auto& remote = std::get<store::RemoteTarget>(target);
+            const mail::Address& address = remote.address;
             if (!queued.insert(mail::account_key(address)).second) {
                 continue;
             }
-            store::QueueDelivery& delivery = deliveries[address.domain];
+            LaneKey key = lane_of(arrival, remote);
             store::QueueRecipient entry;
             entry.address = address.to_string();
-            entry.original = original_recipient(recipient);
-            entry.notify = notify_bits(recipient);
-            delivery.recipients.push_back(std::move(entry));
+            entry.original = key.is_list ? "" : original_recipient(recipient);
+            entry.notify = notify_bits(arrival, recipient, remote);
+            Lane& lane = lanes[std::move(key)];
+            lane.forwarder = remote.forwarder;
+            lane.deliveries[address.domain].recipients.push_back(std::move(entry));
         }
     }
     placement.local_count = delivered.size();
     placement.remote_count = queued.size();
-    if (!deliveries.empty()) {
+    JsonWriter sent_on;
+    sent_on.begin_object().key("ids").begin_array();
+    std::size_t further = 0;
+    for (auto& [key, lane] : lanes) {
         store::AddToQueue entry;
-        entry.message = make_queue_message(settings, arrival, now, received);
+        const std::string traced =
+            lane.forwarder ? mail::write_delivered_to(*lane.forwarder) + received : received;
+        entry.message = make_queue_message(settings, arrival, now, traced);
+        entry.message.sender = key.sender;
+        if (key.is_list) {
+            // RFC 3461 5.2.7.1: a new message as far as reports go.
+            entry.message.envelope_id = "";
+            entry.message.return_headers_only = false;
+            entry.message.return_full = false;
+        }
+        const bool is_first = &lane == &lanes.begin()->second;
+        if (!is_first) {
+            entry.message.mail = next_id();
+            if (++further <= kLanesTraced) {
+                sent_on.string(to_string(entry.message.mail));
+            }
+            add(store::TraceEvent{entry.message.mail, now, "accepted",
+                                  further_detail(arrival, key.sender)},
+                kNoRecipient);
+        }
         std::uint32_t number = 0;
-        for (auto& [domain, delivery] : deliveries) {
+        for (auto& [domain, delivery] : lane.deliveries) {
             delivery.number = number++;
             delivery.site = domain;
             delivery.due = now;
@@ -177,6 +251,11 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
         add(std::move(entry), kNoRecipient);
     }
     add(store::TraceEvent{arrival.mail, now, "accepted", accepted_detail(arrival)}, kNoRecipient);
+    if (further > 0) {
+        sent_on.end_array().field("messages", static_cast<std::uint64_t>(further)).end_object();
+        add(store::TraceEvent{arrival.mail, now, "sent_on", std::move(sent_on).take()},
+            kNoRecipient);
+    }
     if (!delivered_to.empty()) {
         JsonWriter json;
         json.begin_object().key("to").begin_array();

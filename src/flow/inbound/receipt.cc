@@ -1,9 +1,17 @@
 #include "flow/inbound/receipt.h"
 
+#include <algorithm>
+
 namespace godwit::flow {
 
 bool is_expanded(const ArrivalRecipient& recipient) {
-    return recipient.resolved.targets.size() > 1;
+    const std::vector<store::Target>& targets = recipient.resolved.targets;
+    // With an owner it is a list, whatever its size (RFC 3461 5.2.7.1).
+    const auto has_owner = [](const store::Target& target) {
+        const auto* remote = std::get_if<store::RemoteTarget>(&target);
+        return remote != nullptr && remote->owner.has_value();
+    };
+    return targets.size() > 1 || std::ranges::any_of(targets, has_owner);
 }
 
 std::string original_recipient(const ArrivalRecipient& recipient) {
@@ -21,7 +29,7 @@ std::vector<mail::DsnRecipient> receipts(const Arrival& arrival,
         if (is_left_out[i] || !wanted.is_stated || !wanted.success || targets.empty()) {
             continue;
         }
-        if (targets.size() == 1 && std::holds_alternative<store::RemoteTarget>(targets.front())) {
+        if (!is_expanded(recipient) && std::holds_alternative<store::RemoteTarget>(targets.front())) {
             continue;
         }
         mail::DsnRecipient receipt;

@@ -14,18 +14,23 @@ namespace {
 
 constexpr auto kCalls = std::to_array<AdminCall>({
     {"account.add", add_account},
+    {"account.allow_sender", allow_sender},
     {"account.app_password.add", add_app_password},
     {"account.app_password.list", list_app_passwords},
     {"account.app_password.remove", remove_app_password},
+    {"account.deny_sender", deny_sender},
+    {"account.forward", forward_account},
     {"account.list", list_accounts},
     {"account.passwd", change_password},
     {"account.remove", remove_account},
     {"alias.add", add_alias},
+    {"alias.change", change_alias},
     {"alias.list", list_aliases},
     {"alias.remove", remove_alias},
     {"backup.begin", begin_backup},
     {"backup.step", continue_work},
     {"domain.add", add_domain},
+    {"domain.change", change_domain},
     {"domain.list", list_domains},
     {"domain.remove", remove_domain},
     {"fsck", check_store},
@@ -41,6 +46,7 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"restore.begin", begin_restore},
     {"restore.step", continue_work},
     {"scrub", request_scrub},
+    {"srs.rotate", rotate_address_keys},
     {"status", show_status},
 });
 static_assert(std::ranges::is_sorted(kCalls, {}, &AdminCall::name));
