@@ -33,9 +33,8 @@ constexpr ArgumentRow kAddress[] = {
 constexpr ArgumentRow kAliasAdd[] = {
     {"ADDRESS", "The alias."}, {"TARGET", "Where its mail goes, here or elsewhere.", Occurs::Many}};
 constexpr ArgumentRow kAlias[] = {{"ADDRESS", "The alias."}};
-constexpr ArgumentRow kSender[] = {
-    {"ADDRESS", "The account."},
-    {"SENDER", "An address, or @DOMAIN for all of a domain."}};
+constexpr ArgumentRow kSender[] = {{"ADDRESS", "The account."},
+                                   {"SENDER", "An address, or @DOMAIN for all of a domain."}};
 constexpr ArgumentRow kAppPassword[] = {{"ADDRESS", "The account."},
                                         {"NAME", "What the password is for: phone."}};
 constexpr ArgumentRow kId[] = {{"ID", "A message's id, as in its 250 reply."}};
@@ -56,13 +55,12 @@ constexpr OptionRow kDomainSettings[] = {
     kDirOption,
     kConfigOption,
     kJsonOption};
-constexpr OptionRow kForward[] = {
-    {"--to", "ADDRESS", "Where its mail goes.", Occurs::Many},
-    {"--keep", "", "Into its own mailboxes too."},
-    {"--off", "", "Into its own mailboxes only."},
-    kDirOption,
-    kConfigOption,
-    kJsonOption};
+constexpr OptionRow kForward[] = {{"--to", "ADDRESS", "Where its mail goes.", Occurs::Many},
+                                  {"--keep", "", "Into its own mailboxes too."},
+                                  {"--off", "", "Into its own mailboxes only."},
+                                  kDirOption,
+                                  kConfigOption,
+                                  kJsonOption};
 constexpr OptionRow kAliasSettings[] = {
     {"--owner", "ADDRESS",
      "Reports about what goes on to targets elsewhere come here (default: to the sender)."},
@@ -90,15 +88,15 @@ constexpr OptionRow kPasswd[] = {
     kDirOption,
     kConfigOption,
     kJsonOption};
-constexpr OptionRow kQueueList[] = {{"--site", "DOMAIN", "Only what goes to this domain."},
-                                    {"--held", "", "Only what is held."},
-                                    {"--quarantined", "",
-                                     "Only what was in hand at two crashes of the server."},
-                                    {"--limit", "N", "One page of about N rows (default: all)."},
-                                    {"--after", "ID", "From behind this message on."},
-                                    kDirOption,
-                                    kConfigOption,
-                                    kJsonOption};
+constexpr OptionRow kQueueList[] = {
+    {"--site", "DOMAIN", "Only what goes to this domain."},
+    {"--held", "", "Only what is held."},
+    {"--quarantined", "", "Only what was in hand at two crashes of the server."},
+    {"--limit", "N", "One page of about N rows (default: all)."},
+    {"--after", "ID", "From behind this message on."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 constexpr OptionRow kQueueChange[] = {{"--site", "DOMAIN", "Deliveries to this domain."},
                                       {"--all", "", "The whole queue."},
                                       kDirOption,
@@ -204,8 +202,8 @@ constexpr CommandRow kCommands[] = {
     {"domain", "change", "Changes settings of a domain; what is not named stays.", kDomain,
      kDomainSettings, run_admin_change},
     {"domain", "list", "Lists the local domains.", {}, kHere, run_admin_view},
-    {"domain", "remove", "Removes a domain without accounts, aliases and alias domains.", kDomain, kHere,
-     run_admin_change},
+    {"domain", "remove", "Removes a domain without accounts, aliases and alias domains.", kDomain,
+     kHere, run_admin_change},
     {"account", "add", "Adds an account with its mailboxes.", kAddress, kAccountAdd,
      run_admin_change},
     {"account", "list", "Lists the accounts.", {}, kHere, run_admin_view},
@@ -230,9 +228,12 @@ constexpr CommandRow kCommands[] = {
      kAliasSettings, run_admin_change},
     {"alias", "list", "Lists the aliases.", {}, kHere, run_admin_view},
     {"alias", "remove", "Removes an alias.", kAlias, kHere, run_admin_change},
-    {"srs", "rotate",
+    {"srs",
+     "rotate",
      "Draws a new key for return addresses; older ones verify until what they signed has run out.",
-     {}, kRotate, run_admin_change},
+     {},
+     kRotate,
+     run_admin_change},
     {"queue", "list", "Lists what waits to be sent.", {}, kQueueList, run_admin_view},
     {"queue", "show", "Shows one message of the queue with its recipients.", kId, kHere,
      run_admin_view},

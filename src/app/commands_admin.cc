@@ -20,10 +20,10 @@ constexpr Column kDomainColumns[] = {{"domain", "DOMAIN"},
                                      {"subaddress_delimiter", "SUB"},
                                      {"alias_of", "ALIAS OF"},
                                      {"created_at", "CREATED"}};
-constexpr Column kAccountColumns[] = {
-    {"address", "ADDRESS"}, {"full_name", "NAME"},    {"messages", "MESSAGES"}, {"bytes", "BYTES"},
-    {"quota", "QUOTA"},     {"disabled", "DISABLED"}, {"forward_to", "FORWARD"},
-    {"created_at", "CREATED"}};
+constexpr Column kAccountColumns[] = {{"address", "ADDRESS"},    {"full_name", "NAME"},
+                                      {"messages", "MESSAGES"},  {"bytes", "BYTES"},
+                                      {"quota", "QUOTA"},        {"disabled", "DISABLED"},
+                                      {"forward_to", "FORWARD"}, {"created_at", "CREATED"}};
 constexpr Column kAppPasswordColumns[] = {{"name", "NAME"}, {"created_at", "CREATED"}};
 constexpr Column kAliasColumns[] = {
     {"address", "ADDRESS"}, {"targets", "TARGETS"}, {"owner", "OWNER"}};
@@ -270,9 +270,8 @@ std::string show_change(const Invocation& call, const JsonValue& result) {
                show_plain(result.find("deliveries")) + " deliveries " + past_of(call.row().verb) +
                "\n";
     }
-    std::string out =
-        call.arguments().empty() ? call.row().noun == "srs" ? "keys: " : ""
-                                 : call.arguments().front() + ": ";
+    std::string out = call.arguments().empty() ? call.row().noun == "srs" ? "keys: " : ""
+                                               : call.arguments().front() + ": ";
     out.append(past_of(call.row().verb)).append("\n");
     if (const JsonValue* password = result.find("password")) {
         out.append("password: ").append(show_plain(password)).append("\n");

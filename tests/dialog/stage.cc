@@ -219,8 +219,8 @@ std::string Stage::administer(const std::string& call, const std::string& argume
         check(result.has_value(), "a submitted plan is answered");
         return *std::move(result);
     };
-    std::string answer = serve::answer_admin(
-        host, R"({"call":")" + call + R"(","arguments":)" + arguments + "}");
+    std::string answer =
+        serve::answer_admin(host, R"({"call":")" + call + R"(","arguments":)" + arguments + "}");
     settle();
     return answer;
 }

@@ -76,8 +76,8 @@ Result<Returned> resolve_returned(const store::Snapshot& snapshot, store::ReadTi
 
 net::Task<Result<std::string>> signing_secret(const Services* services) {
     for (std::size_t turn = 0; turn <= limits::commit_replans_max; ++turn) {
-        store::AddressKeys keys = CO_TRY(co_await read(
-            services, [](const store::Snapshot& snapshot, store::ReadTier tier) {
+        store::AddressKeys keys = CO_TRY(
+            co_await read(services, [](const store::Snapshot& snapshot, store::ReadTier tier) {
                 return store::read_address_keys(snapshot, tier);
             }));
         if (!keys.keys.empty()) {

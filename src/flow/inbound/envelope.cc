@@ -125,8 +125,8 @@ void add_archives(Arrival* arrival, std::vector<Copy> copies) {
 net::Task<Result<>> complete_envelope(const Services* services, Arrival* arrival) {
     const SettingsPtr settings = services->settings();
     Question question = question_of(*settings, *arrival);
-    Answer answer = CO_TRY(co_await read(
-        services, [question](const store::Snapshot& snapshot, store::ReadTier tier) {
+    Answer answer = CO_TRY(
+        co_await read(services, [question](const store::Snapshot& snapshot, store::ReadTier tier) {
             return ask(snapshot, tier, question);
         }));
     add_archives(arrival, std::move(answer.copies));
@@ -137,10 +137,10 @@ net::Task<Result<>> complete_envelope(const Services* services, Arrival* arrival
         arrival->sender->domain = answer.sender_domain;
     }
     // Our own domains' mail keeps its reverse-path: a report finds its way without help.
-    const bool wants_srs = settings->forwarding.srs && answer.sender_domain.empty() &&
-                           has_remote(*arrival, true);
-    const bool wants_tag = answer.wants_tag && (has_remote(*arrival, false) ||
-                                                has_remote(*arrival, true));
+    const bool wants_srs =
+        settings->forwarding.srs && answer.sender_domain.empty() && has_remote(*arrival, true);
+    const bool wants_tag =
+        answer.wants_tag && (has_remote(*arrival, false) || has_remote(*arrival, true));
     if (!wants_srs && !wants_tag) {
         co_return Result<>();
     }

@@ -110,16 +110,16 @@ std::vector<store::AddToQueue> all_queued(const Placement& placement) {
 TEST(Placement, G2_what_is_forwarded_leaves_as_a_message_of_its_own) {
     const mail::Address carol{.local = "carol", .domain = "example.test"};
     Arrival arrival = arrival_of(
-        "\r\n", {store::RemoteTarget{.address = kFar},
-                 store::RemoteTarget{.address = {.local = "y", .domain = "far.test"},
-                                     .is_forwarded = true},
-                 store::RemoteTarget{.address = {.local = "z", .domain = "far.test"},
-                                     .is_forwarded = true,
-                                     .forwarder = kAlice},
-                 store::RemoteTarget{.address = {.local = "u", .domain = "far.test"},
-                                     .is_forwarded = true,
-                                     .forwarder = carol,
-                                     .has_kept_copy = true}});
+        "\r\n",
+        {store::RemoteTarget{.address = kFar},
+         store::RemoteTarget{.address = {.local = "y", .domain = "far.test"}, .is_forwarded = true},
+         store::RemoteTarget{.address = {.local = "z", .domain = "far.test"},
+                             .is_forwarded = true,
+                             .forwarder = kAlice},
+         store::RemoteTarget{.address = {.local = "u", .domain = "far.test"},
+                             .is_forwarded = true,
+                             .forwarder = carol,
+                             .has_kept_copy = true}});
     arrival.forwarding_sender = mail::Address{.local = "SRS0=x", .domain = "example.test"};
     const auto queued = all_queued(placed(arrival));
     ASSERT_EQ(queued.size(), 4U);
@@ -144,9 +144,7 @@ TEST(Placement, G2_what_is_forwarded_leaves_as_a_message_of_its_own) {
 
 TEST(Placement, G4_what_has_no_reverse_path_gets_none_on_the_way) {
     Arrival arrival = arrival_of(
-        "\r\n", {store::RemoteTarget{.address = kFar,
-                                     .is_forwarded = true,
-                                     .owner = kAlice}});
+        "\r\n", {store::RemoteTarget{.address = kFar, .is_forwarded = true, .owner = kAlice}});
     arrival.sender.reset();
     EXPECT_EQ(all_queued(placed(arrival)).at(0).message.sender, "");
 }

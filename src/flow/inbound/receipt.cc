@@ -29,7 +29,8 @@ std::vector<mail::DsnRecipient> receipts(const Arrival& arrival,
         if (is_left_out[i] || !wanted.is_stated || !wanted.success || targets.empty()) {
             continue;
         }
-        if (!is_expanded(recipient) && std::holds_alternative<store::RemoteTarget>(targets.front())) {
+        if (!is_expanded(recipient) &&
+            std::holds_alternative<store::RemoteTarget>(targets.front())) {
             continue;
         }
         mail::DsnRecipient receipt;

@@ -157,7 +157,8 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
         if (!is_any_left) {
             break;
         }
-        Placement placement = place(*settings, arrival, services->clock->wall(), is_left_out, next_id);
+        Placement placement =
+            place(*settings, arrival, services->clock->wall(), is_left_out, next_id);
         placement.plan.bodies.push_back(std::move(arrival.body));
         const std::size_t own_steps = placement.plan.steps.size();
         if (may_report) {

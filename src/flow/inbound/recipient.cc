@@ -63,7 +63,8 @@ struct Looked {
 // An address that we signed, or somebody says we did.
 RecipientAnswer refuse_srs(mail::SrsFault fault, const std::string& name) {
     probe<"inbound.srs_refused">();
-    return refuse(550, {5, 1, fault == mail::SrsFault::Expired ? std::uint16_t{6} : std::uint16_t{1}},
+    return refuse(550,
+                  {5, 1, fault == mail::SrsFault::Expired ? std::uint16_t{6} : std::uint16_t{1}},
                   fault == mail::SrsFault::Expired
                       ? "<" + name + "> has run out: the mail was forwarded too long ago"
                       : "<" + name + "> was not written here");

@@ -49,8 +49,7 @@ std::optional<Address> batv_tag(const Address& sender, std::string_view secret, 
     std::string day = std::to_string(last);
     day.insert(0, 4 - day.size(), '0');
     Address tagged = sender;
-    tagged.local =
-        std::string(kPrefix) + day + signature(secret, day, sender) + "=" + sender.local;
+    tagged.local = std::string(kPrefix) + day + signature(secret, day, sender) + "=" + sender.local;
     if (tagged.local.size() > limits::local_part_size_max) {
         return std::nullopt;
     }
@@ -75,9 +74,9 @@ bool batv_holds(const Address& address, std::span<const std::string> secrets, st
     const std::string_view day = tag->substr(0, kDayEnd);
     bool is_signed = false;
     for (const std::string& secret : secrets) {
-        is_signed = constant_time_equal(to_lower(tag->substr(kDayEnd)),
-                                        signature(secret, day, *plain)) ||
-                    is_signed;
+        is_signed =
+            constant_time_equal(to_lower(tag->substr(kDayEnd)), signature(secret, day, *plain)) ||
+            is_signed;
     }
     const auto last = static_cast<std::int64_t>(parse_u32(day.substr(1)).value_or(0));
     const std::int64_t left = (last - now / kSecondsADay % kDaysRound + kDaysRound) % kDaysRound;

@@ -42,7 +42,8 @@ TEST(Batv, Only_our_own_tags_hold_and_not_for_ever) {
 }
 
 TEST(Batv, The_local_part_has_its_bound) {
-    Address sender{.local = std::string(limits::local_part_size_max - 16, 'a'), .domain = "us.test"};
+    Address sender{.local = std::string(limits::local_part_size_max - 16, 'a'),
+                   .domain = "us.test"};
     EXPECT_EQ(batv_tag(sender, "secret", kNow)->local.size(), limits::local_part_size_max);
     sender.local += 'a';
     EXPECT_FALSE(batv_tag(sender, "secret", kNow));

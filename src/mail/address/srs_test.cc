@@ -34,9 +34,9 @@ TEST(Srs, A_sender_comes_back_as_it_was) {
 
 TEST(Srs, G10_a_changed_case_harms_nothing) {
     Address ours = rewritten(kAnn);
-    for (auto change : {+[](char c) { return to_lower(c); }, +[](char c) {
-             return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-         }}) {
+    for (auto change :
+         {+[](char c) { return to_lower(c); },
+          +[](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }}) {
         std::ranges::transform(ours.local, ours.local.begin(), change);
         const auto back = srs_reverse(ours, kKeys, kNow);
         ASSERT_TRUE(back.has_value());
@@ -55,9 +55,9 @@ TEST(Srs, G10_what_was_not_signed_here_is_refused) {
               SrsFault::WrongMac);
     EXPECT_TRUE(srs_reverse(ours, std::vector<std::string>{"new", "secret"}, kNow).has_value());
     EXPECT_EQ(srs_reverse(ours, {}, kNow).error(), SrsFault::WrongMac);
-    for (const char* local : {"SRS0=", "SRS0==", "SRS0=a", "SRS0=a=b", "SRS0=a=b=c", "SRS0=a=b=c=",
-                              "SRS0=a=b==d", "SRS1=a=b", "SRS1=a=b==", "SRS1=a==c", "SRS2=a=b=c=d",
-                              "srs0", "SRS0.a=b=c=d"}) {
+    for (const char* local :
+         {"SRS0=", "SRS0==", "SRS0=a", "SRS0=a=b", "SRS0=a=b=c", "SRS0=a=b=c=", "SRS0=a=b==d",
+          "SRS1=a=b", "SRS1=a=b==", "SRS1=a==c", "SRS2=a=b=c=d", "srs0", "SRS0.a=b=c=d"}) {
         EXPECT_EQ(fault({.local = local, .domain = "us.test"}), SrsFault::Malformed) << local;
     }
 }

@@ -328,8 +328,7 @@ Result<std::string> deny_sender(const AdminHost& host, const AdminArguments& arg
 Result<std::string> rotate_address_keys(const AdminHost& host, const AdminArguments& arguments) {
     const store::AddressKey key{.secret = host.random->bytes(store::address_key_size),
                                 .created_at = unix_seconds(host.clock->wall())};
-    const auto old =
-        arguments.flag("forget_old") ? store::OldKeys::Forget : store::OldKeys::Keep;
+    const auto old = arguments.flag("forget_old") ? store::OldKeys::Forget : store::OldKeys::Keep;
     TRY(change_store(host, [&](const store::Snapshot& snapshot) {
         return store::plan_new_address_key(snapshot, key, old);
     }));

@@ -56,8 +56,7 @@ Result<store::Domain> described(const AdminHost& host, const AdminArguments& arg
     domain.subaddress_delimiter =
         arguments.text_or("subaddress_delimiter", domain.subaddress_delimiter);
     domain.alias_of = arguments.text_or("alias_of", domain.alias_of);
-    domain.rewrites_senders =
-        TRY(yes_or_no(arguments, "rewrite_senders", domain.rewrites_senders));
+    domain.rewrites_senders = TRY(yes_or_no(arguments, "rewrite_senders", domain.rewrites_senders));
     domain.archive_inbound =
         TRY(address_or(host, arguments, "archive_inbound", domain.archive_inbound));
     domain.archive_outbound =

@@ -323,15 +323,13 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
-    flow::Asker asker{
-        .may_relay = may_relay(), .stranger = std::nullopt, .is_report = is_report_};
+    flow::Asker asker{.may_relay = may_relay(), .stranger = std::nullopt, .is_report = is_report_};
     if (listener_.protocol == flow::Protocol::Smtp) {
         asker.stranger = stream_->peer();
     }
     flow::RecipientAnswer answer =
         co_await flow::check_recipient(services_, std::move(event.recipient), std::move(asker));
-    if (answer.reply.is_positive() &&
-        !flow::has_room_for(resolved_, answer.resolved)) {
+    if (answer.reply.is_positive() && !flow::has_room_for(resolved_, answer.resolved)) {
         answer.reply = flow::too_many_behind_aliases();
     }
     if (answer.reply.is_positive()) {

@@ -128,9 +128,9 @@ Result<Domain> checked(const Domain& domain) {
         out.alias_of = TRY(mail::normalize_domain(domain.alias_of));
         if (!out.catch_all.empty() || !out.archive_inbound.empty() ||
             !out.archive_outbound.empty() || out.tags_senders) {
-            return peer_error(ErrorCode::Invalid,
-                              "an alias domain has no settings of its own: they are those of " +
-                                  out.alias_of);
+            return peer_error(
+                ErrorCode::Invalid,
+                "an alias domain has no settings of its own: they are those of " + out.alias_of);
         }
     } else if (out.rewrites_senders) {
         return peer_error(ErrorCode::Invalid, "only an alias domain rewrites senders");
@@ -205,7 +205,8 @@ Result<Plan> plan_remove_domain(const Snapshot& snapshot, std::string_view name)
         return peer_error(ErrorCode::Denied, domain + " still has " + std::to_string(members) +
                                                  " accounts, aliases and alias domains");
     }
-    if (const Result<Domain> known = decode_domain(*domain_row); known && !known->alias_of.empty()) {
+    if (const Result<Domain> known = decode_domain(*domain_row);
+        known && !known->alias_of.empty()) {
         TRY(count_member(change, known->alias_of, -1));
     }
     change.erase(domain_row_key(domain));
@@ -217,9 +218,9 @@ namespace {
 /// Forwarding and grants in their normal form.
 Result<> settle_addresses(Account& account) {
     if (account.forward_to.size() > forward_targets_max) {
-        return peer_error(ErrorCode::LimitExceeded,
-                          "mail is forwarded to at most " + std::to_string(forward_targets_max) +
-                              " addresses; a group leads to more");
+        return peer_error(ErrorCode::LimitExceeded, "mail is forwarded to at most " +
+                                                        std::to_string(forward_targets_max) +
+                                                        " addresses; a group leads to more");
     }
     if (account.send_as.size() > send_as_max) {
         return peer_error(ErrorCode::LimitExceeded, "an account may send as at most " +

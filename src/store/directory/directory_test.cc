@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "store/commit/stamper_testing.h"
 #include "base/bytes.h"
+#include "store/commit/stamper_testing.h"
 #include "store/directory/schema.h"
 #include "store/kv/record.h"
 
@@ -38,7 +38,7 @@ protected:
     }
     bool owns(AccountId account, std::string_view address) {
         return *may_send_as(*desk_.snapshot(), ReadTier::Disk, account,
-                             *mail::parse_address(address));
+                            *mail::parse_address(address));
     }
 
     StampingDesk desk_;

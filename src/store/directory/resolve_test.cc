@@ -116,8 +116,8 @@ TEST_F(ResolveTest, G3_the_width_of_a_group_has_its_bound) {
     EXPECT_EQ(resolve("below@example.test").targets.size(), limits::alias_expansion_max - 1);
     alias("at@example.test", members(limits::alias_expansion_max));
     EXPECT_EQ(resolve("at@example.test").verdict, RecipientVerdict::Loop);
-    EXPECT_FALSE(plan_add_alias(*desk_.snapshot(), {"over@example.test",
-                                                    members(limits::alias_expansion_max + 1)}));
+    EXPECT_FALSE(plan_add_alias(*desk_.snapshot(),
+                                {"over@example.test", members(limits::alias_expansion_max + 1)}));
 }
 
 TEST_F(ResolveTest, A_group_has_its_owner_get_the_reports_of_members_elsewhere) {
@@ -129,10 +129,9 @@ TEST_F(ResolveTest, A_group_has_its_owner_get_the_reports_of_members_elsewhere) 
               "n@far.test!inner-owner@example.test;");
     take(plan_change_alias(*desk_.snapshot(), {"list@example.test", {"m@far.test"}, ""}));
     EXPECT_EQ(names("list@example.test"), "m@far.test;");
-    EXPECT_EQ(plan_change_alias(*desk_.snapshot(), {"no@example.test", {"m@far.test"}, ""})
-                  .error()
-                  .code,
-              ErrorCode::NotFound);
+    EXPECT_EQ(
+        plan_change_alias(*desk_.snapshot(), {"no@example.test", {"m@far.test"}, ""}).error().code,
+        ErrorCode::NotFound);
 }
 
 TEST_F(ResolveTest, An_alias_domain_has_all_addresses_of_the_other) {
@@ -155,16 +154,15 @@ TEST_F(ResolveTest, Alias_domains_do_not_chain_or_circle) {
     EXPECT_EQ(refusal({.name = "lost.test", .alias_of = "far.test"}), ErrorCode::NotFound);
     EXPECT_EQ(refusal({.name = "a.test", .rewrites_senders = true}), ErrorCode::Invalid);
     // Nobody lives in one, and who lives in a domain keeps it from becoming one.
-    EXPECT_EQ(plan_add_alias(*desk_.snapshot(), {"x@old.test", {"alice@example.test"}})
-                  .error()
-                  .code,
-              ErrorCode::Denied);
+    EXPECT_EQ(
+        plan_add_alias(*desk_.snapshot(), {"x@old.test", {"alice@example.test"}}).error().code,
+        ErrorCode::Denied);
     domain({.name = "free.test"});
-    EXPECT_EQ(plan_change_domain(*desk_.snapshot(),
-                                 {.name = "example.test", .alias_of = "free.test"})
-                  .error()
-                  .code,
-              ErrorCode::Denied);
+    EXPECT_EQ(
+        plan_change_domain(*desk_.snapshot(), {.name = "example.test", .alias_of = "free.test"})
+            .error()
+            .code,
+        ErrorCode::Denied);
     EXPECT_EQ(plan_change_domain(*desk_.snapshot(), {.name = "free.test", .alias_of = "free.test"})
                   .error()
                   .code,
