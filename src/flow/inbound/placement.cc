@@ -141,15 +141,63 @@ std::string accepted_detail(const Arrival& arrival) {
     return std::move(json).take();
 }
 
-// Of the messages that one has become, as many are named in its trace.
-constexpr std::size_t kLanesTraced = 20;
+// Makes queued messages of lanes: the first has the arrival's id, each further one its own.
+struct LaneWriter {
+    // Of the further ones, as many are named in the trace of the arrival.
+    static constexpr std::size_t kNamed = 20;
 
-std::string further_detail(const Arrival& arrival, std::string_view sender) {
-    JsonWriter json;
-    json.begin_object().field("from", sender).field("of", to_string(arrival.mail));
-    json.field("size", arrival.body.size).end_object();
-    return std::move(json).take();
-}
+    const Arrival& arrival;
+    WallTime now;
+    const std::function<MailId()>& next_id;
+    std::size_t messages = 0;
+    std::vector<std::string> named{};
+
+    std::vector<store::PlanStep> write(const LaneKey& key, Lane lane, store::QueueMessage message) {
+        std::vector<store::PlanStep> steps;
+        message.sender = key.sender;
+        if (lane.forwarder) {
+            message.prefix.insert(0, mail::write_delivered_to(*lane.forwarder));
+        }
+        if (key.is_list) {
+            // RFC 3461 5.2.7.1: a new message as far as reports go.
+            message.envelope_id = "";
+            message.return_headers_only = false;
+            message.return_full = false;
+        }
+        if (messages++ > 0) {
+            message.mail = next_id();
+            if (named.size() < kNamed) {
+                named.push_back(to_string(message.mail));
+            }
+            JsonWriter json;
+            json.begin_object().field("from", key.sender).field("of", to_string(arrival.mail));
+            json.field("size", arrival.body.size).end_object();
+            steps.emplace_back(
+                store::TraceEvent{message.mail, now, "accepted", std::move(json).take()});
+        }
+        store::AddToQueue entry;
+        entry.message = std::move(message);
+        std::uint32_t number = 0;
+        for (auto& [domain, delivery] : lane.deliveries) {
+            delivery.number = number++;
+            delivery.site = domain;
+            delivery.due = now;
+            entry.deliveries.push_back(std::move(delivery));
+        }
+        steps.emplace_back(std::move(entry));
+        return steps;
+    }
+    [[nodiscard]] std::string detail() const {
+        JsonWriter json;
+        json.begin_object().field("further", static_cast<std::uint64_t>(messages - 1));
+        json.key("ids").begin_array();
+        for (const std::string& id : named) {
+            json.string(id);
+        }
+        json.end_array().end_object();
+        return std::move(json).take();
+    }
+};
 
 }  // namespace
 
@@ -216,45 +264,16 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
     }
     placement.local_count = delivered.size();
     placement.remote_count = queued.size();
-    JsonWriter sent_on;
-    sent_on.begin_object().key("ids").begin_array();
-    std::size_t further = 0;
+    const store::QueueMessage message = make_queue_message(settings, arrival, now, received);
+    LaneWriter writer{.arrival = arrival, .now = now, .next_id = next_id};
     for (auto& [key, lane] : lanes) {
-        store::AddToQueue entry;
-        const std::string traced =
-            lane.forwarder ? mail::write_delivered_to(*lane.forwarder) + received : received;
-        entry.message = make_queue_message(settings, arrival, now, traced);
-        entry.message.sender = key.sender;
-        if (key.is_list) {
-            // RFC 3461 5.2.7.1: a new message as far as reports go.
-            entry.message.envelope_id = "";
-            entry.message.return_headers_only = false;
-            entry.message.return_full = false;
+        for (store::PlanStep& step : writer.write(key, std::move(lane), message)) {
+            add(std::move(step), kNoRecipient);
         }
-        const bool is_first = &lane == &lanes.begin()->second;
-        if (!is_first) {
-            entry.message.mail = next_id();
-            if (++further <= kLanesTraced) {
-                sent_on.string(to_string(entry.message.mail));
-            }
-            add(store::TraceEvent{entry.message.mail, now, "accepted",
-                                  further_detail(arrival, key.sender)},
-                kNoRecipient);
-        }
-        std::uint32_t number = 0;
-        for (auto& [domain, delivery] : lane.deliveries) {
-            delivery.number = number++;
-            delivery.site = domain;
-            delivery.due = now;
-            entry.deliveries.push_back(std::move(delivery));
-        }
-        add(std::move(entry), kNoRecipient);
     }
     add(store::TraceEvent{arrival.mail, now, "accepted", accepted_detail(arrival)}, kNoRecipient);
-    if (further > 0) {
-        sent_on.end_array().field("messages", static_cast<std::uint64_t>(further)).end_object();
-        add(store::TraceEvent{arrival.mail, now, "sent_on", std::move(sent_on).take()},
-            kNoRecipient);
+    if (writer.messages > 1) {
+        add(store::TraceEvent{arrival.mail, now, "sent_on", writer.detail()}, kNoRecipient);
     }
     if (!delivered_to.empty()) {
         JsonWriter json;

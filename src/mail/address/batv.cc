@@ -1,7 +1,5 @@
 #include "mail/address/batv.h"
 
-#include <cstdio>
-
 #include "base/ascii.h"
 #include "base/crypto.h"
 #include "base/encoding.h"
