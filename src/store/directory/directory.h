@@ -29,19 +29,19 @@ inline constexpr std::size_t forward_targets_max = 20;
 inline constexpr std::size_t send_as_max = 100;
 
 struct Domain {
-    std::string name;       ///< A-label form, lower case.
-    std::string catch_all;  ///< Address that takes what nobody else does; empty = none.
+    std::string name{};       ///< A-label form, lower case.
+    std::string catch_all{};  ///< Address that takes what nobody else does; empty = none.
     /// Each of its characters splits user and detail; empty turns subaddresses off.
     std::string subaddress_delimiter = "+";
     std::int64_t created_at = 0;
     /// All addresses of this local domain are valid here too; it has accounts and aliases of its
     /// own no more. Empty: a domain in its own right.
-    std::string alias_of;
+    std::string alias_of{};
     /// With alias_of: submitted mail from here is from there (a domain that has moved).
     bool rewrites_senders = false;
-    std::string archive_inbound;   ///< Gets a copy of what comes for the domain; empty = none.
-    std::string archive_outbound;  ///< Gets a copy of what its accounts submit; empty = none.
-    bool tags_senders = false;     ///< Mail that leaves is tagged, reports are checked (BATV).
+    std::string archive_inbound{};   ///< Gets a copy of what comes for the domain; empty = none.
+    std::string archive_outbound{};  ///< Gets a copy of what its accounts submit; empty = none.
+    bool tags_senders = false;       ///< Mail that leaves is tagged, reports are checked (BATV).
 };
 
 struct Account {
