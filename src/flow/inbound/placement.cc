@@ -28,8 +28,7 @@ std::string received_line(const Settings& settings, const Arrival& arrival, Wall
     return mail::write_received(field);
 }
 
-// What leaves together: one reverse-path, and one trace of who forwarded it (G2). Direct mail sorts
-// first.
+// What leaves together: one reverse-path, and one trace of who forwarded it (G2).
 struct LaneKey {
     bool is_list = false;  ///< A group's owner answers for it.
     std::string forwarder;
