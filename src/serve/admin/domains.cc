@@ -32,7 +32,7 @@ Result<bool> yes_or_no(const AdminArguments& arguments, std::string_view name, b
     if (!arguments.has(name)) {
         return fallback;
     }
-    const std::string word = arguments.text_or(name, arguments.flag(name) ? "yes" : "");
+    const std::string word = arguments.text_or(name, arguments.flag(name) ? "yes" : "no");
     if (word != "yes" && word != "no") {
         return peer_error(ErrorCode::Invalid, "'" + std::string(name) + "' must be yes or no");
     }
