@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "store/directory/address_keys.h"
 #include "store/directory/schema.h"
 #include "store/kv/record.h"
 #include "store/mailbox/schema.h"
@@ -51,6 +52,7 @@ void run(std::uint8_t kind, const std::string& value) {
         case 13: return round_trip(value, decode_alias, kEncode);
         case 14: return round_trip(value, decode_queue_message, kEncode);
         case 15: return round_trip(value, decode_queue_delivery, kEncode);
+        case 16: return round_trip(value, decode_address_keys, kEncode);
         default: (void)decode_email_head(value);
     }
 }

@@ -33,14 +33,42 @@ constexpr ArgumentRow kAddress[] = {
 constexpr ArgumentRow kAliasAdd[] = {
     {"ADDRESS", "The alias."}, {"TARGET", "Where its mail goes, here or elsewhere.", Occurs::Many}};
 constexpr ArgumentRow kAlias[] = {{"ADDRESS", "The alias."}};
+constexpr ArgumentRow kSender[] = {{"ADDRESS", "The account."},
+                                   {"SENDER", "An address, or @DOMAIN for all of a domain."}};
 constexpr ArgumentRow kAppPassword[] = {{"ADDRESS", "The account."},
                                         {"NAME", "What the password is for: phone."}};
 constexpr ArgumentRow kId[] = {{"ID", "A message's id, as in its 250 reply."}};
 constexpr ArgumentRow kIds[] = {{"ID", "Messages' ids.", Occurs::Any}};
 
-constexpr OptionRow kDomainAdd[] = {
-    {"--catch-all", "ADDRESS", "Takes what nobody else of the domain does."},
-    {"--subaddress-delimiter", "C", "Splits user+tag (default: +); empty for none."},
+constexpr OptionRow kDomainSettings[] = {
+    {"--catch-all", "ADDRESS", "Takes what nobody else of the domain does; empty for nobody."},
+    {"--subaddress-delimiter", "CHARS",
+     "Each of up to four characters splits user+tag (default: +); empty for none."},
+    {"--alias-of", "DOMAIN",
+     "All addresses of that local domain are valid here too; empty for none."},
+    {"--rewrite-senders", "YES",
+     "yes: with --alias-of, what is submitted as from here is sent as from there; or no."},
+    {"--archive-inbound", "ADDRESS", "Gets a copy of all that comes for the domain."},
+    {"--archive-outbound", "ADDRESS", "Gets a copy of all that its accounts submit."},
+    {"--tag-senders", "YES",
+     "yes: tag return addresses of what leaves and refuse reports about other mail (BATV); or no."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr OptionRow kForward[] = {{"--to", "ADDRESS", "Where its mail goes.", Occurs::Many},
+                                  {"--keep", "", "Into its own mailboxes too."},
+                                  {"--off", "", "Into its own mailboxes only."},
+                                  kDirOption,
+                                  kConfigOption,
+                                  kJsonOption};
+constexpr OptionRow kAliasSettings[] = {
+    {"--owner", "ADDRESS",
+     "Reports about what goes on to targets elsewhere come here (default: to the sender)."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr OptionRow kRotate[] = {
+    {"--forget-old", "", "Older keys are known to others: refuse what they signed, at once."},
     kDirOption,
     kConfigOption,
     kJsonOption};
@@ -243,26 +271,42 @@ constexpr CommandRow kCommands[] = {
      kHere,
      run_admin_view},
     {"status", "", "Says how the server is.", {}, kHere, run_admin_view},
-    {"domain", "add", "Adds a local domain.", kDomain, kDomainAdd, run_admin_change},
+    {"domain", "add", "Adds a local domain.", kDomain, kDomainSettings, run_admin_change},
+    {"domain", "change", "Changes settings of a domain; what is not named stays.", kDomain,
+     kDomainSettings, run_admin_change},
     {"domain", "list", "Lists the local domains.", {}, kHere, run_admin_view},
-    {"domain", "remove", "Removes a domain without accounts and aliases.", kDomain, kHere,
-     run_admin_change},
+    {"domain", "remove", "Removes a domain without accounts, aliases and alias domains.", kDomain,
+     kHere, run_admin_change},
     {"account", "add", "Adds an account with its mailboxes.", kAddress, kAccountAdd,
      run_admin_change},
     {"account", "list", "Lists the accounts.", {}, kHere, run_admin_view},
     {"account", "remove", "Removes an account with all its mail.", kAddress, kHere,
      run_admin_change},
     {"account", "passwd", "Changes an account's password.", kAddress, kPasswd, run_admin_change},
+    {"account", "forward", "Has an account's mail go to other addresses.", kAddress, kForward,
+     run_admin_change},
+    {"account", "allow-sender", "Lets an account send as an address that is not its own.", kSender,
+     kHere, run_admin_change},
+    {"account", "deny-sender", "Takes back what allow-sender granted.", kSender, kHere,
+     run_admin_change},
     {"account", "app-password add", "Makes a password for one program and prints it once.",
      kAppPassword, kHere, run_admin_change},
     {"account", "app-password list", "Lists an account's app passwords.", kAddress, kHere,
      run_admin_view},
     {"account", "app-password remove", "Takes an app password back.", kAppPassword, kHere,
      run_admin_change},
-    {"alias", "add", "Adds an address whose mail goes to others.", kAliasAdd, kHere,
-     run_admin_change},
+    {"alias", "add", "Adds an address whose mail goes to others: an alias, or a group.", kAliasAdd,
+     kAliasSettings, run_admin_change},
+    {"alias", "change", "Gives an alias other targets and another owner.", kAliasAdd,
+     kAliasSettings, run_admin_change},
     {"alias", "list", "Lists the aliases.", {}, kHere, run_admin_view},
     {"alias", "remove", "Removes an alias.", kAlias, kHere, run_admin_change},
+    {"srs",
+     "rotate",
+     "Draws a new key for return addresses; older ones verify until what they signed has run out.",
+     {},
+     kRotate,
+     run_admin_change},
     {"queue", "list", "Lists what waits to be sent.", {}, kQueueList, run_admin_view},
     {"queue", "show", "Shows one message of the queue with its recipients.", kId, kHere,
      run_admin_view},

@@ -19,12 +19,15 @@ namespace {
 constexpr Column kDomainColumns[] = {{"domain", "DOMAIN"},
                                      {"catch_all", "CATCH-ALL"},
                                      {"subaddress_delimiter", "SUB"},
+                                     {"alias_of", "ALIAS OF"},
                                      {"created_at", "CREATED"}};
-constexpr Column kAccountColumns[] = {
-    {"address", "ADDRESS"}, {"full_name", "NAME"},    {"messages", "MESSAGES"}, {"bytes", "BYTES"},
-    {"quota", "QUOTA"},     {"disabled", "DISABLED"}, {"created_at", "CREATED"}};
+constexpr Column kAccountColumns[] = {{"address", "ADDRESS"},    {"full_name", "NAME"},
+                                      {"messages", "MESSAGES"},  {"bytes", "BYTES"},
+                                      {"quota", "QUOTA"},        {"disabled", "DISABLED"},
+                                      {"forward_to", "FORWARD"}, {"created_at", "CREATED"}};
 constexpr Column kAppPasswordColumns[] = {{"name", "NAME"}, {"created_at", "CREATED"}};
-constexpr Column kAliasColumns[] = {{"address", "ADDRESS"}, {"targets", "TARGETS"}};
+constexpr Column kAliasColumns[] = {
+    {"address", "ADDRESS"}, {"targets", "TARGETS"}, {"owner", "OWNER"}};
 constexpr Column kQueueColumns[] = {
     {"id", "ID"},         {"state", "STATE"},      {"attempts", "TRIES"},
     {"due", "DUE"},       {"size", "SIZE"},        {"sender", "FROM"},
@@ -115,6 +118,10 @@ Result<> write_arguments(const Invocation& call, JsonWriter& json) {
         if (row.value == "DURATION" && call.has(row.name)) {
             const auto seconds = TRY(parse_duration(call.value_or(row.name, "")));
             json.field(field_name(row.name), std::int64_t{seconds.count()});
+        } else if (row.occurs == Occurs::Many) {
+            if (call.has(row.name)) {
+                write_texts(json.key(field_name(row.name)), call.values(row.name));
+            }
         } else if (call.has(row.name)) {
             const auto value = call.value(row.name);
             row.value.empty() ? json.field(field_name(row.name), true)
@@ -251,6 +258,12 @@ std::string past_of(std::string_view verb) {
     if (word == "passwd") {
         return "password changed";
     }
+    if (word == "forward") {
+        return "forwarding changed";
+    }
+    if (word == "allow-sender" || word == "deny-sender") {
+        return word == "allow-sender" ? "sender allowed" : "sender denied";
+    }
     if (word == "hold") {
         return "held";
     }
@@ -275,7 +288,8 @@ std::string show_change(const Invocation& call, const JsonValue& result) {
             return show_plain(name) + ": " + std::string(what) + "\n";
         }
     }
-    std::string out = call.arguments().empty() ? "" : call.arguments().front() + ": ";
+    std::string out = call.arguments().empty() ? call.row().noun == "srs" ? "keys: " : ""
+                                               : call.arguments().front() + ": ";
     out.append(past_of(call.row().verb)).append("\n");
     if (const JsonValue* password = result.find("password")) {
         out.append("password: ").append(show_plain(password)).append("\n");

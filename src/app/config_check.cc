@@ -30,6 +30,7 @@ public:
         check_providers();
         check_resolver();
         check_tls();
+        check_forwarding();
         if (settings_.storage.disk_critical_mib > settings_.storage.disk_low_mib) {
             problem("storage.disk_critical", "must not be more than storage.disk_low");
         }
@@ -74,6 +75,20 @@ private:
     void check_names() {
         check_domain("hostname", settings_.hostname);
         check_domain("default_domain", settings_.default_domain);
+    }
+
+    void check_forwarding() {
+        if (!settings_.forwarding.srs_domain.empty()) {
+            check_domain("forwarding.srs_domain", settings_.forwarding.srs_domain);
+        }
+        check_archive("archive.inbound", settings_.archive.inbound);
+        check_archive("archive.outbound", settings_.archive.outbound);
+    }
+    void check_archive(const std::string& path, const std::string& value) {
+        const auto address = mail::parse_address(value);
+        if (!value.empty() && !address) {
+            problem(path, address.error().text);
+        }
     }
 
     void check_listeners() {

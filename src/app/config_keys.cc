@@ -107,6 +107,21 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .help =
          "Mail that a server refuses for good because our address is on a blocklist waits and "
          "is tried again, instead of being returned. Sending to that server pauses either way."},
+    {.path = "forwarding.srs",
+     .field = [](Settings& s) -> FieldRef { return &s.forwarding.srs; },
+     .help = "Rewrite the reverse-path of forwarded mail that others sent, so that SPF holds and "
+             "reports come back (SRS)."},
+    {.path = "forwarding.srs_domain",
+     .field = [](Settings& s) -> FieldRef { return &s.forwarding.srs_domain; },
+     .help = "The domain of rewritten reverse-paths; its MX leads here and its SPF record names "
+             "this server. Empty means default_domain."},
+    {.path = "archive.inbound",
+     .field = [](Settings& s) -> FieldRef { return &s.archive.inbound; },
+     .help = "Gets a copy of all mail for local addresses; empty means nobody. Domains may have "
+             "archives of their own beside it."},
+    {.path = "archive.outbound",
+     .field = [](Settings& s) -> FieldRef { return &s.archive.outbound; },
+     .help = "Gets a copy of all mail that is submitted here; empty means nobody."},
     {.path = "limits.message_size",
      .field = [](Settings& s) -> FieldRef { return &s.limits.message_size; },
      .help = "Largest message taken in (SIZE of RFC 1870).",

@@ -183,6 +183,18 @@ struct StorageSettings {
     std::uint64_t disk_critical_mib = 64;
 };
 
+/// Mail that comes for an address here and goes on elsewhere.
+struct ForwardingSettings {
+    bool srs = true;         ///< Rewrite the reverse-path of what others sent.
+    std::string srs_domain;  ///< Domain of the rewritten ones; empty = the default domain.
+};
+
+/// Who gets a copy of all mail; empty = nobody.
+struct ArchiveSettings {
+    std::string inbound;   ///< Of what comes for local addresses.
+    std::string outbound;  ///< Of what is submitted here.
+};
+
 struct Settings {
     std::string hostname;        ///< EHLO name, Received by, certificate: "mx.example.org".
     std::string default_domain;  ///< Completes bare login names and postmaster.
@@ -195,6 +207,8 @@ struct Settings {
     std::vector<CertificateSettings> certificates;
     std::string ca_file;  ///< Trust for outbound verified TLS; empty = system's.
     RetrySettings retry;
+    ForwardingSettings forwarding;
+    ArchiveSettings archive;
     LimitSettings limits;
     ResolverSettings resolver;
     Reencode reencode = Reencode::Own;

@@ -390,6 +390,12 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
     if (words.size() != 3 || is_started_) {
         return "@set NAME NUMBER comes before the first connection";
     }
+    flow::Settings& settings = stage_->settings();
+    if (words[1] == "archive.inbound" || words[1] == "archive.outbound") {
+        (words[1] == "archive.inbound" ? settings.archive.inbound : settings.archive.outbound) =
+            words[2];
+        return std::nullopt;
+    }
     const auto value = parse_u64(words[2]);
     flow::LimitSettings& limits = stage_->settings().limits;
     if (!value) {
@@ -411,6 +417,8 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
         limits.connections_per_address = static_cast<std::uint32_t>(*value);
     } else if (words[1] == "resolver.off") {
         stage_->settings().resolver.is_off = *value != 0;
+    } else if (words[1] == "forwarding.srs") {
+        settings.forwarding.srs = *value != 0;
     } else if (words[1] == "plaintext_login") {
         stage_->settings().allow_plaintext_login = *value != 0;
     } else {
@@ -738,6 +746,13 @@ std::optional<std::string> Play::direct(const std::string& text) {
     if (name == "alias" && words.size() >= 3) {
         stage_->add_alias(std::string(words[1]), {words.begin() + 2, words.end()});
         return std::nullopt;
+    }
+    if (name == "admin" && words.size() >= 2) {
+        ensure_started();
+        const std::string call(words[1]);
+        const std::string arguments(trim(std::string_view(rest).substr(call.size())));
+        const std::string answer = stage_->administer(call, arguments.empty() ? "{}" : arguments);
+        return answer.starts_with(R"({"ok":true)") ? std::nullopt : std::optional(answer);
     }
     if (name == "dns") {
         std::string line(rest);

@@ -39,6 +39,7 @@
 //   @dns LINE                    as in net/resolver/scripted_resolver.h; {certificate} stands for
 //   the
 //                                digest of the trusted certificate ("TLSA 3 0 1 {certificate}")
+//   @admin CALL {JSON}           a call of serve/admin/api.h, which must succeed
 //   @advance 30m                 virtual time: s, m, h, d
 //   @once                        this script is not replayed with failing steps (dialog_test.cc)
 //   @restart                     graceful stop and start on the same store

@@ -259,12 +259,14 @@ void Stage::add_alias(const std::string& address, const std::vector<std::string>
     commit(must(store::plan_add_alias(*store_->snapshot(), alias), "alias"));
 }
 
-std::string Stage::order(const std::string& verb, const std::string& arguments) {
+std::string Stage::administer(const std::string& call, const std::string& arguments) {
     serve::AdminHost host;
     host.store = store_.get();
     host.clock = &loop_.clock();
     host.random = &random_;
     host.services = &services_;
+    host.argon2 = [this] { return settings_.argon2; };
+    host.default_domain = settings_.default_domain;
     host.commit = [this](store::Plan plan) {
         std::optional<store::CommitResult> result;
         store_->committer().submit(
@@ -275,11 +277,15 @@ std::string Stage::order(const std::string& verb, const std::string& arguments) 
         check(result.has_value(), "a submitted plan is answered");
         return *std::move(result);
     };
-    const std::string answer = serve::answer_admin(
-        host, R"({"call":")" + (verb.find('.') == std::string::npos ? "queue." + verb : verb) +
-                  R"(","arguments":)" + (arguments.empty() ? R"({"all":true})" : arguments) + "}");
+    std::string answer =
+        serve::answer_admin(host, R"({"call":")" + call + R"(","arguments":)" + arguments + "}");
     settle();
     return answer;
+}
+
+std::string Stage::order(const std::string& verb, const std::string& arguments) {
+    return administer(verb.find('.') == std::string::npos ? "queue." + verb : verb,
+                      arguments.empty() ? R"({"all":true})" : arguments);
 }
 
 net::Endpoint Stage::door(std::string_view name) {

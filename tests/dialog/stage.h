@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "flow/outbound/outbound_tls.h"
 #include "flow/inbound/refusal_trail.h"
 #include "flow/outbound/operator_desk.h"
+#include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
@@ -67,6 +67,8 @@ public:
     /// `godwit queue VERB` of an operator, with the call's arguments as JSON (without any: --all);
     /// the answer. Starts with {"ok":true} when it was carried out.
     std::string order(const std::string& verb, const std::string& arguments);
+    /// An administrator's call (serve/admin/api.h) with a JSON object of arguments: the answer.
+    std::string administer(const std::string& call, const std::string& arguments);
     void add_alias(const std::string& address, const std::vector<std::string>& targets);
     void commit(store::Plan plan);
     /// Where a protocol listens: "smtp", "submission", "imap" ...

@@ -23,12 +23,14 @@ struct Origin {
     std::string peer;                    ///< "192.0.2.1:4711" or "local".
     std::optional<AccountId> submitter;  ///< Logged in.
     std::string submitter_name;
+    bool is_submission = false;  ///< Came by submission: mail of our own users.
 };
 
 /// A recipient that was accepted at RCPT.
 struct ArrivalRecipient {
     smtp::Recipient envelope;
     store::Recipient resolved;  ///< What the directory said then.
+    bool is_archive = false;    ///< Nobody named it: it gets a copy of everything.
 };
 
 struct Arrival {
@@ -40,7 +42,11 @@ struct Arrival {
     store::NewBody body;
     mail::ParsedMessage parsed;
     bool has_long_lines = false;  ///< Lines of more than 998 octets.
-    bool is_lmtp = false;         ///< One reply per recipient; no report for those that fail.
+    /// Instead of `sender`, for what goes on from an address here: it comes back to us (SRS).
+    std::optional<mail::Address> forwarding_sender{};
+    /// Instead of `sender`, for what leaves otherwise: tagged (BATV).
+    std::optional<mail::Address> tagged_sender{};
+    bool is_lmtp = false;  ///< One reply per recipient; no report for those that fail.
 };
 
 }  // namespace godwit::flow

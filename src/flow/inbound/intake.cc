@@ -1,11 +1,15 @@
 #include "flow/inbound/intake.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/probe.h"
+#include "flow/read.h"
+#include "mail/message/author_rewrite.h"
 #include "mail/message/reencode.h"
 #include "mail/message/submission_header.h"
 #include "net/io/offload.h"
+#include "store/directory/directory.h"
 #include "store/store.h"
 
 namespace godwit::flow {
@@ -58,6 +62,28 @@ net::Task<Result<>> Intake::append(std::string bytes) {
     co_return co_await end_header();
 }
 
+// Domains of the authors that have moved: from each to the one that answers for it.
+net::Task<Result<std::vector<mail::DomainMove>>> find_moves(const Services* services,
+                                                            std::vector<mail::Address> authors) {
+    std::set<std::string> domains;
+    for (const mail::Address& author : authors) {
+        domains.insert(author.domain);
+    }
+    using Moves = std::vector<mail::DomainMove>;
+    co_return co_await read(
+        services,
+        [domains](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Moves> {
+            Moves moves;
+            for (const std::string& name : domains) {
+                const auto domain = TRY(store::find_domain(snapshot, tier, name));
+                if (domain && domain->rewrites_senders && !domain->alias_of.empty()) {
+                    moves.push_back({.from = name, .to = domain->alias_of});
+                }
+            }
+            return moves;
+        });
+}
+
 // Puts the header right and lets the rest through. What came behind the header goes after it.
 net::Task<Result<>> Intake::end_header() {
     in_header_ = false;
@@ -70,6 +96,13 @@ net::Task<Result<>> Intake::end_header() {
     refusal_ = header_refusal(header);
     for (std::vector<mail::Address>* claimed : {&header.from, &header.sender, &header.resent}) {
         authors_.insert(authors_.end(), claimed->begin(), claimed->end());
+    }
+    if (!refusal_) {
+        // Authors are bounded with the header: limits::header_block_size_max.
+        const auto moves = CO_TRY(co_await find_moves(services_, authors_));
+        if (!moves.empty()) {
+            header.block = mail::move_author_domains(header.block, moves);
+        }
     }
     std::string rest = header_.substr(std::min(header.original_size, header_.size()));
     header_ = std::string();

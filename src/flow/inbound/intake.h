@@ -19,7 +19,7 @@ namespace godwit::flow {
 
 enum class IntakeMode : std::uint8_t {
     Verbatim,    ///< From other servers: byte for byte.
-    Submission,  ///< From our users' clients: Date, Message-ID, Bcc.
+    Submission,  ///< From our users' clients: Date, Message-ID, Bcc; authors of moved domains.
 };
 
 struct Taken {

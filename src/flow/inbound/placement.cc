@@ -30,9 +30,38 @@ std::string received_line(const Settings& settings, const Arrival& arrival, Wall
     return mail::write_received(field);
 }
 
+// What leaves together: one reverse-path, and one trace of who forwarded it (G2).
+struct LaneKey {
+    bool is_list = false;  ///< A group's owner answers for it.
+    std::string forwarder;
+    std::string sender;
+    auto operator<=>(const LaneKey&) const = default;
+};
+struct Lane {
+    std::optional<mail::Address> forwarder;
+    std::map<std::string, store::QueueDelivery> deliveries;  ///< By site.
+};
+
+LaneKey lane_of(const Arrival& arrival, const store::RemoteTarget& target) {
+    LaneKey key;
+    key.forwarder = target.forwarder ? target.forwarder->to_string() : "";
+    if (!arrival.sender) {
+        // RFC 5321 4.5.5: what has no reverse-path gets none on the way.
+        return key;
+    }
+    key.is_list = target.owner.has_value();
+    const std::optional<mail::Address>& own =
+        target.is_forwarded ? arrival.forwarding_sender : arrival.tagged_sender;
+    key.sender = (target.owner ? *target.owner : own.value_or(*arrival.sender)).to_string();
+    return key;
+}
+
+constexpr auto kNever = static_cast<std::uint8_t>(store::Notify::Never);
+constexpr auto kFailure = static_cast<std::uint8_t>(store::Notify::Failure);
+
 // RFC 3461 5.2.7.3: behind an alias with several addresses SUCCESS is gone; if nothing is left of
 // what was stated, nobody is told anything.
-std::uint8_t notify_bits(const ArrivalRecipient& recipient) {
+std::uint8_t stated_bits(const ArrivalRecipient& recipient) {
     smtp::Notify notify = recipient.envelope.parameters.notify;
     if (!notify.is_stated) {
         return 0;
@@ -40,16 +69,34 @@ std::uint8_t notify_bits(const ArrivalRecipient& recipient) {
     notify.success = notify.success && !is_expanded(recipient);
     std::uint8_t bits = 0;
     bits |= notify.success ? static_cast<std::uint8_t>(store::Notify::Success) : 0;
-    bits |= notify.failure ? static_cast<std::uint8_t>(store::Notify::Failure) : 0;
+    bits |= notify.failure ? kFailure : 0;
     bits |= notify.delay ? static_cast<std::uint8_t>(store::Notify::Delay) : 0;
-    return bits == 0 ? static_cast<std::uint8_t>(store::Notify::Never) : bits;
+    return bits == 0 ? kNever : bits;
 }
 
-store::QueueRecipient entry_for(const ArrivalRecipient& recipient, std::string address) {
+std::uint8_t notify_bits(const Arrival& arrival, const ArrivalRecipient& recipient,
+                         const store::RemoteTarget& target) {
+    if (target.has_kept_copy && arrival.sender) {
+        // G5: it has reached its recipient, and the sender may be forged.
+        return kNever;
+    }
+    if (target.owner && !recipient.is_archive) {
+        // RFC 3461 5.2.7.1: what the sender asked for ends at the list; the owner asked nothing.
+        return 0;
+    }
+    if (!recipient.envelope.parameters.notify.is_stated) {
+        // G5: a stranger is told at most that it failed for good.
+        return target.forwarder && arrival.forwarding_sender ? kFailure : std::uint8_t{0};
+    }
+    return stated_bits(recipient);
+}
+
+store::QueueRecipient entry_for(const ArrivalRecipient& recipient, std::string address,
+                                std::uint8_t notify) {
     store::QueueRecipient entry;
     entry.address = std::move(address);
     entry.original = original_recipient(recipient);
-    entry.notify = notify_bits(recipient);
+    entry.notify = notify;
     return entry;
 }
 
@@ -57,7 +104,6 @@ store::QueueMessage make_queue_message(const Settings& settings, const Arrival& 
                                        WallTime now, std::string prefix) {
     store::QueueMessage message;
     message.mail = arrival.mail;
-    message.sender = arrival.sender ? arrival.sender->to_string() : "";
     message.blob = arrival.body.id;
     message.blob_size = arrival.body.size;
     message.prefix = std::move(prefix);
@@ -132,13 +178,73 @@ std::string accepted_detail(const Arrival& arrival) {
     return std::move(json).take();
 }
 
+// Makes queued messages of lanes: the first has the arrival's id, each further one its own.
+struct LaneWriter {
+    // Of the further ones, as many are named in the trace of the arrival.
+    static constexpr std::size_t kNamed = 20;
+
+    const Arrival& arrival;
+    WallTime now;
+    WallTime due;
+    const std::function<MailId()>& next_id;
+    std::size_t messages = 0;
+    std::vector<std::string> named{};
+
+    std::vector<store::PlanStep> write(const LaneKey& key, Lane lane, store::QueueMessage message) {
+        std::vector<store::PlanStep> steps;
+        message.sender = key.sender;
+        if (lane.forwarder) {
+            message.prefix.insert(0, mail::write_delivered_to(*lane.forwarder));
+        }
+        if (key.is_list) {
+            // RFC 3461 5.2.7.1: a new message as far as reports go.
+            message.envelope_id = "";
+            message.return_headers_only = false;
+            message.return_full = false;
+        }
+        if (messages++ > 0) {
+            message.mail = next_id();
+            if (named.size() < kNamed) {
+                named.push_back(to_string(message.mail));
+            }
+            JsonWriter json;
+            json.begin_object().field("from", key.sender).field("of", to_string(arrival.mail));
+            json.field("size", arrival.body.size).end_object();
+            steps.emplace_back(
+                store::TraceEvent{message.mail, now, "accepted", std::move(json).take()});
+        }
+        store::AddToQueue entry;
+        entry.message = std::move(message);
+        std::uint32_t number = 0;
+        for (auto& [domain, delivery] : lane.deliveries) {
+            delivery.number = number++;
+            delivery.site = domain;
+            delivery.due = due;
+            entry.deliveries.push_back(std::move(delivery));
+        }
+        steps.emplace_back(std::move(entry));
+        return steps;
+    }
+    [[nodiscard]] std::string detail() const {
+        JsonWriter json;
+        json.begin_object().field("further", static_cast<std::uint64_t>(messages - 1));
+        json.key("ids").begin_array();
+        for (const std::string& id : named) {
+            json.string(id);
+        }
+        json.end_array().end_object();
+        return std::move(json).take();
+    }
+};
+
 }  // namespace
 
 Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
-                const std::vector<bool>& is_left_out) {
+                const std::vector<bool>& is_left_out, const std::function<MailId()>& next_id) {
     Placement placement;
     std::optional<store::MessageRecord> record;  // Made when the first mailbox needs it.
-    const bool is_single = arrival.recipients.size() == 1;
+    const bool is_single =
+        std::ranges::count(arrival.recipients, false, &ArrivalRecipient::is_archive) == 1;
     const std::string received =
         received_line(settings, arrival, now,
                       is_single ? &arrival.recipients.front().envelope.address : nullptr) +
@@ -153,7 +259,7 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
     // One copy a mailbox and subaddress, however many addresses lead there (J9).
     std::set<std::pair<AccountId, std::string>> delivered;
     std::set<std::string> queued;
-    std::map<std::string, store::QueueDelivery> deliveries;
+    std::map<LaneKey, Lane> lanes;
     std::vector<std::string> delivered_to;
     for (std::size_t i = 0; i < arrival.recipients.size(); ++i) {
         if (is_left_out[i]) {
@@ -167,8 +273,12 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 }
                 if (release) {
                     // RFC 4865: colleagues wait, too.
-                    store::QueueDelivery& delivery = deliveries[std::string(store::local_site)];
-                    delivery.recipients.push_back(entry_for(recipient, local->account_name));
+                    LaneKey key;
+                    key.sender = arrival.sender ? arrival.sender->to_string() : "";
+                    lanes[std::move(key)]
+                        .deliveries[std::string(store::local_site)]
+                        .recipients.push_back(
+                            entry_for(recipient, local->account_name, stated_bits(recipient)));
                     continue;
                 }
                 store::AppendMessage append;
@@ -186,29 +296,36 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 delivered_to.push_back(local->account_name);
                 continue;
             }
-            const mail::Address& address = std::get<store::RemoteTarget>(target).address;
+            const auto& remote = std::get<store::RemoteTarget>(target);
+            const mail::Address& address = remote.address;
             if (!queued.insert(mail::account_key(address)).second) {
                 continue;
             }
-            store::QueueDelivery& delivery = deliveries[address.domain];
-            delivery.recipients.push_back(entry_for(recipient, address.to_string()));
+            LaneKey key = lane_of(arrival, remote);
+            store::QueueRecipient entry =
+                entry_for(recipient, address.to_string(), notify_bits(arrival, recipient, remote));
+            if (key.is_list) {
+                entry.original.clear();
+            }
+            Lane& lane = lanes[std::move(key)];
+            lane.forwarder = remote.forwarder;
+            lane.deliveries[address.domain].recipients.push_back(std::move(entry));
         }
     }
     placement.local_count = release ? 0 : delivered.size();
     placement.remote_count = queued.size() + (release ? delivered.size() : 0);
-    if (!deliveries.empty()) {
-        store::AddToQueue entry;
-        entry.message = make_queue_message(settings, arrival, now, received);
-        std::uint32_t number = 0;
-        for (auto& [domain, delivery] : deliveries) {
-            delivery.number = number++;
-            delivery.site = domain;
-            delivery.due = release.value_or(now);
-            entry.deliveries.push_back(std::move(delivery));
+    const store::QueueMessage message = make_queue_message(settings, arrival, now, received);
+    LaneWriter writer{
+        .arrival = arrival, .now = now, .due = release.value_or(now), .next_id = next_id};
+    for (auto& [key, lane] : lanes) {
+        for (store::PlanStep& step : writer.write(key, std::move(lane), message)) {
+            add(std::move(step), kNoRecipient);
         }
-        add(std::move(entry), kNoRecipient);
     }
     add(store::TraceEvent{arrival.mail, now, "accepted", accepted_detail(arrival)}, kNoRecipient);
+    if (writer.messages > 1) {
+        add(store::TraceEvent{arrival.mail, now, "sent_on", writer.detail()}, kNoRecipient);
+    }
     if (!delivered_to.empty()) {
         JsonWriter json;
         json.begin_object().key("to").begin_array();

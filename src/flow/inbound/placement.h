@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,11 @@ struct Placement {
     std::size_t remote_count = 0;  ///< Addresses that go into the queue.
 };
 
-/// Recipients whose `is_left_out` is set are passed over. The body is left to the caller, who moves
+/// Recipients whose `is_left_out` is set are passed over. What leaves with one reverse-path and for
+/// one forwarder is one queued message: the first has the arrival's id, `next_id` names further
+/// ones. The body is left to the caller, who moves
 /// it into the plan: only its id and size are used here.
 Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
-                const std::vector<bool>& is_left_out);
+                const std::vector<bool>& is_left_out, const std::function<MailId()>& next_id);
 
 }  // namespace godwit::flow

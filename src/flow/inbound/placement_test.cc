@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "flow/inbound/receipt.h"
+
 namespace godwit::flow {
 namespace {
 
@@ -22,7 +24,10 @@ Arrival arrival_of(std::string_view content, std::vector<store::Target> targets)
 Placement placed(const Arrival& arrival) {
     Settings settings;
     settings.hostname = "mx.example.test";
-    return place(settings, arrival, from_unix_seconds(1000), {false});
+    std::uint64_t next = 100;
+    return place(settings, arrival, from_unix_seconds(1000),
+                 std::vector<bool>(arrival.recipients.size(), false),
+                 [&next] { return MailId(next++); });
 }
 
 /// What stands before the content in the mailbox.
@@ -102,7 +107,7 @@ TEST(Placement, D8_what_was_declared_but_is_ascii_can_go_anywhere) {
 }
 
 TEST(Placement, Rfc3461_5_2_7_SUCCESS_does_not_pass_an_alias_for_several) {
-    const store::RemoteTarget far{{.local = "far", .domain = "example.com"}};
+    const store::RemoteTarget far{.address = {.local = "far", .domain = "example.com"}};
     Arrival one = arrival_of("\r\n", {far});
     one.recipients[0].envelope.parameters.notify = {
         .is_stated = true, .success = true, .failure = true};
@@ -118,6 +123,97 @@ TEST(Placement, Rfc3461_5_2_7_SUCCESS_does_not_pass_an_alias_for_several) {
     // Only SUCCESS was asked for: nothing else may be told.
     two.recipients[0].envelope.parameters.notify.failure = false;
     EXPECT_EQ(queued(placed(two)).recipients.at(0).notify, static_cast<int>(store::Notify::Never));
+}
+
+const mail::Address kFar{.local = "x", .domain = "far.test"};
+const mail::Address kAlice{.local = "alice", .domain = "example.test"};
+
+std::vector<store::AddToQueue> all_queued(const Placement& placement) {
+    std::vector<store::AddToQueue> found;
+    for (const store::PlanStep& step : placement.plan.steps) {
+        if (const auto* add = std::get_if<store::AddToQueue>(&step)) {
+            found.push_back(*add);
+        }
+    }
+    return found;
+}
+
+TEST(Placement, G2_what_is_forwarded_leaves_as_a_message_of_its_own) {
+    const mail::Address carol{.local = "carol", .domain = "example.test"};
+    Arrival arrival = arrival_of(
+        "\r\n",
+        {store::RemoteTarget{.address = kFar},
+         store::RemoteTarget{.address = {.local = "y", .domain = "far.test"}, .is_forwarded = true},
+         store::RemoteTarget{.address = {.local = "z", .domain = "far.test"},
+                             .is_forwarded = true,
+                             .forwarder = kAlice},
+         store::RemoteTarget{.address = {.local = "u", .domain = "far.test"},
+                             .is_forwarded = true,
+                             .forwarder = carol,
+                             .has_kept_copy = true}});
+    arrival.forwarding_sender = mail::Address{.local = "SRS0=x", .domain = "example.test"};
+    const auto queued = all_queued(placed(arrival));
+    ASSERT_EQ(queued.size(), 4U);
+    EXPECT_EQ(queued[0].message.mail, arrival.mail);
+    EXPECT_EQ(queued[1].message.mail, MailId(100));
+    for (const store::AddToQueue& each : queued) {
+        const std::string to = each.deliveries.at(0).recipients.at(0).address;
+        const bool is_direct = to == "x@far.test";
+        EXPECT_EQ(each.message.sender, is_direct ? "sender@example.org" : "SRS0=x@example.test");
+        EXPECT_EQ(each.message.prefix.starts_with("Delivered-To: alice@example.test\r\nReceived"),
+                  to == "z@far.test");
+        EXPECT_EQ(each.message.prefix.starts_with("Delivered-To: carol@example.test\r\nReceived"),
+                  to == "u@far.test");
+        // G5: of forwarded mail at most a failure is told, and nothing where a copy was kept.
+        const int notify = each.deliveries.at(0).recipients.at(0).notify;
+        EXPECT_EQ(notify, to == "z@far.test"   ? static_cast<int>(store::Notify::Failure)
+                          : to == "u@far.test" ? static_cast<int>(store::Notify::Never)
+                                               : 0)
+            << to;
+    }
+}
+
+TEST(Placement, G4_what_has_no_reverse_path_gets_none_on_the_way) {
+    Arrival arrival = arrival_of(
+        "\r\n", {store::RemoteTarget{.address = kFar, .is_forwarded = true, .owner = kAlice}});
+    arrival.sender.reset();
+    EXPECT_EQ(all_queued(placed(arrival)).at(0).message.sender, "");
+}
+
+TEST(Placement, Rfc3461_5_2_7_1_what_was_asked_for_ends_at_a_list) {
+    Arrival arrival = arrival_of(
+        "\r\n", {store::RemoteTarget{.address = kFar, .is_forwarded = true, .owner = kAlice}});
+    arrival.parameters.envid = "abc";
+    arrival.parameters.ret = smtp::DsnReturn::Headers;
+    arrival.recipients[0].envelope.parameters.notify = {.is_stated = true, .success = true};
+    const store::AddToQueue list = all_queued(placed(arrival)).at(0);
+    EXPECT_EQ(list.message.sender, "alice@example.test");
+    EXPECT_EQ(list.message.envelope_id, "");
+    EXPECT_FALSE(list.message.return_headers_only);
+    EXPECT_EQ(list.deliveries.at(0).recipients.at(0).notify, 0);
+    EXPECT_EQ(list.deliveries.at(0).recipients.at(0).original, "");
+    EXPECT_TRUE(is_expanded(arrival.recipients[0]));
+}
+
+TEST(Placement, An_archive_does_not_show) {
+    store::LocalTarget alice;
+    alice.account = AccountId(1);
+    Arrival arrival = arrival_of("\r\n", {alice});
+    const std::string alone =
+        std::get<store::AppendMessage>(placed(arrival).plan.steps.at(0)).record.prefix;
+    ArrivalRecipient archive;
+    archive.envelope.parameters.notify.is_stated = true;
+    archive.resolved.targets = {
+        store::RemoteTarget{.address = kFar, .is_forwarded = true, .forwarder = kFar}};
+    archive.is_archive = true;
+    arrival.recipients.push_back(archive);
+    const Placement both = placed(arrival);
+    EXPECT_EQ(std::get<store::AppendMessage>(both.plan.steps.at(0)).record.prefix, alone);
+    EXPECT_NE(alone.find("for <alice@example.test>"), std::string::npos);
+    const store::AddToQueue copy = all_queued(both).at(0);
+    EXPECT_EQ(copy.deliveries.at(0).recipients.at(0).notify,
+              static_cast<int>(store::Notify::Never));
+    EXPECT_TRUE(copy.message.prefix.starts_with("Delivered-To: x@far.test\r\n"));
 }
 
 }  // namespace

@@ -1,9 +1,17 @@
 #include "flow/inbound/receipt.h"
 
+#include <algorithm>
+
 namespace godwit::flow {
 
 bool is_expanded(const ArrivalRecipient& recipient) {
-    return recipient.resolved.targets.size() > 1;
+    const std::vector<store::Target>& targets = recipient.resolved.targets;
+    // With an owner it is a list, whatever its size (RFC 3461 5.2.7.1).
+    const auto has_owner = [](const store::Target& target) {
+        const auto* remote = std::get_if<store::RemoteTarget>(&target);
+        return remote != nullptr && remote->owner.has_value();
+    };
+    return targets.size() > 1 || std::ranges::any_of(targets, has_owner);
 }
 
 std::string original_recipient(const ArrivalRecipient& recipient) {
@@ -22,10 +30,11 @@ std::vector<mail::DsnRecipient> receipts(const Arrival& arrival,
             continue;
         }
         const bool is_held = arrival.parameters.hold_for || arrival.parameters.hold_until;
-        if (is_held && targets.size() == 1) {
+        if (is_held && !is_expanded(recipient)) {
             continue;  // RFC 4865: told when it is released and delivered.
         }
-        if (targets.size() == 1 && std::holds_alternative<store::RemoteTarget>(targets.front())) {
+        if (!is_expanded(recipient) &&
+            std::holds_alternative<store::RemoteTarget>(targets.front())) {
             continue;
         }
         mail::DsnRecipient receipt;

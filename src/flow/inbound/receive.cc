@@ -1,11 +1,13 @@
 #include "flow/inbound/receive.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/commit.h"
+#include "flow/inbound/envelope.h"
 #include "flow/inbound/placement.h"
 #include "flow/inbound/receipt.h"
 #include "flow/outbound/notice.h"
@@ -44,7 +46,11 @@ std::optional<smtp::Reply> content_refusal(const Arrival& arrival) {
 bool is_looping(const Arrival& arrival, const ArrivalRecipient& recipient) {
     for (const store::Target& target : recipient.resolved.targets) {
         const auto* local = std::get_if<store::LocalTarget>(&target);
-        if (local != nullptr && mail::was_delivered_to(arrival.parsed.header, local->address)) {
+        const auto* remote = std::get_if<store::RemoteTarget>(&target);
+        const mail::Address* here = local != nullptr    ? &local->address
+                                    : remote->forwarder ? &*remote->forwarder
+                                                        : nullptr;
+        if (here != nullptr && mail::was_delivered_to(arrival.parsed.header, *here)) {
             return true;
         }
     }
@@ -136,13 +142,20 @@ smtp::Reply summary_reply(const std::vector<smtp::Reply>& replies) {
 }
 
 net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival arrival) {
+    // Whom the client named; archives come behind and are nobody's to answer for.
     const std::size_t total = arrival.recipients.size();
     if (std::optional<smtp::Reply> refusal = content_refusal(arrival)) {
         co_return std::vector<smtp::Reply>(total, *refusal);
     }
-    std::vector<std::optional<smtp::Reply>> failures(total);
-    std::vector<bool> is_left_out(total, false);
-    for (std::size_t i = 0; i < total; ++i) {
+    if (const Result<> completed = co_await complete_envelope(services, &arrival); !completed) {
+        log::error("smtp.envelope_failed",
+                   {{"id", arrival.mail}, {"error", completed.error().text}});
+        co_return std::vector<smtp::Reply>(total, failure_reply(completed.error()));
+    }
+    const std::size_t placed = arrival.recipients.size();
+    std::vector<std::optional<smtp::Reply>> failures(placed);
+    std::vector<bool> is_left_out(placed, false);
+    for (std::size_t i = 0; i < placed; ++i) {
         if (is_looping(arrival, arrival.recipients[i])) {
             failures[i] = smtp::make_reply(554, {5, 4, 6}, "Mail forwarding loop");
             is_left_out[i] = true;
@@ -150,15 +163,17 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
     }
     const SettingsPtr settings = services->settings();
     // Each turn leaves out one more recipient, or the report, or plans again as the store moved on.
-    const std::size_t turns = total + 1 + limits::commit_replans_max;
+    const std::size_t turns = placed + 1 + limits::commit_replans_max;
+    const std::function<MailId()> next_id = [services] { return services->store->next_mail_id(); };
     bool may_report = true;
     for (std::size_t turn = 0; turn < turns; ++turn) {
-        const bool is_any_left =
-            std::find(is_left_out.begin(), is_left_out.end(), false) != is_left_out.end();
+        const auto named_end = is_left_out.begin() + static_cast<std::ptrdiff_t>(total);
+        const bool is_any_left = std::find(is_left_out.begin(), named_end, false) != named_end;
         if (!is_any_left) {
             break;
         }
-        Placement placement = place(*settings, arrival, services->clock->wall(), is_left_out);
+        Placement placement =
+            place(*settings, arrival, services->clock->wall(), is_left_out, next_id);
         placement.plan.bodies.push_back(std::move(arrival.body));
         const std::size_t own_steps = placement.plan.steps.size();
         if (may_report) {
@@ -215,6 +230,13 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
         if (guilty == kNoRecipient || !is_recipients_own) {
             log::error("smtp.commit_failed", {{"id", arrival.mail}, {"error", failure.error.text}});
             co_return std::vector<smtp::Reply>(total, failure_reply(failure.error));
+        }
+        if (arrival.recipients[guilty].is_archive) {
+            // An archive that is full must not stop the mail; somebody has to see to it.
+            log::error("archive.copy_dropped",
+                       {{"id", arrival.mail},
+                        {"address", arrival.recipients[guilty].envelope.address.to_string()},
+                        {"error", failure.error.text}});
         }
         failures[guilty] = failure_reply(failure.error);
         is_left_out[guilty] = true;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/probe.h"
+#include "flow/forward/return_address.h"
 #include "flow/inbound/sender.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/read.h"
@@ -55,9 +56,19 @@ bool is_relay_domain(const Settings& settings, std::string_view domain) {
 }
 
 struct Looked {
-    store::Recipient resolved;
+    Returned returned;
     bool is_full = false;
 };
+
+// An address that we signed, or somebody says we did.
+RecipientAnswer refuse_srs(mail::SrsFault fault, const std::string& name) {
+    probe<"inbound.srs_refused">();
+    return refuse(550,
+                  {5, 1, fault == mail::SrsFault::Expired ? std::uint16_t{6} : std::uint16_t{1}},
+                  fault == mail::SrsFault::Expired
+                      ? "<" + name + "> has run out: the mail was forwarded too long ago"
+                      : "<" + name + "> was not written here");
+}
 
 }  // namespace
 
@@ -98,24 +109,38 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
         recipient.address.domain = domain;
     }
     const mail::Address address = recipient.address;
-    Result<Looked> found = co_await read(
-        services,
-        [address, domain](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Looked> {
-            Looked looked;
-            looked.resolved = TRY(store::resolve_recipient(snapshot, tier, address, domain));
-            looked.is_full = TRY(is_full(snapshot, tier, looked.resolved));
-            return looked;
-        });
+    const ReturnContext context = return_context(services);
+    Result<Looked> found =
+        co_await read(services,
+                      [address, context](const store::Snapshot& snapshot,
+                                         store::ReadTier tier) -> Result<Looked> {
+                          Looked looked;
+                          looked.returned = TRY(resolve_returned(snapshot, tier, address, context));
+                          looked.is_full = TRY(is_full(snapshot, tier, looked.returned.recipient));
+                          return looked;
+                      });
     if (!found) {
         probe<"inbound.recipient_not_looked_up">();
         log::error("smtp.recipient_lookup_failed", {{"error", found.error().text}});
         co_return refuse(451, {4, 3, 0}, "Cannot look up recipients now, try again later");
     }
     const std::string name = address.to_string();
-    switch (found->resolved.verdict) {
+    store::Recipient& resolved = found->returned.recipient;
+    if (found->returned.fault) {
+        if (asker.stranger) {
+            services->recipient_guard->missed(*asker.stranger, misses_max, now);
+        }
+        co_return refuse_srs(*found->returned.fault, name);
+    }
+    switch (resolved.verdict) {
         case store::RecipientVerdict::Local:
             if (found->is_full) {
                 co_return refuse(452, {4, 2, 2}, "Mailbox of <" + name + "> is full");
+            }
+            if (found->returned.lacks_tag && asker.is_report && asker.stranger) {
+                probe<"inbound.report_of_foreign_mail">();
+                co_return refuse(550, {5, 7, 1},
+                                 "<" + name + "> is no return address of mail sent from here");
             }
             break;
         case store::RecipientVerdict::NoSuchUser:
@@ -134,11 +159,11 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
                 probe<"inbound.relaying_refused">();
                 co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
             }
-            found->resolved.targets = {store::RemoteTarget{address}};
+            resolved.targets = {store::RemoteTarget{address}};
             break;
     }
     co_return RecipientAnswer{smtp::make_reply(250, {2, 1, 5}, "Recipient <" + name + "> ok"),
-                              std::move(found->resolved)};
+                              std::move(resolved)};
 }
 
 }  // namespace godwit::flow

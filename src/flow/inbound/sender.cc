@@ -7,28 +7,62 @@
 
 namespace godwit::flow {
 
+namespace {
+
+// The first address that the account may not write as, and what it may.
+struct Foreign {
+    mail::Address address;
+    std::string own;
+    std::vector<std::string> granted;
+};
+
+// A reply line of 512 octets (RFC 5321 4.5.3.1.5) holds a few addresses; the rest are in `godwit
+// account list`.
+constexpr std::size_t kGrantsNamed = 3;
+constexpr std::size_t kRefusalSizeMax = 400;
+
+std::string refusal_text(const Foreign& foreign) {
+    std::string text = "You may not send as <" + foreign.address.to_string() + ">: yours are <" +
+                       foreign.own + ">, subaddresses and aliases of it";
+    std::size_t named = 0;
+    for (const std::string& granted : foreign.granted) {
+        if (named++ == kGrantsNamed || text.size() + granted.size() > kRefusalSizeMax) {
+            text += " and more";
+            break;
+        }
+        text += named == 1 ? "; granted are " : ", ";
+        text += granted.starts_with('@') ? "all of " + granted.substr(1) : "<" + granted + ">";
+    }
+    return text;
+}
+
+}  // namespace
+
 net::Task<std::optional<smtp::Reply>> check_ownership(const Services* services, AccountId submitter,
                                                       std::vector<mail::Address> addresses) {
-    using Foreign = std::optional<mail::Address>;
-    Result<Foreign> foreign =
-        co_await read(services,
-                      [submitter, addresses](const store::Snapshot& snapshot,
-                                             store::ReadTier tier) -> Result<Foreign> {
-                          for (const mail::Address& address : addresses) {
-                              if (!TRY(store::owns_address(snapshot, tier, submitter, address))) {
-                                  return address;
-                              }
-                          }
-                          return std::nullopt;
-                      });
+    Result<std::optional<Foreign>> foreign = co_await read(
+        services,
+        [submitter, addresses](const store::Snapshot& snapshot,
+                               store::ReadTier tier) -> Result<std::optional<Foreign>> {
+            for (const mail::Address& address : addresses) {
+                if (TRY(store::may_send_as(snapshot, tier, submitter, address))) {
+                    continue;
+                }
+                Foreign found{.address = address, .own = "", .granted = {}};
+                if (auto account = TRY(store::read_account(snapshot, tier, submitter))) {
+                    found.own = account->name;
+                    found.granted = std::move(account->send_as);
+                }
+                return found;
+            }
+            return std::nullopt;
+        });
     if (!foreign) {
         log::error("smtp.ownership_lookup_failed", {{"error", foreign.error().text}});
         co_return smtp::make_reply(451, {4, 3, 0}, "Cannot look up addresses now, try again later");
     }
     if (*foreign) {
-        co_return smtp::make_reply(
-            553, {5, 7, 1},
-            "You may not send as <" + (*foreign)->to_string() + ">: it is not an address of yours");
+        co_return smtp::make_reply(553, {5, 7, 1}, refusal_text(**foreign));
     }
     co_return std::nullopt;
 }

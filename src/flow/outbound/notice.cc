@@ -1,10 +1,12 @@
 #include "flow/outbound/notice.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/probe.h"
+#include "flow/forward/return_address.h"
 #include "flow/inbound/placement.h"
 #include "flow/read.h"
 #include "mail/message/parser.h"
@@ -67,6 +69,31 @@ mail::DsnReport report_of(const Services& services, Notice& notice, const mail::
     return report;
 }
 
+// Where the report goes: behind a return address of ours is whoever sent the mail first (G5). A
+// local sender that is gone has the postmaster look at what came of its mail; one behind an address
+// that has run out is told nothing.
+net::Task<Result<Returned>> find_sender(const Services* services, mail::Address sender) {
+    const ReturnContext context = return_context(services);
+    co_return co_await read(
+        services,
+        [sender, context](const store::Snapshot& snapshot,
+                          store::ReadTier tier) -> Result<Returned> {
+            Returned returned = TRY(resolve_returned(snapshot, tier, sender, context));
+            if (returned.fault) {
+                return returned;
+            }
+            if (returned.recipient.verdict == store::RecipientVerdict::NotLocal) {
+                returned.recipient.targets = {store::RemoteTarget{returned.address}};
+            } else if (returned.recipient.verdict != store::RecipientVerdict::Local) {
+                const mail::Address postmaster = {.local = "postmaster",
+                                                  .domain = context.default_domain};
+                returned.recipient = TRY(
+                    store::resolve_recipient(snapshot, tier, postmaster, context.default_domain));
+            }
+            return returned;
+        });
+}
+
 }  // namespace
 
 net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Notice notice) {
@@ -87,8 +114,9 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
         }
         notice.original = CO_TRY(std::move(original));
     }
+    const Returned returned = CO_TRY(co_await find_sender(services, sender));
     const MailId own_id = services->store->next_mail_id();
-    mail::DsnReport report = report_of(*services, notice, sender, own_id);
+    mail::DsnReport report = report_of(*services, notice, returned.address, own_id);
     report.original = std::move(notice.original);
     std::string bytes = CO_TRY(mail::build_dsn(report));
 
@@ -98,35 +126,21 @@ net::Task<Result<>> add_notice(const Services* services, store::Plan* plan, Noti
     arrival.origin.received.helo = settings->hostname;
     arrival.parsed = mail::parse_message(bytes);
     arrival.body = as_body(std::move(bytes));
-    arrival.parameters.smtputf8 = sender.needs_smtputf8();
+    arrival.parameters.smtputf8 = returned.address.needs_smtputf8();
     arrival.parameters.require_tls = notice.message.require_tls;  // RFC 8689 5
     arrival.parameters.priority = notice.message.priority;        // RFC 6710 4.6
 
-    const std::string domain = settings->default_domain;
-    const mail::Address postmaster = {.local = "postmaster", .domain = domain};
     ArrivalRecipient recipient;
-    recipient.envelope.address = sender;
-    recipient.resolved = CO_TRY(co_await read(
-        services,
-        [sender, postmaster, domain](const store::Snapshot& snapshot,
-                                     store::ReadTier tier) -> Result<store::Recipient> {
-            store::Recipient resolved =
-                TRY(store::resolve_recipient(snapshot, tier, sender, domain));
-            if (resolved.verdict == store::RecipientVerdict::NotLocal) {
-                resolved.targets = {store::RemoteTarget{sender}};
-            } else if (resolved.verdict != store::RecipientVerdict::Local) {
-                // A local sender that is gone: a person looks at what came of its mail.
-                resolved = TRY(store::resolve_recipient(snapshot, tier, postmaster, domain));
-            }
-            return resolved;
-        }));
+    recipient.envelope.address = returned.address;
+    recipient.resolved = returned.recipient;
     if (recipient.resolved.targets.empty()) {
         log::warn("dsn.nowhere_to_go",
                   {{"id", notice.message.mail}, {"sender", notice.message.sender}});
         co_return Result<>();
     }
     arrival.recipients.push_back(std::move(recipient));
-    Placement placement = place(*settings, arrival, services->clock->wall(), {false});
+    const std::function<MailId()> next_id = [services] { return services->store->next_mail_id(); };
+    Placement placement = place(*settings, arrival, services->clock->wall(), {false}, next_id);
     for (store::PlanStep& step : placement.plan.steps) {
         plan->steps.push_back(std::move(step));
     }

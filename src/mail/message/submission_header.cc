@@ -36,7 +36,9 @@ public:
 
     // False: the field is taken out.
     bool keep(std::string_view name, std::string_view body) {
-        if (equals_ignore_case(name, "Bcc") || equals_ignore_case(name, "Resent-Bcc")) {
+        // RFC 5321 4.4: what is sent has no Return-Path; it is set at final delivery (J7).
+        if (equals_ignore_case(name, "Bcc") || equals_ignore_case(name, "Resent-Bcc") ||
+            equals_ignore_case(name, "Return-Path")) {
             return false;
         }
         if (equals_ignore_case(name, "From")) {

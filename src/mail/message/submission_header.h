@@ -1,6 +1,7 @@
 // What a submission server does to the header of a client's message. RFC 6409.
-// Adds Date and Message-ID when missing, takes Bcc and Resent-Bcc out, puts in the blank line that
-// a broken client left out; every other octet stays. Says who claims to have written it (T47).
+// Adds Date and Message-ID when missing, takes Bcc, Resent-Bcc and Return-Path out, puts in the
+// blank line that a broken client left out; every other octet stays. Says who claims to have
+// written it (T47).
 #pragma once
 
 #include <cstdint>

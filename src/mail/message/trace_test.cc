@@ -77,6 +77,13 @@ TEST(Submission, Adds_what_is_missing_and_takes_bcc_out) {
     EXPECT_FALSE(header.authors_malformed);
 }
 
+TEST(Submission, J7_a_return_path_is_set_at_final_delivery_only) {
+    const SubmissionHeader header = prepare_submission(
+        "return-path: <x@y.org>\r\nDate: x\r\nMessage-ID: <a@b>\r\nFrom: A <a@b.org>\r\n\r\n",
+        defaults());
+    EXPECT_EQ(header.block, "Date: x\r\nMessage-ID: <a@b>\r\nFrom: A <a@b.org>\r\n\r\n");
+}
+
 TEST(Submission, Leaves_a_whole_header_alone) {
     const std::string_view text = "Date: x\r\nMessage-ID: <a@b>\r\nFrom: A <a@b.org>\r\n\r\n";
     const SubmissionHeader header = prepare_submission(text, defaults());

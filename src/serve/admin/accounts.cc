@@ -6,7 +6,9 @@
 #include "base/limits.h"
 #include "base/probe.h"
 #include "mail/address/address.h"
+#include "mail/address/domain.h"
 #include "serve/admin/calls.h"
+#include "store/directory/address_keys.h"
 #include "store/directory/directory.h"
 #include "store/kv/record.h"
 #include "store/mailbox/mailbox.h"
@@ -86,6 +88,28 @@ std::string account_answer(std::string_view address, const Chosen& chosen) {
     return std::move(json).take();
 }
 
+void write_texts(JsonWriter& json, const std::vector<std::string>& texts) {
+    json.begin_array();
+    for (const std::string& text : texts) {
+        json.string(text);
+    }
+    json.end_array();
+}
+
+/// An address, completed, or "@" and a domain.
+Result<std::string> read_sender(const AdminHost& host, const std::string& text) {
+    if (text.starts_with('@')) {
+        return "@" + TRY(mail::normalize_domain(std::string_view(text).substr(1)));
+    }
+    return TRY(complete(host, text)).to_string();
+}
+
+bool is_same_sender(std::string_view a, std::string_view b) {
+    const auto first = mail::parse_address(a);
+    const auto second = mail::parse_address(b);
+    return first && second ? mail::account_key(*first) == mail::account_key(*second) : a == b;
+}
+
 Result<std::uint64_t> read_quota(const AdminArguments& arguments) {
     const std::string text = arguments.text_or("quota", "0");
     struct Suffix {
@@ -148,6 +172,9 @@ Result<std::string> list_accounts(const AdminHost& host, const AdminArguments& a
         page.json().field("app_passwords",
                           static_cast<std::uint64_t>(account.credentials.app_passwords.size()));
         page.json().field("disabled", account.is_disabled);
+        write_texts(page.json().key("forward_to"), account.forward_to);
+        page.json().field("forward_keep", account.forward_keeps);
+        write_texts(page.json().key("send_as"), account.send_as);
         page.json().field("created_at", show_time(account.created_at)).end_object();
     }
     return page.finish();
@@ -239,6 +266,76 @@ Result<std::string> remove_app_password(const AdminHost& host, const AdminArgume
         return store::plan_change_account(snapshot, account);
     }));
     return one_field("name", name);
+}
+
+Result<std::string> forward_account(const AdminHost& host, const AdminArguments& arguments) {
+    const std::string login = TRY(arguments.text("address"));
+    std::vector<std::string> targets;
+    for (const std::string& target : TRY(arguments.texts("to"))) {
+        targets.push_back(TRY(complete(host, target)).to_string());
+    }
+    const bool is_off = arguments.flag("off");
+    if (is_off != targets.empty()) {
+        return peer_error(ErrorCode::Invalid, "forwarding is either to somewhere or off");
+    }
+    Account account;
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
+        account = TRY(find(host, snapshot, login));
+        account.forward_to = targets;
+        account.forward_keeps = !is_off && arguments.flag("keep");
+        return store::plan_change_account(snapshot, account);
+    }));
+    JsonWriter json;
+    json.begin_object().field("address", account.name);
+    write_texts(json.key("forward_to"), account.forward_to);
+    json.field("forward_keep", account.forward_keeps).end_object();
+    return std::move(json).take();
+}
+
+Result<std::string> allow_sender(const AdminHost& host, const AdminArguments& arguments) {
+    const std::string login = TRY(arguments.text("address"));
+    const std::string sender = TRY(read_sender(host, TRY(arguments.text("sender"))));
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
+        Account account = TRY(find(host, snapshot, login));
+        for (const std::string& granted : account.send_as) {
+            if (is_same_sender(granted, sender)) {
+                return peer_error(ErrorCode::AlreadyExists,
+                                  "'" + account.name + "' may send as " + sender + " already");
+            }
+        }
+        account.send_as.push_back(sender);
+        return store::plan_change_account(snapshot, account);
+    }));
+    return one_field("sender", sender);
+}
+
+Result<std::string> deny_sender(const AdminHost& host, const AdminArguments& arguments) {
+    const std::string login = TRY(arguments.text("address"));
+    const std::string sender = TRY(read_sender(host, TRY(arguments.text("sender"))));
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
+        Account account = TRY(find(host, snapshot, login));
+        if (std::erase_if(account.send_as, [&](const std::string& granted) {
+                return is_same_sender(granted, sender);
+            }) == 0) {
+            return peer_error(ErrorCode::NotFound,
+                              "'" + account.name + "' was not granted " + sender);
+        }
+        return store::plan_change_account(snapshot, account);
+    }));
+    return one_field("sender", sender);
+}
+
+Result<std::string> rotate_address_keys(const AdminHost& host, const AdminArguments& arguments) {
+    const store::AddressKey key{.secret = host.random->bytes(store::address_key_size),
+                                .created_at = unix_seconds(host.clock->wall())};
+    const auto old = arguments.flag("forget_old") ? store::OldKeys::Forget : store::OldKeys::Keep;
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) {
+        return store::plan_new_address_key(snapshot, key, old);
+    }));
+    const auto kept = TRY(store::read_address_keys(*host.store->snapshot(), ReadTier::Disk));
+    JsonWriter json;
+    json.begin_object().field("keys", static_cast<std::uint64_t>(kept.keys.size())).end_object();
+    return std::move(json).take();
 }
 
 }  // namespace godwit::serve

@@ -13,12 +13,18 @@ Result<std::string> change_password(const AdminHost& host, const AdminArguments&
 Result<std::string> add_app_password(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> list_app_passwords(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> remove_app_password(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> forward_account(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> allow_sender(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> deny_sender(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> rotate_address_keys(const AdminHost& host, const AdminArguments& arguments);
 
 // domains.cc
 Result<std::string> add_domain(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> change_domain(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> list_domains(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> remove_domain(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> add_alias(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> change_alias(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> list_aliases(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> remove_alias(const AdminHost& host, const AdminArguments& arguments);
 

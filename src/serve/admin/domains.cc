@@ -26,21 +26,71 @@ Result<std::string> full_address(const AdminHost& host, std::string_view text) {
 
 }  // namespace
 
+namespace {
+/// "yes", "no", true or false; `fallback` when absent.
+Result<bool> yes_or_no(const AdminArguments& arguments, std::string_view name, bool fallback) {
+    if (!arguments.has(name)) {
+        return fallback;
+    }
+    const std::string word = arguments.text_or(name, arguments.flag(name) ? "yes" : "no");
+    if (word != "yes" && word != "no") {
+        return peer_error(ErrorCode::Invalid, "'" + std::string(name) + "' must be yes or no");
+    }
+    return word == "yes";
+}
+
+/// An address, empty to have none; `before` when absent.
+Result<std::string> address_or(const AdminHost& host, const AdminArguments& arguments,
+                               std::string_view name, std::string before) {
+    if (!arguments.has(name)) {
+        return before;
+    }
+    const std::string text = arguments.text_or(name, "");
+    return text.empty() ? text : TRY(full_address(host, text));
+}
+
+/// What the arguments say of a domain, over what it is.
+Result<store::Domain> described(const AdminHost& host, const AdminArguments& arguments,
+                                store::Domain domain) {
+    domain.catch_all = TRY(address_or(host, arguments, "catch_all", domain.catch_all));
+    domain.subaddress_delimiter =
+        arguments.text_or("subaddress_delimiter", domain.subaddress_delimiter);
+    domain.alias_of = arguments.text_or("alias_of", domain.alias_of);
+    domain.rewrites_senders = TRY(yes_or_no(arguments, "rewrite_senders", domain.rewrites_senders));
+    domain.archive_inbound =
+        TRY(address_or(host, arguments, "archive_inbound", domain.archive_inbound));
+    domain.archive_outbound =
+        TRY(address_or(host, arguments, "archive_outbound", domain.archive_outbound));
+    domain.tags_senders = TRY(yes_or_no(arguments, "tag_senders", domain.tags_senders));
+    if (domain.alias_of.empty() && !arguments.has("rewrite_senders")) {
+        domain.rewrites_senders = false;
+    }
+    return domain;
+}
+}  // namespace
+
 Result<std::string> add_domain(const AdminHost& host, const AdminArguments& arguments) {
-    store::Domain domain;
-    domain.name = TRY(mail::normalize_domain(TRY(arguments.text("domain"))));
-    domain.created_at = unix_seconds(host.clock->wall());
-    if (arguments.has("catch_all")) {
-        domain.catch_all = TRY(full_address(host, TRY(arguments.text("catch_all"))));
-    }
-    domain.subaddress_delimiter = arguments.text_or("subaddress_delimiter", "+");
-    if (domain.subaddress_delimiter.size() > 1) {
-        return peer_error(ErrorCode::Invalid, "the subaddress delimiter is one character or none");
-    }
+    store::Domain fresh;
+    fresh.name = TRY(mail::normalize_domain(TRY(arguments.text("domain"))));
+    fresh.created_at = unix_seconds(host.clock->wall());
+    const store::Domain domain = TRY(described(host, arguments, fresh));
     TRY(change_store(host, [&](const store::Snapshot& snapshot) {
         return store::plan_add_domain(snapshot, domain);
     }));
     return one_field("domain", domain.name);
+}
+
+Result<std::string> change_domain(const AdminHost& host, const AdminArguments& arguments) {
+    const std::string name = TRY(mail::normalize_domain(TRY(arguments.text("domain"))));
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
+        auto domain = TRY(store::find_domain(snapshot, ReadTier::Disk, name));
+        if (!domain) {
+            return peer_error(ErrorCode::NotFound, "not a local domain: " + name);
+        }
+        return store::plan_change_domain(snapshot,
+                                         TRY(described(host, arguments, *std::move(domain))));
+    }));
+    return one_field("domain", name);
 }
 
 Result<std::string> list_domains(const AdminHost& host, const AdminArguments& arguments) {
@@ -52,6 +102,11 @@ Result<std::string> list_domains(const AdminHost& host, const AdminArguments& ar
             page.json().begin_object().field("domain", domain.name);
             page.json().field("catch_all", domain.catch_all);
             page.json().field("subaddress_delimiter", domain.subaddress_delimiter);
+            page.json().field("alias_of", domain.alias_of);
+            page.json().field("rewrite_senders", domain.rewrites_senders);
+            page.json().field("archive_inbound", domain.archive_inbound);
+            page.json().field("archive_outbound", domain.archive_outbound);
+            page.json().field("tag_senders", domain.tags_senders);
             page.json().field("created_at", show_time(domain.created_at)).end_object();
         }
     }
@@ -66,7 +121,8 @@ Result<std::string> remove_domain(const AdminHost& host, const AdminArguments& a
     return one_field("domain", name);
 }
 
-Result<std::string> add_alias(const AdminHost& host, const AdminArguments& arguments) {
+namespace {
+Result<store::Alias> read_alias(const AdminHost& host, const AdminArguments& arguments) {
     store::Alias alias;
     alias.address = TRY(full_address(host, TRY(arguments.text("address"))));
     for (const std::string& target : TRY(arguments.texts("target"))) {
@@ -77,8 +133,23 @@ Result<std::string> add_alias(const AdminHost& host, const AdminArguments& argum
             ErrorCode::Invalid,
             "an alias has from 1 to " + std::to_string(limits::alias_expansion_max) + " targets");
     }
+    alias.owner = TRY(address_or(host, arguments, "owner", ""));
+    return alias;
+}
+}  // namespace
+
+Result<std::string> add_alias(const AdminHost& host, const AdminArguments& arguments) {
+    const store::Alias alias = TRY(read_alias(host, arguments));
     TRY(change_store(host, [&](const store::Snapshot& snapshot) {
         return store::plan_add_alias(snapshot, alias);
+    }));
+    return one_field("address", alias.address);
+}
+
+Result<std::string> change_alias(const AdminHost& host, const AdminArguments& arguments) {
+    const store::Alias alias = TRY(read_alias(host, arguments));
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) {
+        return store::plan_change_alias(snapshot, alias);
     }));
     return one_field("address", alias.address);
 }
@@ -93,7 +164,7 @@ Result<std::string> list_aliases(const AdminHost& host, const AdminArguments& ar
             for (const std::string& target : alias.targets) {
                 page.json().string(target);
             }
-            page.json().end_array().end_object();
+            page.json().end_array().field("owner", alias.owner).end_object();
         }
     }
     return page.finish();

@@ -119,6 +119,7 @@ private:
     std::optional<MailId> mail_;
     std::optional<flow::Intake> intake_;
     std::optional<smtp::Reply> body_failure_;
+    bool is_report_ = false;         ///< MAIL FROM:<>.
     bool is_mail_answered_ = false;  ///< The reply to a message's end waits to be written.
     /// Window W2: mail was taken, and nothing has come from the client since. Its 250 may be lost.
     std::optional<MailId> unheard_;
@@ -353,6 +354,7 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
     if (login_) {
         submitter = login_->account;
     }
+    is_report_ = !event.sender.has_value();
     flow::Terms terms =
         flow::grant_terms(event.parameters, {.service = service_of(listener_.protocol),
                                              .is_beside_us = is_local_door(),
@@ -388,7 +390,7 @@ net::Task<bool> Session::vouches_for(std::string author) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
-    flow::Asker asker{.may_relay = may_relay(), .stranger = std::nullopt};
+    flow::Asker asker{.may_relay = may_relay(), .stranger = std::nullopt, .is_report = is_report_};
     if (listener_.protocol == flow::Protocol::Smtp) {
         asker.stranger = stream_->peer();
     }
@@ -473,6 +475,7 @@ flow::Origin Session::origin(const smtp::Transaction& transaction) const {
     if (const auto credentials = stream_->credentials(); credentials) {
         origin.peer += " uid=" + std::to_string(credentials->user_id);
     }
+    origin.is_submission = is_submission(listener_.protocol);
     if (login_) {
         origin.submitter = login_->account;
         origin.submitter_name = login_->name;

@@ -49,10 +49,17 @@ std::unexpected<Error> no_domain(std::string_view name) {
     return peer_error(ErrorCode::NotFound, "not a local domain: " + std::string(name));
 }
 
-/// Counts accounts and aliases of a domain up or down by one.
+/// Counts accounts, aliases and alias domains of a domain up or down by one.
 Result<> count_member(RowChange& change, std::string_view domain, int step) {
-    if (!TRY(change.expect(domain_row_key(domain)))) {
+    const std::optional<std::string> domain_row = TRY(change.expect(domain_row_key(domain)));
+    if (!domain_row) {
         return no_domain(domain);
+    }
+    // What cannot be read is no alias domain as far as anybody knows.
+    const Result<Domain> known = decode_domain(*domain_row);
+    if (step > 0 && known && !known->alias_of.empty()) {
+        return peer_error(ErrorCode::Denied, std::string(domain) + " is an alias of " +
+                                                 known->alias_of + ": add it there");
     }
     const std::string key = domain_members_key(domain);
     const std::optional<std::string> row = TRY(change.expect(key));
@@ -91,40 +98,152 @@ void add_usual_folders(Plan& plan, AccountId account) {
 }
 }  // namespace
 
+namespace {
+Result<> check_delimiters(std::string_view delimiters) {
+    // What may stand in a local part without quotes (RFC 5321 4.1.2) and is no letter or digit.
+    constexpr std::string_view kAllowed = "!#$%&'*+-/=?^_`{|}~";
+    if (delimiters.size() > subaddress_delimiters_max ||
+        delimiters.find_first_not_of(kAllowed) != std::string_view::npos) {
+        return peer_error(ErrorCode::Invalid, "subaddress delimiters: expected at most " +
+                                                  std::to_string(subaddress_delimiters_max) +
+                                                  " of " + std::string(kAllowed) + ", found \"" +
+                                                  std::string(delimiters) + "\"");
+    }
+    return {};
+}
+
+Result<std::string> checked_address(std::string_view text) {
+    return text.empty() ? std::string() : TRY(mail::parse_address(text)).to_string();
+}
+
+/// With all names in their normal form.
+Result<Domain> checked(const Domain& domain) {
+    Domain out = domain;
+    out.name = TRY(mail::normalize_domain(domain.name));
+    TRY(check_delimiters(out.subaddress_delimiter));
+    out.catch_all = TRY(checked_address(domain.catch_all));
+    out.archive_inbound = TRY(checked_address(domain.archive_inbound));
+    out.archive_outbound = TRY(checked_address(domain.archive_outbound));
+    if (!domain.alias_of.empty()) {
+        out.alias_of = TRY(mail::normalize_domain(domain.alias_of));
+        if (!out.catch_all.empty() || !out.archive_inbound.empty() ||
+            !out.archive_outbound.empty() || out.tags_senders) {
+            return peer_error(
+                ErrorCode::Invalid,
+                "an alias domain has no settings of its own: they are those of " + out.alias_of);
+        }
+    } else if (out.rewrites_senders) {
+        return peer_error(ErrorCode::Invalid, "only an alias domain rewrites senders");
+    }
+    return out;
+}
+
+/// Counts `domain` as a member of what it is an alias of. That one must be a domain in its own
+/// right, so that there is one step and no circle.
+Result<> join_target(RowChange& change, const Domain& domain) {
+    if (domain.alias_of == domain.name) {
+        return peer_error(ErrorCode::Invalid, domain.name + " cannot be an alias of itself");
+    }
+    return count_member(change, domain.alias_of, 1);
+}
+}  // namespace
+
 Result<Plan> plan_add_domain(const Snapshot& snapshot, const Domain& domain) {
-    Domain added = domain;
-    added.name = TRY(mail::normalize_domain(domain.name));
-    if (added.subaddress_delimiter.size() > 1) {
-        return peer_error(ErrorCode::Invalid, "the subaddress delimiter is one character or none");
-    }
-    if (!added.catch_all.empty()) {
-        TRY(mail::parse_address(added.catch_all));
-    }
+    const Domain added = TRY(checked(domain));
     RowChange change(snapshot);
     const std::string key = domain_row_key(added.name);
     if (TRY(change.expect(key))) {
         return peer_error(ErrorCode::AlreadyExists, "domain exists already: " + added.name);
     }
+    if (!added.alias_of.empty()) {
+        TRY(join_target(change, added));
+    }
     change.put(key, encode(added));
+    return std::move(change).take();
+}
+
+Result<Plan> plan_change_domain(const Snapshot& snapshot, const Domain& domain) {
+    Domain changed = TRY(checked(domain));
+    RowChange change(snapshot);
+    const std::string key = domain_row_key(changed.name);
+    const std::optional<std::string> row = TRY(change.expect(key));
+    if (!row) {
+        return no_domain(changed.name);
+    }
+    const Domain before = TRY(decode_domain(*row));
+    changed.created_at = before.created_at;
+    if (changed.alias_of != before.alias_of) {
+        const std::optional<std::string> count =
+            TRY(change.expect(domain_members_key(changed.name)));
+        const std::uint64_t members = count ? TRY(decode_number(*count, "domain members")) : 0;
+        if (!changed.alias_of.empty() && members != 0) {
+            return peer_error(ErrorCode::Denied, changed.name + " still has " +
+                                                     std::to_string(members) +
+                                                     " accounts, aliases and alias domains");
+        }
+        if (!before.alias_of.empty()) {
+            TRY(count_member(change, before.alias_of, -1));
+        }
+        if (!changed.alias_of.empty()) {
+            TRY(join_target(change, changed));
+        }
+    }
+    change.put(key, encode(changed));
     return std::move(change).take();
 }
 
 Result<Plan> plan_remove_domain(const Snapshot& snapshot, std::string_view name) {
     const std::string domain = TRY(mail::normalize_domain(name));
     RowChange change(snapshot);
-    if (!TRY(change.expect(domain_row_key(domain)))) {
+    const std::optional<std::string> domain_row = TRY(change.expect(domain_row_key(domain)));
+    if (!domain_row) {
         return no_domain(domain);
     }
     const std::optional<std::string> row = TRY(change.expect(domain_members_key(domain)));
     const std::uint64_t members = row ? TRY(decode_number(*row, "domain members")) : 0;
     if (members != 0) {
         return peer_error(ErrorCode::Denied, domain + " still has " + std::to_string(members) +
-                                                 " accounts and aliases");
+                                                 " accounts, aliases and alias domains");
+    }
+    if (const Result<Domain> known = decode_domain(*domain_row);
+        known && !known->alias_of.empty()) {
+        TRY(count_member(change, known->alias_of, -1));
     }
     change.erase(domain_row_key(domain));
     change.erase(domain_members_key(domain));
     return std::move(change).take();
 }
+
+namespace {
+/// Forwarding and grants in their normal form.
+Result<> settle_addresses(Account& account) {
+    if (account.forward_to.size() > forward_targets_max) {
+        return peer_error(ErrorCode::LimitExceeded, "mail is forwarded to at most " +
+                                                        std::to_string(forward_targets_max) +
+                                                        " addresses; a group leads to more");
+    }
+    if (account.send_as.size() > send_as_max) {
+        return peer_error(ErrorCode::LimitExceeded, "an account may send as at most " +
+                                                        std::to_string(send_as_max) +
+                                                        " addresses and domains of others");
+    }
+    const std::string own = mail::account_key(TRY(mail::parse_address(account.name)));
+    for (std::string& target : account.forward_to) {
+        const mail::Address address = TRY(mail::parse_address(target));
+        if (mail::account_key(address) == own) {
+            return peer_error(ErrorCode::Invalid,
+                              "forwarding to the account itself: keep its copies instead");
+        }
+        target = address.to_string();
+    }
+    for (std::string& granted : account.send_as) {
+        granted = granted.starts_with('@')
+                      ? "@" + TRY(mail::normalize_domain(std::string_view(granted).substr(1)))
+                      : TRY(mail::parse_address(granted)).to_string();
+    }
+    return {};
+}
+}  // namespace
 
 Result<Plan> plan_add_account(const Snapshot& snapshot, Account account) {
     const mail::Address address = TRY(mail::parse_address(account.name));
@@ -138,6 +257,7 @@ Result<Plan> plan_add_account(const Snapshot& snapshot, Account account) {
     }
     account.id = AccountId(static_cast<std::uint32_t>(id));
     account.name = address.to_string();
+    TRY(settle_addresses(account));
     change.put(next_account_key(), encode_number(id + 1));
     change.put(account_row_key(account.id), encode(account));
     change.put(login_row_key(mail::account_key(address)), encode_number(id));
@@ -164,6 +284,7 @@ Result<Plan> plan_change_account(const Snapshot& snapshot, const Account& accoun
                               " app passwords (limits.h: app_passwords_max)");
     }
     Account changed = account;
+    TRY(settle_addresses(changed));
     changed.auth_epoch = before.auth_epoch;
     const bool proves_otherwise =
         changed.credentials != before.credentials || changed.is_disabled != before.is_disabled;
@@ -193,21 +314,41 @@ Result<Plan> plan_remove_account(const Snapshot& snapshot, std::string_view logi
     return plan;
 }
 
-Result<Plan> plan_add_alias(const Snapshot& snapshot, const Alias& alias) {
-    const mail::Address address = TRY(mail::parse_address(alias.address));
+namespace {
+Result<Alias> checked(const Alias& alias) {
     if (alias.targets.empty() || alias.targets.size() > limits::alias_expansion_max) {
         return peer_error(ErrorCode::Invalid, "an alias has 1 to " +
                                                   std::to_string(limits::alias_expansion_max) +
                                                   " targets (limits.h: alias_expansion_max)");
     }
-    Alias added{.address = address.to_string(), .targets = {}};
+    Alias out{.address = TRY(mail::parse_address(alias.address)).to_string(), .targets = {}};
     for (const std::string& target : alias.targets) {
-        added.targets.push_back(TRY(mail::parse_address(target)).to_string());
+        out.targets.push_back(TRY(mail::parse_address(target)).to_string());
     }
+    out.owner = TRY(checked_address(alias.owner));
+    return out;
+}
+}  // namespace
+
+Result<Plan> plan_add_alias(const Snapshot& snapshot, const Alias& alias) {
+    const Alias added = TRY(checked(alias));
+    const mail::Address address = TRY(mail::parse_address(added.address));
     RowChange change(snapshot);
     TRY(count_member(change, address.domain, 1));
     TRY(expect_free(change, address));
     change.put(alias_row_key(mail::account_key(address)), encode(added));
+    return std::move(change).take();
+}
+
+Result<Plan> plan_change_alias(const Snapshot& snapshot, const Alias& alias) {
+    const Alias changed = TRY(checked(alias));
+    const mail::Address address = TRY(mail::parse_address(changed.address));
+    RowChange change(snapshot);
+    const std::string key = alias_row_key(mail::account_key(address));
+    if (!TRY(change.expect(key))) {
+        return peer_error(ErrorCode::NotFound, "no such alias: " + changed.address);
+    }
+    change.put(key, encode(changed));
     return std::move(change).take();
 }
 

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "store/commit/stamper_testing.h"
 #include "store/directory/schema.h"
+#include "store/kv/record.h"
 
 namespace godwit::store {
 namespace {
@@ -35,8 +37,8 @@ protected:
         ASSERT_TRUE(desk_.commit(*plan).has_value());
     }
     bool owns(AccountId account, std::string_view address) {
-        return *owns_address(*desk_.snapshot(), ReadTier::Disk, account,
-                             *mail::parse_address(address));
+        return *may_send_as(*desk_.snapshot(), ReadTier::Disk, account,
+                            *mail::parse_address(address));
     }
 
     StampingDesk desk_;
@@ -164,6 +166,29 @@ TEST_F(DirectoryTest, Records_come_back_as_they_were) {
     const Account again = *decode_account(encode(account));
     EXPECT_EQ(again.credentials, account.credentials);
     EXPECT_EQ(encode(again), encode(account));
+}
+
+// As the version before domain aliases, forwarding and owners wrote them.
+TEST_F(DirectoryTest, Records_of_version_1_are_read) {
+    ByteWriter domain;
+    domain.bytes("example.test").bytes("all@example.test").bytes("-").svarint(7);
+    const Domain old = *decode_domain(seal(1, domain.view()));
+    EXPECT_EQ(old.catch_all, "all@example.test");
+    EXPECT_EQ(old.subaddress_delimiter, "-");
+    EXPECT_TRUE(old.alias_of.empty() && old.archive_inbound.empty() && !old.tags_senders);
+    ByteWriter account;
+    account.u32(3).bytes("alice@example.test").bytes("Alice").varint(9).svarint(7).u8(0).varint(2);
+    account.bytes("hash").bytes("salt").varint(4096).bytes("stored").bytes("server").varint(1);
+    account.bytes("phone").bytes("hash").svarint(8);
+    const Account alice = *decode_account(seal(1, account.view()));
+    EXPECT_EQ(alice.credentials.app_passwords.at(0).name, "phone");
+    EXPECT_TRUE(alice.forward_to.empty() && alice.send_as.empty());
+    ByteWriter alias;
+    alias.bytes("sales@example.test").varint(1).bytes("alice@example.test");
+    EXPECT_EQ(decode_alias(seal(1, alias.view()))->targets.at(0), "alice@example.test");
+    EXPECT_EQ(decode_alias(seal(1, alias.view()))->owner, "");
+    // What is there no more belongs to no record of version 2.
+    EXPECT_FALSE(decode_alias(seal(2, alias.view())));
 }
 
 }  // namespace

@@ -9,11 +9,35 @@
 namespace godwit::store {
 
 namespace {
-constexpr std::uint8_t kVersion = 1;
+// 2: domain aliases, archives, tags; forwarding and send-as; owners of groups. 1 lacked them.
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersionBefore = 1;
 constexpr auto kFamily = static_cast<char>(Family::Directory);
 
-Result<ByteReader> open(std::string_view value, std::string_view name) {
-    return read_record(value, kVersion, name);
+struct Opened {
+    ByteReader in;
+    bool is_old = false;
+};
+Result<Opened> open(std::string_view value, std::string_view name) {
+    const auto record = open_record(value);
+    const bool is_old = record && record->version == kVersionBefore;
+    return Opened{.in = TRY(read_record(value, is_old ? kVersionBefore : kVersion, name)),
+                  .is_old = is_old};
+}
+
+void write_texts(ByteWriter& out, const std::vector<std::string>& texts) {
+    out.varint(texts.size());
+    for (const std::string& text : texts) {
+        out.bytes(text);
+    }
+}
+std::vector<std::string> read_texts(ByteReader& in, std::size_t most) {
+    std::vector<std::string> texts;
+    const std::uint64_t count = in.varint_at_most(most);
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+        texts.emplace_back(in.bytes());
+    }
+    return texts;
 }
 
 std::string key(char kind, std::string_view text) {
@@ -40,6 +64,10 @@ std::string next_account_key() {
     return key('c', {});
 }
 
+std::string address_keys_key() {
+    return key('k', {});
+}
+
 std::string domain_rows_prefix() {
     return key('d', {});
 }
@@ -54,15 +82,25 @@ std::string encode(const Domain& domain) {
     ByteWriter out = begin_record(kVersion);
     out.bytes(domain.name).bytes(domain.catch_all).bytes(domain.subaddress_delimiter);
     out.svarint(domain.created_at);
+    out.bytes(domain.alias_of).u8(domain.rewrites_senders ? 1 : 0);
+    out.bytes(domain.archive_inbound).bytes(domain.archive_outbound);
+    out.u8(domain.tags_senders ? 1 : 0);
     return seal(std::move(out));
 }
 Result<Domain> decode_domain(std::string_view value) {
-    ByteReader in = TRY(open(value, "domain"));
+    auto [in, is_old] = TRY(open(value, "domain"));
     Domain domain;
     domain.name = in.bytes();
     domain.catch_all = in.bytes();
     domain.subaddress_delimiter = in.bytes();
     domain.created_at = in.svarint();
+    if (!is_old) {
+        domain.alias_of = in.bytes();
+        domain.rewrites_senders = in.u8() != 0;
+        domain.archive_inbound = in.bytes();
+        domain.archive_outbound = in.bytes();
+        domain.tags_senders = in.u8() != 0;
+    }
     TRY(in.finish("domain"));
     return domain;
 }
@@ -80,10 +118,13 @@ std::string encode(const Account& account) {
     for (const AppPassword& password : credentials.app_passwords) {
         out.bytes(password.name).bytes(password.argon2id).svarint(password.created_at);
     }
+    write_texts(out, account.forward_to);
+    out.u8(account.forward_keeps ? 1 : 0);
+    write_texts(out, account.send_as);
     return seal(std::move(out));
 }
 Result<Account> decode_account(std::string_view value) {
-    ByteReader in = TRY(open(value, "account"));
+    auto [in, is_old] = TRY(open(value, "account"));
     Account account;
     account.id = AccountId(in.u32());
     account.name = in.bytes();
@@ -106,25 +147,29 @@ Result<Account> decode_account(std::string_view value) {
         password.created_at = in.svarint();
         credentials.app_passwords.push_back(std::move(password));
     }
+    if (!is_old) {
+        account.forward_to = read_texts(in, forward_targets_max);
+        account.forward_keeps = in.u8() != 0;
+        account.send_as = read_texts(in, send_as_max);
+    }
     TRY(in.finish("account"));
     return account;
 }
 
 std::string encode(const Alias& alias) {
     ByteWriter out = begin_record(kVersion);
-    out.bytes(alias.address).varint(alias.targets.size());
-    for (const std::string& target : alias.targets) {
-        out.bytes(target);
-    }
+    out.bytes(alias.address);
+    write_texts(out, alias.targets);
+    out.bytes(alias.owner);
     return seal(std::move(out));
 }
 Result<Alias> decode_alias(std::string_view value) {
-    ByteReader in = TRY(open(value, "alias"));
+    auto [in, is_old] = TRY(open(value, "alias"));
     Alias alias;
     alias.address = in.bytes();
-    const std::uint64_t count = in.varint_at_most(limits::alias_expansion_max);
-    for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-        alias.targets.emplace_back(in.bytes());
+    alias.targets = read_texts(in, limits::alias_expansion_max);
+    if (!is_old) {
+        alias.owner = in.bytes();
     }
     TRY(in.finish("alias"));
     return alias;

@@ -24,6 +24,8 @@ std::string login_row_key(std::string_view key);
 std::string alias_row_key(std::string_view key);
 /// P c -> the next AccountId.
 std::string next_account_key();
+/// P k -> AddressKeys.
+std::string address_keys_key();
 
 /// Prefixes for walks.
 std::string domain_rows_prefix();

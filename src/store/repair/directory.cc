@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "mail/address/address.h"
+#include "store/directory/address_keys.h"
 #include "store/directory/schema.h"
 #include "store/repair/work.h"
 
@@ -130,6 +131,17 @@ Result<> settle_domains(RepairWork& work, const std::map<std::string, std::uint6
         });
 }
 
+/// New keys are drawn with the next address that is signed.
+Result<> settle_address_keys(RepairWork& work) {
+    const auto row = TRY(work.get(address_keys_key()));
+    if (!row || decode_address_keys(*row)) {
+        return {};
+    }
+    work.lose({.what = "keys that sign return addresses",
+               .detail = "reports about mail forwarded so far will be refused"});
+    return work.erase(address_keys_key(), "keys of return addresses");
+}
+
 }  // namespace
 
 Result<> repair_directory(RepairState& state) {
@@ -161,7 +173,15 @@ Result<> repair_directory(RepairState& state) {
         return names.contains(std::string(key.substr(2))) ? Result<>()
                                                           : work.erase(std::string(key), "logins");
     }));
+    TRY(work.each(domain_rows_prefix(), [&](std::string_view, std::string_view value) -> Result<> {
+        const auto domain = decode_domain(value);
+        if (domain && !domain->alias_of.empty()) {
+            ++members[domain->alias_of];
+        }
+        return {};
+    }));
     TRY(settle_domains(work, members));
+    TRY(settle_address_keys(work));
     const auto row = TRY(work.get(next_account_key()));
     const auto number = row ? decode_number(*row, "next account") : Result<std::uint64_t>(0);
     if (next > 1 && (!row || !number || *number < next)) {
