@@ -375,7 +375,7 @@ private:
         for (std::size_t i = 0; i < settings_.tls_policies.size(); ++i) {
             const flow::TlsPolicySettings& policy = settings_.tls_policies[i];
             const std::string path = "tls_policy[" + std::to_string(i) + "]";
-            check_route_domain(path + ".domain", policy.domain);
+            check_pattern(path + ".domain", policy.domain, "*");
             if (!seen.insert(policy.domain).second) {
                 problem(path + ".domain", "has two policies: \"" + policy.domain + "\"");
             }
@@ -394,7 +394,10 @@ private:
         }
         for (std::size_t i = 0; i < settings_.web_hosts.size(); ++i) {
             const std::string path = "web_host[" + std::to_string(i) + "]";
-            check_route_host(path + ".host", settings_.web_hosts[i].host);
+            const std::string& host = settings_.web_hosts[i].host;
+            if (!mail::normalize_domain(host)) {
+                problem(path + ".host", "expected a host name, found \"" + host + "\"");
+            }
             check_address(path + ".address", settings_.web_hosts[i].address);
         }
     }

@@ -51,7 +51,6 @@ struct Services {
     OutboundScheduler* scheduler = nullptr;  ///< Null in tools that only look.
     InHand* in_hand = nullptr;            ///< Null: crashes are not told apart by what was in hand.
     OutboundTls* outbound_tls = nullptr;  ///< Null: nothing is remembered of TLS with others.
-    InHand* in_hand = nullptr;          ///< Null: crashes are not told apart by what was in hand.
     OperatorDesk* operators = nullptr;  ///< Null: nobody gives orders, nothing is suspended.
     RefusalTrail* refusals = nullptr;   ///< Null: what is refused is not noted.
     net::SwapCell<Settings>* current_settings = nullptr;

@@ -41,7 +41,10 @@ TEST(Reroute, leads_to_the_host) {
 TEST(Reroute, goes_before_routes) {
     Settings settings;
     settings.routes.push_back({.domain = "*", .kind = RouteSettings::Kind::Discard, .host = ""});
-    const NextHop hop = decide_next_hop(settings, "smtp:192.0.2.1:25");
+    constexpr std::string_view kSite = "smtp:192.0.2.1:25";
+    EXPECT_FALSE(discards_all(settings, kSite));
+    const NextHop hop =
+        decide_next_hop(settings, {.domain = kSite, .recipient = "a@b.test", .sender = ""});
     ASSERT_TRUE(std::holds_alternative<RelayHop>(hop));
     EXPECT_EQ(std::get<RelayHop>(hop).host, "192.0.2.1");
 }
