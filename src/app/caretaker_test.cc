@@ -218,6 +218,7 @@ TEST_F(Caretaker, M4_held_for_want_of_a_route_goes_when_the_settings_change) {
     EXPECT_EQ(rows(Family::Due), 0U) << "there is no route yet";
     flow::RouteSettings route;
     route.domain = "far.test";
+    route.host = "192.0.2.9";
     route.kind = flow::RouteSettings::Kind::Smtp;
     settings_.routes.push_back(route);
     cell_.store(std::make_shared<const flow::Settings>(settings_));

@@ -21,7 +21,7 @@ TEST(Descriptors, the_usual_limit_serves_all_the_connections_of_the_settings) {
 
 // Whoever comes, with a body each, the store's own files fit.
 TEST(Descriptors, what_the_store_needs_is_kept_from_connections) {
-    for (std::uint64_t limit = 140; limit <= 5000; ++limit) {
+    for (std::uint64_t limit = 164; limit <= 5000; ++limit) {
         const auto plan = plan_descriptors(usual(limit));
         ASSERT_TRUE(plan) << limit << plan.error().text;
         EXPECT_GE(plan->connections, 8U);
@@ -36,7 +36,7 @@ TEST(Descriptors, too_few_are_refused_with_the_number_needed) {
     const auto plan = plan_descriptors(usual(64));
     ASSERT_FALSE(plan);
     EXPECT_NE(plan.error().text.find("may open 64 files"), std::string::npos);
-    EXPECT_NE(plan.error().text.find("needs 132"), std::string::npos) << plan.error().text;
+    EXPECT_NE(plan.error().text.find("needs 156"), std::string::npos) << plan.error().text;
 }
 
 TEST(Descriptors, no_limit_is_no_harm) {

@@ -600,6 +600,7 @@ std::optional<std::string> Play::oversee(const std::vector<std::string_view>& wo
             arguments.append(arguments.empty() ? "" : " ").append(words[i]);
         }
     }
+    shows = fill_in(shows);
     const std::string answer = stage_->order(std::string(words[1]), fill_in(arguments));
     if (shows.empty() ? !answer.starts_with(R"({"ok":true)")
                       : answer.find(shows) == std::string::npos) {

@@ -113,7 +113,7 @@ TEST_F(Outlet, C4_given_up_after_cohorts_of_failures_and_probed_with_growing_pau
 TEST_F(Outlet, C4_one_success_among_failures_keeps_it) {
     ASSERT_EQ(enter(0), Kind::Granted);
     for (int i = 0; i < 100; ++i) {
-        report(i % 5 == 4 ? OutletSign::Success : OutletSign::Failure);
+        report(i % 3 == 2 ? OutletSign::Success : OutletSign::Failure);
         ASSERT_FALSE(state().paused_for.has_value()) << i;
     }
 }

@@ -257,8 +257,24 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
             probe<"outbound.host_says_never">();
         }
     }
-    stream_->abort();
+    co_await part();
     co_return outcome;
+}
+
+// From a host that was not let go on: QUIT, where the engine still has it to say (C13, RFC 8689
+// 4.2.1).
+net::Task<void> RemoteSession::part() {
+    const std::string last = engine_->take_output();
+    if (last.empty()) {
+        stream_->abort();
+        co_return;
+    }
+    stream_->set_deadline(net::Shard::here().now() + limits::smtp_client_quit_timeout);
+    if (const Result<> said = co_await stream_->write_all(last); said) {
+        co_await stream_->close();
+    } else {
+        stream_->abort();
+    }
 }
 
 net::Task<Result<>> RemoteSession::flush() {

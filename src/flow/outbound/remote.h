@@ -94,6 +94,7 @@ private:
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();
     net::Task<void> hear();
+    net::Task<void> part();
     net::Task<void> secure();
     struct Outgoing;
     [[nodiscard]] net::TlsClientOptions tls_options() const;

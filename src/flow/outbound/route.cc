@@ -89,7 +89,8 @@ NextHop hop_of(const Settings& settings, const RouteSettings& route, std::string
     }
     const bool is_by_domain = route.host.empty();
     if (is_by_domain && settings.resolver.is_off) {
-        return HoldHop{"the route for " + name_of(route) + " needs MX, and look-ups are off"};
+        return HoldHop{std::string(kNoRoute) + std::string(domain) + ": that for " +
+                       name_of(route) + " needs MX, and look-ups are off"};
     }
     const auto& fallback =
         is_by_domain && route.fallback.empty() ? settings.outbound.fallback : route.fallback;

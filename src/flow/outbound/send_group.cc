@@ -132,6 +132,13 @@ void note_failure(Run* run, HopWalk* walk, smtp::Outcome failure, const HopAddre
     add(run, failure, host.host);
 }
 
+net::Task<void> leave(KeptSession* kept) {
+    if ((*kept)->is_ready()) {
+        co_await (*kept)->close();
+    }
+    kept->reset();
+}
+
 // Tries the addresses of one host that there is no connection to.
 net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
     const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host);
@@ -160,7 +167,7 @@ net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
         if (run->open.empty() || (*run->kept)->body_damage()) {
             break;
         }
-        run->kept->reset();
+        co_await leave(run->kept);
     }
 }
 
@@ -172,12 +179,9 @@ net::Task<void> retire_kept(Run* run) {
     }
     const bool is_old =
         run->slot->outlets().now() - (*kept)->opened_at() >= outbound_reuse_time_max;
-    if ((*kept)->is_ready() && (is_old || (*kept)->is_spent())) {
+    if (is_old || (*kept)->is_spent() || !(*kept)->is_ready()) {
         probe<"outbound.kept_long_enough">();
-        co_await (*kept)->close();
-    }
-    if (!(*kept)->is_ready()) {
-        kept->reset();
+        co_await leave(kept);
     }
 }
 
@@ -200,12 +204,16 @@ net::Task<void> try_hosts(Run* run, HopWalk* walk) {
             if (run->open.empty() || kept->body_damage()) {
                 co_return;
             }
+            if (kept->is_ready()) {
+                // It lives, and this host is not the one for those that are left.
+                co_await leave(&kept);
+                continue;
+            }
             // E16: a kept connection that had died is no attempt of its own; try the host afresh.
             probe<"outbound.kept_connection_died">();
             kept.reset();
         } else if (kept != nullptr) {
-            co_await kept->close();
-            kept.reset();
+            co_await leave(&kept);
         }
         co_await try_host(run, walk, *host);
         if (kept != nullptr && kept->body_damage()) {
@@ -319,8 +327,7 @@ net::Task<GroupResult> send_group(const Services* services, const Loaded* loaded
         const OutletBook::Answer answer = order.slot->claim(key, limit, order.must_go);
         if (answer.kind != OutletBook::Answer::Kind::Granted) {
             if (*kept != nullptr) {
-                co_await (*kept)->close();
-                kept->reset();
+                co_await leave(kept);
             }
             co_return GroupResult{.end = answer.kind == OutletBook::Answer::Kind::Full
                                              ? GroupEnd::NoRoom
