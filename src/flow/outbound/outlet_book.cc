@@ -152,6 +152,26 @@ std::vector<OutletUser> OutletBook::report(const OutletKey& key, const OutletRep
     return wake(at, now);
 }
 
+std::vector<std::pair<OutletKey, std::vector<OutletUser>>> OutletBook::end_pauses(
+    const std::string& domain, MonoTime now) {
+    std::vector<std::pair<OutletKey, std::vector<OutletUser>>> woken;
+    const Known* const known = known_.find(domain);
+    if (known == nullptr) {
+        return woken;
+    }
+    const std::string hosts = known->key.hosts;
+    for (auto at = outlets_.lower_bound({.hosts = hosts, .source = ""});
+         at != outlets_.end() && at->first.hosts == hosts; ++at) {
+        if (at->second.paused_until > now) {
+            probe<"outbound.pause_ended">();
+            at->second.paused_until = {};
+            at->second.backoff = {};
+            woken.emplace_back(at->first, wake(at->second, now));
+        }
+    }
+    return woken;
+}
+
 std::vector<OutletUser> OutletBook::leave(const OutletKey& key, MonoTime now) {
     Outlet& at = outlet(key);
     check(at.in_flight > 0, "leave() without enter()");

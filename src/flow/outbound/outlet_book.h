@@ -101,13 +101,19 @@ public:
     /// Whoever may come of those in line; also when those woken before did not.
     std::vector<OutletUser> wake_next(const OutletKey& key, MonoTime now);
 
-    /// Where mail for a domain went last, when all goes by one source; and the bound there.
+    /// Where mail for a domain went last, and the bound there.
     struct Known {
         OutletKey key;
         std::uint32_t limit = 0;
+        bool is_only = true;  ///< All mail for the domain goes there: there is one source.
     };
     void remember(const std::string& domain, Known known) { known_.set(domain, std::move(known)); }
     [[nodiscard]] const Known* known(const std::string& domain) { return known_.find(domain); }
+
+    /// An operator wants mail for this domain tried now: the pauses of its hosts are over, from
+    /// whatever source. Returns who may come now.
+    std::vector<std::pair<OutletKey, std::vector<OutletUser>>> end_pauses(const std::string& domain,
+                                                                          MonoTime now);
 
     /// Every outlet that is not at rest, and those at rest that are remembered, by name.
     [[nodiscard]] std::vector<OutletState> states(MonoTime now) const;

@@ -118,6 +118,23 @@ TEST_F(Outlet, C4_one_success_among_failures_keeps_it) {
     }
 }
 
+TEST_F(Outlet, an_operators_retry_ends_a_pause_of_any_source_and_no_other) {
+    const OutletKey other{.hosts = kKey.hosts, .source = "second"};
+    const OutletKey elsewhere{.hosts = "mx.elsewhere.test", .source = ""};
+    for (const OutletKey& key : {kKey, other, elsewhere}) {
+        ASSERT_EQ(book.enter(key, {.part = 0, .site = "d0"}, 10, now).kind, Kind::Granted);
+        OutletReport report{.sign = OutletSign::Success, .reply = "421", .pause = {}};
+        report.pause = OutletPause{std::chrono::minutes(30), "rate limit"};
+        static_cast<void>(book.report(key, report, now));
+    }
+    EXPECT_TRUE(book.end_pauses("d0", now).empty()) << "nobody knows where d0 goes";
+    book.remember("d0", {.key = kKey, .limit = 10});
+    EXPECT_EQ(book.end_pauses("d0", now).size(), 2U);
+    EXPECT_EQ(book.enter(kKey, {.part = 0, .site = "d1"}, 10, now, true).kind, Kind::Granted);
+    EXPECT_EQ(book.ask(elsewhere, {.part = 0, .site = "d2"}, 10, now).kind, Kind::Paused);
+    EXPECT_TRUE(book.end_pauses("d0", now).empty());
+}
+
 TEST_F(Outlet, H6_refused_connections_cap_it_below_those_that_stand) {
     ASSERT_EQ(enter(0), Kind::Granted);
     grow();

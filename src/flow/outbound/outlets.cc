@@ -8,8 +8,8 @@ OutletBook::Answer Outlets::ask(const OutletUser& user) {
     const MonoTime at = now();
     return book_.with([&](OutletBook& book) {
         const OutletBook::Known* known = book.known(user.site);
-        return known == nullptr ? OutletBook::Answer{}
-                                : book.ask(known->key, user, known->limit, at);
+        return known == nullptr || !known->is_only ? OutletBook::Answer{}
+                                                   : book.ask(known->key, user, known->limit, at);
     });
 }
 
@@ -45,11 +45,21 @@ bool Outlets::has_line(const OutletKey& key, const OutletUser& user) {
     return book_.with([&](const OutletBook& book) { return book.has_line(key, user); });
 }
 
-void Outlets::remember(const std::string& site, OutletKey key, std::uint32_t limit) {
+void Outlets::remember(const std::string& site, OutletKey key, std::uint32_t limit, bool is_only) {
     book_.with([&](OutletBook& book) {
-        book.remember(site, {.key = std::move(key), .limit = limit});
+        book.remember(site, {.key = std::move(key), .limit = limit, .is_only = is_only});
         return 0;
     });
+}
+
+void Outlets::end_pauses(const std::vector<std::string>& sites) {
+    const MonoTime at = now();
+    for (const std::string& site : sites) {
+        for (const auto& [key, woken] :
+             book_.with([&](OutletBook& book) { return book.end_pauses(site, at); })) {
+            tell(woken, key);
+        }
+    }
 }
 
 std::vector<OutletState> Outlets::states() {

@@ -29,8 +29,11 @@ public:
     /// Some who were woken may have nothing to send any more: whoever is next may come.
     void nudge(const OutletKey& key);
     [[nodiscard]] bool has_line(const OutletKey& key, const OutletUser& user);
-    /// The outlet that mail for this site goes to, whoever sends it.
-    void remember(const std::string& site, OutletKey key, std::uint32_t limit);
+    /// The outlet that mail for this site went to.
+    /// `is_only`: by no other source.
+    void remember(const std::string& site, OutletKey key, std::uint32_t limit, bool is_only);
+    /// An operator wants mail for these sites tried now.
+    void end_pauses(const std::vector<std::string>& sites);
 
     [[nodiscard]] std::vector<OutletState> states();
     net::Locked<HostCache>& hosts() { return hosts_; }

@@ -52,6 +52,7 @@ public:
     void run();
     void stop() { is_stopped_ = true; }
     void look_again();
+    void try_now(const std::vector<std::string>& sites);
     [[nodiscard]] std::uint32_t workers() const { return board_.workers(); }
 
 private:
@@ -219,6 +220,13 @@ bool OutboundScheduler::Part::leave_suspended(const store::DueDelivery& due) {
     board_.pause(due.site, suspension->until.value_or(WallTime::max()));
     static_cast<void>(board_.done(due, {.is_settled = false, .now = now(), .took = {}}));
     return true;
+}
+
+void OutboundScheduler::Part::try_now(const std::vector<std::string>& sites) {
+    for (const std::string& site : sites) {
+        board_.pause(site, WallTime{});
+    }
+    run();
 }
 
 void OutboundScheduler::Part::look_again() {
@@ -398,6 +406,19 @@ void OutboundScheduler::look_again() {
     for (const std::unique_ptr<Part>& part : parts_) {
         Part* target = part.get();
         target->shard().post([target] { target->look_again(); });
+    }
+}
+
+void OutboundScheduler::try_now(const std::vector<std::string>& sites) {
+    outlets_.end_pauses(sites);
+    for (const std::unique_ptr<Part>& part : parts_) {
+        std::vector<std::string> own;
+        std::ranges::copy_if(sites, std::back_inserter(own),
+                             [&part](const std::string& site) { return part->owns(site); });
+        if (!own.empty()) {
+            Part* target = part.get();
+            target->shard().post([target, own = std::move(own)] { target->try_now(own); });
+        }
     }
 }
 

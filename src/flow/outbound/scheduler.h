@@ -37,6 +37,9 @@ public:
     void stop();
     /// Suspensions changed: those that are over hold nothing back any more. Any thread.
     void look_again();
+    /// An operator wants what is due for these sites tried now: no host's silence and no provider's
+    /// wish holds it back. Any thread.
+    void try_now(const std::vector<std::string>& sites);
     /// Deliveries under way on the shard that runs now; over all shards at most
     /// limits.deliveries_total, or one a shard where that is more.
     [[nodiscard]] std::uint32_t attempts_here() const;

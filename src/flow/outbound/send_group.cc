@@ -321,9 +321,7 @@ net::Task<GroupResult> send_group(const Services* services, const Loaded* loaded
         const std::uint32_t limit = connections_max(*settings, provider ? &*provider : nullptr);
         run.messages_max = provider ? provider->messages_per_connection : 0;
         const OutletKey key{.hosts = hosts, .source = egress != nullptr ? egress->name : ""};
-        if (settings->egress.empty()) {
-            order.slot->outlets().remember(loaded->delivery.site, key, limit);
-        }
+        order.slot->outlets().remember(loaded->delivery.site, key, limit, settings->egress.empty());
         const OutletBook::Answer answer = order.slot->claim(key, limit, order.must_go);
         if (answer.kind != OutletBook::Answer::Kind::Granted) {
             if (*kept != nullptr) {

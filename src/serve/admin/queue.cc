@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/ascii.h"
@@ -17,6 +18,7 @@
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/orders.h"
 #include "flow/outbound/reroute.h"
+#include "flow/outbound/scheduler.h"
 #include "serve/admin/queue_selection.h"
 #include "store/kv/record.h"
 #include "store/store.h"
@@ -470,9 +472,21 @@ bool give_up(QueueDelivery& delivery, WallTime) {
 }  // namespace
 
 Result<std::string> retry_queued(const AdminHost& host, const AdminArguments& arguments) {
-    return operate(
+    std::set<std::string> sites;
+    const auto change = [&sites](QueueDelivery& delivery, WallTime now) {
+        const bool is_changed = make_due(delivery, now);
+        if (is_changed) {
+            sites.insert(delivery.site);
+        }
+        return is_changed;
+    };
+    auto answer = operate(
         host, arguments,
-        {.name = "queue.retried", .change = make_due, .spares_held = true, .makes_due = true});
+        {.name = "queue.retried", .change = change, .spares_held = true, .makes_due = true});
+    if (answer && host.services != nullptr && host.services->scheduler != nullptr) {
+        host.services->scheduler->try_now({sites.begin(), sites.end()});
+    }
+    return answer;
 }
 Result<std::string> make_sender_due(const AdminHost& host, const AdminArguments& arguments,
                                     std::string sender) {
