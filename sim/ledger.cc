@@ -243,11 +243,15 @@ std::string find_token(std::string_view text) {
     return {};
 }
 
-std::string message_hash(std::string_view text) {
+std::string_view without_trace(std::string_view text) {
     while (is_trace_line(text)) {
         text.remove_prefix(first_field_size(text));
     }
-    return hex_encode(sha256_bytes(text));
+    return text;
+}
+
+std::string message_hash(std::string_view text) {
+    return hex_encode(sha256_bytes(without_trace(text)));
 }
 
 std::vector<std::string> hops_of(std::string_view text) {

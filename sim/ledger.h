@@ -142,8 +142,9 @@ private:
 /// The token in a Message-ID <token@sim.test> or a Subject that begins with one, anywhere in the
 /// text: of a letter, or of one returned inside a report. Empty: none.
 std::string find_token(std::string_view text);
-/// Hash of a message without the trace lines that hops put on top (Received, Return-Path,
-/// Delivered-To): what must be the same for sender and reader (I9).
+/// A message without the trace lines that hops put on top (Received, Return-Path, Delivered-To).
+std::string_view without_trace(std::string_view text);
+/// Hash of that: what must be the same for sender and reader (I9).
 std::string message_hash(std::string_view text);
 /// Who put the Received lines on top of a message, the last one first: the names after "by", lower
 /// case; "" for a line without one (I10).

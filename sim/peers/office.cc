@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/ascii.h"
+#include "sim/peers/content.h"
+#include "sim/peers/encoding.h"
 #include "sim/peers/report.h"
 #include "sim/world.h"
 
@@ -95,18 +97,34 @@ Office::Receipt Office::take(const Envelope& envelope, const std::string& text) 
         complain(envelope.node, "a message that nobody wrote");
         return receipt;
     }
+    const std::string hash = hash_of(envelope, token, text);
     for (const std::string& recipient : envelope.recipients) {
         note("takes " + token + " for " + recipient + " from " + envelope.node);
-        receipt.takings.push_back(
-            world_->ledger().taken_abroad(token, {.peer = domain_,
-                                                  .recipient = recipient,
-                                                  .node = envelope.node,
-                                                  .body_sha256 = message_hash(text),
-                                                  .at = world_->now(),
-                                                  .hops = hops_of(text)}));
+        receipt.takings.push_back(world_->ledger().taken_abroad(token, {.peer = domain_,
+                                                                        .recipient = recipient,
+                                                                        .node = envelope.node,
+                                                                        .body_sha256 = hash,
+                                                                        .at = world_->now(),
+                                                                        .hops = hops_of(text)}));
     }
     world_->count("peers: taken", envelope.recipients.size());
     return receipt;
+}
+
+// Whoever takes 7 bits may be given quoted-printable or base64 of what was sent, and nothing else.
+std::string Office::hash_of(const Envelope& envelope, const std::string& token,
+                            const std::string& text) const {
+    const Ledger::Row* row = world_->ledger().find(token);
+    const bool may_differ =
+        envelope.is_seven_bit && row != nullptr && !facts_of(text).has_eight_bit;
+    if (may_differ) {
+        const std::optional<std::string> came = decoded(without_trace(text));
+        if (came && came == decoded(row->letter.text)) {
+            world_->count("peers: re-encoded");
+            return message_hash(row->letter.text);
+        }
+    }
+    return message_hash(text);
 }
 
 // A report that comes again is not a second report: its 250 may have been lost, or the node that

@@ -24,6 +24,7 @@ public:
         std::string node;    ///< Who brings it: its EHLO name.
         std::string sender;  ///< "" for <>.
         std::vector<std::string> recipients;
+        bool is_seven_bit = false;  ///< 8BITMIME was not offered: it may be re-encoded (I9).
     };
     /// What of the ledger's is still waiting for the word that our 250 was read.
     struct Receipt {
@@ -52,6 +53,8 @@ private:
     std::optional<Answer> greylisted(const Envelope& envelope, const std::string& recipient,
                                      Dice* dice);
     std::optional<Answer> over_quota(const std::string& recipient, Dice* dice);
+    [[nodiscard]] std::string hash_of(const Envelope& envelope, const std::string& token,
+                                      const std::string& text) const;
     bool take_report(const Envelope& envelope, const std::string& text, Receipt* receipt);
     void look_at_hops(const Envelope& envelope, const std::string& text) const;
 

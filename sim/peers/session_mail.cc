@@ -250,6 +250,7 @@ net::Task<bool> Session::end_of_mail() {
         reset();
         co_return co_await say(std::move(*answer));
     }
+    envelope_.is_seven_bit = !has(Offer::EightBitMime);
     receipt_ = office_->take(envelope_, content_->text());
     reset();
     co_return co_await say_taken();
