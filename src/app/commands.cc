@@ -156,6 +156,8 @@ constexpr OptionRow kQueueSuspend[] = {
     kJsonOption};
 constexpr OptionRow kQueueResume[] = {kSuspendSite, kSuspendSender, kSuspendAll,
                                       kDirOption,   kConfigOption,  kJsonOption};
+constexpr ArgumentRow kSite[] = {
+    {"SITE", "As `queue list` names it (a domain), or the name of a host."}};
 constexpr ArgumentRow kTraced[] = {
     {"WHAT",
      "A message's id, an address (@DOMAIN for all of a domain), or a Message-ID. May be left out "
@@ -334,6 +336,14 @@ constexpr CommandRow kCommands[] = {
      run_admin_change},
     {"queue", "resume", "Ends a suspension.", {}, kQueueResume, run_admin_change},
     {"queue", "suspensions", "Lists what is suspended, and why.", {}, kHere, run_admin_view},
+    {"site",
+     "list",
+     "Lists the hosts that mail goes to: connections, pauses, what waits for them.",
+     {},
+     kHere,
+     run_site_list},
+    {"site", "show", "Shows where mail for a site goes, and what holds it up.", kSite, kHere,
+     run_site_show},
     {"trace", "", "Tells the whole life of messages: session, decisions, deliveries, attempts.",
      kTraced, kTrace, run_trace},
     {"message", "show", "Tells what happened to a message so far, in order.", kId, kHere,

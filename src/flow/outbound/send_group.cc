@@ -150,7 +150,8 @@ net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
             const bool is_silent = !session && session.error().is_local &&
                                    session.error().stage == smtp::Stage::Greeting;
             run->slot->outlets().hosts().with([&](HostCache& hosts) {
-                is_silent ? hosts.failed(at.address(), now) : hosts.answered(at.address());
+                is_silent ? hosts.failed(at.address(), now, host.host)
+                          : hosts.answered(at.address());
                 return 0;
             });
         }

@@ -52,6 +52,7 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"restore.begin", begin_restore},
     {"restore.step", continue_work},
     {"scrub", request_scrub},
+    {"site.list", list_sites},
     {"srs.rotate", rotate_address_keys},
     {"status", show_status},
     {"trace.find", find_traces},

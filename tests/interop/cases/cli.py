@@ -238,6 +238,8 @@ def json_is_as_documented(world):
     name = submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))
     waiting = take("queue", "list")
     take("queue", "summary")
+    take("site", "list")
+    take("site", "show", HELD)
     identity = next(str(e["id"]) for e in waiting if recipient in e["recipients"])
     take("queue", "show", identity)
     take("queue", "why", identity)
