@@ -33,8 +33,14 @@ std::string prefix() {
 void write_time(ByteWriter& out, WallTime time) {
     out.svarint(unix_seconds(time));
 }
-WallTime read_time(ByteReader& in) {
-    return from_unix_seconds(in.svarint());
+// The year 9999: a damaged row must not lead to a time that cannot be reckoned with.
+constexpr std::int64_t kTimeMax = 253'402'300'799;
+
+bool read_time(ByteReader& in, WallTime& time) {
+    const std::int64_t seconds = in.svarint();
+    const bool is_time = seconds >= 0 && seconds <= kTimeMax;
+    time = from_unix_seconds(is_time ? seconds : 0);
+    return is_time;
 }
 
 }  // namespace
@@ -65,8 +71,9 @@ Result<StsRow> decode_sts_row(std::string_view value) {
     ByteReader in = TRY(store::read_record(value, kVersion, "MTA-STS policy"));
     StsRow row;
     row.id = in.bytes();
-    row.fetched_at = read_time(in);
-    row.used_at = read_time(in);
+    if (!read_time(in, row.fetched_at) || !read_time(in, row.used_at)) {
+        return internal_error(ErrorCode::Corrupt, "MTA-STS policy: a time is out of bounds");
+    }
     const std::uint8_t mode = in.u8();
     row.policy.max_age_seconds = std::min(in.u32(), sts_max_age_max);
     const std::uint64_t hosts = in.varint_at_most(sts_policy_hosts_max);

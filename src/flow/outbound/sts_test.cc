@@ -115,6 +115,18 @@ TEST(StsRow, comes_back_as_it_was_and_damage_is_an_error) {
     }
 }
 
+TEST(StsRow, a_time_beyond_the_year_9999_is_damage) {
+    StsRow row = sample();
+    for (const auto& [seconds, is_time] : {std::pair(std::int64_t{0}, true),
+                                           {253'402'300'798, true},
+                                           {253'402'300'799, true},
+                                           {253'402'300'800, false},
+                                           {-1, false}}) {
+        row.used_at = from_unix_seconds(seconds);
+        EXPECT_EQ(decode_sts_row(encode(row)).has_value(), is_time) << seconds;
+    }
+}
+
 TEST(StsRow, ends_with_max_age_and_is_renewed_before) {
     StsRow row = sample();
     EXPECT_TRUE(row.is_valid(kNow));
