@@ -1,6 +1,7 @@
 #include "flow/outbound/send_group.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/log.h"
@@ -62,6 +63,7 @@ net::Task<void> send_through(Run* run) {
         }
         run->results.push_back({run->open[i], std::move(outcomes[i]), session->peer_name(),
                                 session->peer_has_dsn(), session->peer_keeps_time()});
+        run->results.back().tls = session->tls();
     }
     if (run->loaded->in_hand != nullptr) {
         run->loaded->in_hand->set_may_be_sent(run->was_or_may_be_sent ||
@@ -130,6 +132,9 @@ void note_failure(Run* run, HopWalk* walk, smtp::Outcome failure, const HopAddre
         failure.kind = smtp::OutcomeKind::Temporary;
     }
     add(run, failure, host.host);
+    for (AttemptResult& result : std::span(run->results).last(run->open.size())) {
+        result.tls = wanted_tls(host);
+    }
 }
 
 net::Task<void> leave(KeptSession* kept) {
