@@ -37,6 +37,7 @@ int run_queue_why(const Invocation& call);
 int run_queue_summary(const Invocation& call);
 int run_site_list(const Invocation& call);
 int run_site_show(const Invocation& call);
+int run_test_route(const Invocation& call);
 int run_fsck(const Invocation& call);
 
 // commands_backup.cc

@@ -13,6 +13,7 @@
 #include "app/household.h"
 #include "app/places.h"
 #include "app/resolver_plan.h"
+#include "app/survey_errand.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -69,6 +70,7 @@ struct House::Inner {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<net::ShardPool> pool;
     std::unique_ptr<net::AsioNetwork> network;
+    std::unique_ptr<SurveyErrand> surveys;  // Outlives the threads that wait for it.
     std::unique_ptr<net::OffloadPool> offload;
     std::unique_ptr<net::OffloadPool> passwords;
     net::TlsCertificates certificates;
@@ -145,6 +147,10 @@ Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
     admin = make_admin_host(store.get(), *now);
     admin.services = &household->services();
     admin.argon2 = [this] { return household->settings()->argon2; };
+    surveys = std::make_unique<SurveyErrand>(&household->services());
+    admin.survey = [this](flow::SurveyQuestion question) {
+        return surveys->run(std::move(question));
+    };
     admin.describe_server = [this](JsonWriter& json) { describe(json); };
     return {};
 }

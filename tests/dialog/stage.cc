@@ -265,6 +265,13 @@ std::string Stage::administer(const std::string& call, const std::string& argume
     host.clock = &loop_.clock();
     host.random = &random_;
     host.services = &services_;
+    host.survey = [this](flow::SurveyQuestion question) -> Result<flow::Survey> {
+        auto found = net::run(loop_, flow::survey(&services_, std::move(question)));
+        if (!found) {
+            return temporary_error(ErrorCode::Timeout, "it waits for a peer");
+        }
+        return *std::move(found);
+    };
     host.argon2 = [this] { return settings_.argon2; };
     host.default_domain = settings_.default_domain;
     host.commit = [this](store::Plan plan) {

@@ -598,6 +598,31 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::transact(const RemoteMail* 
     co_return outcomes;
 }
 
+net::Task<smtp::Outcome> RemoteSession::ask(std::string sender, mail::Address recipient) {
+    smtp::OutgoingMail question;
+    question.is_probe = true;
+    if (auto from = mail::parse_address(sender, mail::Domainless::Allow); from) {
+        question.sender = std::move(*from);
+    }
+    question.recipients.push_back({std::move(recipient), {}});
+    is_ready_ = false;
+    ++messages_;
+    engine_->send(std::move(question));
+    smtp::Outcome said =
+        host_failure(smtp::Stage::Mail, {4, 4, 2}, peer_name_ + ": connection lost");
+    for (;;) {
+        ev::Event event = co_await next_event();
+        auto* done = std::get_if<ev::TransactionDone>(&event);
+        if (done == nullptr) {
+            is_ready_ = std::holds_alternative<ev::Ready>(event);
+            co_return said;
+        }
+        if (!done->outcomes.empty()) {
+            said = std::move(done->outcomes.front());
+        }
+    }
+}
+
 bool RemoteSession::peer_has_dsn() const {
     return engine_ && engine_->peer().set.contains(smtp::Extension::Dsn);
 }

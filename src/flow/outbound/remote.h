@@ -68,6 +68,9 @@ public:
     /// One outcome per recipient, from as many transactions as the peer's limits ask for (B6, B7).
     /// is_ready() says whether the session lives on.
     net::Task<std::vector<smtp::Outcome>> send(RemoteMail mail);
+    /// Whether the peer would take the recipient: a transaction that ends before DATA. Delivered
+    /// means that it would. `sender` empty: the null sender.
+    net::Task<smtp::Outcome> ask(std::string sender, mail::Address recipient);
     /// Can another message be sent?
     [[nodiscard]] bool is_ready() const { return is_ready_; }
     [[nodiscard]] const HopAddress& hop() const { return hop_; }

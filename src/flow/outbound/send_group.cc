@@ -228,11 +228,6 @@ net::Task<void> try_hosts(Run* run, HopWalk* walk) {
     }
 }
 
-std::uint32_t connections_max(const Settings& settings, const ProviderBounds* provider) {
-    return provider != nullptr && provider->connections != 0 ? provider->connections
-                                                             : settings.limits.deliveries_per_site;
-}
-
 // Once the content is there a blocklist may be about what stands in it.
 const ReplyRule* rule_of(const smtp::Outcome& outcome) {
     if (outcome.kind == smtp::OutcomeKind::Delivered || outcome.is_local) {

@@ -51,6 +51,7 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"reload", reload_server},
     {"restore.begin", begin_restore},
     {"restore.step", continue_work},
+    {"route.test", test_route},
     {"scrub", request_scrub},
     {"site.list", list_sites},
     {"srs.rotate", rotate_address_keys},

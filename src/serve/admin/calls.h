@@ -52,6 +52,9 @@ Result<std::string> summarize_queue(const AdminHost& host, const AdminArguments&
 // sites.cc
 Result<std::string> list_sites(const AdminHost& host, const AdminArguments& arguments);
 
+// test_route.cc
+Result<std::string> test_route(const AdminHost& host, const AdminArguments& arguments);
+
 // trace.cc
 Result<std::string> find_traces(const AdminHost& host, const AdminArguments& arguments);
 

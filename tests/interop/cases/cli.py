@@ -238,6 +238,7 @@ def json_is_as_documented(world):
     name = submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))
     waiting = take("queue", "list")
     take("queue", "summary")
+    take("test-route", recipient, key="test-route")
     take("site", "list")
     take("site", "show", HELD)
     identity = next(str(e["id"]) for e in waiting if recipient in e["recipients"])
