@@ -1,7 +1,7 @@
 // What the administrator decided, as plain values: read by the work and the desks, filled by
 // app/config (TOML, command line, defaults). Every field has a key in app/config_keys but the last
-// two of Settings, which only `godwit dev` sets: no public listener takes passwords in the clear
-// (T36). Immutable once made; a reload makes a new one and swaps the shared_ptr.
+// three of Settings; two of them only `godwit dev` sets: no public listener takes passwords in the
+// clear (T36). Immutable once made; a reload makes a new one and swaps the shared_ptr.
 #pragma once
 
 #include <chrono>
@@ -223,6 +223,8 @@ struct Settings {
     bool is_development = false;
     /// Development on loopback only: LOGIN and AUTH without TLS.
     bool allow_plaintext_login = false;
+    /// Found out by app/house at start and reload, no key: every account has SCRAM-SHA-1 keys.
+    bool has_sha1_keys = true;
 };
 using SettingsPtr = std::shared_ptr<const Settings>;
 

@@ -214,6 +214,12 @@ void Stage::change_password(const std::string& name, const std::string& password
     commit(must(store::plan_change_account(*store_->snapshot(), changed), "account"));
 }
 
+void Stage::forget_sha1_keys(const std::string& name) {
+    store::Account changed = account(name);
+    changed.credentials.scram_sha1 = {};
+    commit(must(store::plan_change_account(*store_->snapshot(), changed), "account"));
+}
+
 void Stage::disable_account(const std::string& name) {
     store::Account changed = account(name);
     changed.is_disabled = true;

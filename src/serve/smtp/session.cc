@@ -148,6 +148,7 @@ smtp::ServerOptions Session::options() const {
         options.tls_required = tls_ != nullptr && !options.allow_plaintext_auth;
     }
     options.bindings = flow::channel_bindings(stream_->tls());
+    options.has_sha1_keys = settings->has_sha1_keys;
     options.nonce_seed = services_->random->bytes(32);
     options.scram_decoy_secret = services_->decoy_secret;
     options.bare_newlines =
@@ -600,7 +601,7 @@ net::Task<Result<>> Session::on(smtp::event::AuthPassword event) {
 
 net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
     Result<ScramLookup> found =
-        co_await find_scram_keys(services_, std::move(event.authcid), stream_->peer());
+        co_await find_scram_keys(services_, std::move(event.authcid), event.hash, stream_->peer());
     scram_mark_ = found ? found->mark : std::nullopt;
     if (found) {
         engine_->answer_scram(std::move(found->keys));

@@ -62,6 +62,7 @@ struct AuthPassword {
 struct AuthScramLookup {
     std::string authzid;
     std::string authcid;
+    sasl::ScramHash hash = sasl::ScramHash::Sha256;
 };
 /// SCRAM proved the password. May the account log in and act as authzid? Answer: answer_auth().
 struct AuthProved {

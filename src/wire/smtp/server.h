@@ -44,6 +44,7 @@ struct ServerOptions {
     bool auth_required = false;         ///< 530 5.7.0 at MAIL until authenticated.
     bool allow_plaintext_auth = false;  ///< PLAIN and LOGIN without TLS: loopback dev mode only.
     sasl::ChannelBindings bindings;     ///< With tls_active.
+    bool has_sha1_keys = false;         ///< sasl::Means.
     std::string nonce_seed;             ///< >= 16 random bytes, fresh for each connection.
     std::string scram_decoy_secret;     ///< Constant for this server, secret.
     BareNewlines bare_newlines = BareNewlines::Repair;

@@ -120,7 +120,9 @@ std::vector<const sasl::MechanismRow*> ServerEngine::offered_mechanisms() const 
     if (options_.tls_required && !tls_active_) {
         return {};
     }
-    return sasl::offered_mechanisms(may_offer_passwords(), options_.bindings);
+    return sasl::offered_mechanisms(
+        {.passwords_allowed = may_offer_passwords(), .has_sha1_keys = options_.has_sha1_keys},
+        options_.bindings);
 }
 
 std::string ServerEngine::ehlo_text() const {
