@@ -23,6 +23,7 @@
 #include "net/tls/context.h"
 #include "serve/admin/session.h"
 #include "store/blob/file.h"
+#include "store/directory/directory.h"
 #include "store/store.h"
 
 namespace godwit::app {
