@@ -15,6 +15,7 @@
 #include "serve/admin/api.h"
 #include "serve/imap/session.h"
 #include "serve/pop3/session.h"
+#include "serve/proxied.h"
 #include "serve/smtp/session.h"
 #include "store/directory/directory.h"
 #include "store/folder.h"
@@ -40,6 +41,8 @@ constexpr Door kDoors[] = {
     {"imaps", flow::Protocol::Imaps, 993, &serve::serve_imap},
     {"pop3", flow::Protocol::Pop3, 110, &serve::serve_pop3},
     {"pop3s", flow::Protocol::Pop3s, 995, &serve::serve_pop3},
+    {"proxied-smtp", flow::Protocol::Smtp, 10025, &serve::serve_smtp},
+    {"proxied-imaps", flow::Protocol::Imaps, 10993, &serve::serve_imap},
 };
 
 template <class T>
@@ -91,6 +94,28 @@ const std::string& trust_file() {
 }
 
 }  // namespace
+
+// What app/doors does with a connection.
+net::Task<void> Stage::welcome(Stage* stage, const void* door, const net::TlsServerContext* tls,
+                               std::unique_ptr<net::Stream> stream) {
+    const Door* at = static_cast<const Door*>(door);
+    if (at->name.starts_with("proxied-")) {
+        auto proxied = co_await serve::take_proxy_header(&stage->services_, std::move(stream));
+        if (!proxied) {
+            co_return;
+        }
+        stream = *std::move(proxied);
+    }
+    serve::Connection connection;
+    connection.services = &stage->services_;
+    connection.listener.protocol = at->protocol;
+    connection.tls = tls;
+    connection.permit = stage->connection_guard_->admit(
+        stream->peer(),
+        {stage->settings_.limits.connections, stage->settings_.limits.connections_per_address});
+    connection.stream = std::move(stream);
+    co_await at->desk(std::move(connection));
+}
 
 struct Stage::PeerTls {
     net::TlsCertificates certificates;
@@ -352,21 +377,14 @@ void Stage::start() {
                        "tls");
         const net::TlsServerContext* tls = context.get();
         const Door* at = &door;
-        listeners_.push_back(must(
-            network_->listen(Stage::door(door.name), {.name = std::string(door.name)},
-                             [this, at, tls](std::unique_ptr<net::Stream> stream) {
-                                 serve::Connection connection;
-                                 connection.services = &services_;
-                                 connection.listener.protocol = at->protocol;
-                                 connection.tls = tls;
-                                 connection.permit = connection_guard_->admit(
-                                     stream->peer(), {settings_.limits.connections,
-                                                      settings_.limits.connections_per_address});
-                                 net::Shard& shard = stream->shard();
-                                 connection.stream = std::move(stream);
-                                 net::spawn(shard, at->name, at->desk(std::move(connection)));
-                             }),
-            "listen"));
+        listeners_.push_back(
+            must(network_->listen(Stage::door(door.name), {.name = std::string(door.name)},
+                                  [this, at, tls](std::unique_ptr<net::Stream> stream) {
+                                      net::Shard& shard = stream->shard();
+                                      net::spawn(shard, at->name,
+                                                 welcome(this, at, tls, std::move(stream)));
+                                  }),
+                 "listen"));
     }
     settle();
 }

@@ -87,6 +87,8 @@ public:
     std::vector<std::string> queue_lines();
 
 private:
+    static net::Task<void> welcome(Stage* stage, const void* door, const net::TlsServerContext* tls,
+                                   std::unique_ptr<net::Stream> stream);
     void build_store();
     std::uint64_t free_space_ = std::uint64_t{1} << 40U;
     std::string folder_;
