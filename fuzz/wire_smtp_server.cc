@@ -21,6 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (data[0] & 64) != 0 ? smtp::BareNewlines::Reject : smtp::BareNewlines::Repair;
     options.message_size_max = (data[0] & 128) != 0 ? 64 : 65536;
     options.nonce_seed = "seed";
+    options.answers_questions = (data[1] & 1) != 0;
+    options.answers_questions_of_users = (data[1] & 2) != 0;
+    options.takes_stand_ins = (data[1] & 4) != 0;
+    options.takes_forwarded = (data[1] & 8) != 0;
     const std::size_t piece = 1 + data[1];
     std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
     smtp::ScriptedCaller caller(options);

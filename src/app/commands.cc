@@ -156,6 +156,16 @@ constexpr OptionRow kQueueSuspend[] = {
     kJsonOption};
 constexpr OptionRow kQueueResume[] = {kSuspendSite, kSuspendSender, kSuspendAll,
                                       kDirOption,   kConfigOption,  kJsonOption};
+constexpr ArgumentRow kSite[] = {
+    {"SITE", "As `queue list` names it (a domain), or the name of a host."}};
+constexpr ArgumentRow kRouteAddress[] = {{"ADDRESS", "A recipient, here or elsewhere."}};
+constexpr OptionRow kTestRoute[] = {
+    {"--from", "ADDRESS", "As if from this sender: routes and sources may go by it (default: <>)."},
+    {"--probe", "",
+     "Ask each address whether it would take the recipient: a session that ends before DATA."},
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 constexpr ArgumentRow kTraced[] = {
     {"WHAT",
      "A message's id, an address (@DOMAIN for all of a domain), or a Message-ID. May be left out "
@@ -334,8 +344,18 @@ constexpr CommandRow kCommands[] = {
      run_admin_change},
     {"queue", "resume", "Ends a suspension.", {}, kQueueResume, run_admin_change},
     {"queue", "suspensions", "Lists what is suspended, and why.", {}, kHere, run_admin_view},
+    {"site",
+     "list",
+     "Lists the hosts that mail goes to: connections, pauses, what waits for them.",
+     {},
+     kHere,
+     run_site_list},
+    {"site", "show", "Shows where mail for a site goes, and what holds it up.", kSite, kHere,
+     run_site_show},
     {"trace", "", "Tells the whole life of messages: session, decisions, deliveries, attempts.",
      kTraced, kTrace, run_trace},
+    {"test-route", "", "Says what would happen to mail for an address, without sending any.",
+     kRouteAddress, kTestRoute, run_test_route},
     {"message", "show", "Tells what happened to a message so far, in order.", kId, kHere,
      run_admin_view},
     {"send", "", "Writes a message and submits it to a server.", {}, kSend, run_send},

@@ -35,6 +35,9 @@ int run_admin_view(const Invocation& call);
 int run_trace(const Invocation& call);
 int run_queue_why(const Invocation& call);
 int run_queue_summary(const Invocation& call);
+int run_site_list(const Invocation& call);
+int run_site_show(const Invocation& call);
+int run_test_route(const Invocation& call);
 int run_fsck(const Invocation& call);
 
 // commands_backup.cc

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/admin_client.h"
+#include "app/admin_pages.h"
 #include "app/commands.h"
 #include "app/config_keys.h"
 #include "app/json_text.h"
@@ -148,11 +149,6 @@ Result<std::string> page_arguments(const Invocation& call, std::string_view afte
     }
     json.end_object();
     return std::move(json).take();
-}
-
-JsonValue::Array rows_of(const JsonValue& result, std::string_view name) {
-    const JsonValue* rows = result.find(name);
-    return rows != nullptr && rows->array() != nullptr ? *rows->array() : JsonValue::Array{};
 }
 
 /// Writes a list while its pages come: as many rows as there are need no memory.
@@ -331,8 +327,41 @@ Result<std::string> run_call(AdminClient& client, const Invocation& call, bool i
     return is_change ? show_change(call, result) : show_object(result);
 }
 
-/// The rows of all pieces, those of one site added up; most deliveries first.
-Result<JsonValue::Array> summarize(AdminClient& client) {
+JsonValue total_of(const JsonValue::Array& rows) {
+    JsonValue total{JsonValue::Object{}};
+    for (const JsonValue& row : rows) {
+        add_piece(total, row);
+    }
+    std::get<JsonValue::Object>(total.value)["site"] = JsonValue{std::string("TOTAL")};
+    return total;
+}
+
+int run(const Invocation& call, bool is_change) {
+    auto client = open_client(call);
+    if (!client) {
+        return call.fail(client.error());
+    }
+    const auto text = run_call(*client, call, is_change);
+    if (!text) {
+        return call.fail(text.error());
+    }
+    call.console().out(*text);
+    return kExitDone;
+}
+
+}  // namespace
+
+JsonValue::Array rows_of(const JsonValue& result, std::string_view name) {
+    const JsonValue* rows = result.find(name);
+    return rows != nullptr && rows->array() != nullptr ? *rows->array() : JsonValue::Array{};
+}
+
+Result<AdminClient> open_client(const Invocation& call) {
+    const flow::Settings settings = TRY(find_server(call));
+    return AdminClient::open(settings);
+}
+
+Result<JsonValue::Array> summarize_queue(AdminClient& client) {
     std::map<std::string, JsonValue> sites;
     std::string after;
     do {
@@ -361,35 +390,6 @@ Result<JsonValue::Array> summarize(AdminClient& client) {
     return rows;
 }
 
-JsonValue total_of(const JsonValue::Array& rows) {
-    JsonValue total{JsonValue::Object{}};
-    for (const JsonValue& row : rows) {
-        add_piece(total, row);
-    }
-    std::get<JsonValue::Object>(total.value)["site"] = JsonValue{std::string("TOTAL")};
-    return total;
-}
-
-Result<AdminClient> open_client(const Invocation& call) {
-    const flow::Settings settings = TRY(find_server(call));
-    return AdminClient::open(settings);
-}
-
-int run(const Invocation& call, bool is_change) {
-    auto client = open_client(call);
-    if (!client) {
-        return call.fail(client.error());
-    }
-    const auto text = run_call(*client, call, is_change);
-    if (!text) {
-        return call.fail(text.error());
-    }
-    call.console().out(*text);
-    return kExitDone;
-}
-
-}  // namespace
-
 int run_admin_change(const Invocation& call) {
     return run(call, true);
 }
@@ -402,7 +402,7 @@ int run_queue_summary(const Invocation& call) {
     if (!client) {
         return call.fail(client.error());
     }
-    auto rows = summarize(*client);
+    auto rows = summarize_queue(*client);
     if (!rows) {
         return call.fail(rows.error());
     }

@@ -25,6 +25,27 @@ std::string one_member(std::string_view name, std::string_view value) {
     return std::move(json).take();
 }
 
+/// " (TLSv1.3 TLS_AES_256_GCM_SHA384, verified; policy dane by dane)".
+std::string tell_tls(const JsonValue& recipient) {
+    const JsonValue* const tls = recipient.find("tls");
+    if (tls == nullptr) {
+        return "";
+    }
+    const std::string version = tls->string_or("version", "");
+    std::string text = version.empty() ? " (no TLS" : " (" + version;
+    if (!version.empty()) {
+        text.append(" ").append(tls->string_or("cipher", ""));
+        text.append(tls->bool_or("verified", false) ? ", verified" : ", not verified");
+    }
+    const std::string error = tls->string_or("error", "");
+    text.append(error.empty() ? "" : ": " + error);
+    return text.append("; policy ")
+        .append(tls->string_or("policy", ""))
+        .append(" by ")
+        .append(tls->string_or("origin", ""))
+        .append(")");
+}
+
 /// "2026-01-31T10:00:00Z accepted from=a@b to=c@d ..."; attempts with a line for each recipient.
 std::string tell_event(const JsonValue& event) {
     std::string out = event.string_or("at", "") + "  " + event.string_or("kind", "");
@@ -39,7 +60,7 @@ std::string tell_event(const JsonValue& event) {
                 lines.append("    ").append(one.string_or("to", "")).append(": ");
                 const std::string remote = one.string_or("remote", "");
                 lines.append(remote.empty() ? "" : remote + " said: ");
-                lines.append(one.string_or("reply", "")).append("\n");
+                lines.append(one.string_or("reply", "")).append(tell_tls(one)).append("\n");
             }
         } else {
             out.append("  ").append(name).append("=").append(show_plain(&value));

@@ -5,6 +5,7 @@
 
 #include "base/encoding.h"
 #include "flow/outbound/route.h"
+#include "flow/policy/networks.h"
 #include "mail/address/address.h"
 #include "mail/address/domain.h"
 #include "net/io/endpoint.h"
@@ -23,6 +24,7 @@ public:
     void run() {
         check_names();
         check_listeners();
+        check_trust();
         check_certificates();
         check_routes();
         check_egress();
@@ -91,6 +93,20 @@ private:
         }
     }
 
+    void check_networks(const std::string& path, const std::vector<std::string>& networks) {
+        for (const std::string& network : networks) {
+            if (auto parsed = flow::parse_network(network); !parsed) {
+                problem(path, parsed.error().text);
+            }
+        }
+    }
+    void check_trust() {
+        check_networks("trust.answer", settings_.trust.answer);
+        check_networks("trust.xclient", settings_.trust.xclient);
+        check_networks("trust.xforward", settings_.trust.xforward);
+        check_networks("trust.proxy", settings_.trust.proxy);
+    }
+
     void check_listeners() {
         std::set<std::string> seen;
         bool needs_certificate = false;
@@ -104,6 +120,10 @@ private:
             if (auto endpoint = net::Endpoint::parse(listener.address); !endpoint) {
                 problem(path + ".address",
                         listener.address.empty() ? "is missing" : endpoint.error().text);
+            } else if (listener.proxy && endpoint->is_unix()) {
+                problem(path + ".proxy", "is only possible with an IP address");
+            } else if (listener.proxy && settings_.trust.proxy.empty()) {
+                problem(path + ".proxy", "needs trust.proxy: nobody could connect");
             } else if (!seen.insert(endpoint->to_string()).second) {
                 problem(path + ".address", "is listened on twice: " + endpoint->to_string());
             }

@@ -48,6 +48,21 @@ TEST(ConfigCheck, there_must_be_a_listener_that_parses_once) {
     EXPECT_EQ(with("[[listener]]\naddress = \"[::]:24\"\n"), "c.toml:6: 'protocol': is missing\n");
 }
 
+TEST(ConfigCheck, trusted_networks_must_parse_and_a_balancer_be_named) {
+    EXPECT_EQ(with("[trust]\nxclient = [\"192.0.2.0/24\", \"2001:db8::1\"]\n"), "");
+    EXPECT_EQ(with("[trust]\nanswer = [\"192.0.2.1/24\"]\n"),
+              "c.toml:7: 'trust.answer': \"192.0.2.1/24\" has bits behind its /24\n");
+    EXPECT_NE(with("[trust]\nxforward = [\"proxy.example\"]\n").find("'trust.xforward': "),
+              std::string::npos);
+    constexpr const char* kBehind =
+        "[[listener]]\nprotocol = \"lmtp\"\naddress = \"[::]:24\"\nproxy = true\n";
+    EXPECT_EQ(with(kBehind), "c.toml:9: 'proxy': needs trust.proxy: nobody could connect\n");
+    EXPECT_EQ(with(std::string("[trust]\nproxy = [\"192.0.2.1\"]\n") + kBehind), "");
+    EXPECT_EQ(with("[trust]\nproxy = [\"192.0.2.1\"]\n[[listener]]\nprotocol = \"lmtp\"\n"
+                   "address = \"unix:/run/lmtp\"\nproxy = true\n"),
+              "c.toml:11: 'proxy': is only possible with an IP address\n");
+}
+
 TEST(ConfigCheck, logins_need_a_certificate) {
     EXPECT_EQ(with("[[listener]]\nprotocol = \"imap\"\naddress = \"[::]:143\"\n"),
               "c.toml: there is no [[certificate]], and logins are only taken over TLS\n");

@@ -122,6 +122,26 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
     {.path = "archive.outbound",
      .field = [](Settings& s) -> FieldRef { return &s.archive.outbound; },
      .help = "Gets a copy of all mail that is submitted here; empty means nobody."},
+    {.path = "trust.answer_users",
+     .field = [](Settings& s) -> FieldRef { return &s.trust.answer_users; },
+     .help =
+         "SMTP: VRFY and EXPN of users who have logged in get true answers. Others hear 252 and "
+         "502."},
+    {.path = "trust.answer",
+     .field = [](Settings& s) -> FieldRef { return &s.trust.answer; },
+     .help = "SMTP: networks (\"192.0.2.0/24\", \"2001:db8::1\") whose VRFY and EXPN get true "
+             "answers without a login."},
+    {.path = "trust.xclient",
+     .field = [](Settings& s) -> FieldRef { return &s.trust.xclient; },
+     .help = "SMTP: networks of proxies that may say with XCLIENT who their client is: its address "
+             "counts for limits and in Received, and its LOGIN is believed without a password."},
+    {.path = "trust.xforward",
+     .field = [](Settings& s) -> FieldRef { return &s.trust.xforward; },
+     .help = "SMTP: networks of content filters that may say with XFORWARD where a message came "
+             "from, for logs and traces."},
+    {.path = "trust.proxy",
+     .field = [](Settings& s) -> FieldRef { return &s.trust.proxy; },
+     .help = "Networks of the load balancers in front of listeners with `proxy`."},
     {.path = "limits.message_size",
      .field = [](Settings& s) -> FieldRef { return &s.limits.message_size; },
      .help = "Largest message taken in (SIZE of RFC 1870).",
@@ -250,6 +270,11 @@ constexpr auto kListener = std::to_array<ConfigKey<ListenerSettings>>({
     {.path = "reject_bare_newline",
      .field = [](ListenerSettings& l) -> FieldRef { return &l.reject_bare_newline; },
      .help = "SMTP: refuse messages with a bare LF instead of repairing them."},
+    {.path = "proxy",
+     .field = [](ListenerSettings& l) -> FieldRef { return &l.proxy; },
+     .help = "Every connection begins with a PROXY header (version 1 or 2) of a load balancer from "
+             "trust.proxy, before TLS; the client's address is the one it names. Without a right "
+             "header the connection is closed."},
 });
 
 constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({

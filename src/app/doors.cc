@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 
 #include "app/config_keys.h"
 #include "base/log.h"
 #include "serve/http/session.h"
 #include "serve/imap/session.h"
 #include "serve/pop3/session.h"
+#include "serve/proxied.h"
 #include "serve/smtp/session.h"
 
 namespace godwit::app {
@@ -39,7 +41,8 @@ const DeskRow& desk_of(Protocol protocol) {
 std::string door_name(const flow::ListenerSettings& settings) {
     std::string name(to_string(settings.protocol));
     name.append(" ").append(settings.address);
-    return settings.reject_bare_newline ? name.append(" (rejecting bare newlines)") : name;
+    name.append(settings.reject_bare_newline ? " (rejecting bare newlines)" : "");
+    return name.append(settings.proxy ? " (behind a proxy)" : "");
 }
 
 /// What an accepted connection becomes, by what its listener is set to now.
@@ -57,6 +60,30 @@ void welcome(flow::Services* services, const flow::ListenerSettings& listener,
     connection.stream = std::move(stream);
     net::spawn(shard, to_string(listener.protocol),
                desk_of(listener.protocol).desk(std::move(connection)));
+}
+
+/// The same behind a load balancer, whose header comes first. Until it has come the connection
+/// counts in all, but not for an address: that of the balancer is everybody's.
+net::Task<void> welcome_proxied(flow::Services* services, flow::ListenerSettings listener,
+                                const net::TlsServerContext* tls,
+                                std::unique_ptr<net::Stream> stream) {
+    const flow::SettingsPtr settings = services->settings();
+    const std::string balancer = stream->peer().to_string();
+    Result<std::unique_ptr<net::Stream>> proxied =
+        temporary_error(ErrorCode::LimitExceeded, "too many connections");
+    {
+        const flow::ConnectionPermit waiting = services->connection_guard->admit(
+            stream->peer(), {.total = settings->limits.connections,
+                             .per_address = std::numeric_limits<std::uint32_t>::max()});
+        if (waiting) {
+            proxied = co_await serve::take_proxy_header(services, std::move(stream));
+        }
+    }
+    if (!proxied) {
+        log::warn("listener.proxy_refused", {{"peer", balancer}, {"error", proxied.error().text}});
+        co_return;
+    }
+    welcome(services, listener, tls, *std::move(proxied));
 }
 
 /// [::] and 0.0.0.0 with one port are two doors; [::] alone is for both families.
@@ -109,6 +136,13 @@ Result<Doors::Row> Doors::listen(const flow::ListenerSettings& settings,
         at, std::move(options),
         [this, services = services_, cell = row.settings](std::unique_ptr<net::Stream> stream) {
             const auto now = cell->load();
+            if (now->proxy) {
+                net::Shard& shard = stream->shard();
+                net::spawn(
+                    shard, "proxy_header",
+                    welcome_proxied(services, *now, tls_for(now->protocol), std::move(stream)));
+                return;
+            }
             welcome(services, *now, tls_for(now->protocol), std::move(stream));
         });
     if (!listener) {

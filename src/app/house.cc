@@ -13,6 +13,7 @@
 #include "app/household.h"
 #include "app/places.h"
 #include "app/resolver_plan.h"
+#include "app/survey_errand.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -22,6 +23,7 @@
 #include "net/tls/context.h"
 #include "serve/admin/session.h"
 #include "store/blob/file.h"
+#include "store/directory/directory.h"
 #include "store/store.h"
 
 namespace godwit::app {
@@ -50,6 +52,20 @@ log::Level level_of(const std::string& word) {
                              : log::Level::Info;
 }
 
+// The settings with what only the store can tell. SCRAM-SHA-1 is announced when everybody can use
+// it: clients that know no other SCRAM would tell their user of a wrong password.
+flow::SettingsPtr with_facts(flow::Settings settings, const store::Store& store) {
+    const Result<std::size_t> lacking =
+        store::count_without_sha1(*store.snapshot(), store::ReadTier::Disk);
+    settings.has_sha1_keys = lacking && *lacking == 0;
+    if (!settings.has_sha1_keys) {
+        log::info("login.scram_sha1_not_announced",
+                  {{"accounts_without_keys",
+                    lacking ? std::to_string(*lacking) : "not readable: " + lacking.error().text}});
+    }
+    return std::make_shared<const flow::Settings>(std::move(settings));
+}
+
 Result<std::vector<net::TlsCertificate>> read_certificates(const flow::Settings& settings) {
     std::vector<net::TlsCertificate> out;
     for (const flow::CertificateSettings& row : settings.certificates) {
@@ -69,6 +85,7 @@ struct House::Inner {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<net::ShardPool> pool;
     std::unique_ptr<net::AsioNetwork> network;
+    std::unique_ptr<SurveyErrand> surveys;  // Outlives the threads that wait for it.
     std::unique_ptr<net::OffloadPool> offload;
     std::unique_ptr<net::OffloadPool> passwords;
     net::TlsCertificates certificates;
@@ -145,6 +162,10 @@ Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
     admin = make_admin_host(store.get(), *now);
     admin.services = &household->services();
     admin.argon2 = [this] { return household->settings()->argon2; };
+    surveys = std::make_unique<SurveyErrand>(&household->services());
+    admin.survey = [this](flow::SurveyQuestion question) {
+        return surveys->run(std::move(question));
+    };
     admin.describe_server = [this](JsonWriter& json) { describe(json); };
     return {};
 }
@@ -165,7 +186,7 @@ House::House(std::unique_ptr<Inner> inner) : inner_(std::move(inner)) {}
 
 Result<std::unique_ptr<House>> House::build(HouseOptions options) {
     auto inner = std::make_unique<Inner>();
-    const flow::SettingsPtr settings = options.settings;
+    flow::SettingsPtr settings = options.settings;
     log::set_level(level_of(settings->log_level));
     inner->options = std::move(options);
     if (inner->options.may_make) {
@@ -178,6 +199,7 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
          .descriptors = inner->descriptors,
          .may_make = inner->options.may_make}));
     crash_point<"start.store_open">();
+    settings = with_facts(*settings, *inner->store);
     TRY(inner->build_street(*settings));
     TRY(inner->furnish(settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
@@ -247,7 +269,7 @@ Result<std::string> House::reload() {
     // None (the check has seen to it that no listener needs one): STARTTLS is offered no more.
     inner.certificates.take(std::move(certificates));
     log::set_level(level_of(fresh.log_level));
-    inner.household->change_settings(std::make_shared<const flow::Settings>(std::move(fresh)));
+    inner.household->change_settings(with_facts(std::move(fresh), *inner.store));
     crash_point<"reload.done">();
     JsonWriter json;
     json.begin_object().field("reloaded", true).key("listeners").begin_array();

@@ -1,5 +1,7 @@
 #include "base/crypto.h"
 
+#include "base/pbkdf2.h"
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -36,6 +38,16 @@ std::string hmac(const EVP_MD* type, std::string_view key, std::string_view byte
     unsigned int size = 0;
     need_memory(HMAC(type, key.data(), static_cast<int>(key.size()), octets(bytes), bytes.size(),
                      reinterpret_cast<unsigned char*>(out.data()), &size) != nullptr);
+    return out;
+}
+
+std::string pbkdf2(const EVP_MD* type, std::string_view password, std::string_view salt,
+                   std::uint32_t iterations) {
+    std::string out(static_cast<std::size_t>(EVP_MD_get_size(type)), '\0');
+    need_memory(PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), octets(salt),
+                                  static_cast<int>(salt.size()), static_cast<int>(iterations), type,
+                                  static_cast<int>(out.size()),
+                                  reinterpret_cast<unsigned char*>(out.data())) == 1);
     return out;
 }
 
@@ -88,12 +100,11 @@ std::string hmac_sha1(std::string_view key, std::string_view bytes) {
 
 std::string pbkdf2_sha256(std::string_view password, std::string_view salt,
                           std::uint32_t iterations) {
-    std::string out(32, '\0');
-    need_memory(PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), octets(salt),
-                                  static_cast<int>(salt.size()), static_cast<int>(iterations),
-                                  EVP_sha256(), static_cast<int>(out.size()),
-                                  reinterpret_cast<unsigned char*>(out.data())) == 1);
-    return out;
+    return pbkdf2(EVP_sha256(), password, salt, iterations);
+}
+std::string pbkdf2_sha1(std::string_view password, std::string_view salt,
+                        std::uint32_t iterations) {
+    return pbkdf2(EVP_sha1(), password, salt, iterations);
 }
 
 bool constant_time_equal(std::string_view a, std::string_view b) {

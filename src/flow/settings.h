@@ -1,7 +1,7 @@
 // What the administrator decided, as plain values: read by the work and the desks, filled by
 // app/config (TOML, command line, defaults). Every field has a key in app/config_keys but the last
-// two of Settings, which only `godwit dev` sets: no public listener takes passwords in the clear
-// (T36). Immutable once made; a reload makes a new one and swaps the shared_ptr.
+// three of Settings; two of them only `godwit dev` sets: no public listener takes passwords in the
+// clear (T36). Immutable once made; a reload makes a new one and swaps the shared_ptr.
 #pragma once
 
 #include <chrono>
@@ -35,6 +35,8 @@ struct ListenerSettings {
     std::string address;  ///< "127.0.0.1:20025", "[::]:25" or "unix:/path".
     /// Refuse every bare newline instead of repairing LF (SMTP-BEHAVIOUR.md, "Decided").
     bool reject_bare_newline = false;
+    /// Each connection begins with a PROXY header of one of trust.proxy.
+    bool proxy = false;
 };
 
 /// Which kinds of addresses a next hop is reached by, and in which order.
@@ -195,6 +197,15 @@ struct ArchiveSettings {
     std::string outbound;  ///< Of what is submitted here.
 };
 
+/// Networks ("192.0.2.0/24") that may do what others may not.
+struct TrustSettings {
+    bool answer_users = true;           ///< VRFY and EXPN of whoever is logged in.
+    std::vector<std::string> answer;    ///< The same, of whoever is there.
+    std::vector<std::string> xclient;   ///< Proxies and filters that stand in for clients.
+    std::vector<std::string> xforward;  ///< Filters that say where mail came from.
+    std::vector<std::string> proxy;     ///< Load balancers of listeners with `proxy`.
+};
+
 struct Settings {
     std::string hostname;        ///< EHLO name, Received by, certificate: "mx.example.org".
     std::string default_domain;  ///< Completes bare login names and postmaster.
@@ -210,6 +221,7 @@ struct Settings {
     ForwardingSettings forwarding;
     ArchiveSettings archive;
     LimitSettings limits;
+    TrustSettings trust;
     ResolverSettings resolver;
     Reencode reencode = Reencode::Own;
     std::vector<ZoneSettings> zones;
@@ -223,6 +235,8 @@ struct Settings {
     bool is_development = false;
     /// Development on loopback only: LOGIN and AUTH without TLS.
     bool allow_plaintext_login = false;
+    /// Found out by app/house at start and reload, no key: every account has SCRAM-SHA-1 keys.
+    bool has_sha1_keys = true;
 };
 using SettingsPtr = std::shared_ptr<const Settings>;
 

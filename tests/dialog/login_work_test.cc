@@ -28,6 +28,12 @@ net::Task<void> try_password(const flow::Services* services, std::string name, s
     work->verdict = outcome.verdict;
 }
 
+net::Task<void> look_up_keys(const flow::Services* services, std::string name, sasl::ScramHash hash,
+                             sasl::ScramKeys* keys) {
+    Result<serve::ScramLookup> found = co_await serve::find_scram_keys(services, name, hash, kPeer);
+    *keys = found ? std::move(found->keys) : sasl::ScramKeys{};
+}
+
 class LoginWork : public testing::Test {
 protected:
     LoginWork() { stage_.start(); }
@@ -44,6 +50,14 @@ protected:
         return work;
     }
 
+    sasl::ScramKeys keys_of(const std::string& name, sasl::ScramHash hash) {
+        sasl::ScramKeys keys;
+        net::spawn(stage_.loop().shard(), "test.keys",
+                   look_up_keys(&stage_.services(), name, hash, &keys));
+        stage_.settle();
+        return keys;
+    }
+
     Stage stage_;
 };
 
@@ -57,28 +71,33 @@ TEST_F(LoginWork, T38_a_wrong_password_and_an_unknown_name_cost_the_same) {
     EXPECT_EQ(of("bob", "bob"), wrong);
 }
 
-net::Task<void> look_up_keys(const flow::Services* services, std::string name,
-                             sasl::ScramKeys* keys) {
-    Result<serve::ScramLookup> found = co_await serve::find_scram_keys(services, name, kPeer);
-    *keys = found ? std::move(found->keys) : sasl::ScramKeys{};
+TEST_F(LoginWork, T38_scram_shows_nothing_that_a_real_name_would_not) {
+    for (const sasl::ScramHash hash : {sasl::ScramHash::Sha256, sasl::ScramHash::Sha1}) {
+        const sasl::ScramKeys real = keys_of("alice", hash);
+        EXPECT_EQ(real.salt, keys_of("ALICE@example.test", hash).salt);
+        const sasl::ScramKeys decoy = keys_of("nobody", hash);
+        EXPECT_EQ(decoy.hash, hash);
+        EXPECT_EQ(decoy.iterations, real.iterations);
+        EXPECT_EQ(decoy.salt.size(), real.salt.size());
+        EXPECT_EQ(decoy.stored_key.size(), real.stored_key.size());
+        EXPECT_EQ(decoy.salt, keys_of("NOBODY", hash).salt);
+        EXPECT_EQ(decoy.salt, keys_of("nobody@example.test", hash).salt);
+        EXPECT_NE(decoy.salt, keys_of("somebody", hash).salt);
+    }
 }
 
-TEST_F(LoginWork, T38_scram_shows_nothing_that_a_real_name_would_not) {
-    const auto keys_of = [this](const std::string& name) {
-        sasl::ScramKeys keys;
-        net::spawn(stage_.loop().shard(), "test.keys",
-                   look_up_keys(&stage_.services(), name, &keys));
-        stage_.settle();
-        return keys;
-    };
-    const sasl::ScramKeys real = keys_of("alice");
-    EXPECT_EQ(real.salt, keys_of("ALICE@example.test").salt);
-    const sasl::ScramKeys decoy = keys_of("nobody");
-    EXPECT_EQ(decoy.iterations, real.iterations);
-    EXPECT_EQ(decoy.salt.size(), real.salt.size());
-    EXPECT_EQ(decoy.salt, keys_of("NOBODY").salt);
-    EXPECT_EQ(decoy.salt, keys_of("nobody@example.test").salt);
-    EXPECT_NE(decoy.salt, keys_of("somebody").salt);
+// An account that an older version made: decoys until the password itself was seen once.
+TEST_F(LoginWork, Rfc5802_sha1_keys_are_made_at_the_first_login_with_the_password) {
+    stage_.forget_sha1_keys("alice");
+    const sasl::ScramKeys decoy = keys_of("alice", sasl::ScramHash::Sha1);
+    EXPECT_EQ(of("alice", "wrong").verdict, sasl::Verdict::Denied);
+    EXPECT_EQ(keys_of("alice", sasl::ScramHash::Sha1).salt, decoy.salt);
+    const std::uint64_t epoch = stage_.account("alice").auth_epoch;
+    EXPECT_EQ(of("alice", "alice").verdict, sasl::Verdict::Granted);
+    const sasl::ScramKeys made = keys_of("alice", sasl::ScramHash::Sha1);
+    EXPECT_NE(made.salt, decoy.salt);
+    EXPECT_TRUE(sasl::scram_matches(made, "alice"));
+    EXPECT_EQ(stage_.account("alice").auth_epoch, epoch);
 }
 
 // The hash takes its time on the pool; what it was reckoned against must still hold after it.

@@ -396,6 +396,15 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
             words[2];
         return std::nullopt;
     }
+    flow::TrustSettings& trust = settings.trust;
+    for (const auto& [name, list] :
+         {std::pair{"trust.answer", &trust.answer}, std::pair{"trust.xclient", &trust.xclient},
+          std::pair{"trust.xforward", &trust.xforward}, std::pair{"trust.proxy", &trust.proxy}}) {
+        if (words[1] == name) {
+            list->emplace_back(words[2]);
+            return std::nullopt;
+        }
+    }
     const auto value = parse_u64(words[2]);
     flow::LimitSettings& limits = stage_->settings().limits;
     if (!value) {
@@ -419,6 +428,8 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
         stage_->settings().resolver.is_off = *value != 0;
     } else if (words[1] == "forwarding.srs") {
         settings.forwarding.srs = *value != 0;
+    } else if (words[1] == "trust.answer_users") {
+        trust.answer_users = *value != 0;
     } else if (words[1] == "plaintext_login") {
         stage_->settings().allow_plaintext_login = *value != 0;
     } else {

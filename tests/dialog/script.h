@@ -7,8 +7,9 @@
 //   view) S{: ... S}:                  the lines between may come in any order C+: text without
 //   CRLF        raw text; \r \n \t \0 \xHH \\ are understood in C: and C+: lines
 //   @connect NAME DOOR [tls] [from=ADDRESS]   opens a connection (DOOR: smtp submission submissions
-//                                lmtp imap imaps pop3 pop3s); C: and S: mean the newest, or: @on
-//                                NAME
+//                                lmtp imap imaps pop3 pop3s, or proxied-smtp
+//                                proxied-imaps, which want a PROXY header); C: and S: mean the
+//                                newest, or: @on NAME
 //   @login MECHANISM NAME PASSWORD [denied] [passwd=NEW]   a whole SASL exchange, which must
 //   succeed
 //                                (or not); passwd=: the account gets a new password in the middle
@@ -33,6 +34,7 @@
 //   @egress NAME [ipv4=A] [ipv6=A] [hello=NAME] [domains=D,..]   @outbound [fallback=H,..]
 //                                [families=WORD] [own=A,..]   as [[egress]] and outbound.*
 //   @provider NAME mx=HOST,.. [connections=N] [messages=N]   as [[provider]]
+//   @set trust.xclient NETWORK   one more of trust.*
 //   @set limit.message_size N    settings, before the house starts (see runner.cc)
 //   @tls_policy DOMAIN MODE      a [[tls_policy]]; the fingerprint is that of the trusted
 //   certificate

@@ -15,6 +15,7 @@
 #include "serve/admin/api.h"
 #include "serve/imap/session.h"
 #include "serve/pop3/session.h"
+#include "serve/proxied.h"
 #include "serve/smtp/session.h"
 #include "store/directory/directory.h"
 #include "store/folder.h"
@@ -40,6 +41,8 @@ constexpr Door kDoors[] = {
     {"imaps", flow::Protocol::Imaps, 993, &serve::serve_imap},
     {"pop3", flow::Protocol::Pop3, 110, &serve::serve_pop3},
     {"pop3s", flow::Protocol::Pop3s, 995, &serve::serve_pop3},
+    {"proxied-smtp", flow::Protocol::Smtp, 10025, &serve::serve_smtp},
+    {"proxied-imaps", flow::Protocol::Imaps, 10993, &serve::serve_imap},
 };
 
 template <class T>
@@ -91,6 +94,28 @@ const std::string& trust_file() {
 }
 
 }  // namespace
+
+// What app/doors does with a connection.
+net::Task<void> Stage::welcome(Stage* stage, const void* door, const net::TlsServerContext* tls,
+                               std::unique_ptr<net::Stream> stream) {
+    const Door* at = static_cast<const Door*>(door);
+    if (at->name.starts_with("proxied-")) {
+        auto proxied = co_await serve::take_proxy_header(&stage->services_, std::move(stream));
+        if (!proxied) {
+            co_return;
+        }
+        stream = *std::move(proxied);
+    }
+    serve::Connection connection;
+    connection.services = &stage->services_;
+    connection.listener.protocol = at->protocol;
+    connection.tls = tls;
+    connection.permit = stage->connection_guard_->admit(
+        stream->peer(),
+        {stage->settings_.limits.connections, stage->settings_.limits.connections_per_address});
+    connection.stream = std::move(stream);
+    co_await at->desk(std::move(connection));
+}
 
 struct Stage::PeerTls {
     net::TlsCertificates certificates;
@@ -214,6 +239,12 @@ void Stage::change_password(const std::string& name, const std::string& password
     commit(must(store::plan_change_account(*store_->snapshot(), changed), "account"));
 }
 
+void Stage::forget_sha1_keys(const std::string& name) {
+    store::Account changed = account(name);
+    changed.credentials.scram_sha1 = {};
+    commit(must(store::plan_change_account(*store_->snapshot(), changed), "account"));
+}
+
 void Stage::disable_account(const std::string& name) {
     store::Account changed = account(name);
     changed.is_disabled = true;
@@ -265,6 +296,13 @@ std::string Stage::administer(const std::string& call, const std::string& argume
     host.clock = &loop_.clock();
     host.random = &random_;
     host.services = &services_;
+    host.survey = [this](flow::SurveyQuestion question) -> Result<flow::Survey> {
+        auto found = net::run(loop_, flow::survey(&services_, std::move(question)));
+        if (!found) {
+            return temporary_error(ErrorCode::Timeout, "it waits for a peer");
+        }
+        return *std::move(found);
+    };
     host.argon2 = [this] { return settings_.argon2; };
     host.default_domain = settings_.default_domain;
     host.commit = [this](store::Plan plan) {
@@ -339,21 +377,14 @@ void Stage::start() {
                        "tls");
         const net::TlsServerContext* tls = context.get();
         const Door* at = &door;
-        listeners_.push_back(must(
-            network_->listen(Stage::door(door.name), {.name = std::string(door.name)},
-                             [this, at, tls](std::unique_ptr<net::Stream> stream) {
-                                 serve::Connection connection;
-                                 connection.services = &services_;
-                                 connection.listener.protocol = at->protocol;
-                                 connection.tls = tls;
-                                 connection.permit = connection_guard_->admit(
-                                     stream->peer(), {settings_.limits.connections,
-                                                      settings_.limits.connections_per_address});
-                                 net::Shard& shard = stream->shard();
-                                 connection.stream = std::move(stream);
-                                 net::spawn(shard, at->name, at->desk(std::move(connection)));
-                             }),
-            "listen"));
+        listeners_.push_back(
+            must(network_->listen(Stage::door(door.name), {.name = std::string(door.name)},
+                                  [this, at, tls](std::unique_ptr<net::Stream> stream) {
+                                      net::Shard& shard = stream->shard();
+                                      net::spawn(shard, at->name,
+                                                 welcome(this, at, tls, std::move(stream)));
+                                  }),
+                 "listen"));
     }
     settle();
 }

@@ -58,7 +58,10 @@ public:
     void set_free_space(std::uint64_t octets) { free_space_ = octets; }
     /// By an administrator, beside the sessions.
     void change_password(const std::string& name, const std::string& password);
+    /// As an account that was made before there were SCRAM-SHA-1 keys.
+    void forget_sha1_keys(const std::string& name);
     void disable_account(const std::string& name);
+    store::Account account(const std::string& name);
     void remove_account(const std::string& name);
     /// Puts `count` small messages into a mailbox of the account, with the Subject "number N".
     void fill(const std::string& name, const std::string& mailbox, std::size_t count);
@@ -84,8 +87,9 @@ public:
     std::vector<std::string> queue_lines();
 
 private:
+    static net::Task<void> welcome(Stage* stage, const void* door, const net::TlsServerContext* tls,
+                                   std::unique_ptr<net::Stream> stream);
     void build_store();
-    store::Account account(const std::string& name);
     std::uint64_t free_space_ = std::uint64_t{1} << 40U;
     std::string folder_;
     net::TestLoop loop_;

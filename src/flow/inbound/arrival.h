@@ -19,8 +19,10 @@ namespace godwit::flow {
 
 /// Where it came from: for the Received field, the log and the trace.
 struct Origin {
-    mail::ReceivedField received;        ///< Without id, recipient and time.
-    std::string peer;                    ///< "192.0.2.1:4711" or "local".
+    mail::ReceivedField received;  ///< Without id, recipient and time.
+    std::string peer;              ///< "192.0.2.1:4711" or "local".
+    /// Instead of received.helo, for log and trace: a filter said so (XFORWARD).
+    std::optional<std::string> forwarded_helo{};
     std::optional<AccountId> submitter;  ///< Logged in.
     std::string submitter_name;
     bool is_submission = false;  ///< Came by submission: mail of our own users.

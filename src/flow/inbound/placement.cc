@@ -143,7 +143,8 @@ std::string accepted_detail(const Arrival& arrival) {
     JsonWriter json;
     json.begin_object();
     json.field("from", arrival.sender ? arrival.sender->to_string() : "");
-    const std::string helo = arrival.origin.received.helo.substr(0, kTraceWordMax);
+    const std::string helo = arrival.origin.forwarded_helo.value_or(arrival.origin.received.helo)
+                                 .substr(0, kTraceWordMax);
     const std::string message_id = arrival.parsed.index.value(arrival.parsed.header, "Message-ID")
                                        .value_or("")
                                        .substr(0, kTraceWordMax);

@@ -40,6 +40,9 @@ public:
     /// The next host to try; nullopt: there is none. `favoured`, when it is among them, goes first:
     /// there is a connection to it.
     net::Task<std::optional<HopAddress>> next_host(std::optional<HostPort> favoured);
+    /// Of the host that next_host() gave last.
+    [[nodiscard]] std::uint16_t preference() const { return hosts_.at(next_ - 1).preference; }
+    [[nodiscard]] bool is_fallback() const { return is_fallback_; }
     /// Where that host is; empty: nowhere that mail could go to, which dead_end() tells. Never more
     /// than are left of outbound_addresses_max.
     net::Task<std::vector<net::Endpoint>> endpoints(HopAddress host);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,27 +20,38 @@ namespace godwit::flow {
 /// An address that did not answer is dead for this long; doubled each time up to the second.
 inline constexpr std::chrono::seconds host_dead_min(60);
 inline constexpr std::chrono::seconds host_dead_max = std::chrono::minutes(15);
-/// Addresses remembered, some 60 octets each.
+/// Addresses remembered, some 150 octets each.
 inline constexpr std::size_t hosts_dead_max = 16 * 1024;
 /// So many addresses of a family in a row, none of which answered: it is the path that is broken.
 inline constexpr std::uint32_t family_failures_max = 5;
 /// A broken family comes after the other for this long; then one more failure renews it.
 inline constexpr std::chrono::minutes family_dead_time(10);
 
+/// For operators: an address that is passed over.
+struct DeadHost {
+    std::string host;  ///< The name it was last tried by.
+    net::IpAddress address;
+    Duration time_left{};
+};
+
 /// One thread, or behind a lock.
 class HostCache {
 public:
-    /// No connection, or no greeting.
-    void failed(const net::IpAddress& address, MonoTime now);
+    /// No connection, or no greeting. `host`: the name that led there.
+    void failed(const net::IpAddress& address, MonoTime now, std::string host = "");
     void answered(const net::IpAddress& address);
     /// `found`, in the order to try them: without the dead ones where others are left, and those of
     /// a broken family behind the others.
     [[nodiscard]] std::vector<net::IpAddress> order(const std::vector<net::IpAddress>& found,
                                                     MonoTime now);
     [[nodiscard]] bool is_dead(const net::IpAddress& address, MonoTime now);
+    /// All of them, by the octets of their addresses.
+    [[nodiscard]] std::vector<DeadHost> dead(MonoTime now);
 
 private:
     struct Dead {
+        std::string host;
+        std::optional<net::IpAddress> address;
         MonoTime until{};
         Duration time{};
     };
@@ -51,6 +63,7 @@ private:
     Family& family(const net::IpAddress& address) { return address.is_v6() ? six_ : four_; }
 
     Recent<std::string, Dead> dead_{hosts_dead_max};  ///< By the octets of the address.
+    std::set<std::string> keys_;  ///< Of these, and some that are forgotten already.
     Family four_;
     Family six_;
 };

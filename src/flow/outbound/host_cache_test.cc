@@ -61,5 +61,20 @@ TEST(HostCache, F8_a_broken_family_comes_last) {
     EXPECT_EQ(show(hosts.order(both, kNow)), "2a00::99 11.0.0.1 ");
 }
 
+TEST(HostCache, operators_see_the_dead_until_they_answer_or_their_time_is_over) {
+    HostCache hosts;
+    hosts.failed(ip("11.0.0.1"), kNow, "mx1.big.test");
+    hosts.failed(ip("2600::1"), kNow + std::chrono::seconds(20), "mx2.big.test");
+    const MonoTime later = kNow + std::chrono::seconds(30);
+    std::vector<DeadHost> dead = hosts.dead(later);
+    ASSERT_EQ(dead.size(), 2U);
+    EXPECT_EQ(dead[0].host, "mx1.big.test");
+    EXPECT_EQ(dead[0].address, ip("11.0.0.1"));
+    EXPECT_EQ(dead[0].time_left, std::chrono::seconds(30));
+    hosts.answered(ip("2600::1"));
+    EXPECT_EQ(hosts.dead(later).size(), 1U);
+    EXPECT_TRUE(hosts.dead(kNow + host_dead_min).empty());
+}
+
 }  // namespace
 }  // namespace godwit::flow

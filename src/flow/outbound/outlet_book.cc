@@ -191,21 +191,40 @@ bool OutletBook::has_line(const OutletKey& key, const OutletUser& user) const {
                                [&user](const OutletUser& each) { return each != user; });
 }
 
+OutletState OutletBook::state_of(const OutletKey& key, const Outlet& at, MonoTime now) {
+    OutletState state;
+    state.hosts = key.hosts;
+    state.source = key.source;
+    state.window = std::max(std::min(static_cast<std::uint32_t>(at.window), at.limit), 1U);
+    state.limit = at.limit;
+    state.in_flight = at.in_flight;
+    state.waiting = at.line.size();
+    if (at.paused_until > now) {
+        state.paused_for = at.paused_until - now;
+        state.reason = at.reason;
+    }
+    state.last_reply = at.last_reply;
+    return state;
+}
+
 std::vector<OutletState> OutletBook::states(MonoTime now) const {
     std::vector<OutletState> states;
     for (const auto& [key, at] : outlets_) {
-        OutletState state;
-        state.hosts = key.hosts;
-        state.source = key.source;
-        state.window = std::max(std::min(static_cast<std::uint32_t>(at.window), at.limit), 1U);
-        state.in_flight = at.in_flight;
-        state.waiting = at.line.size();
-        if (at.paused_until > now) {
-            state.paused_for = at.paused_until - now;
-            state.reason = at.reason;
-        }
-        state.last_reply = at.last_reply;
-        states.push_back(std::move(state));
+        states.push_back(state_of(key, at, now));
+    }
+    return states;
+}
+
+std::vector<OutletState> OutletBook::states_of(const std::string& domain, MonoTime now) {
+    std::vector<OutletState> states;
+    const Known* const known = known_.find(domain);
+    if (known == nullptr) {
+        return states;
+    }
+    const std::string& hosts = known->key.hosts;
+    for (auto at = outlets_.lower_bound({.hosts = hosts, .source = ""});
+         at != outlets_.end() && at->first.hosts == hosts; ++at) {
+        states.push_back(state_of(at->first, at->second, now));
     }
     return states;
 }

@@ -57,11 +57,12 @@ struct OutletReport {
 
 /// For operators.
 struct OutletState {
-    std::string hosts;   ///< "alt1.example.net,mx.example.net".
-    std::string source;  ///< Name of the [[egress]]; empty: none.
-    std::uint32_t window = 0;
-    std::uint32_t in_flight = 0;
-    std::size_t waiting = 0;  ///< Domains in line.
+    std::string hosts;            ///< "alt1.example.net,mx.example.net".
+    std::string source;           ///< Name of the [[egress]]; empty: none.
+    std::uint32_t window = 0;     ///< Connections it may have now.
+    std::uint32_t limit = 0;      ///< Connections it may come to have.
+    std::uint32_t in_flight = 0;  ///< Connections under way.
+    std::size_t waiting = 0;      ///< Domains in line.
     std::optional<Duration> paused_for;
     std::string reason;
     std::string last_reply;
@@ -117,6 +118,9 @@ public:
 
     /// Every outlet that is not at rest, and those at rest that are remembered, by name.
     [[nodiscard]] std::vector<OutletState> states(MonoTime now) const;
+    /// The outlets of the hosts that mail for this domain went to last, by source; empty: none is
+    /// known.
+    [[nodiscard]] std::vector<OutletState> states_of(const std::string& domain, MonoTime now);
     [[nodiscard]] std::size_t size() const { return outlets_.size(); }
 
 private:
@@ -136,6 +140,7 @@ private:
         std::list<OutletKey>::iterator age;
     };
     Outlet& outlet(const OutletKey& key);
+    [[nodiscard]] static OutletState state_of(const OutletKey& key, const Outlet& at, MonoTime now);
     [[nodiscard]] static std::uint32_t room(const Outlet& at);
     static void forget_late(Outlet& at, MonoTime now);
     static bool may_enter(Outlet& at, const OutletUser& user, MonoTime now);

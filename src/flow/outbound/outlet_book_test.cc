@@ -186,5 +186,29 @@ TEST_F(Outlet, those_at_rest_longest_are_forgotten_at_the_bound) {
     leave();
 }
 
+TEST_F(Outlet, operators_see_the_outlets_of_a_domain) {
+    enter(0);
+    book.remember("d0", {.key = kKey, .limit = limit, .is_only = false});
+    const OutletKey other{.hosts = kKey.hosts, .source = "second"};
+    book.enter(other, user(1), 3, now);
+    book.report(other,
+                {.sign = OutletSign::Success,
+                 .reply = "421 slow down",
+                 .pause = OutletPause{std::chrono::minutes(5), "rate limit"}},
+                now);
+    book.enter({.hosts = "mx.other.test", .source = ""}, user(2), limit, now);
+    const std::vector<OutletState> states = book.states_of("d0", now);
+    ASSERT_EQ(states.size(), 2U);
+    EXPECT_EQ(states[0].in_flight, 1U);
+    EXPECT_EQ(states[0].limit, limit);
+    EXPECT_FALSE(states[0].paused_for);
+    EXPECT_EQ(states[1].source, "second");
+    EXPECT_EQ(states[1].paused_for, std::chrono::minutes(5));
+    EXPECT_EQ(states[1].reason, "rate limit");
+    EXPECT_EQ(states[1].last_reply, "421 slow down");
+    EXPECT_TRUE(book.states_of("d1", now).empty());
+    EXPECT_EQ(book.states(now).size(), 3U);
+}
+
 }  // namespace
 }  // namespace godwit::flow

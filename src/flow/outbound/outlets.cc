@@ -67,6 +67,23 @@ std::vector<OutletState> Outlets::states() {
     return book_.with([at](const OutletBook& book) { return book.states(at); });
 }
 
+std::vector<OutletState> Outlets::states_of(const std::string& site) {
+    const MonoTime at = now();
+    return book_.with([&](OutletBook& book) { return book.states_of(site, at); });
+}
+
+std::string Outlets::hosts_of(const std::string& site) {
+    return book_.with([&](OutletBook& book) {
+        const OutletBook::Known* known = book.known(site);
+        return known == nullptr ? std::string() : known->key.hosts;
+    });
+}
+
+std::vector<DeadHost> Outlets::dead_hosts() {
+    const MonoTime at = now();
+    return hosts_.with([at](HostCache& hosts) { return hosts.dead(at); });
+}
+
 OutletBook::Answer OutletSlot::claim(OutletKey key, std::uint32_t limit, bool is_forced) {
     if (key_ == key) {
         return {};

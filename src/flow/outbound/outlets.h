@@ -36,6 +36,10 @@ public:
     void end_pauses(const std::vector<std::string>& sites);
 
     [[nodiscard]] std::vector<OutletState> states();
+    [[nodiscard]] std::vector<OutletState> states_of(const std::string& site);
+    /// The name of the hosts that mail for the site went to last; empty: not known.
+    [[nodiscard]] std::string hosts_of(const std::string& site);
+    [[nodiscard]] std::vector<DeadHost> dead_hosts();
     net::Locked<HostCache>& hosts() { return hosts_; }
     [[nodiscard]] MonoTime now() const { return services_->clock->mono(); }
 

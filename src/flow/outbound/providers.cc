@@ -48,4 +48,9 @@ std::optional<ProviderBounds> find_provider(const Settings& settings,
     return std::nullopt;
 }
 
+std::uint32_t connections_max(const Settings& settings, const ProviderBounds* provider) {
+    return provider != nullptr && provider->connections != 0 ? provider->connections
+                                                             : settings.limits.deliveries_per_site;
+}
+
 }  // namespace godwit::flow

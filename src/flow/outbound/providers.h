@@ -21,6 +21,8 @@ struct ProviderBounds {
 /// By the host names that mail goes to: the provider of the first of them that has one.
 std::optional<ProviderBounds> find_provider(const Settings& settings,
                                             const std::vector<std::string>& hosts);
+/// Connections that one source may have to hosts with these bounds; null: nobody's.
+std::uint32_t connections_max(const Settings& settings, const ProviderBounds* provider);
 /// Those of deploy/providers.toml.
 const std::vector<ProviderSettings>& shipped_providers();
 

@@ -35,7 +35,28 @@ net::Task<void> decide_hop_tls(const Services* services, HopAddress* hop, std::s
     hop->policy = co_await decide_tls(services, std::move(question));
 }
 
+AttemptTls wanted_tls(const HopAddress& hop) {
+    AttemptTls tls;
+    if (hop.policy) {
+        tls.policy = to_string(hop.policy->level);
+        tls.origin = hop.policy->origin;
+    }
+    return tls;
+}
+
 namespace {
+
+// With what the handshake came to.
+AttemptTls found_tls(const HopAddress& hop, const net::TlsSession* session) {
+    AttemptTls tls = wanted_tls(hop);
+    if (session != nullptr) {
+        tls.version = session->version();
+        tls.cipher = session->cipher();
+        tls.is_verified = session->is_verified();
+        tls.error = session->verify_error();
+    }
+    return tls;
+}
 
 namespace ev = smtp::client_event;
 
@@ -237,6 +258,7 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;
+        tls_ = found_tls(hop_, stream_->tls());
         const bool is_us = std::ranges::any_of(
             own_names(*services_->settings()),
             [this](const auto& name) { return equals_ignore_case(engine_->peer().name, name); });
@@ -574,6 +596,31 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::transact(const RemoteMail* 
                                                    peer_name_ + ": connection lost"));
     }
     co_return outcomes;
+}
+
+net::Task<smtp::Outcome> RemoteSession::ask(std::string sender, mail::Address recipient) {
+    smtp::OutgoingMail question;
+    question.is_probe = true;
+    if (auto from = mail::parse_address(sender, mail::Domainless::Allow); from) {
+        question.sender = std::move(*from);
+    }
+    question.recipients.push_back({std::move(recipient), {}});
+    is_ready_ = false;
+    ++messages_;
+    engine_->send(std::move(question));
+    smtp::Outcome said =
+        host_failure(smtp::Stage::Mail, {4, 4, 2}, peer_name_ + ": connection lost");
+    for (;;) {
+        ev::Event event = co_await next_event();
+        auto* done = std::get_if<ev::TransactionDone>(&event);
+        if (done == nullptr) {
+            is_ready_ = std::holds_alternative<ev::Ready>(event);
+            co_return said;
+        }
+        if (!done->outcomes.empty()) {
+            said = std::move(done->outcomes.front());
+        }
+    }
 }
 
 bool RemoteSession::peer_has_dsn() const {

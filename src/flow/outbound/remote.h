@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "flow/outbound/attempt_tls.h"
 #include "flow/outbound/body_form.h"
 #include "flow/outbound/in_hand.h"
 #include "flow/outbound/route.h"
@@ -46,6 +47,9 @@ TlsWish tls_wish(const store::QueueMessage& message);
 net::Task<void> decide_hop_tls(const Services* services, HopAddress* hop, std::string domain,
                                TlsWish wish);
 
+/// What TLS with the host had to be; nothing of a session.
+AttemptTls wanted_tls(const HopAddress& hop);
+
 /// What to send: a queued message to some of its recipients.
 struct RemoteMail {
     store::QueueMessage message;
@@ -64,6 +68,9 @@ public:
     /// One outcome per recipient, from as many transactions as the peer's limits ask for (B6, B7).
     /// is_ready() says whether the session lives on.
     net::Task<std::vector<smtp::Outcome>> send(RemoteMail mail);
+    /// Whether the peer would take the recipient: a transaction that ends before DATA. Delivered
+    /// means that it would. `sender` empty: the null sender.
+    net::Task<smtp::Outcome> ask(std::string sender, mail::Address recipient);
     /// Can another message be sent?
     [[nodiscard]] bool is_ready() const { return is_ready_; }
     [[nodiscard]] const HopAddress& hop() const { return hop_; }
@@ -73,6 +80,8 @@ public:
     [[nodiscard]] bool peer_has_dsn() const;
     /// The peer takes BY= over (RFC 2852).
     [[nodiscard]] bool peer_keeps_time() const;
+    /// What TLS came to; also after the connection has gone.
+    [[nodiscard]] const AttemptTls& tls() const { return tls_; }
     [[nodiscard]] MonoTime opened_at() const { return opened_at_; }
     /// It is not to be used for a further message (E17, E18); close() it when there is time.
     void spend() { is_spent_ = true; }
@@ -115,6 +124,7 @@ private:
     std::unique_ptr<net::Stream> stream_;
     std::optional<smtp::ClientEngine> engine_;
     std::string peer_name_;
+    AttemptTls tls_;
     MonoTime opened_at_{};
     std::uint32_t messages_ = 0;
     bool is_spent_ = false;

@@ -73,13 +73,6 @@ std::vector<HostPort> hosts_of(const std::vector<std::string>& texts, std::uint1
     return hosts;
 }
 
-std::string name_of(const RouteSettings& route) {
-    std::string name = !route.recipient.empty() ? route.recipient
-                       : route.domain.empty()   ? "*"
-                                                : route.domain;
-    return route.sender.empty() ? name : name + " from " + route.sender;
-}
-
 NextHop hop_of(const Settings& settings, const RouteSettings& route, std::string_view domain) {
     switch (route.kind) {
         case RouteSettings::Kind::Discard: return DiscardHop{};
@@ -155,12 +148,16 @@ std::optional<HostPort> parse_host_port(std::string_view text, std::uint16_t def
     return out;
 }
 
-NextHop decide_next_hop(const Settings& settings, const RouteQueryView& query) {
-    if (query.domain == store::local_site) {
-        return RelayHop{.host = std::string(query.domain)};  // No domain: no route is meant by it.
-    }
-    if (auto rerouted = rerouted_hop(query.domain)) {
-        return *std::move(rerouted);
+std::string name_of(const RouteSettings& route) {
+    std::string name = !route.recipient.empty() ? route.recipient
+                       : route.domain.empty()   ? "*"
+                                                : route.domain;
+    return route.sender.empty() ? name : name + " from " + route.sender;
+}
+
+const RouteSettings* find_route(const Settings& settings, const RouteQueryView& query) {
+    if (query.domain == store::local_site || rerouted_hop(query.domain)) {
+        return nullptr;
     }
     const RouteSettings* best = nullptr;
     std::pair<std::size_t, std::size_t> best_fitness{0, 0};
@@ -171,6 +168,17 @@ NextHop decide_next_hop(const Settings& settings, const RouteQueryView& query) {
             best_fitness = fits;
         }
     }
+    return best;
+}
+
+NextHop decide_next_hop(const Settings& settings, const RouteQueryView& query) {
+    if (query.domain == store::local_site) {
+        return RelayHop{.host = std::string(query.domain)};  // No domain: no route is meant by it.
+    }
+    if (auto rerouted = rerouted_hop(query.domain)) {
+        return *std::move(rerouted);
+    }
+    const RouteSettings* const best = find_route(settings, query);
     if (best != nullptr) {
         return hop_of(settings, *best, query.domain);
     }

@@ -65,6 +65,10 @@ struct RouteQueryView {
     std::string_view recipient;
     std::string_view sender;  ///< Empty: the null sender.
 };
+/// The administrator's route that decides; null: none does. Lives as long as `settings`. Pure.
+const RouteSettings* find_route(const Settings& settings, const RouteQueryView& query);
+/// What a route is for: "example.com", "* from shop.example".
+std::string name_of(const RouteSettings& route);
 /// Pure.
 NextHop decide_next_hop(const Settings& settings, const RouteQueryView& query);
 /// Whether all mail for the domain is dropped, whoever sends it to whomever. Pure.

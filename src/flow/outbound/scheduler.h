@@ -49,7 +49,7 @@ public:
     /// Before the commit that queues a message. Any thread.
     void introduce(MailId mail, const std::string& sender, std::uint64_t size, int priority);
     /// Where mail goes now: connections, pauses and their reasons. Any thread.
-    [[nodiscard]] std::vector<OutletState> outlets() { return outlets_.states(); }
+    [[nodiscard]] Outlets& outlets() { return outlets_; }
     [[nodiscard]] bool is_idle_here() const { return attempts_here() == 0; }
 
 private:

@@ -1,6 +1,7 @@
 #include "flow/outbound/send_group.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "base/log.h"
@@ -62,6 +63,7 @@ net::Task<void> send_through(Run* run) {
         }
         run->results.push_back({run->open[i], std::move(outcomes[i]), session->peer_name(),
                                 session->peer_has_dsn(), session->peer_keeps_time()});
+        run->results.back().tls = session->tls();
     }
     if (run->loaded->in_hand != nullptr) {
         run->loaded->in_hand->set_may_be_sent(run->was_or_may_be_sent ||
@@ -130,6 +132,9 @@ void note_failure(Run* run, HopWalk* walk, smtp::Outcome failure, const HopAddre
         failure.kind = smtp::OutcomeKind::Temporary;
     }
     add(run, failure, host.host);
+    for (AttemptResult& result : std::span(run->results).last(run->open.size())) {
+        result.tls = wanted_tls(host);
+    }
 }
 
 net::Task<void> leave(KeptSession* kept) {
@@ -150,7 +155,8 @@ net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
             const bool is_silent = !session && session.error().is_local &&
                                    session.error().stage == smtp::Stage::Greeting;
             run->slot->outlets().hosts().with([&](HostCache& hosts) {
-                is_silent ? hosts.failed(at.address(), now) : hosts.answered(at.address());
+                is_silent ? hosts.failed(at.address(), now, host.host)
+                          : hosts.answered(at.address());
                 return 0;
             });
         }
@@ -220,11 +226,6 @@ net::Task<void> try_hosts(Run* run, HopWalk* walk) {
             co_return;
         }
     }
-}
-
-std::uint32_t connections_max(const Settings& settings, const ProviderBounds* provider) {
-    return provider != nullptr && provider->connections != 0 ? provider->connections
-                                                             : settings.limits.deliveries_per_site;
 }
 
 // Once the content is there a blocklist may be about what stands in it.

@@ -104,7 +104,7 @@ private:
             ++out_.deferred;
             warn_of_delay(recipient, result);
         }
-        note(recipient, result.outcome.is_ambiguous);
+        note(recipient, result);
     }
 
     // NOTIFY=SUCCESS that the next hop will not answer (RFC 3461 5.2.2), and what RFC 2852 wants
@@ -152,15 +152,32 @@ private:
         out_.notices.push_back(std::move(notice));
     }
 
-    void note(const store::QueueRecipient& recipient, bool may_be_sent) {
+    void note(const store::QueueRecipient& recipient, const AttemptResult& result) {
         if (trace_.view().size() > limits::queue_error_text_size_max) {
             return;
         }
         trace_.begin_object();
         trace_.field("to", recipient.address).field("reply", recipient.last_reply);
         trace_.field("remote", recipient.last_remote);
-        if (may_be_sent) {
+        if (result.tls && result.tls != last_tls_) {
+            note_tls(*result.tls);
+            last_tls_ = result.tls;
+        }
+        if (result.outcome.is_ambiguous) {
             trace_.field("note", "may have been sent: the line broke behind the last octet");
+        }
+        trace_.end_object();
+    }
+
+    void note_tls(const AttemptTls& tls) {
+        trace_.key("tls").begin_object();
+        trace_.field("policy", tls.policy).field("origin", tls.origin);
+        if (!tls.version.empty()) {
+            trace_.field("version", tls.version).field("cipher", tls.cipher);
+            trace_.field("verified", tls.is_verified);
+        }
+        if (!tls.error.empty()) {
+            trace_.field("error", tls.error.substr(0, attempt_tls_error_size_max));
         }
         trace_.end_object();
     }
@@ -168,6 +185,7 @@ private:
     SettleInput in_;
     Settlement out_;
     JsonWriter trace_;
+    std::optional<AttemptTls> last_tls_;  // Said once for all who share it.
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "flow/outbound/attempt_tls.h"
 #include "flow/settings.h"
 #include "mail/report/dsn.h"
 #include "store/queue/queue.h"
@@ -18,11 +19,12 @@ namespace godwit::flow {
 struct AttemptResult {
     std::size_t recipient = 0;  ///< Index in the delivery.
     smtp::Outcome outcome;
-    std::string remote;              ///< Who said it; empty: ourselves.
-    bool remote_reports = false;     ///< The next hop took over NOTIFY=SUCCESS.
-    bool remote_keeps_time = false;  ///< It took over BY= (RFC 2852).
-    bool is_final = false;           ///< Into a mailbox here: delivered, not relayed.
-    bool is_dropped = false;         ///< By a route: nobody is told, nobody had it.
+    std::string remote;               ///< Who said it; empty: ourselves.
+    bool remote_reports = false;      ///< The next hop took over NOTIFY=SUCCESS.
+    bool remote_keeps_time = false;   ///< It took over BY= (RFC 2852).
+    bool is_final = false;            ///< Into a mailbox here: delivered, not relayed.
+    bool is_dropped = false;          ///< By a route: nobody is told, nobody had it.
+    std::optional<AttemptTls> tls{};  ///< With the host that said it; nullopt: there was none.
 };
 
 struct Settlement {

@@ -163,5 +163,27 @@ TEST(Settle, E12_the_basic_code_rules_where_the_enhanced_one_differs) {
     EXPECT_EQ(out.delivery.recipients[0].last_status, "5.2.2");
 }
 
+TEST(Settle, trace_tells_the_tls_decision_once_for_those_who_share_it) {
+    SettleInput in = input({to("a@example.com"), to("b@example.com"), to("c@example.com")});
+    in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 250, {2, 0, 0}, "ok"),
+                  said(2, 451, {4, 7, 5}, "no STARTTLS")};
+    AttemptTls good{.policy = "dane",
+                    .origin = "dane",
+                    .version = "TLSv1.3",
+                    .cipher = "TLS_AES_256_GCM_SHA384",
+                    .is_verified = true,
+                    .error = ""};
+    in.results[0].tls = in.results[1].tls = good;
+    in.results[2].tls = AttemptTls{.policy = "verify", .origin = "mta-sts"};
+    const std::string detail = settle(std::move(in)).trace_detail;
+    const std::string said_once = R"("tls":{"policy":"dane","origin":"dane","version":"TLSv1.3",)"
+                                  R"("cipher":"TLS_AES_256_GCM_SHA384","verified":true}})";
+    const std::size_t first = detail.find(said_once);
+    EXPECT_NE(first, std::string::npos) << detail;
+    EXPECT_EQ(detail.find(said_once, first + 1), std::string::npos) << detail;
+    EXPECT_NE(detail.find(R"("tls":{"policy":"verify","origin":"mta-sts"}})"), std::string::npos)
+        << detail;
+}
+
 }  // namespace
 }  // namespace godwit::flow

@@ -106,6 +106,17 @@ bool asks_for_dane(const TlsPolicySettings* stated, const TlsQuestion& question)
 
 }  // namespace
 
+std::string_view to_string(TlsPolicy::Level level) {
+    switch (level) {
+        case Level::None: return "none";
+        case Level::May: return "may";
+        case Level::Encrypt: return "encrypt";
+        case Level::Verify: return "verify";
+        case Level::Dane: return "dane";
+    }
+    return "may";
+}
+
 std::string TlsPolicy::identity() const {
     if (level <= Level::Encrypt && server_name.empty() && !wants_requiretls) {
         return level == Level::None ? "none" : level == Level::May ? "may" : "encrypt";

@@ -53,6 +53,9 @@ struct TlsPolicy {
     [[nodiscard]] bool is_mandatory() const { return level > Level::May; }
 };
 
+/// "none", "may", "encrypt", "verify", "dane": as in [[tls_policy]].
+std::string_view to_string(TlsPolicy::Level level);
+
 /// A host about to be tried.
 struct TlsQuestion {
     std::string domain;  ///< Of the recipients; empty: none, as for a smart host.

@@ -200,6 +200,7 @@ Result<std::string> change_password(const AdminHost& host, const AdminArguments&
         account = TRY(find(host, snapshot, login));
         account.credentials.argon2id = fresh.argon2id;
         account.credentials.scram = fresh.scram;
+        account.credentials.scram_sha1 = fresh.scram_sha1;
         // T46: sessions that logged in with the old password end.
         ++account.auth_epoch;
         return store::plan_change_account(snapshot, account);

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "flow/outbound/survey.h"
 #include "flow/services.h"
 #include "store/commit/plan.h"
 #include "store/kv/kv.h"
@@ -53,6 +54,8 @@ struct AdminHost {
     std::function<store::CommitResult(store::Plan)> commit;
     /// Re-reads the configuration; gives the result as JSON. Empty when no server runs.
     std::function<Result<std::string>()> reload;
+    /// What would happen to mail for an address; waits for it. Empty when no server runs.
+    std::function<Result<flow::Survey>(flow::SurveyQuestion)> survey;
     /// A pass of the scrubber was asked for. Empty when no server runs.
     std::function<void()> wake_scrubber;
     /// Adds fields to the answer of `status`. Empty when no server runs.

@@ -49,6 +49,12 @@ Result<std::string> list_suspensions(const AdminHost& host, const AdminArguments
 // queue_summary.cc
 Result<std::string> summarize_queue(const AdminHost& host, const AdminArguments& arguments);
 
+// sites.cc
+Result<std::string> list_sites(const AdminHost& host, const AdminArguments& arguments);
+
+// test_route.cc
+Result<std::string> test_route(const AdminHost& host, const AdminArguments& arguments);
+
 // trace.cc
 Result<std::string> find_traces(const AdminHost& host, const AdminArguments& arguments);
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "flow/outbound/scheduler.h"
 #include "serve/admin/calls.h"
 #include "store/queue/queue.h"
 #include "store/store.h"
@@ -73,10 +74,13 @@ Result<std::string> summarize_queue(const AdminHost& host, const AdminArguments&
             }
         }
     }
+    flow::OutboundScheduler* const scheduler =
+        host.services != nullptr ? host.services->scheduler : nullptr;
     JsonWriter json;
     json.begin_object().key("rows").begin_array();
     for (const auto& [name, site] : sites) {
         json.begin_object().field("site", name);
+        json.field("hosts", scheduler == nullptr ? "" : scheduler->outlets().hosts_of(name));
         json.field("deliveries", site.deliveries).field("held", site.held);
         for (std::size_t i = 0; i < kAges.size(); ++i) {
             json.field(kAges[i].name, site.by_age[i]);

@@ -7,6 +7,7 @@
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/orders.h"
 #include "flow/outbound/route.h"
+#include "flow/outbound/scheduler.h"
 #include "serve/admin/queue_selection.h"
 #include "store/store.h"
 
@@ -153,19 +154,46 @@ std::string route_text(const flow::NextHop& hop, const std::string& site) {
     return site;
 }
 
+/// The hosts of the site rest: no answer from them, or a provider's wish; empty when they do not.
+/// "mail to mx.example.net is paused until T: rate limit (Google), 421 4.7.28 slow down".
+std::string pause_text(const QueueView& view, const std::string& site) {
+    std::string text;
+    if (view.services == nullptr || view.services->scheduler == nullptr) {
+        return text;
+    }
+    for (const flow::OutletState& state : view.services->scheduler->outlets().states_of(site)) {
+        if (!state.paused_for) {
+            continue;
+        }
+        text.append("; mail to ").append(state.hosts);
+        text.append(state.source.empty() ? "" : " from " + state.source);
+        text.append(" is paused until ")
+            .append(show_time(view.now +
+                              std::chrono::duration_cast<WallTime::duration>(*state.paused_for)));
+        text.append(": ").append(state.reason);
+        text.append(state.last_reply.empty() ? "" : ", " + state.last_reply);
+    }
+    return text;
+}
+
 /// It waits for its time or its turn, and nothing of the operator's keeps it.
 std::string waiting_text(const QueueView& view, const QueueDelivery& delivery,
                          const std::string& sender) {
     const std::string before = delivery.attempts > 0 ? last_attempt_text(delivery) + "; " : "";
+    const std::string pause = pause_text(view, delivery.site);
     if (delivery.due > view.now) {
-        return before.empty() ? "not yet tried: not before " + show_time(delivery.due)
-                              : before + "next attempt at " + show_time(delivery.due);
+        return (before.empty() ? "not yet tried: not before " + show_time(delivery.due)
+                               : before + "next attempt at " + show_time(delivery.due)) +
+               pause;
     }
     const std::string since = before +
                               (before.empty() ? "not yet tried, due since " : "due again since ") +
                               show_time(delivery.due);
     if (view.services == nullptr) {
         return since + ", but no server runs";
+    }
+    if (!pause.empty()) {
+        return since + pause;
     }
     const flow::SettingsPtr settings = view.services->settings();
     const QueueRecipient* const next = first_waiting(delivery);

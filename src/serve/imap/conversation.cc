@@ -44,8 +44,13 @@ sasl::ChannelBindings Conversation::bindings() const {
     return flow::channel_bindings(stream_->tls());
 }
 
+sasl::Means Conversation::means() const {
+    return {.passwords_allowed = may_send_password(),
+            .has_sha1_keys = services_->settings()->has_sha1_keys};
+}
+
 std::vector<const sasl::MechanismRow*> Conversation::mechanisms() const {
-    return sasl::offered_mechanisms(may_send_password(), bindings());
+    return sasl::offered_mechanisms(means(), bindings());
 }
 
 net::Task<Result<>> Conversation::start_tls() {

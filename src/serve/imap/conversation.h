@@ -40,6 +40,7 @@ public:
     [[nodiscard]] Selected* selected() { return selected_.get(); }
     [[nodiscard]] bool may_start_tls() const;
     [[nodiscard]] bool may_send_password() const;
+    [[nodiscard]] sasl::Means means() const;
     [[nodiscard]] std::vector<const sasl::MechanismRow*> mechanisms() const;
     [[nodiscard]] sasl::ChannelBindings bindings() const;
 

@@ -114,8 +114,8 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
             is_throttled_ = outcome.is_throttled;
             step_ = exchange_.finish(outcome.verdict);
         } else if (auto* keys = std::get_if<sasl::NeedScramKeys>(&step)) {
-            Result<ScramLookup> found =
-                co_await find_scram_keys(c_->services(), std::move(keys->authcid), peer);
+            Result<ScramLookup> found = co_await find_scram_keys(
+                c_->services(), std::move(keys->authcid), keys->hash, peer);
             is_throttled_ = !found && found.error().code == ErrorCode::LimitExceeded;
             scram_mark_ = found ? found->mark : std::nullopt;
             step_ = found ? exchange_.keys(std::move(found->keys)) : exchange_.unavailable();
@@ -198,8 +198,8 @@ AnswerTask run_authenticate(Conversation* c, imap::Command command) {
     if (row->reveals_password && !c->may_send_password()) {
         co_return plaintext_refused();
     }
-    if (row->needs_channel_binding && c->bindings().is_empty()) {
-        co_return no(imap::code::kCannot, "The mechanism needs TLS");
+    if (!sasl::is_offered(*row, c->means(), c->bindings())) {
+        co_return no(imap::code::kCannot, "The mechanism is not offered here");
     }
     std::optional<std::string> initial;
     if (arguments->initial_response) {

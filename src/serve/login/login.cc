@@ -4,10 +4,12 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "base/probe.h"
+#include "flow/commit.h"
 #include "flow/policy/login_guard.h"
 #include "flow/read.h"
 #include "mail/address/address.h"
 #include "store/directory/directory.h"
+#include "store/store.h"
 #include "wire/sasl/saslprep.h"
 #include "wire/sasl/scram.h"
 
@@ -62,20 +64,25 @@ bool is_current(const std::optional<store::Account>& now, const CredentialMark& 
            now->auth_epoch == mark.auth_epoch;
 }
 
-sasl::ScramKeys as_sasl(const store::ScramKeys& keys) {
-    return {keys.salt, keys.iterations, keys.stored_key, keys.server_key};
+sasl::ScramKeys as_sasl(const store::ScramKeys& keys,
+                        sasl::ScramHash hash = sasl::ScramHash::Sha256) {
+    return {keys.salt, keys.iterations, keys.stored_key, keys.server_key, hash};
 }
 
 // What is shown, and worked through, for a name that nobody has: as costly as a real one, and the
 // same for "nobody", "NOBODY" and "nobody@our.domain", as it would be for an account.
-sasl::ScramKeys decoy_keys(const flow::Services* services, std::string_view authcid) {
+sasl::ScramKeys decoy_keys(const flow::Services* services, std::string_view authcid,
+                           sasl::ScramHash hash = sasl::ScramHash::Sha256) {
     std::string login(authcid);
     if (login.find('@') == std::string::npos) {
         login += "@" + services->settings()->default_domain;
     }
     const Result<mail::Address> address = mail::parse_address(login);
     const std::string key = address ? mail::account_key(*address) : to_lower(login);
-    return sasl::scram_decoy(services->decoy_secret, key, store::kScramIterations);
+    return sasl::scram_decoy(
+        services->decoy_secret, key,
+        hash == sasl::ScramHash::Sha1 ? store::kScramSha1Iterations : store::kScramIterations,
+        hash);
 }
 
 // Runs on the password pool. The cheap proof first; a wrong password always pays for both hashes,
@@ -87,6 +94,40 @@ bool is_right(const sasl::ScramKeys& keys, const store::Credentials& credentials
         return true;
     }
     return store::verify_password(credentials, password, cost);
+}
+
+// A row of before SCRAM-SHA-1 gets its keys at the first login that shows the password itself (an
+// app password is another secret). The login does not depend on it: the next one tries again.
+net::Task<void> complete_keys(const flow::Services* services, store::Account account,
+                              std::string password) {
+    if (account.credentials.scram.stored_key.empty() ||
+        !account.credentials.scram_sha1.stored_key.empty()) {
+        co_return;
+    }
+    const std::string salt = services->random->bytes(store::kScramSaltSize);
+    store::Store* store = services->store;
+    const AccountId id = account.id;
+    const std::uint64_t epoch = account.auth_epoch;
+    using Planned = std::optional<Result<store::Plan>>;
+    Result<Planned> planned = co_await net::offload(
+        services->passwords,
+        [store, id, epoch, password, salt, keys = as_sasl(account.credentials.scram)]() -> Planned {
+            if (!sasl::scram_matches(keys, password)) {
+                return std::nullopt;
+            }
+            return store::plan_complete_keys(*store->snapshot(), id, epoch,
+                                             store::make_scram_sha1(password, salt));
+        });
+    if (!planned || !*planned) {
+        co_return;
+    }
+    Result<> done = (*planned)->has_value()
+                        ? co_await flow::commit_all(services->store, ***std::move(planned))
+                        : Result<>(std::unexpected((*planned)->error()));
+    if (!done) {
+        log::warn("login.keys_not_completed",
+                  {{"user", account.name}, {"error", done.error().text}});
+    }
 }
 
 }  // namespace
@@ -149,22 +190,25 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
         log::info("login.changed_meanwhile", {{"user", authcid}, {"peer", peer.to_string()}});
         co_return deny(services, authcid, peer);
     }
+    co_await complete_keys(services, **now, *prepared);
     services->login_guard->remember(account->id, account->auth_epoch, *prepared,
                                     services->clock->mono());
     co_return grant(services, *account, peer);
 }
 
 net::Task<Result<ScramLookup>> find_scram_keys(const flow::Services* services, std::string authcid,
-                                               net::Endpoint peer) {
+                                               sasl::ScramHash hash, net::Endpoint peer) {
     if (!may_try(services, authcid, peer)) {
         co_return temporary_error(ErrorCode::LimitExceeded, "too many failed logins");
     }
     const std::optional<store::Account> account = CO_TRY(co_await look_up(services, authcid));
-    if (!account || account->is_disabled || account->credentials.scram.stored_key.empty()) {
-        co_return ScramLookup{decoy_keys(services, authcid), std::nullopt};
+    const store::Credentials credentials = account ? account->credentials : store::Credentials{};
+    const store::ScramKeys& keys =
+        hash == sasl::ScramHash::Sha1 ? credentials.scram_sha1 : credentials.scram;
+    if (!account || account->is_disabled || keys.stored_key.empty()) {
+        co_return ScramLookup{decoy_keys(services, authcid, hash), std::nullopt};
     }
-    co_return ScramLookup{as_sasl(account->credentials.scram),
-                          CredentialMark{account->id, account->auth_epoch}};
+    co_return ScramLookup{as_sasl(keys, hash), CredentialMark{account->id, account->auth_epoch}};
 }
 
 net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who) {

@@ -42,15 +42,17 @@ struct ScramLookup {
 
 /// Name and password as PLAIN, LOGIN, IMAP LOGIN or USER/PASS gave them. Never a hint which of the
 /// two was wrong, in words or in time. Costs an Argon2id hash on the password pool unless
-/// remembered. Denied too when the credentials changed meanwhile (T46).
+/// remembered. Denied too when the credentials changed meanwhile (T46). An account of an older
+/// version that has no SCRAM-SHA-1 keys gets them here, once.
 net::Task<LoginOutcome> verify_password(const flow::Services* services, std::string authzid,
                                         std::string authcid, std::string password,
                                         net::Endpoint peer);
 
 /// Keys for SCRAM; decoys that no proof fits for an unknown or disabled account, the same whatever
-/// way its name is written (T38). Temporary error when throttled or when the store did not answer.
+/// way its name is written (T38), and for one without keys of that hash. Temporary error when
+/// throttled or when the store did not answer.
 net::Task<Result<ScramLookup>> find_scram_keys(const flow::Services* services, std::string authcid,
-                                               net::Endpoint peer);
+                                               sasl::ScramHash hash, net::Endpoint peer);
 
 /// After a SCRAM proof that fits the keys `mark` came with. Denied when the account is gone or
 /// disabled, or has other credentials by now: the proof is of an old password then (T46).

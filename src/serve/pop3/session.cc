@@ -6,8 +6,8 @@
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/read.h"
-#include "flow/sound_body.h"
 #include "flow/roll_call.h"
+#include "flow/sound_body.h"
 #include "mail/message/summary.h"
 #include "serve/login/credential_watch.h"
 #include "serve/login/login.h"
@@ -43,6 +43,7 @@ public:
 private:
     pop3::ServerOptions options() const;
     bool passwords_allowed() const;
+    sasl::Means means() const;
     net::Task<Result<>> converse();
     net::Task<Result<>> read_more();
     net::Task<Result<>> flush();
@@ -78,13 +79,17 @@ bool Session::passwords_allowed() const {
            (services_->settings()->allow_plaintext_login && stream_->peer().is_loopback());
 }
 
+sasl::Means Session::means() const {
+    return {.passwords_allowed = passwords_allowed(),
+            .has_sha1_keys = services_->settings()->has_sha1_keys};
+}
+
 pop3::ServerOptions Session::options() const {
     pop3::ServerOptions options;
     options.stls_offered = tls_ != nullptr && stream_->tls() == nullptr;
     options.passwords_allowed = passwords_allowed();
     const sasl::ChannelBindings bindings = flow::channel_bindings(stream_->tls());
-    for (const sasl::MechanismRow* row :
-         sasl::offered_mechanisms(options.passwords_allowed, bindings)) {
+    for (const sasl::MechanismRow* row : sasl::offered_mechanisms(means(), bindings)) {
         options.sasl_mechanisms += options.sasl_mechanisms.empty() ? "" : " ";
         options.sasl_mechanisms += row->name;
     }
@@ -252,9 +257,7 @@ net::Task<void> Session::log_in(LoginOutcome outcome) {
 net::Task<void> Session::start_auth(pop3::AuthStart start) {
     const sasl::MechanismRow* row = sasl::find_mechanism(start.mechanism);
     sasl::ChannelBindings bindings = flow::channel_bindings(stream_->tls());
-    const bool is_offered = row != nullptr && (passwords_allowed() || !row->reveals_password) &&
-                            (!row->needs_channel_binding || !bindings.is_empty());
-    if (!is_offered) {
+    if (row == nullptr || !sasl::is_offered(*row, means(), bindings)) {
         engine_->denied(pop3::LoginFailure::Permanent);
         co_return;
     }
@@ -285,7 +288,7 @@ net::Task<void> Session::follow(sasl::Step step) {
         }
         if (auto* lookup = std::get_if<sasl::NeedScramKeys>(&step)) {
             Result<ScramLookup> found =
-                co_await find_scram_keys(services_, lookup->authcid, stream_->peer());
+                co_await find_scram_keys(services_, lookup->authcid, lookup->hash, stream_->peer());
             scram_mark_ = found ? found->mark : std::nullopt;
             step = found ? exchange_->keys(std::move(found->keys)) : exchange_->unavailable();
             continue;

@@ -9,14 +9,17 @@
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/inbound/intake.h"
+#include "flow/inbound/question.h"
 #include "flow/inbound/receive.h"
 #include "flow/inbound/recipient.h"
 #include "flow/inbound/refusal_trail.h"
 #include "flow/inbound/sender.h"
 #include "flow/inbound/terms.h"
+#include "flow/policy/networks.h"
 #include "flow/roll_call.h"
 #include "serve/login/credential_watch.h"
 #include "serve/login/login.h"
+#include "serve/smtp/stand_in.h"
 #include "store/store.h"
 #include "wire/smtp/server.h"
 
@@ -84,6 +87,9 @@ private:
     net::Task<Result<>> on(smtp::event::AuthProved event);
     net::Task<Result<>> on(smtp::event::AuthFailed event);
     net::Task<Result<>> on(smtp::event::Hello event);
+    net::Task<Result<>> on(smtp::event::Question event);
+    net::Task<Result<>> on(smtp::event::StandIn event);
+    net::Task<Result<>> on(smtp::event::Forwarded event);
     net::Task<Result<>> on(smtp::event::Close event);
     net::Task<std::vector<smtp::Reply>> take_mail(smtp::event::EndOfMail* event);
     net::Task<bool> vouches_for(std::string author);
@@ -92,6 +98,14 @@ private:
     flow::Origin origin(const smtp::Transaction& transaction) const;
     void set_deadline();
     void forget_mail();
+    /// The client, or whom it stands in for.
+    [[nodiscard]] const net::Endpoint& peer() const {
+        return stand_in_.peer ? *stand_in_.peer : stream_->peer();
+    }
+    /// For logs and traces, where a filter's word counts too.
+    [[nodiscard]] std::string peer_name() const;
+    [[nodiscard]] std::string hello_name() const;
+    [[nodiscard]] bool may_ask() const;
     [[nodiscard]] bool is_local_door() const { return stream_->peer().is_unix(); }
     [[nodiscard]] bool may_relay() const {
         return login_.has_value() || (is_submission(listener_.protocol) && is_local_door());
@@ -111,6 +125,8 @@ private:
     bool is_failure_counted_ =
         false;  ///< By verify_password or admit_proved, for the AuthFailed to come.
     bool is_done_ = false;
+    StandIn stand_in_;                            ///< XCLIENT, until the connection ends.
+    std::optional<smtp::ClientFacts> forwarded_;  ///< XFORWARD, until the transaction ends.
     // The open transaction, beside the engine's: what the directory said, and the body so far.
     std::string sender_;  ///< For who looks for what was refused.
     std::vector<store::Recipient> resolved_;
@@ -148,10 +164,17 @@ smtp::ServerOptions Session::options() const {
         options.tls_required = tls_ != nullptr && !options.allow_plaintext_auth;
     }
     options.bindings = flow::channel_bindings(stream_->tls());
+    options.has_sha1_keys = settings->has_sha1_keys;
     options.nonce_seed = services_->random->bytes(32);
     options.scram_decoy_secret = services_->decoy_secret;
     options.bare_newlines =
         listener_.reject_bare_newline ? smtp::BareNewlines::Reject : smtp::BareNewlines::Repair;
+    const flow::TrustSettings& trust = settings->trust;
+    options.answers_questions = may_ask();
+    options.answers_questions_of_users = trust.answer_users;
+    // By the connection itself: whoever stands in for others may do so again.
+    options.takes_stand_ins = flow::is_in(trust.xclient, stream_->peer());
+    options.takes_forwarded = flow::is_in(trust.xforward, stream_->peer());
     options.hold_seconds_max = flow::hold_max.count();
     options.hold_until_max = unix_seconds(services_->clock->wall()) + flow::hold_max.count();
     return options;
@@ -172,7 +195,7 @@ net::Task<void> Session::run() {
             const Result<> secured = co_await stream_->start_tls_server(tls_);
             if (!secured) {
                 log::info("smtp.tls_failed",
-                          {{"peer", stream_->peer().to_string()}, {"error", secured.error().text}});
+                          {{"peer", peer().to_string()}, {"error", secured.error().text}});
                 co_return;
             }
         }
@@ -198,7 +221,7 @@ net::Task<void> Session::run() {
     const Result<> ended = co_await converse();
     if (!ended && ended.error().code != ErrorCode::Closed) {
         log::debug("smtp.connection_lost",
-                   {{"peer", stream_->peer().to_string()}, {"error", ended.error().text}});
+                   {{"peer", peer().to_string()}, {"error", ended.error().text}});
     }
     if (ended) {
         stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(5));
@@ -300,7 +323,7 @@ net::Task<Result<>> Session::read_more() {
 // 4.2.5 gives the responsibility to us; RFC 1047.
 void Session::note_unheard() {
     if (unheard_) {
-        log::info("smtp.reply_unheard", {{"id", *unheard_}, {"peer", stream_->peer().to_string()}});
+        log::info("smtp.reply_unheard", {{"id", *unheard_}, {"peer", peer().to_string()}});
         count(Metric::PossibleDuplicates);
         unheard_.reset();
     }
@@ -327,15 +350,18 @@ net::Task<Result<>> Session::handle_events() {
             case 9: handled = co_await on(std::get<9>(std::move(*event))); break;
             case 10: handled = co_await on(std::get<10>(std::move(*event))); break;
             case 11: handled = co_await on(std::get<11>(std::move(*event))); break;
-            default: handled = co_await on(std::get<12>(std::move(*event))); break;
+            case 12: handled = co_await on(std::get<12>(std::move(*event))); break;
+            case 13: handled = co_await on(std::get<13>(std::move(*event))); break;
+            case 14: handled = co_await on(std::get<14>(std::move(*event))); break;
+            default: handled = co_await on(std::get<15>(std::move(*event))); break;
         }
-        static_assert(std::variant_size_v<smtp::event::Event> == 13, "each event has its case");
+        static_assert(std::variant_size_v<smtp::event::Event> == 16, "each event has its case");
         CO_TRY(std::move(handled));
     }
 }
 
 net::Task<Result<>> Session::on(smtp::event::Hello event) {
-    log::debug("smtp.hello", {{"peer", stream_->peer().to_string()}, {"name", event.name}});
+    log::debug("smtp.hello", {{"peer", peer().to_string()}, {"name", event.name}});
     co_return Result<>();
 }
 
@@ -392,7 +418,7 @@ net::Task<bool> Session::vouches_for(std::string author) {
 net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
     flow::Asker asker{.may_relay = may_relay(), .stranger = std::nullopt, .is_report = is_report_};
     if (listener_.protocol == flow::Protocol::Smtp) {
-        asker.stranger = stream_->peer();
+        asker.stranger = peer();
     }
     std::string recipient = event.recipient.address.to_string();
     flow::RecipientAnswer answer =
@@ -413,10 +439,9 @@ void Session::note_refusal(std::string_view stage, std::string recipient,
     if (reply.is_positive() || services_->refusals == nullptr) {
         return;
     }
-    const net::Endpoint& peer = stream_->peer();
     services_->refusals->note({.stage = std::string(stage),
-                               .peer = peer.is_unix() ? "local" : peer.to_string(),
-                               .helo = engine_->hello_name(),
+                               .peer = peer_name(),
+                               .helo = hello_name(),
                                .user = login_ ? login_->name : "",
                                .sender = sender_,
                                .recipient = std::move(recipient),
@@ -459,9 +484,9 @@ net::Task<Result<>> Session::on(smtp::event::BodyBytes event) {
 
 flow::Origin Session::origin(const smtp::Transaction& transaction) const {
     flow::Origin origin;
-    const net::Endpoint& peer = stream_->peer();
     origin.received.helo = engine_->hello_name();
-    origin.received.client_address = peer.is_unix() ? "" : peer.address().to_string();
+    origin.received.client_name = stand_in_.name;
+    origin.received.client_address = is_local_door() ? "" : peer().address().to_string();
     const std::string with = engine_->protocol_name(transaction.parameters.smtputf8);
     origin.received.with.lmtp = listener_.protocol == flow::Protocol::Lmtp;
     origin.received.with.extended = with != "SMTP";
@@ -471,7 +496,10 @@ flow::Origin Session::origin(const smtp::Transaction& transaction) const {
     if (const net::TlsSession* tls = stream_->tls(); tls != nullptr) {
         origin.received.tls = tls->version() + " " + tls->cipher();
     }
-    origin.peer = peer.is_unix() ? "local" : peer.to_string();
+    origin.peer = peer_name();
+    if (forwarded_) {
+        origin.forwarded_helo = hello_name();
+    }
     if (const auto credentials = stream_->credentials(); credentials) {
         origin.peer += " uid=" + std::to_string(credentials->user_id);
     }
@@ -556,11 +584,13 @@ net::Task<Result<>> Session::on(smtp::event::EndOfMail event) {
     }
     is_mail_answered_ = true;
     forget_mail();
+    forwarded_.reset();
     co_return Result<>();
 }
 
 net::Task<Result<>> Session::on(smtp::event::TransactionDropped) {
     forget_mail();
+    forwarded_.reset();
     co_return Result<>();
 }
 
@@ -576,6 +606,7 @@ net::Task<Result<>> Session::on(smtp::event::StartTls) {
     stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
     CO_TRY(co_await stream_->start_tls_server(tls_));
     login_.reset();
+    stand_in_.login.reset();
     watch_.end();
     engine_->tls_started(flow::channel_bindings(stream_->tls()));
     co_return Result<>();
@@ -594,13 +625,13 @@ net::Task<Result<>> Session::on(smtp::event::AuthPassword event) {
     CO_TRY(co_await flush());
     settle_login(co_await verify_password(services_, std::move(event.authzid),
                                           std::move(event.authcid), std::move(event.password),
-                                          stream_->peer()));
+                                          peer()));
     co_return Result<>();
 }
 
 net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
     Result<ScramLookup> found =
-        co_await find_scram_keys(services_, std::move(event.authcid), stream_->peer());
+        co_await find_scram_keys(services_, std::move(event.authcid), event.hash, peer());
     scram_mark_ = found ? found->mark : std::nullopt;
     if (found) {
         engine_->answer_scram(std::move(found->keys));
@@ -612,8 +643,7 @@ net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
 
 net::Task<Result<>> Session::on(smtp::event::AuthProved event) {
     settle_login(co_await admit_proved(services_, std::exchange(scram_mark_, {}),
-                                       std::move(event.authzid), std::move(event.authcid),
-                                       stream_->peer()));
+                                       std::move(event.authzid), std::move(event.authcid), peer()));
     co_return Result<>();
 }
 
@@ -623,18 +653,89 @@ net::Task<Result<>> Session::on(smtp::event::AuthFailed event) {
     // A wrong password was counted where it was verified; a wrong SCRAM proof is known only here
     // (T37).
     if (event.failure == sasl::Failure::Credentials && !std::exchange(is_failure_counted_, false)) {
-        note_failure(services_, event.authcid, stream_->peer());
+        note_failure(services_, event.authcid, peer());
     }
-    log::info(
-        "smtp.auth_failed",
-        {{"peer", stream_->peer().to_string()}, {"user", event.authcid}, {"reason", event.reason}});
+    log::info("smtp.auth_failed",
+              {{"peer", peer().to_string()}, {"user", event.authcid}, {"reason", event.reason}});
+    co_return Result<>();
+}
+
+std::string Session::peer_name() const {
+    if (forwarded_) {
+        return forwarded_peer(*forwarded_);
+    }
+    return peer().is_unix() ? "local" : peer().to_string();
+}
+
+// XFORWARD_README, note 4: what a filter tells of another session and what this one is are not
+// mixed.
+std::string Session::hello_name() const {
+    return forwarded_ ? forwarded_->text(smtp::ClientFact::Hello) : engine_->hello_name();
+}
+
+// RFC 5321 7.3: who has an address is told to few.
+bool Session::may_ask() const {
+    return flow::is_in(services_->settings()->trust.answer, peer()) ||
+           (is_submission(listener_.protocol) && is_local_door());
+}
+
+net::Task<Result<>> Session::on(smtp::event::Question event) {
+    flow::Question question{.text = std::move(event.text),
+                            .is_of_list = event.is_of_list,
+                            .takes_utf8 = event.takes_utf8,
+                            .may_relay = may_relay()};
+    engine_->answer(co_await flow::answer_question(services_, std::move(question)));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::StandIn event) {
+    StandInAnswer answer =
+        co_await stand_in(services_, std::move(event.facts), stand_in_, stream_->peer());
+    if (answer.refusal) {
+        engine_->answer(std::move(*answer.refusal));
+        co_return Result<>();
+    }
+    const net::Endpoint client = answer.client.peer.value_or(stream_->peer());
+    if (client.address() != peer().address()) {
+        const flow::SettingsPtr settings = services_->settings();
+        flow::ConnectionPermit permit = services_->connection_guard->admit(
+            client, {.total = settings->limits.connections,
+                     .per_address = settings->limits.connections_per_address});
+        if (!permit) {
+            engine_->answer(make_reply(421, {4, 7, 0}, "Too many connections, try again later"));
+            co_return Result<>();
+        }
+        permit_ = std::move(permit);
+    }
+    log::info("smtp.xclient", {{"connection", stream_->peer().to_string()},
+                               {"peer", client.to_string()},
+                               {"name", answer.client.name},
+                               {"user", answer.client.login ? answer.client.login->name : ""}});
+    stand_in_ = std::move(answer.client);
+    forwarded_.reset();
+    login_ = stand_in_.login;
+    watch_.end();
+    std::optional<sasl::Done> identity;
+    if (login_) {
+        watch_.begin(*login_);
+        identity = sasl::Done{.authzid = "", .authcid = login_->name};
+    }
+    engine_->answer_stand_in(std::move(identity), may_ask());
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::Forwarded event) {
+    if (!forwarded_) {
+        forwarded_.emplace();
+    }
+    forwarded_->update(event.facts);
     co_return Result<>();
 }
 
 net::Task<Result<>> Session::on(smtp::event::Close event) {
     forget_mail();
     is_done_ = true;
-    log::debug("smtp.closed", {{"peer", stream_->peer().to_string()}, {"detail", event.detail}});
+    log::debug("smtp.closed", {{"peer", peer().to_string()}, {"detail", event.detail}});
     co_return Result<>();
 }
 

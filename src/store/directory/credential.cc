@@ -2,11 +2,12 @@
 
 #include "base/limits.h"
 #include "base/metrics.h"
+#include "base/pbkdf2.h"
 
 namespace godwit::store {
 
 namespace {
-constexpr std::size_t kSaltSize = 16;
+constexpr std::size_t kSaltSize = 16;  // Of Argon2id.
 
 Result<> check_password(std::string_view password) {
     if (password.empty() || password.size() > limits::password_size_max) {
@@ -18,17 +19,28 @@ Result<> check_password(std::string_view password) {
 }
 }  // namespace
 
+ScramKeys make_scram_sha1(std::string_view password, std::string_view salt) {
+    ScramKeys keys;
+    keys.salt = salt;
+    keys.iterations = kScramSha1Iterations;
+    const std::string salted = pbkdf2_sha1(password, keys.salt, keys.iterations);
+    keys.stored_key = sha1_bytes(hmac_sha1(salted, "Client Key"));
+    keys.server_key = hmac_sha1(salted, "Server Key");
+    return keys;
+}
+
 Result<Credentials> make_credentials(std::string_view password, Random& random, Argon2Cost cost) {
     TRY(check_password(password));
     Credentials credentials;
     credentials.argon2id = TRY(argon2id_hash(password, random.bytes(kSaltSize), cost));
     ScramKeys& scram = credentials.scram;
-    scram.salt = random.bytes(kSaltSize);
+    scram.salt = random.bytes(kScramSaltSize);
     scram.iterations = kScramIterations;
     // RFC 5802 section 3: SaltedPassword, ClientKey, StoredKey, ServerKey.
     const std::string salted = pbkdf2_sha256(password, scram.salt, scram.iterations);
     scram.stored_key = sha256_bytes(hmac_sha256(salted, "Client Key"));
     scram.server_key = hmac_sha256(salted, "Server Key");
+    credentials.scram_sha1 = make_scram_sha1(password, random.bytes(kScramSaltSize));
     return credentials;
 }
 

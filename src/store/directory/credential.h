@@ -16,6 +16,10 @@ namespace godwit::store {
 /// Rounds of new SCRAM keys. RFC 7677 section 4 asks for at least 4096. A leaked SCRAM key must not
 /// be much cheaper to try than the Argon2id hash beside it; more rounds than this make phones wait.
 inline constexpr std::uint32_t kScramIterations = 15000;
+/// The same for SHA-1, a round of which costs half.
+inline constexpr std::uint32_t kScramSha1Iterations = 30000;
+
+inline constexpr std::size_t kScramSaltSize = 16;
 
 struct ScramKeys {
     std::string salt;
@@ -32,11 +36,14 @@ struct AppPassword {
 };
 struct Credentials {
     std::string argon2id;  ///< PHC string; empty = no password login.
-    ScramKeys scram;
+    ScramKeys scram;       ///< SCRAM-SHA-256.
+    ScramKeys scram_sha1;  ///< Empty in rows of older versions until the password is seen again.
     std::vector<AppPassword> app_passwords;
     bool operator==(const Credentials&) const = default;
 };
 
+/// SCRAM-SHA-1 keys of a password (prepared by SASLprep). Blocks some ms.
+ScramKeys make_scram_sha1(std::string_view password, std::string_view salt);
 /// From a password (already prepared by SASLprep). Blocks tens of ms.
 Result<Credentials> make_credentials(std::string_view password, Random& random, Argon2Cost cost);
 Result<AppPassword> make_app_password(std::string_view name, std::string_view password,

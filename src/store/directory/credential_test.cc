@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "base/limits.h"
+#include "base/pbkdf2.h"
 
 namespace godwit::store {
 namespace {
@@ -44,6 +45,24 @@ TEST(Credential, Scram_keys_are_those_of_rfc_7677) {
     const std::string again = pbkdf2_sha256("pencil", made.scram.salt, made.scram.iterations);
     EXPECT_EQ(made.scram.stored_key, sha256_bytes(hmac_sha256(again, "Client Key")));
     EXPECT_EQ(made.scram.server_key, hmac_sha256(again, "Server Key"));
+}
+
+// RFC 5802 section 5: user "user", password "pencil".
+TEST(Credential, Scram_sha1_keys_are_those_of_rfc_5802) {
+    const std::string salted = pbkdf2_sha1("pencil", *base64_decode("QSXCR+Q6sek8bf92"), 4096);
+    const std::string auth =
+        "n=user,r=fyko+d2lbbFgONRv9qkxdawL,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,"
+        "s=QSXCR+Q6sek8bf92,i=4096,c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j";
+    EXPECT_EQ(base64_encode(hmac_sha1(hmac_sha1(salted, "Server Key"), auth)),
+              "rmF9pqV8S7suAoZWja4dJRkFsKQ=");
+    SeededRandom random(7);
+    const Credentials made = *make_credentials("pencil", random, kCheap);
+    EXPECT_EQ(made.scram_sha1.iterations, kScramSha1Iterations);
+    EXPECT_NE(made.scram_sha1.salt, made.scram.salt);
+    EXPECT_EQ(made.scram_sha1, make_scram_sha1("pencil", made.scram_sha1.salt));
+    const std::string again =
+        pbkdf2_sha1("pencil", made.scram_sha1.salt, made.scram_sha1.iterations);
+    EXPECT_EQ(made.scram_sha1.server_key, hmac_sha1(again, "Server Key"));
 }
 
 }  // namespace

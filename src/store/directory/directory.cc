@@ -60,6 +60,13 @@ Result<std::vector<Domain>> list_domains(const Snapshot& snapshot, ReadTier tier
 Result<std::vector<Account>> list_accounts(const Snapshot& snapshot, ReadTier tier) {
     return list_rows<Account>(snapshot, tier, account_rows_prefix(), decode_account);
 }
+Result<std::size_t> count_without_sha1(const Snapshot& snapshot, ReadTier tier) {
+    const std::vector<Account> accounts = TRY(list_accounts(snapshot, tier));
+    return static_cast<std::size_t>(std::ranges::count_if(accounts, [](const Account& account) {
+        return !account.credentials.scram.stored_key.empty() &&
+               account.credentials.scram_sha1.stored_key.empty();
+    }));
+}
 Result<std::vector<Alias>> list_aliases(const Snapshot& snapshot, ReadTier tier) {
     return list_rows<Alias>(snapshot, tier, alias_rows_prefix(), decode_alias);
 }

@@ -120,6 +120,9 @@ Result<std::optional<Alias>> find_alias(const Snapshot& snapshot, ReadTier tier,
                                         std::string_view key);
 Result<std::optional<Account>> read_account(const Snapshot& snapshot, ReadTier tier, AccountId id);
 Result<std::vector<Account>> list_accounts(const Snapshot& snapshot, ReadTier tier);
+/// How many accounts have a password but no SCRAM-SHA-1 keys. Reads every account: at start and
+/// reload only.
+Result<std::size_t> count_without_sha1(const Snapshot& snapshot, ReadTier tier);
 Result<std::vector<Alias>> list_aliases(const Snapshot& snapshot, ReadTier tier);
 /// The domain that answers for `name`: itself, or the one it is an alias of. nullopt: not local.
 Result<std::optional<Domain>> answering_domain(const Snapshot& snapshot, ReadTier tier,
@@ -142,6 +145,10 @@ Result<Plan> plan_remove_domain(const Snapshot& snapshot, std::string_view name)
 /// `account.id` is drawn here; makes INBOX and the usual folders (Drafts, Sent, Trash, Junk,
 /// Archive with their special use, subscribed).
 Result<Plan> plan_add_account(const Snapshot& snapshot, Account account);
+/// Adds SCRAM-SHA-1 keys made from the password that the account had at `auth_epoch`; an error when
+/// it has another by now. Ends no session.
+Result<Plan> plan_complete_keys(const Snapshot& snapshot, AccountId id, std::uint64_t auth_epoch,
+                                const ScramKeys& scram_sha1);
 Result<Plan> plan_change_account(const Snapshot& snapshot, const Account& account);
 /// Removes the account's directory rows; its mail goes in bounded later steps (see
 /// mailbox/removal).

@@ -267,6 +267,22 @@ Result<Plan> plan_add_account(const Snapshot& snapshot, Account account) {
     return plan;
 }
 
+Result<Plan> plan_complete_keys(const Snapshot& snapshot, AccountId id, std::uint64_t auth_epoch,
+                                const ScramKeys& scram_sha1) {
+    RowChange change(snapshot);
+    const std::string key = account_row_key(id);
+    const std::optional<std::string> row = TRY(change.expect(key));
+    if (!row) {
+        return peer_error(ErrorCode::NotFound, "no such account any more");
+    }
+    Account account = TRY(decode_account(*row));
+    if (account.auth_epoch != auth_epoch) {
+        return temporary_error(ErrorCode::Stale, "the password was changed meanwhile");
+    }
+    account.credentials.scram_sha1 = scram_sha1;
+    change.put(key, encode(account));
+    return std::move(change).take();
+}
 Result<Plan> plan_change_account(const Snapshot& snapshot, const Account& account) {
     RowChange change(snapshot);
     const std::string key = account_row_key(account.id);

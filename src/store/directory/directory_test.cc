@@ -162,6 +162,7 @@ TEST_F(DirectoryTest, Records_come_back_as_they_were) {
     Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, alice_);
     account.quota_bytes = 5;
     account.credentials.scram = {"salt", 15000, "stored", "server"};
+    account.credentials.scram_sha1 = {"salt1", 30000, "stored1", "server1"};
     account.credentials.app_passwords.push_back({"phone", "$argon2id$x", 9});
     const Account again = *decode_account(encode(account));
     EXPECT_EQ(again.credentials, account.credentials);
@@ -183,12 +184,44 @@ TEST_F(DirectoryTest, Records_of_version_1_are_read) {
     const Account alice = *decode_account(seal(1, account.view()));
     EXPECT_EQ(alice.credentials.app_passwords.at(0).name, "phone");
     EXPECT_TRUE(alice.forward_to.empty() && alice.send_as.empty());
+    EXPECT_EQ(alice.credentials.scram_sha1, ScramKeys{});
     ByteWriter alias;
     alias.bytes("sales@example.test").varint(1).bytes("alice@example.test");
     EXPECT_EQ(decode_alias(seal(1, alias.view()))->targets.at(0), "alice@example.test");
     EXPECT_EQ(decode_alias(seal(1, alias.view()))->owner, "");
     // What is there no more belongs to no record of version 2.
     EXPECT_FALSE(decode_alias(seal(2, alias.view())));
+}
+
+// As the version before SCRAM-SHA-1 wrote them.
+TEST_F(DirectoryTest, Records_of_version_2_are_read) {
+    ByteWriter account;
+    account.u32(3).bytes("alice@example.test").bytes("Alice").varint(9).svarint(7).u8(0).varint(2);
+    account.bytes("hash").bytes("salt").varint(4096).bytes("stored").bytes("server").varint(0);
+    account.varint(1).bytes("far@example.org").u8(1).varint(1).bytes("@example.net");
+    const Account alice = *decode_account(seal(2, account.view()));
+    EXPECT_EQ(alice.forward_to.at(0), "far@example.org");
+    EXPECT_TRUE(alice.forward_keeps);
+    EXPECT_EQ(alice.send_as.at(0), "@example.net");
+    EXPECT_EQ(alice.credentials.scram.server_key, "server");
+    EXPECT_EQ(alice.credentials.scram_sha1, ScramKeys{});
+    // What is there no more belongs to no record of version 3.
+    EXPECT_FALSE(decode_account(seal(3, account.view())));
+    EXPECT_FALSE(decode_account(seal(4, account.view())));
+}
+
+TEST_F(DirectoryTest, Keys_of_the_same_password_end_no_session) {
+    Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, bob_);
+    account.credentials.scram = {"salt", 15000, "stored", "server"};
+    ASSERT_TRUE(desk_.commit(*plan_change_account(*desk_.snapshot(), account)).has_value());
+    EXPECT_EQ(*count_without_sha1(*desk_.snapshot(), ReadTier::Disk), 1U);
+    const ScramKeys keys{"salt1", 30000, "stored1", "server1"};
+    EXPECT_EQ(plan_complete_keys(*desk_.snapshot(), bob_, 1, keys).error().code, ErrorCode::Stale);
+    ASSERT_TRUE(desk_.commit(*plan_complete_keys(*desk_.snapshot(), bob_, 2, keys)).has_value());
+    const Account now = **read_account(*desk_.snapshot(), ReadTier::Disk, bob_);
+    EXPECT_EQ(now.auth_epoch, 2U);
+    EXPECT_EQ(now.credentials.scram_sha1, keys);
+    EXPECT_EQ(*count_without_sha1(*desk_.snapshot(), ReadTier::Disk), 0U);
 }
 
 }  // namespace

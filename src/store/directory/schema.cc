@@ -9,20 +9,33 @@
 namespace godwit::store {
 
 namespace {
-// 2: domain aliases, archives, tags; forwarding and send-as; owners of groups. 1 lacked them.
-constexpr std::uint8_t kVersion = 2;
-constexpr std::uint8_t kVersionBefore = 1;
+// 3: SCRAM-SHA-1 keys. 2: domain aliases, archives, tags; forwarding and send-as; owners of groups.
+constexpr std::uint8_t kVersion = 3;
+constexpr std::uint8_t kVersionOfForwarding = 2;
+constexpr std::uint8_t kVersionFirst = 1;
 constexpr auto kFamily = static_cast<char>(Family::Directory);
 
 struct Opened {
     ByteReader in;
-    bool is_old = false;
+    std::uint8_t version = kVersion;
 };
 Result<Opened> open(std::string_view value, std::string_view name) {
     const auto record = open_record(value);
-    const bool is_old = record && record->version == kVersionBefore;
-    return Opened{.in = TRY(read_record(value, is_old ? kVersionBefore : kVersion, name)),
-                  .is_old = is_old};
+    const bool is_known = record && record->version >= kVersionFirst && record->version <= kVersion;
+    const std::uint8_t version = is_known ? record->version : kVersion;
+    return Opened{.in = TRY(read_record(value, version, name)), .version = version};
+}
+
+void write_keys(ByteWriter& out, const ScramKeys& keys) {
+    out.bytes(keys.salt).varint(keys.iterations).bytes(keys.stored_key).bytes(keys.server_key);
+}
+ScramKeys read_keys(ByteReader& in) {
+    ScramKeys keys;
+    keys.salt = in.bytes();
+    keys.iterations = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
+    keys.stored_key = in.bytes();
+    keys.server_key = in.bytes();
+    return keys;
 }
 
 void write_texts(ByteWriter& out, const std::vector<std::string>& texts) {
@@ -88,13 +101,13 @@ std::string encode(const Domain& domain) {
     return seal(std::move(out));
 }
 Result<Domain> decode_domain(std::string_view value) {
-    auto [in, is_old] = TRY(open(value, "domain"));
+    auto [in, version] = TRY(open(value, "domain"));
     Domain domain;
     domain.name = in.bytes();
     domain.catch_all = in.bytes();
     domain.subaddress_delimiter = in.bytes();
     domain.created_at = in.svarint();
-    if (!is_old) {
+    if (version >= kVersionOfForwarding) {
         domain.alias_of = in.bytes();
         domain.rewrites_senders = in.u8() != 0;
         domain.archive_inbound = in.bytes();
@@ -112,8 +125,7 @@ std::string encode(const Account& account) {
     out.u8(account.is_disabled ? 1 : 0).varint(account.auth_epoch);
     const Credentials& credentials = account.credentials;
     out.bytes(credentials.argon2id);
-    out.bytes(credentials.scram.salt).varint(credentials.scram.iterations);
-    out.bytes(credentials.scram.stored_key).bytes(credentials.scram.server_key);
+    write_keys(out, credentials.scram);
     out.varint(credentials.app_passwords.size());
     for (const AppPassword& password : credentials.app_passwords) {
         out.bytes(password.name).bytes(password.argon2id).svarint(password.created_at);
@@ -121,10 +133,11 @@ std::string encode(const Account& account) {
     write_texts(out, account.forward_to);
     out.u8(account.forward_keeps ? 1 : 0);
     write_texts(out, account.send_as);
+    write_keys(out, credentials.scram_sha1);
     return seal(std::move(out));
 }
 Result<Account> decode_account(std::string_view value) {
-    auto [in, is_old] = TRY(open(value, "account"));
+    auto [in, version] = TRY(open(value, "account"));
     Account account;
     account.id = AccountId(in.u32());
     account.name = in.bytes();
@@ -135,10 +148,7 @@ Result<Account> decode_account(std::string_view value) {
     account.auth_epoch = in.varint();
     Credentials& credentials = account.credentials;
     credentials.argon2id = in.bytes();
-    credentials.scram.salt = in.bytes();
-    credentials.scram.iterations = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
-    credentials.scram.stored_key = in.bytes();
-    credentials.scram.server_key = in.bytes();
+    credentials.scram = read_keys(in);
     const std::uint64_t count = in.varint_at_most(limits::app_passwords_max);
     for (std::uint64_t i = 0; i < count; ++i) {
         AppPassword password;
@@ -147,10 +157,13 @@ Result<Account> decode_account(std::string_view value) {
         password.created_at = in.svarint();
         credentials.app_passwords.push_back(std::move(password));
     }
-    if (!is_old) {
+    if (version >= kVersionOfForwarding) {
         account.forward_to = read_texts(in, forward_targets_max);
         account.forward_keeps = in.u8() != 0;
         account.send_as = read_texts(in, send_as_max);
+    }
+    if (version >= kVersion) {
+        credentials.scram_sha1 = read_keys(in);
     }
     TRY(in.finish("account"));
     return account;
@@ -164,11 +177,11 @@ std::string encode(const Alias& alias) {
     return seal(std::move(out));
 }
 Result<Alias> decode_alias(std::string_view value) {
-    auto [in, is_old] = TRY(open(value, "alias"));
+    auto [in, version] = TRY(open(value, "alias"));
     Alias alias;
     alias.address = in.bytes();
     alias.targets = read_texts(in, limits::alias_expansion_max);
-    if (!is_old) {
+    if (version >= kVersionOfForwarding) {
         alias.owner = in.bytes();
     }
     TRY(in.finish("alias"));

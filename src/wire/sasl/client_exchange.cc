@@ -18,7 +18,8 @@ std::string prepared(const std::string& text) {
 
 std::optional<Mechanism> choose_mechanism(const std::vector<std::string>& offered,
                                           bool passwords_allowed, const ChannelBindings& bindings) {
-    for (const MechanismRow* row : offered_mechanisms(passwords_allowed, bindings)) {
+    for (const MechanismRow* row : offered_mechanisms(
+             {.passwords_allowed = passwords_allowed, .has_sha1_keys = true}, bindings)) {
         for (const std::string& name : offered) {
             if (equals_ignore_case(name, row->name)) {
                 return row->mechanism;
@@ -40,10 +41,12 @@ std::optional<std::string> ClientExchange::initial() {
         case Mechanism::Plain:
             server_proved_ = true;
             return who.authzid + '\0' + who.name + '\0' + who.password;
+        case Mechanism::ScramSha1:
         case Mechanism::ScramSha256:
             // RFC 5802 6: "y" when we could bind but the server did not offer to.
             gs2_header_ = options_.bindings.is_empty() ? "n," : "y,";
             break;
+        case Mechanism::ScramSha1Plus:
         case Mechanism::ScramSha256Plus:
             gs2_header_ = options_.bindings.tls_exporter.empty() ? "p=tls-server-end-point,"
                                                                  : "p=tls-exporter,";
@@ -62,6 +65,8 @@ Result<std::string> ClientExchange::respond(std::string_view challenge) {
     switch (options_.mechanism) {
         case Mechanism::Login: return on_login(challenge);
         case Mechanism::Plain: break;
+        case Mechanism::ScramSha1:
+        case Mechanism::ScramSha1Plus:
         case Mechanism::ScramSha256:
         case Mechanism::ScramSha256Plus:
             if (step_ == 1) {
@@ -73,6 +78,10 @@ Result<std::string> ClientExchange::respond(std::string_view challenge) {
             break;
     }
     return peer_error(ErrorCode::Invalid, "SASL: a challenge that the mechanism does not have");
+}
+
+ScramHash ClientExchange::scram_hash() const {
+    return row_of(options_.mechanism).scram.value_or(ScramHash::Sha256);
 }
 
 bool ClientExchange::may_succeed() const {
@@ -97,27 +106,20 @@ Result<std::string> ClientExchange::on_server_first(std::string_view challenge) 
         return peer_error(ErrorCode::Invalid, "SCRAM: the server's nonce does not continue ours");
     }
     std::string binding = gs2_header_;
-    if (options_.mechanism == Mechanism::ScramSha256Plus) {
+    if (row_of(options_.mechanism).needs_channel_binding) {
         binding += options_.bindings.tls_exporter.empty() ? options_.bindings.tls_server_end_point
                                                           : options_.bindings.tls_exporter;
     }
     const std::string without_proof = "c=" + base64_encode(binding) + ",r=" + first.nonce;
     const std::string auth_message =
         first_bare_ + "," + std::string(challenge) + "," + without_proof;
-    const std::string salted =
-        pbkdf2_sha256(options_.credentials.password, first.salt, first.iterations);
-    const std::string client_key = hmac_sha256(salted, "Client Key");
-    const std::string signature = hmac_sha256(sha256_bytes(client_key), auth_message);
-    std::string proof = client_key;
-    for (std::size_t i = 0; i < proof.size(); ++i) {
-        proof[i] = static_cast<char>(proof[i] ^ signature[i]);
-    }
-    server_signature_ = hmac_sha256(hmac_sha256(salted, "Server Key"), auth_message);
-    return without_proof + ",p=" + base64_encode(proof);
+    ScramProof made = make_proof(scram_hash(), options_.credentials.password, first, auth_message);
+    server_signature_ = std::move(made.server_signature);
+    return without_proof + ",p=" + base64_encode(made.proof);
 }
 
 Result<std::string> ClientExchange::on_server_final(std::string_view challenge) {
-    const std::string signature = TRY(parse_server_final(challenge));
+    const std::string signature = TRY(parse_server_final(challenge, scram_hash()));
     if (!constant_time_equal(signature, server_signature_)) {
         return peer_error(ErrorCode::Denied,
                           "SCRAM: the server did not prove that it knows the password");

@@ -42,6 +42,7 @@ public:
     [[nodiscard]] bool may_succeed() const;
 
 private:
+    [[nodiscard]] ScramHash scram_hash() const;
     Result<std::string> on_login(std::string_view challenge);
     Result<std::string> on_server_first(std::string_view challenge);
     Result<std::string> on_server_final(std::string_view challenge);

@@ -10,6 +10,9 @@ namespace {
 
 const ChannelBindings kBound{.tls_exporter = "exporter-bytes", .tls_server_end_point = "cert-hash"};
 
+constexpr Mechanism kUnbound[] = {Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256,
+                                  Mechanism::ScramSha1};
+
 ExchangeOptions server_options(const ChannelBindings& bindings = {}) {
     return {.bindings = bindings,
             .plus_announced = !bindings.is_empty(),
@@ -41,9 +44,10 @@ Outcome run(ServerExchange server, ClientExchange client, bool known = true,
             step = server.finish(password->authcid == "us,er" && password->password == "pencil"
                                      ? verdict
                                      : Verdict::Denied);
-        } else if (std::holds_alternative<NeedScramKeys>(step)) {
-            step = server.keys(known ? std::optional(scram_keys("pencil", "saltsaltsalt", 4096))
-                                     : std::nullopt);
+        } else if (const auto* wanted = std::get_if<NeedScramKeys>(&step)) {
+            step = server.keys(
+                known ? std::optional(scram_keys("pencil", "saltsaltsalt", 4096, wanted->hash))
+                      : std::nullopt);
         } else if (std::holds_alternative<Proved>(step)) {
             step = server.finish(verdict);
         } else {
@@ -60,7 +64,7 @@ Failure failure_of(const Outcome& outcome) {
 }
 
 TEST(Sasl, every_mechanism_succeeds_with_the_right_password) {
-    for (const Mechanism mechanism : {Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256}) {
+    for (const Mechanism mechanism : kUnbound) {
         const Outcome outcome = run({mechanism, server_options()}, client(mechanism, "pencil"));
         ASSERT_TRUE(is_done(outcome)) << row_of(mechanism).name;
         EXPECT_TRUE(outcome.client_satisfied);
@@ -68,7 +72,7 @@ TEST(Sasl, every_mechanism_succeeds_with_the_right_password) {
     }
 }
 TEST(Sasl, every_mechanism_fails_with_a_wrong_password) {
-    for (const Mechanism mechanism : {Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256}) {
+    for (const Mechanism mechanism : kUnbound) {
         const Outcome outcome = run({mechanism, server_options()}, client(mechanism, "pencils"));
         ASSERT_FALSE(is_done(outcome)) << row_of(mechanism).name;
         EXPECT_EQ(failure_of(outcome), Failure::Credentials);
@@ -76,7 +80,7 @@ TEST(Sasl, every_mechanism_fails_with_a_wrong_password) {
     }
 }
 TEST(Sasl, temporary_trouble_is_never_called_a_wrong_password) {
-    for (const Mechanism mechanism : {Mechanism::Plain, Mechanism::Login, Mechanism::ScramSha256}) {
+    for (const Mechanism mechanism : kUnbound) {
         EXPECT_EQ(failure_of(run({mechanism, server_options()}, client(mechanism, "pencil"), true,
                                  Verdict::Temporary)),
                   Failure::Temporary);
@@ -85,8 +89,10 @@ TEST(Sasl, temporary_trouble_is_never_called_a_wrong_password) {
 TEST(Sasl, scram_plus_binds_with_both_types) {
     for (const ChannelBindings& bindings :
          {kBound, ChannelBindings{.tls_exporter = "", .tls_server_end_point = "cert-hash"}}) {
-        EXPECT_TRUE(is_done(run({Mechanism::ScramSha256Plus, server_options(bindings)},
-                                client(Mechanism::ScramSha256Plus, "pencil", bindings))));
+        for (const Mechanism plus : {Mechanism::ScramSha256Plus, Mechanism::ScramSha1Plus}) {
+            EXPECT_TRUE(
+                is_done(run({plus, server_options(bindings)}, client(plus, "pencil", bindings))));
+        }
     }
 }
 TEST(Sasl, scram_plus_fails_through_a_man_in_the_middle) {
@@ -180,15 +186,28 @@ TEST(Sasl, calls_out_of_order_fail_and_stay_failed) {
     EXPECT_TRUE(std::holds_alternative<Failed>(server.keys(std::nullopt)));
 }
 TEST(Sasl, T36_passwords_are_offered_only_where_allowed) {
-    EXPECT_EQ(offered_mechanisms(false, {}).size(), 1U);
-    EXPECT_EQ(offered_mechanisms(true, {}).size(), 3U);
-    EXPECT_EQ(offered_mechanisms(true, kBound).size(), 4U);
+    EXPECT_EQ(offered_mechanisms({}, {}).size(), 1U);
+    EXPECT_EQ(offered_mechanisms({.passwords_allowed = true}, {}).size(), 3U);
+    EXPECT_EQ(offered_mechanisms({.passwords_allowed = true}, kBound).size(), 4U);
+    EXPECT_EQ(offered_mechanisms({.passwords_allowed = true, .has_sha1_keys = true}, kBound).size(),
+              6U);
+}
+TEST(Sasl, scram_sha1_is_offered_only_with_keys_for_it) {
+    for (const Mechanism mechanism : {Mechanism::ScramSha1, Mechanism::ScramSha1Plus}) {
+        EXPECT_FALSE(is_offered(row_of(mechanism), {.passwords_allowed = true}, kBound));
+        EXPECT_TRUE(is_offered(row_of(mechanism), {.has_sha1_keys = true}, kBound));
+    }
+    EXPECT_FALSE(is_offered(row_of(Mechanism::ScramSha1Plus), {.has_sha1_keys = true}, {}));
 }
 TEST(Sasl, client_takes_the_strongest) {
     const std::vector<std::string> all = {"LOGIN", "plain", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
                                           "CRAM-MD5"};
     EXPECT_EQ(choose_mechanism(all, true, kBound), Mechanism::ScramSha256Plus);
     EXPECT_EQ(choose_mechanism(all, true, {}), Mechanism::ScramSha256);
+    EXPECT_EQ(choose_mechanism({"SCRAM-SHA-1", "SCRAM-SHA-256"}, true, {}), Mechanism::ScramSha256);
+    EXPECT_EQ(choose_mechanism({"PLAIN", "SCRAM-SHA-1"}, true, {}), Mechanism::ScramSha1);
+    EXPECT_EQ(choose_mechanism({"SCRAM-SHA-256", "SCRAM-SHA-1-PLUS"}, true, kBound),
+              Mechanism::ScramSha1Plus);
     EXPECT_EQ(choose_mechanism({"LOGIN", "PLAIN"}, true, {}), Mechanism::Plain);
     EXPECT_EQ(choose_mechanism({"LOGIN", "PLAIN"}, false, {}), std::nullopt);
     EXPECT_EQ(choose_mechanism({"CRAM-MD5"}, true, {}), std::nullopt);

@@ -7,9 +7,12 @@
 namespace godwit::sasl {
 
 namespace {
+// RFC 5802 6: a bound channel before one that is not, whatever the hash.
 constexpr MechanismRow kRows[] = {
-    {Mechanism::ScramSha256Plus, "SCRAM-SHA-256-PLUS", false, true, true},
-    {Mechanism::ScramSha256, "SCRAM-SHA-256", false, false, true},
+    {Mechanism::ScramSha256Plus, "SCRAM-SHA-256-PLUS", false, true, true, ScramHash::Sha256},
+    {Mechanism::ScramSha1Plus, "SCRAM-SHA-1-PLUS", false, true, true, ScramHash::Sha1},
+    {Mechanism::ScramSha256, "SCRAM-SHA-256", false, false, true, ScramHash::Sha256},
+    {Mechanism::ScramSha1, "SCRAM-SHA-1", false, false, true, ScramHash::Sha1},
     {Mechanism::Plain, "PLAIN", true, false, true},
     {Mechanism::Login, "LOGIN", true, false, false},
 };
@@ -45,13 +48,17 @@ std::string_view ChannelBindings::find(std::string_view type) const {
     return {};
 }
 
-std::vector<const MechanismRow*> offered_mechanisms(bool passwords_allowed,
+bool is_offered(const MechanismRow& row, const Means& means, const ChannelBindings& bindings) {
+    return (!row.reveals_password || means.passwords_allowed) &&
+           (!row.needs_channel_binding || !bindings.is_empty()) &&
+           (row.scram != ScramHash::Sha1 || means.has_sha1_keys);
+}
+
+std::vector<const MechanismRow*> offered_mechanisms(const Means& means,
                                                     const ChannelBindings& bindings) {
     std::vector<const MechanismRow*> offered;
     for (const MechanismRow& row : kRows) {
-        const bool fits = (!row.reveals_password || passwords_allowed) &&
-                          (!row.needs_channel_binding || !bindings.is_empty());
-        if (fits) {
+        if (is_offered(row, means, bindings)) {
             offered.push_back(&row);
         }
     }

@@ -1,9 +1,11 @@
 // THE TABLE of SASL mechanisms: names as announced, what each needs, in the order of preference.
-// RFC 4616 (PLAIN), RFC 5802 and RFC 7677 (SCRAM-SHA-256, -PLUS); LOGIN is the old draft that
+// RFC 4616 (PLAIN), RFC 5802 and RFC 7677 (SCRAM-SHA-1 and
+// SCRAM-SHA-256, -PLUS); LOGIN is the old draft that
 // Outlook and printers speak. No CRAM-MD5, NTLM or DIGEST, ever (SECURITY.md T40).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,7 +13,17 @@
 
 namespace godwit::sasl {
 
-enum class Mechanism : std::uint8_t { ScramSha256Plus, ScramSha256, Plain, Login };
+enum class Mechanism : std::uint8_t {
+    ScramSha256Plus,
+    ScramSha1Plus,
+    ScramSha256,
+    ScramSha1,
+    Plain,
+    Login
+};
+
+/// What verifies the other side of a SCRAM exchange.
+enum class ScramHash : std::uint8_t { Sha256, Sha1 };
 
 struct MechanismRow {
     Mechanism mechanism;
@@ -19,6 +31,7 @@ struct MechanismRow {
     bool reveals_password;       ///< The password crosses the wire: TLS only.
     bool needs_channel_binding;  ///< Announced only where the channel gives binding bytes.
     bool client_first;           ///< The client speaks first, so an initial response is possible.
+    std::optional<ScramHash> scram = std::nullopt;  ///< It is SCRAM, with this hash.
 };
 
 /// All rows, strongest first.
@@ -38,9 +51,17 @@ struct ChannelBindings {
     [[nodiscard]] std::string_view find(std::string_view type) const;
 };
 
-/// What a service may announce: PLAIN and LOGIN only if `passwords_allowed` (TLS is on, or a
-/// loopback development listener), -PLUS only with bindings. In the table's order.
-std::vector<const MechanismRow*> offered_mechanisms(bool passwords_allowed,
+/// What one side can do with the mechanisms, beside what the channel gives.
+struct Means {
+    bool passwords_allowed = false;  ///< TLS is on, or a loopback development listener.
+    bool has_sha1_keys = false;      ///< Every account that has a password has SCRAM-SHA-1 keys.
+};
+
+bool is_offered(const MechanismRow& row, const Means& means, const ChannelBindings& bindings);
+
+/// What a service may announce: PLAIN and LOGIN only where passwords are allowed, SCRAM-SHA-1 only
+/// with keys for it, -PLUS only with bindings. In the table's order.
+std::vector<const MechanismRow*> offered_mechanisms(const Means& means,
                                                     const ChannelBindings& bindings);
 
 }  // namespace godwit::sasl

@@ -5,6 +5,7 @@
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/limits.h"
+#include "base/pbkdf2.h"
 
 namespace godwit::sasl {
 
@@ -63,30 +64,51 @@ std::string exclusive_or(std::string a, std::string_view b) {
     return a;
 }
 
-constexpr std::size_t kHashSize = 32;
+std::string hash_of(ScramHash hash, std::string_view bytes) {
+    return hash == ScramHash::Sha1 ? sha1_bytes(bytes) : sha256_bytes(bytes);
+}
+std::string mac_of(ScramHash hash, std::string_view key, std::string_view bytes) {
+    return hash == ScramHash::Sha1 ? hmac_sha1(key, bytes) : hmac_sha256(key, bytes);
+}
+// Hi() of RFC 5802 2.2.
+std::string salted_password(ScramHash hash, std::string_view password, std::string_view salt,
+                            std::uint32_t iterations) {
+    return hash == ScramHash::Sha1 ? pbkdf2_sha1(password, salt, iterations)
+                                   : pbkdf2_sha256(password, salt, iterations);
+}
 
 }  // namespace
 
-ScramKeys scram_keys(std::string_view password, std::string_view salt, std::uint32_t iterations) {
+std::size_t hash_size(ScramHash hash) {
+    return hash == ScramHash::Sha1 ? 20 : 32;
+}
+
+ScramKeys scram_keys(std::string_view password, std::string_view salt, std::uint32_t iterations,
+                     ScramHash hash) {
     // RFC 5802 3: SaltedPassword, ClientKey, StoredKey, ServerKey.
-    const std::string salted = pbkdf2_sha256(password, salt, iterations);
+    const std::string salted = salted_password(hash, password, salt, iterations);
     return ScramKeys{.salt = std::string(salt),
                      .iterations = iterations,
-                     .stored_key = sha256_bytes(hmac_sha256(salted, "Client Key")),
-                     .server_key = hmac_sha256(salted, "Server Key")};
+                     .stored_key = hash_of(hash, mac_of(hash, salted, "Client Key")),
+                     .server_key = mac_of(hash, salted, "Server Key"),
+                     .hash = hash};
 }
 
 bool scram_matches(const ScramKeys& keys, std::string_view password) {
-    const ScramKeys made = scram_keys(password, keys.salt, keys.iterations);
+    const ScramKeys made = scram_keys(password, keys.salt, keys.iterations, keys.hash);
     return constant_time_equal(made.stored_key, keys.stored_key);
 }
 
-ScramKeys scram_decoy(std::string_view secret, std::string_view name, std::uint32_t iterations) {
-    const std::string seed = hmac_sha256(secret, name);
+ScramKeys scram_decoy(std::string_view secret, std::string_view name, std::uint32_t iterations,
+                      ScramHash hash) {
+    // Another seed for each hash: an account has another salt for each too.
+    const std::string seed =
+        hmac_sha256(secret, hash == ScramHash::Sha1 ? "sha-1 " + std::string(name) : name);
     return ScramKeys{.salt = hmac_sha256(seed, "salt").substr(0, 16),
                      .iterations = iterations,
-                     .stored_key = hmac_sha256(seed, "stored"),
-                     .server_key = hmac_sha256(seed, "server")};
+                     .stored_key = hmac_sha256(seed, "stored").substr(0, hash_size(hash)),
+                     .server_key = hmac_sha256(seed, "server").substr(0, hash_size(hash)),
+                     .hash = hash};
 }
 
 Result<ScramClientFirst> parse_client_first(std::string_view message) {
@@ -147,7 +169,7 @@ Result<ScramServerFirst> parse_server_first(std::string_view message) {
         .nonce = std::string(*nonce), .salt = *std::move(salt_bytes), .iterations = *iterations};
 }
 
-Result<ScramClientFinal> parse_client_final(std::string_view message) {
+Result<ScramClientFinal> parse_client_final(std::string_view message, ScramHash hash) {
     std::string_view rest = message;
     const auto binding = take_attribute(rest, 'c');
     const auto nonce = take_attribute(rest, 'r');
@@ -158,7 +180,7 @@ Result<ScramClientFinal> parse_client_final(std::string_view message) {
     }
     auto binding_bytes = base64_decode(*binding);
     auto proof = base64_decode(message.substr(proof_at + 3));
-    if (!binding_bytes || !proof || proof->size() != kHashSize) {
+    if (!binding_bytes || !proof || proof->size() != hash_size(hash)) {
         return malformed("bad base64 in client-final-message");
     }
     return ScramClientFinal{.channel_binding = *std::move(binding_bytes),
@@ -167,14 +189,14 @@ Result<ScramClientFinal> parse_client_final(std::string_view message) {
                             .without_proof = std::string(message.substr(0, proof_at))};
 }
 
-Result<std::string> parse_server_final(std::string_view message) {
+Result<std::string> parse_server_final(std::string_view message, ScramHash hash) {
     std::string_view rest = message;
     if (const auto error = take_attribute(rest, 'e')) {
         return malformed("the server says: " + std::string(error->substr(0, 80)));
     }
     const auto verifier = take_attribute(rest, 'v');
     auto signature = base64_decode(verifier.value_or(""));
-    if (!verifier || !signature || signature->size() != kHashSize) {
+    if (!verifier || !signature || signature->size() != hash_size(hash)) {
         return malformed("bad server-final-message");
     }
     return *std::move(signature);
@@ -214,13 +236,22 @@ std::optional<std::string> unescape_name(std::string_view text) {
 std::optional<std::string> verify_proof(const ScramKeys& keys, std::string_view auth_message,
                                         std::string_view proof) {
     // RFC 5802 3: the proof is ClientKey XOR ClientSignature; its hash must be StoredKey.
-    const std::string signature = hmac_sha256(keys.stored_key, auth_message);
+    const std::string signature = mac_of(keys.hash, keys.stored_key, auth_message);
     const std::string client_key = exclusive_or(std::string(proof), signature);
-    if (proof.size() != kHashSize ||
-        !constant_time_equal(sha256_bytes(client_key), keys.stored_key)) {
+    if (proof.size() != hash_size(keys.hash) ||
+        !constant_time_equal(hash_of(keys.hash, client_key), keys.stored_key)) {
         return std::nullopt;
     }
-    return hmac_sha256(keys.server_key, auth_message);
+    return mac_of(keys.hash, keys.server_key, auth_message);
+}
+
+ScramProof make_proof(ScramHash hash, std::string_view password, const ScramServerFirst& first,
+                      std::string_view auth_message) {
+    const std::string salted = salted_password(hash, password, first.salt, first.iterations);
+    const std::string client_key = mac_of(hash, salted, "Client Key");
+    const std::string signature = mac_of(hash, hash_of(hash, client_key), auth_message);
+    return {.proof = exclusive_or(client_key, signature),
+            .server_signature = mac_of(hash, mac_of(hash, salted, "Server Key"), auth_message)};
 }
 
 }  // namespace godwit::sasl

@@ -22,6 +22,33 @@ TEST(Scram, proof_of_rfc7677_example) {
     EXPECT_TRUE(scram_matches(keys, "pencil"));
     EXPECT_FALSE(scram_matches(keys, "pencils"));
 }
+TEST(Scram, proof_of_rfc5802_example) {
+    const ScramKeys keys =
+        scram_keys("pencil", *base64_decode("QSXCR+Q6sek8bf92"), 4096, ScramHash::Sha1);
+    const std::string auth_message =
+        "n=user,r=fyko+d2lbbFgONRv9qkxdawL,"
+        "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096,"
+        "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j";
+    const std::string proof = *base64_decode("v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=");
+    const auto signature = verify_proof(keys, auth_message, proof);
+    ASSERT_TRUE(signature);
+    EXPECT_EQ(base64_encode(*signature), "rmF9pqV8S7suAoZWja4dJRkFsKQ=");
+    const ScramProof made =
+        make_proof(ScramHash::Sha1, "pencil",
+                   {.nonce = "", .salt = *base64_decode("QSXCR+Q6sek8bf92"), .iterations = 4096},
+                   auth_message);
+    EXPECT_EQ(made.proof, proof);
+    EXPECT_EQ(made.server_signature, *signature);
+    EXPECT_FALSE(verify_proof(keys, auth_message, proof + std::string(12, '\0')));
+}
+TEST(Scram, a_proof_has_the_size_of_its_hash) {
+    const auto message = [](std::size_t size) {
+        return "c=biws,r=abc,p=" + base64_encode(std::string(size, 'x'));
+    };
+    EXPECT_TRUE(parse_client_final(message(20), ScramHash::Sha1));
+    EXPECT_FALSE(parse_client_final(message(32), ScramHash::Sha1));
+    EXPECT_FALSE(parse_client_final(message(20), ScramHash::Sha256));
+}
 TEST(Scram, names_are_escaped_and_only_those_escapes_are_read) {
     EXPECT_EQ(escape_name("a,b=c"), "a=2Cb=3Dc");
     EXPECT_EQ(*unescape_name("a=2Cb=3Dc"), "a,b=c");
@@ -62,6 +89,9 @@ TEST(Scram, decoys_are_constant_for_a_name_and_differ_between_names) {
     EXPECT_NE(scram_decoy("s", "a", 4096).salt, scram_decoy("s", "b", 4096).salt);
     EXPECT_NE(scram_decoy("s", "a", 4096).salt, scram_decoy("t", "a", 4096).salt);
     EXPECT_EQ(scram_decoy("s", "a", 4096).salt.size(), 16U);
+    const ScramKeys sha1 = scram_decoy("s", "a", 4096, ScramHash::Sha1);
+    EXPECT_EQ(sha1.stored_key.size(), 20U);
+    EXPECT_NE(sha1.salt, scram_decoy("s", "a", 4096).salt);
 }
 
 }  // namespace

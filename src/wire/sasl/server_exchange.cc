@@ -16,6 +16,10 @@ Step ServerExchange::fail(Failure failure, std::string_view reason) {
     return Failed{.failure = failure, .authcid = authcid_, .reason = std::string(reason)};
 }
 
+ScramHash ServerExchange::scram_hash() const {
+    return row_of(mechanism_).scram.value_or(ScramHash::Sha256);
+}
+
 Step ServerExchange::start(std::optional<std::string_view> initial) {
     if (state_ != State::New) {
         return fail(Failure::Malformed, "started twice");
@@ -23,6 +27,8 @@ Step ServerExchange::start(std::optional<std::string_view> initial) {
     switch (mechanism_) {
         case Mechanism::Plain: state_ = State::Plain; break;
         case Mechanism::Login: state_ = State::LoginName; break;
+        case Mechanism::ScramSha1:
+        case Mechanism::ScramSha1Plus:
         case Mechanism::ScramSha256:
         case Mechanism::ScramSha256Plus: state_ = State::ScramFirst; break;
     }
@@ -109,7 +115,7 @@ Step ServerExchange::on_scram_first(std::string_view bytes) {
         return fail(Failure::Credentials, name.error().text);
     }
     authcid_ = *std::move(name);
-    const bool is_plus = mechanism_ == Mechanism::ScramSha256Plus;
+    const bool is_plus = row_of(mechanism_).needs_channel_binding;
     const bool is_used = first_.binding == ScramClientFirst::Binding::Used;
     if (is_plus != is_used) {
         return fail(Failure::Malformed, "the binding flag does not fit the mechanism's name");
@@ -123,16 +129,18 @@ Step ServerExchange::on_scram_first(std::string_view bytes) {
         return fail(Failure::Credentials, "downgrade: client says no channel binding was offered");
     }
     state_ = State::ScramKeysWanted;
-    return NeedScramKeys{.authzid = authzid_, .authcid = authcid_};
+    return NeedScramKeys{.authzid = authzid_, .authcid = authcid_, .hash = scram_hash()};
 }
 
 Step ServerExchange::keys(std::optional<ScramKeys> keys) {
     if (state_ != State::ScramKeysWanted) {
         return fail(Failure::Malformed, "keys nobody asked for");
     }
+    check(!keys || keys->hash == scram_hash(), "SCRAM keys of another hash");
     is_decoy_ = !keys.has_value();
     keys_ = keys ? *std::move(keys)
-                 : scram_decoy(options_.decoy_secret, authcid_, limits::scram_iterations_default);
+                 : scram_decoy(options_.decoy_secret, authcid_, limits::scram_iterations_default,
+                               scram_hash());
     server_first_ = "r=" + first_.nonce + options_.nonce + ",s=" + base64_encode(keys_.salt) +
                     ",i=" + std::to_string(keys_.iterations);
     state_ = State::ScramFinal;
@@ -144,7 +152,7 @@ Step ServerExchange::unavailable() {
 }
 
 Step ServerExchange::on_scram_final(std::string_view bytes) {
-    const auto final = parse_client_final(bytes);
+    const auto final = parse_client_final(bytes, scram_hash());
     if (!final) {
         return fail(Failure::Malformed, final.error().text);
     }
@@ -175,7 +183,7 @@ Step ServerExchange::finish(sasl::Verdict verdict) {
     if (verdict == sasl::Verdict::Temporary) {
         return fail(Failure::Temporary, "not verifiable now");
     }
-    if (mechanism_ == Mechanism::Plain || mechanism_ == Mechanism::Login) {
+    if (!row_of(mechanism_).scram) {
         state_ = State::Over;
         return Done{.authzid = authzid_, .authcid = authcid_, .mechanism = mechanism_};
     }

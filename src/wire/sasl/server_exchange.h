@@ -29,6 +29,7 @@ struct NeedPassword {
 struct NeedScramKeys {
     std::string authzid;
     std::string authcid;
+    ScramHash hash = ScramHash::Sha256;
 };
 /// The proof is right. Whether the account may log in (and act as authzid) is the caller's word,
 /// given through finish().
@@ -73,8 +74,8 @@ public:
     Step respond(std::string_view bytes);
     /// The client sent "*".
     Step cancel();
-    /// Answer to NeedScramKeys. nullopt: nobody of that name has any (the exchange goes on with a
-    /// decoy and fails at its end).
+    /// Answer to NeedScramKeys: keys of the hash asked for. nullopt: nobody of that name has any
+    /// (the exchange goes on with a decoy and fails at its end).
     Step keys(std::optional<ScramKeys> keys);
     /// Answer to NeedScramKeys when the lookup itself failed.
     Step unavailable();
@@ -95,6 +96,7 @@ private:
         Verdict,
         Over
     };
+    [[nodiscard]] ScramHash scram_hash() const;
     Step fail(Failure failure, std::string_view reason);
     Step on_plain(std::string_view bytes);
     Step on_login_name(std::string_view bytes);

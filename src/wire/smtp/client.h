@@ -66,6 +66,9 @@ struct OutgoingMail {
     std::optional<ByTime> by;  ///< What is left of it now.
     std::optional<int> priority;
     std::optional<std::string> auth;  ///< AUTH= of somebody we trust; empty for "<>".
+    /// Ends before DATA, with RSET: who would be taken has the outcome Delivered at stage Rcpt, and
+    /// got nothing. No NeedBody comes, `size` is not said.
+    bool is_probe = false;
 };
 
 /// Where it went wrong, which decides what is cached and what is tried next (E9, M6).

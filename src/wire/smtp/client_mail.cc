@@ -126,7 +126,7 @@ std::optional<Outcome> ClientEngine::local_refusal() const {
 std::string ClientEngine::mail_line() const {
     std::string line = "MAIL FROM:" + write_path(mail_->sender);
     const ExtensionSet& offered = peer_.set;
-    if (offered.contains(Extension::Size)) {
+    if (offered.contains(Extension::Size) && !mail_->is_probe) {
         line += " SIZE=" + std::to_string(mail_->size);
     }
     if (mail_->is_binary) {
@@ -207,7 +207,11 @@ void ClientEngine::pump_envelope() {
     }
     const bool may_send_data =
         due_.empty() ? !accepted_.empty() : is_pipelining() && goes_on && due_.size() < max;
-    if (may_send_data && !is_counted_) {
+    if (mail_->is_probe) {
+        if (due_.empty()) {
+            finish_transaction(true);
+        }
+    } else if (may_send_data && !is_counted_) {
         // E15: DATA ends the group.
         data_sent_ = true;
         command("DATA");
@@ -267,6 +271,12 @@ void ClientEngine::on_rcpt_reply(std::size_t recipient, const Reply& reply) {
     }
     if (reply.is_positive()) {
         accepted_.push_back(recipient);
+        if (mail_->is_probe) {
+            settle(recipient, {.kind = OutcomeKind::Delivered,
+                               .scope = FaultScope::None,
+                               .stage = Stage::Rcpt,
+                               .reply = reply});
+        }
         return;
     }
     const bool is_for_number = !accepted_.empty() && (reply.code == 452 || reply.code == 552);

@@ -138,6 +138,49 @@ TEST(Client, without_pipelining_one_command_at_a_time) {
     EXPECT_EQ(driver.outcomes[0].scope, FaultScope::Message);
     EXPECT_EQ(driver.ready, 2);
 }
+TEST(Client, H8_a_probe_ends_before_the_content) {
+    for (const std::string_view ehlo :
+         {kPipelining, std::string_view("250-mx\r\n250 CHUNKING\r\n")}) {
+        const bool is_pipelining = ehlo == kPipelining;
+        Driver driver = ready(ehlo);
+        OutgoingMail mail = mail_to({"b@example.org", "c@example.org"});
+        mail.sender.reset();
+        mail.is_probe = true;
+        driver.engine.send(std::move(mail));
+        const std::string both = "RCPT TO:<b@example.org>\r\nRCPT TO:<c@example.org>\r\n";
+        if (is_pipelining) {
+            EXPECT_EQ(driver.says(), "MAIL FROM:<>\r\n" + both);
+            EXPECT_EQ(driver.hears("250 ok\r\n250 2.1.5 welcome\r\n"), "");
+        } else {
+            EXPECT_EQ(driver.says(), "MAIL FROM:<>\r\n");
+            EXPECT_EQ(driver.hears("250 ok\r\n"), "RCPT TO:<b@example.org>\r\n");
+            EXPECT_EQ(driver.hears("250 2.1.5 welcome\r\n"), "RCPT TO:<c@example.org>\r\n");
+        }
+        EXPECT_EQ(driver.transactions, 0);
+        EXPECT_EQ(driver.hears("550 5.1.1 nobody\r\n"), "RSET\r\n");
+        ASSERT_EQ(driver.outcomes.size(), 2U);
+        EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Delivered);
+        EXPECT_EQ(driver.outcomes[0].stage, Stage::Rcpt);
+        EXPECT_EQ(driver.outcomes[0].reply.text, "welcome");
+        EXPECT_EQ(driver.outcomes[1].kind, OutcomeKind::Permanent);
+        EXPECT_EQ(driver.supplied, 0U);
+        EXPECT_EQ(driver.hears("250 reset\r\n"), "");
+        EXPECT_EQ(driver.ready, 2);
+    }
+}
+
+TEST(Client, H8_a_probe_that_all_is_refused_to) {
+    Driver driver = ready();
+    OutgoingMail mail = mail_to({"b@example.org"});
+    mail.is_probe = true;
+    driver.engine.send(std::move(mail));
+    EXPECT_EQ(driver.says(), "MAIL FROM:<a@example.net>\r\nRCPT TO:<b@example.org>\r\n");
+    EXPECT_EQ(driver.hears("451 4.7.1 not now\r\n503 no mail\r\n"), "RSET\r\n");
+    ASSERT_EQ(driver.outcomes.size(), 1U);
+    EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Temporary);
+    EXPECT_EQ(driver.outcomes[0].stage, Stage::Mail);
+}
+
 TEST(Client, E1_all_refused_but_354_gets_a_lone_dot) {
     Driver driver = ready();
     driver.engine.send(mail_to({"b@example.org"}));
@@ -477,9 +520,8 @@ TEST(Client, D12_original_recipients_in_utf8_as_the_peer_takes_them) {
         driver.engine.send(std::move(mail));
         (void)driver.says();
         EXPECT_EQ(driver.hears("250 ok\r\n"),
-                  is_taken
-                      ? "RCPT TO:<b@example.org> ORCPT=utf-8;\xC3\xBC\\x{2B}x@z.example\r\n"
-                      : "RCPT TO:<b@example.org> ORCPT=utf-8;\\x{FC}\\x{2B}x@z.example\r\n");
+                  is_taken ? "RCPT TO:<b@example.org> ORCPT=utf-8;\xC3\xBC\\x{2B}x@z.example\r\n"
+                           : "RCPT TO:<b@example.org> ORCPT=utf-8;\\x{FC}\\x{2B}x@z.example\r\n");
     }
 }
 TEST(Client, LMTP_one_outcome_each) {

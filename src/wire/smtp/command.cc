@@ -32,6 +32,8 @@ constexpr VerbRow kVerbs[] = {
     {"QUIT", Verb::Quit},
     {"STARTTLS", Verb::StartTls},
     {"AUTH", Verb::Auth},
+    {"XCLIENT", Verb::XClient},
+    {"XFORWARD", Verb::XForward},
     // D17: web clients. None of these was ever an SMTP verb.
     {"GET", Verb::Http},
     {"POST", Verb::Http},
@@ -225,6 +227,29 @@ Parsed parse_auth(std::string_view argument) {
     return command;
 }
 
+/// RFC 6531 3.7.4.2: a String, and the word that allows UTF-8 in the answer.
+template <class Asking>
+Parsed parse_question(std::string_view argument) {
+    constexpr std::string_view kWord = " SMTPUTF8";
+    Asking command;
+    if (argument.size() > kWord.size() &&
+        equals_ignore_case(argument.substr(argument.size() - kWord.size()), kWord)) {
+        argument = trim(argument.substr(0, argument.size() - kWord.size()));
+        command.smtputf8 = true;
+    }
+    command.text = argument;
+    return command;
+}
+
+template <class Told>
+Parsed parse_facts(std::string_view argument, ClientFactUse use) {
+    auto facts = parse_client_facts(argument, use);
+    if (!facts) {
+        return std::unexpected(std::move(facts.error()));
+    }
+    return Told{.facts = *std::move(facts)};
+}
+
 template <class Bare>
 Parsed without_argument(Verb verb, std::string_view argument) {
     if (!argument.empty()) {
@@ -281,11 +306,14 @@ std::expected<Command, Reply> parse_command(std::string_view line, const Command
         case Verb::Rset: return without_argument<RsetCommand>(verb, argument);
         case Verb::Noop: return NoopCommand{};
         case Verb::Help: return HelpCommand{};
-        case Verb::Vrfy: return VrfyCommand{};
-        case Verb::Expn: return ExpnCommand{};
+        case Verb::Vrfy: return parse_question<VrfyCommand>(argument);
+        case Verb::Expn: return parse_question<ExpnCommand>(argument);
         case Verb::Quit: return without_argument<QuitCommand>(verb, argument);
         case Verb::StartTls: return without_argument<StartTlsCommand>(verb, argument);
         case Verb::Auth: return parse_auth(argument);
+        case Verb::XClient: return parse_facts<StandInCommand>(argument, ClientFactUse::StandIn);
+        case Verb::XForward:
+            return parse_facts<ForwardedCommand>(argument, ClientFactUse::Forwarded);
         case Verb::Http:
         case Verb::Unknown: break;
     }

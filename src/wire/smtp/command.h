@@ -10,6 +10,7 @@
 #include <string_view>
 #include <variant>
 
+#include "wire/smtp/client_facts.h"
 #include "wire/smtp/envelope.h"
 #include "wire/smtp/extension.h"
 #include "wire/smtp/reply.h"
@@ -32,6 +33,8 @@ enum class Verb : std::uint8_t {
     Quit,
     StartTls,
     Auth,
+    XClient,
+    XForward,
     Http,
     Unknown
 };
@@ -58,19 +61,32 @@ struct BdatCommand {
 struct RsetCommand {};
 struct NoopCommand {};
 struct HelpCommand {};
-struct VrfyCommand {};
-struct ExpnCommand {};
+struct VrfyCommand {
+    std::string text;       ///< An address or a name, as it came.
+    bool smtputf8 = false;  ///< The answer may have UTF-8 (RFC 6531 3.7.4.2).
+};
+struct ExpnCommand {
+    std::string text;
+    bool smtputf8 = false;
+};
 struct QuitCommand {};
 struct StartTlsCommand {};
 struct AuthCommand {
     std::string mechanism;               ///< Upper case.
     std::optional<std::string> initial;  ///< Still base64; "=" for an empty one.
 };
+struct StandInCommand {
+    ClientFacts facts;  ///< XCLIENT.
+};
+struct ForwardedCommand {
+    ClientFacts facts;  ///< XFORWARD.
+};
 struct HttpCommand {};
 
-using Command = std::variant<HelloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand,
-                             RsetCommand, NoopCommand, HelpCommand, VrfyCommand, ExpnCommand,
-                             QuitCommand, StartTlsCommand, AuthCommand, HttpCommand>;
+using Command =
+    std::variant<HelloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand, RsetCommand,
+                 NoopCommand, HelpCommand, VrfyCommand, ExpnCommand, QuitCommand, StartTlsCommand,
+                 AuthCommand, StandInCommand, ForwardedCommand, HttpCommand>;
 
 struct CommandRules {
     ExtensionSet offered;         ///< Parameters of other extensions are refused (D5).

@@ -62,6 +62,7 @@ struct AuthPassword {
 struct AuthScramLookup {
     std::string authzid;
     std::string authcid;
+    sasl::ScramHash hash = sasl::ScramHash::Sha256;
 };
 /// SCRAM proved the password. May the account log in and act as authzid? Answer: answer_auth().
 struct AuthProved {
@@ -73,6 +74,21 @@ struct AuthFailed {
     std::string authcid;  ///< Empty when it never became known.
     sasl::Failure failure = sasl::Failure::Credentials;
     std::string reason;
+};
+/// VRFY or EXPN of somebody who may ask. Answer: answer(Reply).
+struct Question {
+    std::string text;         ///< An address or a name, as it came; not empty.
+    bool is_of_list = false;  ///< EXPN.
+    bool takes_utf8 = false;  ///< The reply may have UTF-8 (RFC 6531 3.7.4.2).
+};
+/// XCLIENT: from here on the client is somebody else. Answer: answer_stand_in(), or answer(Reply)
+/// to refuse; a 421 ends the connection.
+struct StandIn {
+    ClientFacts facts;
+};
+/// XFORWARD, for logs and traces of the next transaction, until it ends. No answer.
+struct Forwarded {
+    ClientFacts facts;
 };
 /// Why the engine ends the connection.
 enum class CloseReason : std::uint8_t {
@@ -90,8 +106,8 @@ struct Close {
     std::string detail;  ///< For logs.
 };
 
-using Event =
-    std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail, TransactionDropped,
-                 StartTls, AuthPassword, AuthScramLookup, AuthProved, AuthFailed, Close>;
+using Event = std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail,
+                           TransactionDropped, StartTls, AuthPassword, AuthScramLookup, AuthProved,
+                           AuthFailed, Question, StandIn, Forwarded, Close>;
 
 }  // namespace godwit::smtp::event

@@ -227,7 +227,8 @@ std::optional<Reply> parse_orcpt(std::string_view value, RcptParameters& into) {
     if (original.type == "utf-8") {
         // RFC 6533 3: the address stands there as UTF-8, or escaped in a way of its own.
         decoded = unitext_decode(*decoded);
-        is_clean = decoded && is_utf8(*decoded) && std::ranges::none_of(*decoded, [](char c) { return is_ctl(c); });
+        is_clean = decoded && is_utf8(*decoded) &&
+                   std::ranges::none_of(*decoded, [](char c) { return is_ctl(c); });
     }
     if (!is_clean) {
         return bad_parameter("ORCPT");
@@ -252,6 +253,16 @@ bool within_tls(const Announcement& at) {
 }
 bool where_mail_is_held(const Announcement& at) {
     return at.service == Service::Submission && at.holds_mail;
+}
+
+bool where_questions_are_answered(const Announcement& at) {
+    return at.answers_questions;
+}
+bool for_stand_ins(const Announcement& at) {
+    return at.takes_stand_ins;
+}
+bool for_forwarders(const Announcement& at) {
+    return at.takes_forwarded;
 }
 
 constexpr MailParameterRow kSizeMail[] = {{"SIZE", parse_size}};
@@ -366,6 +377,12 @@ constexpr ExtensionRow kRows[] = {
      {},
      "",
      "keeps to MAILMAX, RCPTMAX and RCPTDOMAINMAX"},
+    // RFC 5321 3.5.2
+    {Extension::Expn, "EXPN", where_questions_are_answered, {}, {}, "EXPN", "not used"},
+    // Postfix XCLIENT_README
+    {Extension::XClient, "XCLIENT", for_stand_ins, {}, {}, "XCLIENT", "not used"},
+    // Postfix XFORWARD_README
+    {Extension::XForward, "XFORWARD", for_forwarders, {}, {}, "XFORWARD", "not used"},
 };
 static_assert(std::size(kRows) == kExtensionCount);
 

@@ -31,9 +31,12 @@ enum class Extension : std::uint8_t {
     FutureRelease,
     DeliverBy,
     MtPriority,
-    Limits
+    Limits,
+    Expn,
+    XClient,
+    XForward
 };
-inline constexpr std::size_t kExtensionCount = 16;
+inline constexpr std::size_t kExtensionCount = 19;
 
 class ExtensionSet {
 public:
@@ -57,7 +60,10 @@ struct Announcement {
     bool tls_active = false;
     bool auth_available = false;  ///< At least one mechanism may be offered now.
     bool is_authenticated = false;
-    bool holds_mail = false;  ///< Somewhere to wait for its release: FUTURERELEASE.
+    bool holds_mail = false;         ///< Somewhere to wait for its release: FUTURERELEASE.
+    bool answers_questions = false;  ///< This client may ask who has an address.
+    bool takes_stand_ins = false;    ///< This client may speak for others: XCLIENT.
+    bool takes_forwarded = false;    ///< It may say where mail came from: XFORWARD.
 };
 
 /// How a parameter's value may be wrong; nullopt when it is right and has been stored.

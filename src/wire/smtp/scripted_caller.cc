@@ -139,6 +139,33 @@ void ScriptedCaller::on(event::Event& next) {
                 engine.answer_auth(sasl::Verdict::Granted);
             },
             [&](event::AuthFailed& e) { log.push_back("auth failed " + e.authcid); },
+            [&](event::Question& e) {
+                log.push_back((e.is_of_list ? "expand " : "verify ") + e.text +
+                              (e.takes_utf8 ? " utf8" : ""));
+                mail::Address address;
+                address.local = e.text;
+                engine.answer(judge(address, "<" + e.text + "@example.org>"));
+            },
+            [&](event::StandIn& e) {
+                log.push_back("stand-in " + e.facts.text(ClientFact::Address) + " " +
+                              e.facts.text(ClientFact::Hello) + " " +
+                              e.facts.text(ClientFact::Login));
+                const std::string login = e.facts.text(ClientFact::Login);
+                if (e.facts.text(ClientFact::Name) == "crowd.example") {
+                    engine.answer(make_reply(421, {4, 7, 0}, "Too many connections"));
+                } else if (login == "nobody") {
+                    engine.answer(make_reply(501, {5, 5, 4}, "No such account"));
+                } else {
+                    engine.answer_stand_in(
+                        login.empty() ? std::nullopt
+                                      : std::optional(sasl::Done{.authzid = "", .authcid = login}),
+                        false);
+                }
+            },
+            [&](event::Forwarded& e) {
+                log.push_back("forwarded " + e.facts.text(ClientFact::Address) + " " +
+                              e.facts.text(ClientFact::Name));
+            },
             [&](event::Close& e) {
                 static constexpr std::string_view kNames[] = {"quit",        "shutdown", "timeout",
                                                               "refused",     "too much", "protocol",

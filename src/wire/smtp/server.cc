@@ -13,6 +13,10 @@ ServerEngine::ServerEngine(ServerOptions options) : options_(std::move(options))
 void ServerEngine::greet() {
     check(state_ == State::Start, "greeted twice");
     state_ = State::Command;
+    send_greeting();
+}
+
+void ServerEngine::send_greeting() {
     send({.code = 220, .enhanced = {}, .text = options_.hostname + " " + options_.greeting});
 }
 
@@ -260,6 +264,18 @@ void ServerEngine::answer(Reply reply) {
             // One answer for all: LMTP says it once per recipient.
             answer_end_of_mail(std::vector<Reply>(replies_due_, reply));
             return;
+        case Pending::Question:
+            send(reply);
+            (void)close_if_shutting_down();
+            return;
+        case Pending::StandIn:
+            if (reply.code == 421) {
+                close_with(reply, event::CloseReason::Refused,
+                           "the client stood in for is refused");
+            } else {
+                refuse_command(reply);
+            }
+            return;
         case Pending::None:
         case Pending::AuthPassword:
         case Pending::AuthLookup:
@@ -301,7 +317,8 @@ void ServerEngine::hang_up(Reply reply, std::string detail) {
 
 std::string ServerEngine::protocol_name(bool smtputf8) const {
     // RFC 3848 and RFC 6531 4.3.
-    if (hello_verb_ == Verb::Helo) {
+    const std::string told = stand_in_.text(ClientFact::Protocol);
+    if (told == "SMTP" || (told.empty() && hello_verb_ == Verb::Helo)) {
         return "SMTP";
     }
     std::string name = smtputf8 ? "UTF8" : (options_.service == Service::Lmtp ? "" : "E");

@@ -44,6 +44,7 @@ struct ServerOptions {
     bool auth_required = false;         ///< 530 5.7.0 at MAIL until authenticated.
     bool allow_plaintext_auth = false;  ///< PLAIN and LOGIN without TLS: loopback dev mode only.
     sasl::ChannelBindings bindings;     ///< With tls_active.
+    bool has_sha1_keys = false;         ///< sasl::Means.
     std::string nonce_seed;             ///< >= 16 random bytes, fresh for each connection.
     std::string scram_decoy_secret;     ///< Constant for this server, secret.
     BareNewlines bare_newlines = BareNewlines::Repair;
@@ -54,6 +55,10 @@ struct ServerOptions {
     /// A pipe of this machine (sendmail -bs): a script may be written in one go, DATA and all. The
     /// rule against it (A9, T6, T11) guards against strangers in the middle, and there are none.
     bool takes_early_input = false;
+    bool answers_questions = false;           ///< VRFY and EXPN, whoever asks here.
+    bool answers_questions_of_users = false;  ///< The same, once logged in.
+    bool takes_stand_ins = false;             ///< XCLIENT.
+    bool takes_forwarded = false;             ///< XFORWARD.
 };
 
 class ServerEngine {
@@ -83,6 +88,9 @@ public:
     void answer_auth(sasl::Verdict verdict);
     void answer_scram(std::optional<sasl::ScramKeys> keys);
     void answer_scram_unavailable();
+    /// The session begins anew with a greeting, for the client of event::StandIn; logged in as
+    /// `identity` when that is given. Whether VRFY is answered goes by the new client.
+    void answer_stand_in(std::optional<sasl::Done> identity, bool answers_questions);
     /// The handshake is done: everything the client said before is forgotten (RFC 3207 4.2).
     void tls_started(sasl::ChannelBindings bindings);
 
@@ -136,7 +144,9 @@ private:
         EndOfMail,
         AuthPassword,
         AuthLookup,
-        AuthProved
+        AuthProved,
+        Question,
+        StandIn
     };
 
     // server.cc: input, output, ends.
@@ -148,6 +158,7 @@ private:
     void end_transaction();
     Transaction clear_transaction();
     void begin_session();
+    void send_greeting();
     void close(event::CloseReason reason, std::string detail);
     void close_with(const Reply& reply, event::CloseReason reason, std::string detail);
     bool close_if_shutting_down();
@@ -174,10 +185,17 @@ private:
     void on(QuitCommand& command);
     void on(StartTlsCommand& command);
     void on(AuthCommand& command);
+    void on(StandInCommand& command);
+    void on(ForwardedCommand& command);
     void on(HttpCommand& command);
     void answer_mail(const Reply& reply);
     void answer_rcpt(const Reply& reply);
     bool is_too_much_junk();
+    void ask(std::string text, bool is_of_list, bool takes_utf8);
+    [[nodiscard]] bool answers_questions() const {
+        return options_.answers_questions || (options_.answers_questions_of_users && identity_);
+    }
+    [[nodiscard]] std::optional<Reply> out_of_order_facts(bool is_allowed) const;
     bool refuses_early_input(std::string_view after);
     [[nodiscard]] Announcement announcement() const;
     [[nodiscard]] std::vector<const sasl::MechanismRow*> offered_mechanisms() const;
@@ -223,6 +241,8 @@ private:
     std::string hello_name_;
     std::optional<Verb> hello_verb_;
     std::optional<sasl::Done> identity_;
+    ClientFacts stand_in_;  ///< What XCLIENT said; outlives a new EHLO.
+    ClientFacts asked_stand_in_;
 
     std::optional<Transaction> transaction_;
     std::optional<MailCommand> asked_mail_;

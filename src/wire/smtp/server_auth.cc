@@ -86,7 +86,8 @@ void ServerEngine::on_auth_step(sasl::Step step) {
     } else if (auto* lookup = std::get_if<sasl::NeedScramKeys>(&step)) {
         pending_ = Pending::AuthLookup;
         events_.emplace_back(event::AuthScramLookup{.authzid = std::move(lookup->authzid),
-                                                    .authcid = std::move(lookup->authcid)});
+                                                    .authcid = std::move(lookup->authcid),
+                                                    .hash = lookup->hash});
     } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
         pending_ = Pending::AuthProved;
         events_.emplace_back(event::AuthProved{.authzid = std::move(proved->authzid),

@@ -71,6 +71,12 @@ void set_option(Dialog& dialog, std::string_view line) {
         options.recipients_max = *parse_u64(value);
     } else if (words[0] == "@reject-bare-lf") {
         options.bare_newlines = BareNewlines::Reject;
+    } else if (words[0] == "@answers") {
+        options.answers_questions = value == "all";
+        options.answers_questions_of_users = value == "users";
+    } else if (words[0] == "@trusted") {
+        options.takes_stand_ins = true;
+        options.takes_forwarded = true;
     } else if (words[0] == "@whole") {
         dialog.only_whole = true;
     } else {

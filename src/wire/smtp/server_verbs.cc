@@ -18,7 +18,8 @@ void ServerEngine::dispatch(Command command) {
 std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
     const bool is_free = verb == Verb::Noop || verb == Verb::Ehlo || verb == Verb::Helo ||
                          verb == Verb::Lhlo || verb == Verb::StartTls || verb == Verb::Quit ||
-                         verb == Verb::Http || verb == Verb::Unknown;
+                         verb == Verb::Http || verb == Verb::XClient || verb == Verb::XForward ||
+                         verb == Verb::Unknown;
     if (options_.tls_required && !tls_active_ && !is_free && verb != Verb::Bdat) {
         return make_reply(530, {5, 7, 0}, "Must issue a STARTTLS command first");  // RFC 3207 4
     }
@@ -46,8 +47,18 @@ std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
                        ? std::nullopt
                        : std::optional(make_reply(502, {5, 5, 1}, "STARTTLS is not offered here"));
         case Verb::Auth: return out_of_order_auth();
+        case Verb::XClient: return out_of_order_facts(options_.takes_stand_ins);
+        case Verb::XForward: return out_of_order_facts(options_.takes_forwarded);
         default: return std::nullopt;
     }
+}
+
+// XCLIENT_README, "Server reply codes".
+std::optional<Reply> ServerEngine::out_of_order_facts(bool is_allowed) const {
+    if (!is_allowed) {
+        return make_reply(550, {5, 7, 1}, "You may not speak for others");
+    }
+    return transaction_ ? std::optional(bad_sequence("Not during a transaction")) : std::nullopt;
 }
 
 std::optional<Reply> ServerEngine::out_of_order_data() const {
@@ -108,7 +119,10 @@ Announcement ServerEngine::announcement() const {
             .tls_active = tls_active_,
             .auth_available = options_.auth_available && !offered_mechanisms().empty(),
             .is_authenticated = identity_.has_value(),
-            .holds_mail = options_.hold_seconds_max > 0};
+            .holds_mail = options_.hold_seconds_max > 0,
+            .answers_questions = answers_questions(),
+            .takes_stand_ins = options_.takes_stand_ins,
+            .takes_forwarded = options_.takes_forwarded};
 }
 
 bool ServerEngine::may_offer_passwords() const {
@@ -120,7 +134,9 @@ std::vector<const sasl::MechanismRow*> ServerEngine::offered_mechanisms() const 
     if (options_.tls_required && !tls_active_) {
         return {};
     }
-    return sasl::offered_mechanisms(may_offer_passwords(), options_.bindings);
+    return sasl::offered_mechanisms(
+        {.passwords_allowed = may_offer_passwords(), .has_sha1_keys = options_.has_sha1_keys},
+        options_.bindings);
 }
 
 std::string ServerEngine::ehlo_text() const {
@@ -153,6 +169,8 @@ std::string ServerEngine::ehlo_values(Extension extension) const {
         case Extension::Limits:
             return " MAILMAX=" + std::to_string(limits::smtp_transactions_max) +
                    " RCPTMAX=" + std::to_string(recipients_max());
+        case Extension::XClient: return client_fact_names(ClientFactUse::StandIn);
+        case Extension::XForward: return client_fact_names(ClientFactUse::Forwarded);
         default: return values;
     }
 }
@@ -174,7 +192,9 @@ void ServerEngine::on(HelloCommand& command) {
     }
     end_transaction();  // RFC 5321 4.1.4
     hello_verb_ = command.verb;
-    hello_name_ = command.name;
+    // XCLIENT_README: what XCLIENT said of HELO is not undone by the proxy's own.
+    const std::string told = stand_in_.text(ClientFact::Hello);
+    hello_name_ = told.empty() ? command.name : told;
     const bool is_extended = command.verb != Verb::Helo;
     offered_ = is_extended ? announced_extensions(announcement()) : ExtensionSet();
     send({.code = 250, .enhanced = {}, .text = is_extended ? ehlo_text() : options_.hostname});
@@ -267,16 +287,68 @@ void ServerEngine::on(HelpCommand& /*command*/) {
     send(make_reply(214, {2, 0, 0}, "Godwit mail server. Commands:\n" + text));
 }
 
-void ServerEngine::on(VrfyCommand& /*command*/) {
+/// D13: a true answer only for those who may ask. RFC 5321 7.3.
+void ServerEngine::ask(std::string text, bool is_of_list, bool takes_utf8) {
+    if (text.empty()) {
+        refuse_command(make_reply(501, {5, 5, 4}, "Name an address"));
+        return;
+    }
+    events_.emplace_back(event::Question{
+        .text = std::move(text), .is_of_list = is_of_list, .takes_utf8 = takes_utf8});
+    pending_ = Pending::Question;
+}
+
+void ServerEngine::on(VrfyCommand& command) {
+    if (is_too_much_junk()) {
+        return;
+    }
+    if (answers_questions()) {
+        ask(std::move(command.text), false, command.smtputf8);
+        return;
+    }
+    // T35, D13: the same for everybody else. RFC 5321 3.5.3.
+    send(make_reply(252, {2, 0, 0}, "Cannot verify, but will take mail and try to deliver it"));
+}
+
+void ServerEngine::on(ExpnCommand& command) {
+    if (is_too_much_junk()) {
+        return;
+    }
+    if (answers_questions()) {
+        ask(std::move(command.text), true, command.smtputf8);
+        return;
+    }
+    refuse_command(make_reply(502, {5, 5, 1}, "EXPN is not offered"));
+}
+
+void ServerEngine::on(StandInCommand& command) {
     if (!is_too_much_junk()) {
-        // T35, D13: the same for everybody. RFC 5321 3.5.3.
-        send(make_reply(252, {2, 0, 0}, "Cannot verify, but will take mail and try to deliver it"));
+        asked_stand_in_ = stand_in_;
+        asked_stand_in_.update(command.facts);
+        events_.emplace_back(event::StandIn{.facts = std::move(command.facts)});
+        pending_ = Pending::StandIn;
     }
 }
 
-void ServerEngine::on(ExpnCommand& /*command*/) {
+void ServerEngine::answer_stand_in(std::optional<sasl::Done> identity, bool answers_questions) {
+    if (state_ == State::Closed) {
+        return;
+    }
+    check(pending_ == Pending::StandIn, "answer_stand_in() without StandIn");
+    pending_ = Pending::None;
+    // XCLIENT_README, "Server response": back to the greeting, but for TLS and what was just told.
+    begin_session();
+    stand_in_ = std::move(asked_stand_in_);
+    identity_ = std::move(identity);
+    options_.answers_questions = answers_questions;
+    send_greeting();
+    (void)close_if_shutting_down();
+}
+
+void ServerEngine::on(ForwardedCommand& command) {
     if (!is_too_much_junk()) {
-        refuse_command(make_reply(502, {5, 5, 1}, "EXPN is not offered"));
+        send(make_reply(250, {2, 0, 0}, "Ok"));
+        events_.emplace_back(event::Forwarded{.facts = std::move(command.facts)});
     }
 }
 

@@ -163,6 +163,21 @@ def inside_namespace(program, folder):
 
         expect(b"with ESMTPS" in arrives("good"), "DANE with the right key")
         expect(b"with ESMTPS" in arrives("alias"), "DANE behind an alias")
+
+        def host_of(domain, user="zoe"):
+            found = json.loads(sender.godwit("test-route", f"{user}@{domain}.{ZONE}", "--from", "anna@example.org", "--probe", "--json")[1])
+            return found["remote"][0]["hosts"][0]
+
+        # Asked without sending: what TLS must be and what it comes to, and what is said to RCPT.
+        host = host_of("good")
+        expect_equal((host["tls_policy"], host["tls_origin"]), ("dane", "dane"), "the policy")
+        expect(host["tlsa"], "the TLSA records", host)
+        probe = host["addresses"][0]["probe"]
+        expect_equal((probe["verdict"], probe["stage"], probe["tls_version"], probe["tls_verified"]), ("accepted", "rcpt", "TLSv1.3", True), "the probe")
+        probe = host_of("good", "nobody")["addresses"][0]["probe"]
+        expect_equal((probe["verdict"], probe["stage"], probe["reply"][:9]), ("refused", "rcpt", "550 5.1.1"), "nobody there")
+        probe = host_of("bad")["addresses"][0]["probe"]
+        expect_equal((probe["verdict"], probe["stage"]), ("put_off", "tls"), "the wrong key")
         waits("bad", "TLS handshake failed")
         expect(b"with ESMTPS" in arrives("sts"), "MTA-STS with the right host")
         expect(("mta-sts.sts.far.test", "/.well-known/mta-sts.txt") in web.asked, "the policy was fetched", web.asked)

@@ -16,7 +16,7 @@ def config(world, lines):
 def starttls_and_tls(world):
     need("msmtp")
     for port, more in (("submission", ["tls_starttls on"]), ("submissions", ["tls_starttls off"])):
-        for mechanism in ("plain", "scram-sha-256"):
+        for mechanism in ("plain", "scram-sha-256", "scram-sha-1"):
             word = token()
             path = config(world, [f"port {world.port(port)}", "tls on", f"tls_trust_file {world.ca}", "tls_host_override localhost", f"auth {mechanism}", "user alice", "password alice", *more])
             run(["msmtp", "-C", path, world.address("bob")], text=message(word).replace(b"\r\n", b"\n"))
