@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <unistd.h>
+#include <map>
 
 #include <cstdio>
 #include <fstream>
@@ -200,13 +201,52 @@ void Stage::commit(store::Plan plan) {
     check(is_done, "a submitted plan is committed");
 }
 
+namespace {
+
+// What is drawn from another, and in which pieces.
+class NotedRandom final : public Random {
+public:
+    explicit NotedRandom(Random* source) : source_(source) {}
+    std::string bytes(std::size_t count) override {
+        sizes.push_back(count);
+        return source_->bytes(count);
+    }
+    std::vector<std::size_t> sizes;
+
+private:
+    Random* source_;
+};
+
+}  // namespace
+
+// A stage is built for each step of each script that fails once; SCRAM keys cost many rounds. Those
+// of one password are made once, and chance goes on as if they had been made anew.
+store::Credentials Stage::credentials(const std::string& password) {
+    struct Made {
+        store::Credentials credentials;
+        std::vector<std::size_t> draws;
+    };
+    static std::map<std::string, Made> made;
+    const auto known = made.find(password);
+    if (known != made.end()) {
+        for (const std::size_t size : known->second.draws) {
+            static_cast<void>(random_.bytes(size));
+        }
+        return known->second.credentials;
+    }
+    NotedRandom random(&random_);
+    Made fresh{must(store::make_credentials(password, random, settings_.argon2), "credentials"),
+               {}};
+    fresh.draws = random.sizes;
+    return made.emplace(password, std::move(fresh)).first->second.credentials;
+}
+
 void Stage::add_account(const std::string& name, const std::string& password, std::uint64_t quota) {
     store::Account account;
     account.name =
         name.find('@') == std::string::npos ? name + "@" + settings_.default_domain : name;
     account.quota_bytes = quota;
-    account.credentials =
-        must(store::make_credentials(password, random_, settings_.argon2), "credentials");
+    account.credentials = credentials(password);
     commit(must(store::plan_add_account(*store_->snapshot(), account), "account"));
 }
 

@@ -87,6 +87,7 @@ public:
     std::vector<std::string> queue_lines();
 
 private:
+    store::Credentials credentials(const std::string& password);
     static net::Task<void> welcome(Stage* stage, const void* door, const net::TlsServerContext* tls,
                                    std::unique_ptr<net::Stream> stream);
     void build_store();
