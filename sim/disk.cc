@@ -86,6 +86,7 @@ public:
         }
         if (disk->strikes(swarm.read_fails)) {
             disk->world_->count("reads failed");
+            ++disk->reads_failed_;
             return input_output("read").error();
         }
         return std::nullopt;

@@ -29,6 +29,7 @@ public:
     void set_free_space(std::uint64_t octets) { free_space_ = octets; }
     /// Nothing fails while it is; at the beginning of the world and in calm times.
     void set_reliable(bool is_reliable) { is_reliable_ = is_reliable; }
+    [[nodiscard]] std::uint64_t reads_failed() const { return reads_failed_; }
 
 private:
     friend class FaultyKv;
@@ -44,6 +45,7 @@ private:
     Node* node_;
     Dice dice_;
     bool is_reliable_ = true;
+    std::uint64_t reads_failed_ = 0;
     std::uint64_t free_space_ = std::uint64_t{1} << 40U;
     std::shared_ptr<store::MemoryKvDisk> rows_;
     store::MemoryFiles memory_;

@@ -69,6 +69,21 @@ void ease(store::ScramKeys& keys, const std::string& password) {
     keys.server_key = made.server_key;
 }
 
+// The same in all worlds: made once, for a key of a password takes longer than an hour of a world.
+const store::Credentials& credentials_of(const std::string& password) {
+    static std::map<std::string, store::Credentials> made;
+    const auto known = made.find(password);
+    if (known != made.end()) {
+        return known->second;
+    }
+    Dice dice(std::hash<std::string>{}(password));
+    store::Credentials fresh = must(
+        store::make_credentials(password, dice.random(), {.memory_kib = 64, .passes = 1}),
+        "credentials");
+    ease(fresh.scram, password);
+    return made.emplace(password, std::move(fresh)).first->second;
+}
+
 }  // namespace
 
 Node::Node(World* world, unsigned number, unsigned first_shard, unsigned count)
@@ -166,10 +181,7 @@ void Node::found() {
     for (const NodeAccount& wanted : accounts_) {
         store::Account account;
         account.name = wanted.name;
-        account.credentials = must(store::make_credentials(wanted.password, dice_.random(),
-                                                           {.memory_kib = 64, .passes = 1}),
-                                   "credentials");
-        ease(account.credentials.scram, wanted.password);
+        account.credentials = credentials_of(wanted.password);
         commit(store::plan_add_account(*store_->snapshot(), account));
     }
     aliases_["all@" + domain_] = {};

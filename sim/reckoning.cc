@@ -118,7 +118,7 @@ private:
                     is_quiet_.try_emplace(address, true);
                     is_quiet_[address] = is_quiet_[address] && asked.forbids_failure_report;
                 }
-                first_abroad_.insert(first_outside(end));
+                note_further(end);
                 ways[(is_here ? "here " : "") + end.where].insert(std::move(way));
             }
         }
@@ -141,14 +141,15 @@ private:
         return names;
     }
 
-    // The address that the accepting node has in its queue.
-    static std::string first_outside(const End& end) {
-        for (const std::string& address : end.path) {
-            if (domain_of(address) != end.nodes.front()) {
-                return address;
-            }
+    // The accepting node has the first address outside of it in its queue; what comes behind is
+    // for the next to report.
+    void note_further(const End& end) {
+        const auto first_outside = std::ranges::find_if(end.path, [&](const std::string& address) {
+            return domain_of(address) != end.nodes.front();
+        });
+        if (first_outside != end.path.end()) {
+            further_on_.insert(std::next(first_outside), end.path.end());
         }
-        return "";
     }
 
     void count_reports() {
@@ -330,9 +331,8 @@ private:
         const bool is_at_home = std::ranges::all_of(
             hand_overs, [&](const HandOver* hand_over) { return hand_over->node == home; });
         // Whoever is further on may have had the letter more than once.
-        const bool is_first_hop = first_abroad_.contains(recipient) ||
-                                  domain_of(recipient) == (*hand_overs.begin())->node;
-        const bool is_strict = !evidence_.may_relays_repeat || (is_at_home && is_first_hop);
+        const bool is_strict =
+            !evidence_.may_relays_repeat || (is_at_home && !further_on_.contains(recipient));
         // Two aliases on two nodes may lead to one address, and each node reports its own failure.
         if (is_strict && count > ways_through_[recipient]) {
             broken("I4", std::to_string(count) + " failure reports about " + recipient + " for " +
@@ -360,7 +360,7 @@ private:
     std::map<std::string, std::set<const HandOver*>> reportable_;     // By address on a way.
     std::map<std::string, unsigned> ways_through_;                    // The same.
     std::map<std::string, bool> is_quiet_;  // Nobody on whose way it is wants to hear of failure.
-    std::set<std::string> first_abroad_;
+    std::set<std::string> further_on_;      // Addresses that another node had in its queue.
     std::vector<Came> came_;
     std::vector<std::string> findings_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/limits.h"
+#include "base/log.h"
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
 #include "store/kv/meta.h"
@@ -138,6 +139,10 @@ bool Stamper::Inner::judge_dropped(const BlobId& id, LinkChange& change) {
     const Result<bool> has = context.rows.has_any(prefix);
     const Result<bool> had = context.rows.had_any(prefix);
     // When the links cannot be read the body stays: fsck finds it, a lost one nobody does.
+    if (!has || !had) {
+        const Error& error = !has ? has.error() : had.error();
+        log::error("store.links_unread", {{"body", id.to_hex()}, {"error", error.text}});
+    }
     change.is_gone = has && !*has;
     return change.is_gone && had && *had;
 }
