@@ -127,6 +127,7 @@ private:
             } else if (!seen.insert(endpoint->to_string()).second) {
                 problem(path + ".address", "is listened on twice: " + endpoint->to_string());
             }
+            check_client_cas(path + ".client_ca_files", listener);
             needs_certificate =
                 needs_certificate || listener.protocol == Protocol::Submission ||
                 listener.protocol == Protocol::Submissions || listener.protocol == Protocol::Imap ||
@@ -140,6 +141,27 @@ private:
         if (needs_certificate && settings_.certificates.empty()) {
             config_.problems.push_back(
                 {0, "there is no [[certificate]], and logins are only taken over TLS"});
+        }
+    }
+
+    void check_client_cas(const std::string& path, const flow::ListenerSettings& listener) {
+        if (listener.client_ca_files.empty()) {
+            return;
+        }
+        if (listener.protocol == Protocol::Smtp || listener.protocol == Protocol::Lmtp ||
+            listener.protocol == Protocol::Http) {
+            problem(path, "nobody logs in there");
+        }
+        const net::TlsCertificates none;
+        for (const std::string& file : listener.client_ca_files) {
+            auto pem = net::read_pem_file(file);
+            if (!pem) {
+                problem(path, pem.error().text);
+            } else if (auto fits = net::TlsServerContext::create(
+                           &none, {.service = "check", .alpn = {}, .client_ca_pem = *pem + "\n"});
+                       !fits) {
+                problem(path, file + ": " + fits.error().text);
+            }
         }
     }
 

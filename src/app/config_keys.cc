@@ -275,6 +275,11 @@ constexpr auto kListener = std::to_array<ConfigKey<ListenerSettings>>({
      .help = "Every connection begins with a PROXY header (version 1 or 2) of a load balancer from "
              "trust.proxy, before TLS; the client's address is the one it names. Without a right "
              "header the connection is closed."},
+    {.path = "client_ca_files",
+     .field = [](ListenerSettings& l) -> FieldRef { return &l.client_ca_files; },
+     .help = "CAs (PEM) of certificates that clients may log in with by AUTH EXTERNAL: submission, "
+             "submissions, imap, imaps, pop3, pop3s. A mail address in the certificate must be an "
+             "account's."},
 });
 
 constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({

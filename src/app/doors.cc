@@ -37,11 +37,21 @@ const DeskRow& desk_of(Protocol protocol) {
     return *found;
 }
 
+net::TlsServerContext::Options tls_options(const DeskRow& row) {
+    net::TlsServerContext::Options options;
+    options.service = std::string(to_string(row.protocol));
+    if (!row.alpn.empty()) {
+        options.alpn.emplace_back(row.alpn);
+    }
+    return options;
+}
+
 /// Sockets with equal names are one door; another name is another door.
 std::string door_name(const flow::ListenerSettings& settings) {
     std::string name(to_string(settings.protocol));
     name.append(" ").append(settings.address);
     name.append(settings.reject_bare_newline ? " (rejecting bare newlines)" : "");
+    name.append(settings.client_ca_files.empty() ? "" : " (taking client certificates)");
     return name.append(settings.proxy ? " (behind a proxy)" : "");
 }
 
@@ -109,41 +119,48 @@ Doors::Doors(flow::Services* services, const net::TlsCertificates* certificates)
 
 Result<> Doors::prepare() {
     for (const DeskRow& row : kDesks) {
-        net::TlsServerContext::Options options;
-        options.service = std::string(to_string(row.protocol));
-        if (!row.alpn.empty()) {
-            options.alpn.emplace_back(row.alpn);
-        }
-        tls_[row.protocol] = TRY(net::TlsServerContext::create(certificates_, std::move(options)));
+        tls_[row.protocol] = TRY(net::TlsServerContext::create(certificates_, tls_options(row)));
     }
     return {};
 }
 
-const net::TlsServerContext* Doors::tls_for(Protocol protocol) const {
-    return certificates_->is_empty() ? nullptr : tls_.at(protocol).get();
+Result<Doors::Way> Doors::way_of(const flow::ListenerSettings& settings) {
+    if (settings.client_ca_files.empty()) {
+        return Way{.listener = settings, .tls = tls_.at(settings.protocol).get()};
+    }
+    net::TlsServerContext::Options options = tls_options(desk_of(settings.protocol));
+    for (const std::string& file : settings.client_ca_files) {
+        options.client_ca_pem += TRY(net::read_pem_file(file)) + "\n";
+    }
+    auto& kept = tls_for_clients_[options.service + "\n" + options.client_ca_pem];
+    if (kept == nullptr) {
+        kept = TRY(net::TlsServerContext::create(certificates_, std::move(options)));
+    }
+    return Way{.listener = settings, .tls = kept.get()};
 }
 
-Result<Doors::Row> Doors::listen(const flow::ListenerSettings& settings,
-                                 net::ListenOptions options) {
+Result<Doors::Row> Doors::listen(Way way, net::ListenOptions options) {
+    const flow::ListenerSettings settings = way.listener;
     const net::Endpoint at = TRY(net::Endpoint::parse(settings.address));
     options.name = std::string(to_string(settings.protocol));
     Row row;
     row.name = door_name(settings);
     row.is_v6_only = options.is_v6_only;
-    row.settings = std::make_shared<net::SwapCell<flow::ListenerSettings>>();
-    row.settings->store(std::make_shared<const flow::ListenerSettings>(settings));
+    row.way = std::make_shared<net::SwapCell<Way>>();
+    row.way->store(std::make_shared<const Way>(std::move(way)));
     auto listener = services_->network->listen(
         at, std::move(options),
-        [this, services = services_, cell = row.settings](std::unique_ptr<net::Stream> stream) {
+        [this, services = services_, cell = row.way](std::unique_ptr<net::Stream> stream) {
             const auto now = cell->load();
-            if (now->proxy) {
+            auto tls = certificates_->is_empty() ? nullptr : now->tls;
+            if (now->listener.proxy) {
                 net::Shard& shard = stream->shard();
                 net::spawn(
                     shard, "proxy_header",
-                    welcome_proxied(services, *now, tls_for(now->protocol), std::move(stream)));
+                    welcome_proxied(services, now->listener, std::move(tls), std::move(stream)));
                 return;
             }
-            welcome(services, *now, tls_for(now->protocol), std::move(stream));
+            welcome(services, now->listener, std::move(tls), std::move(stream));
         });
     if (!listener) {
         return std::unexpected(std::move(listener.error()).within(row.name));
@@ -152,9 +169,8 @@ Result<Doors::Row> Doors::listen(const flow::ListenerSettings& settings,
     return row;
 }
 
-Result<Doors::Row> Doors::open_one(const flow::ListenerSettings& settings, const net::Endpoint& at,
-                                   bool is_v6_only) {
-    auto row = listen(settings, {.is_v6_only = is_v6_only});
+Result<Doors::Row> Doors::open_one(const Way& way, const net::Endpoint& at, bool is_v6_only) {
+    auto row = listen(way, {.is_v6_only = is_v6_only});
     if (row || row.error().code != ErrorCode::AlreadyExists || at.is_unix()) {
         return row;
     }
@@ -173,13 +189,15 @@ Result<std::vector<std::string>> Doors::open(const std::vector<flow::ListenerSet
     const std::lock_guard lock(mutex_);
     std::map<std::string, Row> fresh;
     std::set<std::string> addresses;
+    std::map<std::string, Way> ways;
     for (const flow::ListenerSettings& settings : wanted) {
         const net::Endpoint at = TRY(net::Endpoint::parse(settings.address));
         addresses.insert(at.to_string());
+        const Way& way = ways[at.to_string()] = TRY(way_of(settings));
         const bool v6_only = is_v6_only(at, wanted);
         const auto open = rows_.find(at.to_string());
         if (open == rows_.end()) {
-            fresh[at.to_string()] = TRY(open_one(settings, at, v6_only));
+            fresh[at.to_string()] = TRY(open_one(way, at, v6_only));
         } else if (open->second.is_v6_only != v6_only) {
             return peer_error(ErrorCode::Unsupported,
                               open->second.name +
@@ -193,12 +211,14 @@ Result<std::vector<std::string>> Doors::open(const std::vector<flow::ListenerSet
         done.push_back("listening: " + row.name);
     }
     for (const flow::ListenerSettings& settings : wanted) {
-        const auto found = rows_.find(TRY(net::Endpoint::parse(settings.address)).to_string());
-        if (found == rows_.end() || found->second.name == door_name(settings)) {
+        const std::string address = TRY(net::Endpoint::parse(settings.address)).to_string();
+        const auto found = rows_.find(address);
+        if (found == rows_.end() || (found->second.name == door_name(settings) &&
+                                     found->second.way->load()->tls == ways[address].tls)) {
             continue;
         }
         // The socket stays, so that no client is refused meanwhile; open sessions end as they are.
-        found->second.settings->store(std::make_shared<const flow::ListenerSettings>(settings));
+        found->second.way->store(std::make_shared<const Way>(ways[address]));
         done.push_back("changed: " + found->second.name + " to " + door_name(settings));
         found->second.name = door_name(settings);
     }
@@ -240,7 +260,7 @@ Result<> Doors::open_submit(const std::string& path) {
     settings.protocol = Protocol::Submission;
     settings.address = "unix:" + path;
     // Any user of this machine may hand in mail: who it was goes by SO_PEERCRED.
-    Row row = TRY(listen(settings, {.unix_mode = 0666}));
+    Row row = TRY(listen(TRY(way_of(settings)), {.unix_mode = 0666}));
     const std::lock_guard lock(mutex_);
     own_.push_back(std::move(row.listener));
     return {};

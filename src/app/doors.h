@@ -52,23 +52,31 @@ public:
 
 private:
     // Two lifetimes: the door's row here, and an accepted connection on its way to a shard.
-    using Cell = std::shared_ptr<net::SwapCell<flow::ListenerSettings>>;
+    struct Way {
+        flow::ListenerSettings listener;
+        const net::TlsServerContext* tls = nullptr;
+    };
+    using Cell = std::shared_ptr<net::SwapCell<Way>>;
     struct Row {
         std::string name;
         bool is_v6_only = false;  ///< As it was bound; a socket cannot change it.
-        Cell settings;
+        Cell way;
         std::unique_ptr<net::Listener> listener;
     };
 
-    Result<Row> listen(const flow::ListenerSettings& settings, net::ListenOptions options);
+    Result<Row> listen(Way way, net::ListenOptions options);
     /// One of `wanted` that is not open yet, with what to do about it when that fails.
-    Result<Row> open_one(const flow::ListenerSettings& settings, const net::Endpoint& at,
-                         bool is_v6_only);
-    [[nodiscard]] const net::TlsServerContext* tls_for(flow::Protocol protocol) const;
+    Result<Row> open_one(const Way& way, const net::Endpoint& at, bool is_v6_only);
+    /// With the TLS context of the protocol, or one that asks for client
+    /// certificates.
+    Result<Way> way_of(const flow::ListenerSettings& settings);
     std::vector<std::string> close_all_but(const std::set<std::string>& addresses);
     flow::Services* services_;
     const net::TlsCertificates* certificates_;
     std::map<flow::Protocol, std::unique_ptr<net::TlsServerContext>> tls_;
+    // By protocol and the CAs' text. Kept to the end, as sessions may: one for
+    // each change of the files that a reload finds.
+    std::map<std::string, std::unique_ptr<net::TlsServerContext>> tls_for_clients_;
     std::mutex mutex_;
     std::map<std::string, Row> rows_;  // By address.
     std::vector<std::unique_ptr<net::Listener>> own_;

@@ -8,6 +8,7 @@ sasl::ChannelBindings channel_bindings(const net::TlsSession* tls) {
         bindings.tls_exporter = tls->channel_binding(net::ChannelBinding::TlsExporter).value_or("");
         bindings.tls_server_end_point =
             tls->channel_binding(net::ChannelBinding::TlsServerEndPoint).value_or("");
+        bindings.has_client_certificate = !tls->client_addresses().empty();
     }
     return bindings;
 }

@@ -19,6 +19,7 @@ public:
     bool is_verified() const override { return false; }
     std::string verify_error() const override { return ""; }
     std::vector<std::string> peer_chain() const override { return {}; }
+    std::vector<std::string> client_addresses() const override { return addresses_; }
     std::optional<std::string> channel_binding(net::ChannelBinding kind) const override {
         return kind == net::ChannelBinding::TlsExporter ? exporter_ : end_point_;
     }
@@ -26,7 +27,17 @@ public:
 private:
     std::optional<std::string> exporter_;
     std::optional<std::string> end_point_;
+
+public:
+    std::vector<std::string> addresses_;
 };
+
+TEST(ChannelBindings, a_certificate_counts_when_it_names_an_address) {
+    ScriptedTls tls("exported", "hash");
+    EXPECT_FALSE(channel_bindings(&tls).has_client_certificate);
+    tls.addresses_ = {"alice@example.test"};
+    EXPECT_TRUE(channel_bindings(&tls).has_client_certificate);
+}
 
 TEST(ChannelBindings, without_tls_there_are_none) {
     EXPECT_TRUE(channel_bindings(nullptr).is_empty());

@@ -37,6 +37,9 @@ struct ListenerSettings {
     bool reject_bare_newline = false;
     /// Each connection begins with a PROXY header of one of trust.proxy.
     bool proxy = false;
+    /// CAs (PEM) of the certificates that clients may log in with: AUTH EXTERNAL.
+    /// Empty: none.
+    std::vector<std::string> client_ca_files = {};
 };
 
 /// Which kinds of addresses a next hop is reached by, and in which order.

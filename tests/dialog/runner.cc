@@ -352,7 +352,7 @@ std::optional<std::string> Play::expect_any_order() {
 
 std::optional<std::string> Play::connect(const std::vector<std::string_view>& words) {
     if (words.size() < 3) {
-        return "@connect NAME DOOR [tls] [from=ADDRESS]";
+        return "@connect NAME DOOR [tls] [from=ADDRESS] [certificate=ADDRESS[,untrusted]]";
     }
     ensure_started();
     auto player = std::make_unique<Player>();
@@ -363,9 +363,17 @@ std::optional<std::string> Play::connect(const std::vector<std::string_view>& wo
     player->door = words[2];
     players_[std::string(words[1])] = std::move(player);
     bool is_tls = false;
+    const net::TlsClientContext* trust = stage_->client_trust();
     stage_->network().set_client_address(net::IpAddress::loopback_v4());
     for (std::size_t i = 3; i < words.size(); ++i) {
         is_tls = is_tls || words[i] == "tls";
+        constexpr std::string_view kCertificate = "certificate=";
+        if (words[i].starts_with(kCertificate)) {
+            std::string_view address = words[i].substr(kCertificate.size());
+            const bool is_trusted = !address.ends_with(",untrusted");
+            address = address.substr(0, address.find(','));
+            trust = stage_->client_trust(std::string(address), is_trusted);
+        }
         if (words[i].starts_with("from=")) {
             const auto address = net::IpAddress::parse(words[i].substr(5));
             if (!address) {
@@ -379,8 +387,7 @@ std::optional<std::string> Play::connect(const std::vector<std::string_view>& wo
     stage_->settle();
     stage_->network().set_client_address(net::IpAddress::loopback_v4());
     if (is_tls && current_->stream != nullptr) {
-        net::spawn(stage_->loop().shard(), "dialog.tls",
-                   shake_hands(current_, stage_->client_trust()));
+        net::spawn(stage_->loop().shard(), "dialog.tls", shake_hands(current_, trust));
     }
     hear();
     return std::nullopt;

@@ -66,6 +66,32 @@ const net::TlsCertificate& test_certificate() {
     return certificate;
 }
 
+// Of clients: self-signed, so each is its own CA. The doors trust those of kTrustedClients.
+constexpr std::string_view kTrustedClients[] = {"alice@example.test", "bob@example.test",
+                                                "ghost@example.test", "alice@elsewhere.test"};
+net::TlsCertificate make_client(std::string_view address) {
+    return must(net::make_client_certificate(std::string(address), from_unix_seconds(1'767'225'600),
+                                             std::chrono::days(3650)),
+                "client certificate");
+}
+const std::vector<net::TlsCertificate>& client_certificates() {
+    static const std::vector<net::TlsCertificate> all = [] {
+        std::vector<net::TlsCertificate> made;
+        for (const std::string_view address : kTrustedClients) {
+            made.push_back(make_client(address));
+        }
+        return made;
+    }();
+    return all;
+}
+std::string client_cas() {
+    std::string pem;
+    for (const net::TlsCertificate& certificate : client_certificates()) {
+        pem += certificate.chain_pem;
+    }
+    return pem;
+}
+
 const net::TlsCertificate& peer_certificate(Stage::PeerCertificate kind) {
     const auto make = [] {
         return must(
@@ -122,6 +148,21 @@ struct Stage::PeerTls {
     net::TlsCertificates certificates;
     std::unique_ptr<net::TlsServerContext> context;
 };
+
+const net::TlsClientContext* Stage::client_trust(const std::string& address, bool is_trusted) {
+    std::unique_ptr<net::TlsClientContext>& context = client_contexts_[{address, is_trusted}];
+    if (context == nullptr) {
+        const auto known = std::ranges::find(kTrustedClients, address);
+        check(!is_trusted || known != std::end(kTrustedClients), "a client the doors trust");
+        const auto at = static_cast<std::size_t>(known - std::begin(kTrustedClients));
+        context = must(
+            net::TlsClientContext::create(
+                {.ca_file = trust_file(),
+                 .certificate = is_trusted ? client_certificates().at(at) : make_client(address)}),
+            "client trust");
+    }
+    return context.get();
+}
 
 const net::TlsServerContext* Stage::peer_tls(PeerCertificate kind) {
     std::unique_ptr<PeerTls>& tls = peer_tls_[kind];
@@ -412,9 +453,11 @@ void Stage::start() {
     must(scheduler_->start(), "scheduler");
     for (const Door& door : kDoors) {
         auto& context = tls_[std::string(door.name)];
-        context = must(net::TlsServerContext::create(
-                           &certificates_, {.service = std::string(door.name), .alpn = {}}),
-                       "tls");
+        context = must(
+            net::TlsServerContext::create(
+                &certificates_,
+                {.service = std::string(door.name), .alpn = {}, .client_ca_pem = client_cas()}),
+            "tls");
         const net::TlsServerContext* tls = context.get();
         const Door* at = &door;
         listeners_.push_back(

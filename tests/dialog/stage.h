@@ -83,6 +83,9 @@ public:
     /// SHA-256 of the trusted one, in hex: for TLSA records "3 0 1".
     static std::string peer_certificate_digest();
     const net::TlsClientContext* client_trust() const { return tls_client_.get(); }
+    /// The same, with a certificate of one address that a CA has signed which our doors trust, or
+    /// do not.
+    const net::TlsClientContext* client_trust(const std::string& address, bool is_trusted);
     /// One line a queued delivery: "ID from=<..> to=<..> state attempts=N reason".
     std::vector<std::string> queue_lines();
 
@@ -102,6 +105,7 @@ private:
     net::TlsCertificates certificates_;
     std::map<std::string, std::unique_ptr<net::TlsServerContext>> tls_;
     std::unique_ptr<net::TlsClientContext> tls_client_;
+    std::map<std::pair<std::string, bool>, std::unique_ptr<net::TlsClientContext>> client_contexts_;
     struct PeerTls;
     std::map<PeerCertificate, std::unique_ptr<PeerTls>> peer_tls_;
     std::unique_ptr<net::OffloadPool> pool_;

@@ -60,10 +60,11 @@ struct Wanted {
     std::vector<std::string> names;  ///< Empty: a CA.
     WallTime not_before;
     WallTime not_after;
+    std::string address = {};  ///< A client's, instead of names.
 };
 
 bool add_extensions(X509* certificate, X509* issuer, const Wanted& wanted) {
-    if (wanted.names.empty()) {
+    if (wanted.names.empty() && wanted.address.empty()) {
         return add_extension(certificate, issuer, NID_basic_constraints,
                              "critical,CA:TRUE,pathlen:0") &&
                add_extension(certificate, issuer, NID_key_usage, "critical,keyCertSign,cRLSign") &&
@@ -74,9 +75,14 @@ bool add_extensions(X509* certificate, X509* issuer, const Wanted& wanted) {
         alternatives += alternatives.empty() ? "" : ",";
         alternatives += (IpAddress::parse(name) ? "IP:" : "DNS:") + name;
     }
+    if (!wanted.address.empty()) {
+        alternatives = (is_ascii(wanted.address) ? "email:" : "otherName:1.3.6.1.5.5.7.8.9;UTF8:") +
+                       wanted.address;
+    }
     return add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(certificate, issuer, NID_key_usage, "critical,digitalSignature") &&
-           add_extension(certificate, issuer, NID_ext_key_usage, "serverAuth") &&
+           add_extension(certificate, issuer, NID_ext_key_usage,
+                         wanted.address.empty() ? "serverAuth" : "clientAuth") &&
            add_extension(certificate, issuer, NID_subject_alt_name, alternatives) &&
            add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
 }
@@ -200,6 +206,25 @@ Result<TlsCertificate> make_self_signed(const std::vector<std::string>& names, W
                                .names = names,
                                .not_before = now - std::chrono::hours(1),
                                .not_after = now + lifetime},
+                              nullptr));
+    TlsCertificate pem;
+    pem.chain_pem = TRY(to_pem(made.certificate.get(), nullptr));
+    pem.key_pem = TRY(to_pem(nullptr, made.key.get()));
+    return pem;
+}
+
+Result<TlsCertificate> make_client_certificate(const std::string& address, WallTime now,
+                                               std::chrono::days lifetime) {
+    // OpenSSL's own language of extensions: a comma would begin another name.
+    if (address.find('@') == std::string::npos ||
+        address.find_first_of(",;\n") != std::string::npos) {
+        return internal_error(ErrorCode::Invalid, "not a mail address: \"" + address + "\"");
+    }
+    Pair made = TRY(make_pair({.common_name = address,
+                               .names = {},
+                               .not_before = now - std::chrono::hours(1),
+                               .not_after = now + lifetime,
+                               .address = address},
                               nullptr));
     TlsCertificate pem;
     pem.chain_pem = TRY(to_pem(made.certificate.get(), nullptr));

@@ -14,6 +14,11 @@ namespace godwit::net {
 Result<TlsCertificate> make_self_signed(const std::vector<std::string>& names, WallTime now,
                                         std::chrono::days lifetime);
 
+/// A client's, for one mail address: rfc822Name, or SmtpUTF8Mailbox (RFC 9598)
+/// when it is not ASCII. Self-signed, and so its own CA.
+Result<TlsCertificate> make_client_certificate(const std::string& address, WallTime now,
+                                               std::chrono::days lifetime);
+
 struct DevCertificate {
     std::string ca_file;    ///< dir/ca.pem: what clients are told to trust.
     std::string cert_file;  ///< dir/cert.pem

@@ -29,29 +29,29 @@ BioPtr memory_bio(std::string_view text) {
 
 // --- certificates -----------------------------------------------------------------------------
 
+Result<std::string> read_pem_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return internal_error(ErrorCode::NotFound, path + " cannot be read");
+    }
+    std::string text;
+    std::array<char, 4096> piece{};
+    while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
+        text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
+        if (text.size() > limits::tls_pem_size_max) {
+            return internal_error(ErrorCode::LimitExceeded,
+                                  path + " exceeds " + std::to_string(limits::tls_pem_size_max) +
+                                      " bytes (limits.h: tls_pem_size_max)");
+        }
+    }
+    return text;
+}
+
 Result<TlsCertificate> read_tls_certificate(const std::string& chain_file,
                                             const std::string& key_file) {
-    auto read = [](const std::string& path) -> Result<std::string> {
-        std::ifstream file(path, std::ios::binary);
-        if (!file) {
-            return internal_error(ErrorCode::NotFound, path + " cannot be read");
-        }
-        std::string text;
-        std::array<char, 4096> piece{};
-        while (file.read(piece.data(), piece.size()) || file.gcount() > 0) {
-            text.append(piece.data(), static_cast<std::size_t>(file.gcount()));
-            if (text.size() > limits::tls_pem_size_max) {
-                return internal_error(ErrorCode::LimitExceeded,
-                                      path + " exceeds " +
-                                          std::to_string(limits::tls_pem_size_max) +
-                                          " bytes (limits.h: tls_pem_size_max)");
-            }
-        }
-        return text;
-    };
     TlsCertificate made;
-    made.chain_pem = TRY(read(chain_file));
-    made.key_pem = TRY(read(key_file));
+    made.chain_pem = TRY(read_pem_file(chain_file));
+    made.key_pem = TRY(read_pem_file(key_file));
     return made;
 }
 
@@ -130,6 +130,30 @@ std::vector<std::string> certificate_names(X509* certificate) {
         }
     }
     return names;
+}
+
+std::vector<std::string> certificate_addresses(X509* certificate) {
+    std::vector<std::string> addresses;
+    std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>> list(static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    for (int i = 0;
+         list && i < sk_GENERAL_NAME_num(list.get()) && addresses.size() < tls_client_addresses_max;
+         ++i) {
+        const GENERAL_NAME* name = sk_GENERAL_NAME_value(list.get(), i);
+        std::string address;
+        if (name->type == GEN_EMAIL) {
+            address = asn1_text(name->d.rfc822Name);
+        } else if (name->type == GEN_OTHERNAME &&
+                   OBJ_obj2nid(name->d.otherName->type_id) == NID_id_on_SmtpUTF8Mailbox &&
+                   name->d.otherName->value->type == V_ASN1_UTF8STRING) {
+            address = asn1_text(name->d.otherName->value->value.utf8string);
+        }
+        // A NUL would end it elsewhere: "alice@here\0.evil".
+        if (address.find('@') != std::string::npos && address.find('\0') == std::string::npos) {
+            addresses.push_back(std::move(address));
+        }
+    }
+    return addresses;
 }
 
 Result<CertificateFacts> certificate_facts(std::string_view chain_pem) {
@@ -267,6 +291,40 @@ Result<SslContextPtr> make_context(const SSL_METHOD* method) {
 
 }  // namespace
 
+namespace {
+
+// Whatever the verdict, the handshake goes on: SSL_get_verify_result() keeps
+// it, and who has no good certificate logs in with a password.
+int accept_any_client(int /*is_good*/, X509_STORE_CTX* /*context*/) {
+    return 1;
+}
+
+// RFC 8446 4.4.2.4, RFC 4422 appendix A: certificates of clients, and who may
+// have signed them.
+Result<> ask_for_certificates(SSL_CTX* ssl, std::string_view pem) {
+    BioPtr bio = memory_bio(pem);
+    X509_STORE* store = SSL_CTX_get_cert_store(ssl);
+    std::size_t count = 0;
+    while (X509Ptr authority{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+        if (X509_STORE_add_cert(store, authority.get()) != 1 ||
+            SSL_CTX_add_client_CA(ssl, authority.get()) != 1) {
+            return internal_error(ErrorCode::Invalid, "CA of clients: " + openssl_error());
+        }
+        ++count;
+    }
+    ERR_clear_error();
+    if (count == 0) {
+        return internal_error(ErrorCode::Invalid, "CA of clients: no certificate in the PEM text");
+    }
+    SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, accept_any_client);
+    SSL_CTX_set_verify_depth(ssl, static_cast<int>(limits::tls_chain_size_max));
+    SSL_CTX_set_options(ssl, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(ssl, 0);
+    return {};
+}
+
+}  // namespace
+
 TlsServerContext::TlsServerContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsServerContext::~TlsServerContext() = default;
 
@@ -289,6 +347,9 @@ Result<std::unique_ptr<TlsServerContext>> TlsServerContext::create(
     SSL_CTX_set_tlsext_servername_callback(ssl, acknowledge_name);
     if (!state->options.alpn.empty()) {
         SSL_CTX_set_alpn_select_cb(ssl, choose_alpn, state.get());
+    }
+    if (!state->options.client_ca_pem.empty()) {
+        TRY(ask_for_certificates(ssl, state->options.client_ca_pem));
     }
     return std::unique_ptr<TlsServerContext>(new TlsServerContext(std::move(state)));
 }
@@ -327,6 +388,12 @@ Result<std::unique_ptr<TlsClientContext>> TlsClientContext::create(Options optio
         return internal_error(ErrorCode::Invalid, "DANE: " + openssl_error());
     }
     SSL_CTX_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+    if (options.certificate) {
+        const auto own = TRY(load_entry(*options.certificate));
+        if (SSL_CTX_use_cert_and_key(ssl, own.leaf.get(), own.key.get(), own.chain.get(), 1) != 1) {
+            return internal_error(ErrorCode::Invalid, "own certificate: " + openssl_error());
+        }
+    }
     if (!options.ca_file.empty()) {
         if (SSL_CTX_load_verify_file(ssl, options.ca_file.c_str()) != 1) {
             return internal_error(ErrorCode::NotFound,

@@ -16,6 +16,9 @@
 
 namespace godwit::net {
 
+/// Of one client certificate. Each costs a look-up at login.
+inline constexpr std::size_t tls_client_addresses_max = 16;
+
 /// A certificate chain (leaf first) and its private key, as PEM text.
 struct TlsCertificate {
     std::string chain_pem;
@@ -24,6 +27,9 @@ struct TlsCertificate {
 /// Reads both files; a chain_file may hold the key too (then key_file is the same).
 Result<TlsCertificate> read_tls_certificate(const std::string& chain_file,
                                             const std::string& key_file);
+
+/// The text of a PEM file, at most limits::tls_pem_size_max.
+Result<std::string> read_pem_file(const std::string& path);
 
 /// What an administrator wants to see of a certificate.
 struct CertificateFacts {
@@ -64,6 +70,11 @@ public:
         std::vector<std::string>
             alpn{};  ///< Taken in this order. A client that offers only others is
                      ///< refused; one that offers none is served. Empty: ignored.
+        /// PEM of the CAs of client certificates, at least one. Empty: none is
+        /// asked for. With it a client may show one; one that does not verify is as
+        /// good as none. No session is resumed then: each connection shows its
+        /// certificate anew.
+        std::string client_ca_pem{};
     };
     /// The certificates outlive it.
     static Result<std::unique_ptr<TlsServerContext>> create(const TlsCertificates* certificates,
@@ -83,6 +94,7 @@ public:
     struct Options {
         std::string ca_file{};         ///< PEM. Empty: the system's store.
         bool use_system_store = true;  ///< Looked at when ca_file is empty; false: trust nobody.
+        std::optional<TlsCertificate> certificate{};  ///< Shown to servers that ask for one.
     };
     static Result<std::unique_ptr<TlsClientContext>> create(Options options);
     ~TlsClientContext();
@@ -133,6 +145,10 @@ public:
     [[nodiscard]] virtual std::string verify_error() const = 0;
     /// Client side: what the server sent, DER, leaf first (for DANE). Bounded by OpenSSL (100 KiB).
     [[nodiscard]] virtual std::vector<std::string> peer_chain() const = 0;
+    /// Server side: the addresses (rfc822Name, SmtpUTF8Mailbox) in the client's
+    /// certificate, at most tls_client_addresses_max; empty when it showed none
+    /// or none that verifies.
+    [[nodiscard]] virtual std::vector<std::string> client_addresses() const = 0;
     /// Empty when this session cannot give it.
     [[nodiscard]] virtual std::optional<std::string> channel_binding(ChannelBinding kind) const = 0;
 };

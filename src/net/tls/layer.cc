@@ -151,6 +151,12 @@ public:
         return result == X509_V_OK ? "" : X509_verify_cert_error_string(result);
     }
     std::vector<std::string> peer_chain() const override;
+    std::vector<std::string> client_addresses() const override {
+        X509* shown = is_server() ? SSL_get0_peer_certificate(ssl_.get()) : nullptr;
+        return shown != nullptr && SSL_get_verify_result(ssl_.get()) == X509_V_OK
+                   ? certificate_addresses(shown)
+                   : std::vector<std::string>();
+    }
     std::optional<std::string> channel_binding(ChannelBinding kind) const override {
         return kind == ChannelBinding::TlsExporter ? exporter() : server_end_point();
     }
@@ -191,7 +197,7 @@ IoStep OpenSslLayer::not_done(int result) {
 // fails on a broken connection is called so too, when the peer had said it before.
 IoStep OpenSslLayer::not_read(int result) {
     return SSL_get_error(ssl_.get(), result) == SSL_ERROR_ZERO_RETURN ? IoStep::done(0)
-                                                                     : not_done(result);
+                                                                      : not_done(result);
 }
 
 Error OpenSslLayer::classify() const {

@@ -42,6 +42,9 @@ BioPtr memory_bio(std::string_view text);
 /// DNS names and IP addresses of a certificate, lower case; the common name when there are none.
 std::vector<std::string> certificate_names(X509* certificate);
 
+/// Mail addresses of a certificate: TlsSession::client_addresses().
+std::vector<std::string> certificate_addresses(X509* certificate);
+
 /// Immutable once built; shared by handshakes in progress and the cell.
 struct TlsCertificates::Set {
     struct Entry {

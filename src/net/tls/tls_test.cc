@@ -321,5 +321,59 @@ TEST(CertificateMaker, refuses_what_is_no_name) {
     EXPECT_FALSE(make_self_signed({"a,DNS:b"}, today(), std::chrono::days(1)));
 }
 
+// RFC 4422 appendix A: what EXTERNAL goes by.
+struct CertificateVisit {
+    House house;
+
+    std::vector<std::string> addresses(const std::optional<TlsCertificate>& shown,
+                                       const TlsCertificate& trusted) {
+        house.server = *TlsServerContext::create(
+            &house.certificates, {.service = "test", .client_ca_pem = trusted.chain_pem});
+        house.client =
+            *TlsClientContext::create({.ca_file = house.files.ca_file, .certificate = shown});
+        Meeting met(house, {.host = "mx.example.test"});
+        EXPECT_TRUE(met.client.result && met.server.result);
+        EXPECT_TRUE(met.a->tls()->client_addresses().empty());
+        return met.b->tls()->client_addresses();
+    }
+};
+
+TEST(Tls, a_clients_certificate_names_its_addresses) {
+    const std::chrono::days year(365);
+    const TlsCertificate alice = *make_client_certificate("alice@example.test", today(), year);
+    const TlsCertificate bob = *make_client_certificate("bob@example.test", today(), year);
+    const TlsCertificate ulla = *make_client_certificate("\u00FClla@example.test", today(), year);
+    const TlsCertificate old = *make_client_certificate(
+        "old@example.test", today() - std::chrono::days(30), std::chrono::days(20));
+    const TlsCertificate server = *make_self_signed({"mx.example.test"}, today(), year);
+    CertificateVisit visit;
+    EXPECT_EQ(visit.addresses(alice, alice), std::vector<std::string>{"alice@example.test"});
+    EXPECT_EQ(visit.addresses(ulla, ulla), std::vector<std::string>{"\u00FClla@example.test"});
+    EXPECT_TRUE(visit.addresses(std::nullopt, alice).empty());
+    EXPECT_TRUE(visit.addresses(bob, alice).empty());
+    EXPECT_TRUE(visit.addresses(old, old).empty());
+    EXPECT_TRUE(visit.addresses(server, server).empty());
+}
+
+TEST(Tls, who_may_show_a_certificate_resumes_nothing) {
+    const TlsCertificate alice =
+        *make_client_certificate("alice@example.test", today(), std::chrono::days(365));
+    House house;
+    house.server = *TlsServerContext::create(&house.certificates,
+                                             {.service = "test", .client_ca_pem = alice.chain_pem});
+    const TlsClientOptions options{.host = "mx.example.test", .resume_key = "here"};
+    Meeting first(house, options);
+    Meeting second(house, options);
+    ASSERT_TRUE(second.client.result);
+    EXPECT_FALSE(second.a->tls()->is_resumed());
+}
+
+TEST(Tls, the_cas_of_clients_must_be_certificates) {
+    const TlsCertificates none;
+    EXPECT_FALSE(TlsServerContext::create(&none, {.service = "test", .client_ca_pem = "nothing"}));
+    EXPECT_FALSE(make_client_certificate("alice", today(), std::chrono::days(1)));
+    EXPECT_FALSE(make_client_certificate("a@b,email:c@d", today(), std::chrono::days(1)));
+}
+
 }  // namespace
 }  // namespace godwit::net

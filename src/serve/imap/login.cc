@@ -119,6 +119,15 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
             is_throttled_ = !found && found.error().code == ErrorCode::LimitExceeded;
             scram_mark_ = found ? found->mark : std::nullopt;
             step_ = found ? exchange_.keys(std::move(found->keys)) : exchange_.unavailable();
+        } else if (auto* certificate = std::get_if<sasl::NeedCertificate>(&step)) {
+            const net::TlsSession* tls = c_->stream().tls();
+            LoginOutcome outcome = co_await admit_certificate(
+                c_->services(),
+                tls != nullptr ? tls->client_addresses() : std::vector<std::string>(),
+                std::move(certificate->authzid), peer);
+            who_ = std::move(outcome.who);
+            is_throttled_ = outcome.is_throttled;
+            step_ = exchange_.finish(outcome.verdict);
         } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
             LoginOutcome outcome =
                 co_await admit_proved(c_->services(), scram_mark_, std::move(proved->authzid),
@@ -128,7 +137,7 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
         } else if (const auto* failed = std::get_if<sasl::Failed>(&step)) {
             // A wrong password was counted where it was verified; a wrong proof is known only here.
             if (failed->failure == sasl::Failure::Credentials &&
-                sasl::row_of(exchange_.mechanism()).reveals_password == false) {
+                sasl::row_of(exchange_.mechanism()).scram) {
                 note_failure(c_->services(), failed->authcid, peer);
             }
             co_return fail(*failed);

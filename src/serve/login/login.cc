@@ -39,6 +39,17 @@ bool acts_as_itself(const store::Account& account, std::string_view authzid,
            equals_ignore_case(authzid, authcid);
 }
 
+// The whole login name, or its local part in the default domain.
+bool is_name_of(const flow::Services* services, const store::Account& account,
+                std::string_view name) {
+    const std::string whole = name.find('@') == std::string_view::npos
+                                  ? std::string(name) + "@" + services->settings()->default_domain
+                                  : std::string(name);
+    const Result<mail::Address> address = mail::parse_address(whole);
+    const Result<mail::Address> own = mail::parse_address(account.name);
+    return address && own && mail::account_key(*address) == mail::account_key(*own);
+}
+
 LoginOutcome grant(const flow::Services* services, const store::Account& account,
                    const net::Endpoint& peer) {
     services->login_guard->succeeded(account.name, peer, services->clock->mono());
@@ -194,6 +205,43 @@ net::Task<LoginOutcome> verify_password(const flow::Services* services, std::str
     services->login_guard->remember(account->id, account->auth_epoch, *prepared,
                                     services->clock->mono());
     co_return grant(services, *account, peer);
+}
+
+net::Task<LoginOutcome> admit_certificate(const flow::Services* services,
+                                          std::vector<std::string> addresses, std::string authzid,
+                                          net::Endpoint peer) {
+    const std::string name = authzid.empty() && !addresses.empty() ? addresses.front() : authzid;
+    if (!may_try(services, name, peer)) {
+        log::warn("login.throttled", {{"user", name}, {"peer", peer.to_string()}});
+        co_return put_off(true);
+    }
+    std::optional<store::Account> meant;
+    bool is_ambiguous = false;
+    for (std::string& address : addresses) {
+        Result<std::optional<store::Account>> found =
+            co_await look_up(services, std::move(address));
+        if (!found) {
+            log::error("login.lookup_failed", {{"user", name}, {"error", found.error().text}});
+            co_return put_off(false);
+        }
+        const std::optional<store::Account>& account = *found;
+        if (!account || account->is_disabled || (meant && meant->id == account->id)) {
+            continue;
+        }
+        const bool is_wanted = authzid.empty() || is_name_of(services, *account, authzid);
+        is_ambiguous = is_ambiguous || (is_wanted && meant.has_value());
+        if (is_wanted) {
+            meant = account;
+        }
+    }
+    if (!meant || is_ambiguous) {
+        log::info("login.certificate_refused",
+                  {{"user", name},
+                   {"peer", peer.to_string()},
+                   {"reason", is_ambiguous ? "names several accounts" : "names no such account"}});
+        co_return deny(services, name, peer);
+    }
+    co_return grant(services, *meant, peer);
 }
 
 net::Task<Result<ScramLookup>> find_scram_keys(const flow::Services* services, std::string authcid,

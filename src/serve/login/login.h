@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ids.h"
 #include "flow/services.h"
@@ -60,6 +61,12 @@ net::Task<LoginOutcome> admit_proved(const flow::Services* services,
                                      std::optional<CredentialMark> mark, std::string authzid,
                                      std::string authcid, net::Endpoint peer);
 
+/// EXTERNAL (RFC 4422 appendix A): the account that one of the certificate's
+/// `addresses` is the login name of. With an authzid it must be that account;
+/// without, the addresses must lead to one account.
+net::Task<LoginOutcome> admit_certificate(const flow::Services* services,
+                                          std::vector<std::string> addresses, std::string authzid,
+                                          net::Endpoint peer);
 /// Is what a session logged in with still good (T46)? False for a removed or disabled account and
 /// for changed credentials; true when the store did not answer.
 net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who);

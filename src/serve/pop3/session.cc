@@ -293,6 +293,13 @@ net::Task<void> Session::follow(sasl::Step step) {
             step = found ? exchange_->keys(std::move(found->keys)) : exchange_->unavailable();
             continue;
         }
+        if (auto* certificate = std::get_if<sasl::NeedCertificate>(&step)) {
+            const net::TlsSession* tls = stream_->tls();
+            co_await log_in(co_await admit_certificate(
+                services_, tls != nullptr ? tls->client_addresses() : std::vector<std::string>(),
+                std::move(certificate->authzid), stream_->peer()));
+            co_return;
+        }
         if (auto* proved = std::get_if<sasl::Proved>(&step)) {
             LoginOutcome outcome =
                 co_await admit_proved(services_, std::exchange(scram_mark_, {}), proved->authzid,

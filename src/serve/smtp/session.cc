@@ -84,6 +84,7 @@ private:
     net::Task<Result<>> on(smtp::event::StartTls event);
     net::Task<Result<>> on(smtp::event::AuthPassword event);
     net::Task<Result<>> on(smtp::event::AuthScramLookup event);
+    net::Task<Result<>> on(smtp::event::AuthCertificate event);
     net::Task<Result<>> on(smtp::event::AuthProved event);
     net::Task<Result<>> on(smtp::event::AuthFailed event);
     net::Task<Result<>> on(smtp::event::Hello event);
@@ -638,6 +639,14 @@ net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
     } else {
         engine_->answer_scram_unavailable();
     }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::AuthCertificate event) {
+    const net::TlsSession* tls = stream_->tls();
+    settle_login(co_await admit_certificate(
+        services_, tls != nullptr ? tls->client_addresses() : std::vector<std::string>(),
+        std::move(event.authzid), stream_->peer()));
     co_return Result<>();
 }
 

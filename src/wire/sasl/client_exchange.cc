@@ -37,6 +37,7 @@ ClientExchange::ClientExchange(Options options) : options_(std::move(options)) {
 std::optional<std::string> ClientExchange::initial() {
     const Credentials& who = options_.credentials;
     switch (options_.mechanism) {
+        case Mechanism::External: server_proved_ = true; return who.authzid;
         case Mechanism::Login: return std::nullopt;
         case Mechanism::Plain:
             server_proved_ = true;
@@ -64,6 +65,7 @@ Result<std::string> ClientExchange::respond(std::string_view challenge) {
     ++step_;
     switch (options_.mechanism) {
         case Mechanism::Login: return on_login(challenge);
+        case Mechanism::External:
         case Mechanism::Plain: break;
         case Mechanism::ScramSha1:
         case Mechanism::ScramSha1Plus:

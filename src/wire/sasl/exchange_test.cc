@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/encoding.h"
+#include "base/limits.h"
 #include "wire/sasl/client_exchange.h"
 #include "wire/sasl/server_exchange.h"
 
@@ -211,6 +212,34 @@ TEST(Sasl, client_takes_the_strongest) {
     EXPECT_EQ(choose_mechanism({"LOGIN", "PLAIN"}, true, {}), Mechanism::Plain);
     EXPECT_EQ(choose_mechanism({"LOGIN", "PLAIN"}, false, {}), std::nullopt);
     EXPECT_EQ(choose_mechanism({"CRAM-MD5"}, true, {}), std::nullopt);
+}
+
+// RFC 4422 appendix A.
+TEST(Sasl, external_takes_an_authzid_or_nothing) {
+    const auto outcome = [](std::string_view bytes) {
+        ServerExchange server(Mechanism::External, server_options());
+        return server.start(bytes);
+    };
+    EXPECT_EQ(std::get<NeedCertificate>(outcome("")).authzid, "");
+    EXPECT_EQ(std::get<NeedCertificate>(outcome("alice")).authzid, "alice");
+    const std::string longest(limits::sasl_name_size_max, 'a');
+    EXPECT_TRUE(std::holds_alternative<NeedCertificate>(outcome(longest)));
+    EXPECT_TRUE(std::holds_alternative<Failed>(outcome(longest + "a")));
+    EXPECT_TRUE(std::holds_alternative<Failed>(outcome(std::string_view("a\0b", 3))));
+    EXPECT_TRUE(std::holds_alternative<Failed>(outcome("\xFF")));
+    for (const Verdict verdict : {Verdict::Granted, Verdict::Denied, Verdict::Temporary}) {
+        ServerExchange server(Mechanism::External, server_options());
+        EXPECT_EQ(std::get<Challenge>(server.start(std::nullopt)).bytes, "");
+        ASSERT_TRUE(std::holds_alternative<NeedCertificate>(server.respond("")));
+        EXPECT_EQ(std::holds_alternative<Done>(server.finish(verdict)),
+                  verdict == Verdict::Granted);
+    }
+}
+TEST(Sasl, external_is_offered_only_with_a_certificate) {
+    ChannelBindings shown = kBound;
+    shown.has_client_certificate = true;
+    EXPECT_FALSE(is_offered(row_of(Mechanism::External), {}, kBound));
+    EXPECT_TRUE(is_offered(row_of(Mechanism::External), {}, shown));
 }
 
 }  // namespace

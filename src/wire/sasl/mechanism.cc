@@ -9,6 +9,7 @@ namespace godwit::sasl {
 namespace {
 // RFC 5802 6: a bound channel before one that is not, whatever the hash.
 constexpr MechanismRow kRows[] = {
+    {Mechanism::External, "EXTERNAL", false, false, true},
     {Mechanism::ScramSha256Plus, "SCRAM-SHA-256-PLUS", false, true, true, ScramHash::Sha256},
     {Mechanism::ScramSha1Plus, "SCRAM-SHA-1-PLUS", false, true, true, ScramHash::Sha1},
     {Mechanism::ScramSha256, "SCRAM-SHA-256", false, false, true, ScramHash::Sha256},
@@ -51,6 +52,7 @@ std::string_view ChannelBindings::find(std::string_view type) const {
 bool is_offered(const MechanismRow& row, const Means& means, const ChannelBindings& bindings) {
     return (!row.reveals_password || means.passwords_allowed) &&
            (!row.needs_channel_binding || !bindings.is_empty()) &&
+           (row.mechanism != Mechanism::External || bindings.has_client_certificate) &&
            (row.scram != ScramHash::Sha1 || means.has_sha1_keys);
 }
 

@@ -1,7 +1,8 @@
 // THE TABLE of SASL mechanisms: names as announced, what each needs, in the order of preference.
 // RFC 4616 (PLAIN), RFC 5802 and RFC 7677 (SCRAM-SHA-1 and
-// SCRAM-SHA-256, -PLUS); LOGIN is the old draft that
-// Outlook and printers speak. No CRAM-MD5, NTLM or DIGEST, ever (SECURITY.md T40).
+// SCRAM-SHA-256, -PLUS); EXTERNAL (RFC 4422 appendix A); LOGIN is the old draft
+// that Outlook and printers speak. No CRAM-MD5, NTLM or DIGEST, ever
+// (SECURITY.md T40).
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 namespace godwit::sasl {
 
 enum class Mechanism : std::uint8_t {
+    External,
     ScramSha256Plus,
     ScramSha1Plus,
     ScramSha256,
@@ -44,6 +46,9 @@ const MechanismRow* find_mechanism(std::string_view name);
 struct ChannelBindings {
     std::string tls_exporter;          ///< RFC 9266; TLS 1.3.
     std::string tls_server_end_point;  ///< RFC 5929: hash of the server's certificate.
+    /// The client has shown a certificate that verifies and names at least one
+    /// address.
+    bool has_client_certificate = false;
     [[nodiscard]] bool is_empty() const {
         return tls_exporter.empty() && tls_server_end_point.empty();
     }
@@ -59,8 +64,9 @@ struct Means {
 
 bool is_offered(const MechanismRow& row, const Means& means, const ChannelBindings& bindings);
 
-/// What a service may announce: PLAIN and LOGIN only where passwords are allowed, SCRAM-SHA-1 only
-/// with keys for it, -PLUS only with bindings. In the table's order.
+/// What a service may announce: PLAIN and LOGIN only where passwords are
+/// allowed, SCRAM-SHA-1 only with keys for it, -PLUS only with bindings,
+/// EXTERNAL only with a client certificate. In the table's order.
 std::vector<const MechanismRow*> offered_mechanisms(const Means& means,
                                                     const ChannelBindings& bindings);
 

@@ -25,6 +25,7 @@ Step ServerExchange::start(std::optional<std::string_view> initial) {
         return fail(Failure::Malformed, "started twice");
     }
     switch (mechanism_) {
+        case Mechanism::External: state_ = State::External; break;
         case Mechanism::Plain: state_ = State::Plain; break;
         case Mechanism::Login: state_ = State::LoginName; break;
         case Mechanism::ScramSha1:
@@ -41,6 +42,7 @@ Step ServerExchange::start(std::optional<std::string_view> initial) {
 
 Step ServerExchange::respond(std::string_view bytes) {
     switch (state_) {
+        case State::External: return on_external(bytes);
         case State::Plain: return on_plain(bytes);
         case State::LoginName: return on_login_name(bytes);
         case State::LoginPassword: return on_login_password(bytes);
@@ -63,6 +65,17 @@ Step ServerExchange::respond(std::string_view bytes) {
 
 Step ServerExchange::cancel() {
     return fail(Failure::Cancelled, "cancelled by the client");
+}
+
+// RFC 4422 appendix A: the authorization identity, or nothing.
+Step ServerExchange::on_external(std::string_view bytes) {
+    if (bytes.size() > limits::sasl_name_size_max || bytes.find('\0') != std::string_view::npos ||
+        !is_utf8(bytes)) {
+        return fail(Failure::Malformed, "EXTERNAL: bad authzid");
+    }
+    authzid_ = bytes;
+    state_ = State::Verdict;
+    return NeedCertificate{.authzid = authzid_};
 }
 
 Step ServerExchange::on_plain(std::string_view bytes) {

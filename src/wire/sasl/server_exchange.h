@@ -31,6 +31,11 @@ struct NeedScramKeys {
     std::string authcid;
     ScramHash hash = ScramHash::Sha256;
 };
+/// The TLS client certificate is the proof: may it act as authzid (empty:
+/// whoever it names)? Then call finish().
+struct NeedCertificate {
+    std::string authzid;
+};
 /// The proof is right. Whether the account may log in (and act as authzid) is the caller's word,
 /// given through finish().
 struct Proved {
@@ -53,7 +58,8 @@ struct Failed {
     std::string authcid;  ///< Who it was about, when known. For rate limits and logs.
     std::string reason;   ///< For logs; the peer is never told.
 };
-using Step = std::variant<Challenge, NeedPassword, NeedScramKeys, Proved, Done, Failed>;
+using Step =
+    std::variant<Challenge, NeedPassword, NeedScramKeys, NeedCertificate, Proved, Done, Failed>;
 
 enum class Verdict : std::uint8_t { Granted, Denied, Temporary };
 
@@ -79,13 +85,14 @@ public:
     Step keys(std::optional<ScramKeys> keys);
     /// Answer to NeedScramKeys when the lookup itself failed.
     Step unavailable();
-    /// Answer to NeedPassword and Proved.
+    /// Answer to NeedPassword, NeedCertificate and Proved.
     Step finish(Verdict verdict);
     [[nodiscard]] Mechanism mechanism() const { return mechanism_; }
 
 private:
     enum class State : std::uint8_t {
         New,
+        External,
         Plain,
         LoginName,
         LoginPassword,
@@ -98,6 +105,7 @@ private:
     };
     [[nodiscard]] ScramHash scram_hash() const;
     Step fail(Failure failure, std::string_view reason);
+    Step on_external(std::string_view bytes);
     Step on_plain(std::string_view bytes);
     Step on_login_name(std::string_view bytes);
     Step on_login_password(std::string_view bytes);

@@ -64,6 +64,11 @@ struct AuthScramLookup {
     std::string authcid;
     sasl::ScramHash hash = sasl::ScramHash::Sha256;
 };
+/// May the TLS client certificate act as authzid (empty: whoever it names)?
+/// Answer: answer_auth().
+struct AuthCertificate {
+    std::string authzid;
+};
 /// SCRAM proved the password. May the account log in and act as authzid? Answer: answer_auth().
 struct AuthProved {
     std::string authzid;
@@ -106,8 +111,9 @@ struct Close {
     std::string detail;  ///< For logs.
 };
 
-using Event = std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail,
-                           TransactionDropped, StartTls, AuthPassword, AuthScramLookup, AuthProved,
-                           AuthFailed, Question, StandIn, Forwarded, Close>;
+using Event =
+    std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail, TransactionDropped,
+                 StartTls, AuthPassword, AuthScramLookup, AuthCertificate, AuthProved, AuthFailed,
+                 Question, StandIn, Forwarded, Close>;
 
 }  // namespace godwit::smtp::event

@@ -134,6 +134,12 @@ void ScriptedCaller::on(event::Event& next) {
                     engine.answer_scram(std::nullopt);
                 }
             },
+            [&](event::AuthCertificate& e) {
+                log.push_back("certificate as " + e.authzid);
+                engine.answer_auth(e.authzid.empty() || e.authzid == "alice"
+                                       ? sasl::Verdict::Granted
+                                       : sasl::Verdict::Denied);
+            },
             [&](event::AuthProved& e) {
                 log.push_back("proved " + e.authcid);
                 engine.answer_auth(sasl::Verdict::Granted);

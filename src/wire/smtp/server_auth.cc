@@ -88,6 +88,9 @@ void ServerEngine::on_auth_step(sasl::Step step) {
         events_.emplace_back(event::AuthScramLookup{.authzid = std::move(lookup->authzid),
                                                     .authcid = std::move(lookup->authcid),
                                                     .hash = lookup->hash});
+    } else if (auto* certificate = std::get_if<sasl::NeedCertificate>(&step)) {
+        pending_ = Pending::AuthProved;
+        events_.emplace_back(event::AuthCertificate{.authzid = std::move(certificate->authzid)});
     } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
         pending_ = Pending::AuthProved;
         events_.emplace_back(event::AuthProved{.authzid = std::move(proved->authzid),

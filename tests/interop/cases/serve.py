@@ -13,7 +13,7 @@ import ssl
 import subprocess
 import time
 
-from harness import READY_SECONDS, Failure, Raw, case, expect, expect_equal, free_ports, message, run, token
+from harness import READY_SECONDS, Failure, Raw, case, expect, expect_equal, free_ports, message, need, run, token
 
 SERVICES = dict(smtp=25, submission=587, submissions=465, imap=143, imaps=993, pop3=110, pop3s=995)
 
@@ -501,3 +501,32 @@ def what_cannot_start_says_why(world):
             code, out = run([server.program, "init", "--dir", fresh, *[w for pair in words.items() for w in pair]], check=False)
             expect(code == 2 and name in out and not os.path.exists(fresh), "init with a wrong name makes nothing", code, out)
         expect_equal(server.stop(), 0, "exit code")
+
+
+@case(seconds=120)
+def external_with_a_client_certificate(world):
+    need("msmtp", "openssl", "curl")
+    with Production(world, "certificates") as server:
+        def path(name):
+            return os.path.join(server.folder, name)
+        run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj", "/CN=People", "-keyout", path("people.key"), "-out", path("people.pem")])
+        for name in ("ben", "stranger"):
+            run(["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}", "-addext", f"subjectAltName=email:{name}@example.org",
+                 "-addext", "extendedKeyUsage=clientAuth", "-keyout", path(f"{name}.key"), "-out", path(f"{name}.csr")])
+            run(["openssl", "x509", "-req", "-in", path(f"{name}.csr"), "-CA", path("people.pem"), "-CAkey", path("people.key"), "-CAcreateserial", "-days", "30", "-copy_extensions", "copy", "-out", path(f"{name}.pem")])
+        text = server.read()
+        for service in ("submissions", "imaps"):
+            text = text.replace(f'address = "127.0.0.1:{server.ports[service]}"', f'address = "127.0.0.1:{server.ports[service]}"\nclient_ca_files = ["{path("people.pem")}"]')
+        server.write(text)
+        server.start()
+        add_people(server)
+        for name, code in (("ben", 0), ("stranger", 77)):
+            with open(path("msmtprc"), "w") as f:
+                f.write(f"account default\nhost 127.0.0.1\nport {server.ports['submissions']}\nfrom {name}@example.org\ntls on\ntls_starttls off\ntls_certcheck off\n"
+                        f"tls_cert_file {path(name)}.pem\ntls_key_file {path(name)}.key\nauth external\nuser {name}@example.org\nlogfile -\n")
+            os.chmod(path("msmtprc"), 0o600)
+            word = token()
+            run(["msmtp", "-C", path("msmtprc"), "ben@example.org"], text=message(word, sender=f"{name}@example.org", to="ben@example.org").replace(b"\r\n", b"\n"), codes=(code,))
+            expect_equal(len(server.find("ben", "bens secret", word)), 1 if code == 0 else 0, f"mail of {name}")
+        run(["curl", "--silent", "--show-error", "--max-time", "25", "--insecure", "--cert", f"{path('ben.pem')}", "--key", path("ben.key"), "--login-options", "AUTH=EXTERNAL", "--user", "ben@example.org:",
+             "--url", f"imaps://127.0.0.1:{server.ports['imaps']}/INBOX", "--request", "NOOP"])
