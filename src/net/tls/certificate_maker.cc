@@ -49,6 +49,37 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
     return extension && X509_add_ext(certificate, extension.get(), -1) == 1;
 }
 
+// The only subjectAltName. OpenSSL's text form cannot say UTF-8 in an otherName.
+bool add_address(X509* certificate, const std::string& address) {
+    const auto size = static_cast<int>(address.size());
+    std::unique_ptr<GENERAL_NAMES, FreeWith<GENERAL_NAMES_free>> names(GENERAL_NAMES_new());
+    std::unique_ptr<GENERAL_NAME, FreeWith<GENERAL_NAME_free>> name(GENERAL_NAME_new());
+    std::unique_ptr<ASN1_STRING, FreeWith<ASN1_STRING_free>> text(
+        ASN1_STRING_type_new(is_ascii(address) ? V_ASN1_IA5STRING : V_ASN1_UTF8STRING));
+    if (!names || !name || !text || ASN1_STRING_set(text.get(), address.data(), size) != 1) {
+        return false;
+    }
+    if (is_ascii(address)) {
+        GENERAL_NAME_set0_value(name.get(), GEN_EMAIL, text.release());
+    } else {
+        std::unique_ptr<ASN1_TYPE, FreeWith<ASN1_TYPE_free>> value(ASN1_TYPE_new());
+        if (!value) {
+            return false;
+        }
+        ASN1_TYPE_set(value.get(), V_ASN1_UTF8STRING, text.release());
+        if (GENERAL_NAME_set0_othername(name.get(), OBJ_nid2obj(NID_id_on_SmtpUTF8Mailbox),
+                                        value.get()) != 1) {
+            return false;
+        }
+        (void)value.release();
+    }
+    if (sk_GENERAL_NAME_push(names.get(), name.get()) < 1) {
+        return false;
+    }
+    (void)name.release();
+    return X509_add1_ext_i2d(certificate, NID_subject_alt_name, names.get(), 0, 0) == 1;
+}
+
 bool is_plain_name(std::string_view name) {
     return !name.empty() && name.size() <= 253 && std::all_of(name.begin(), name.end(), [](char c) {
         return is_alnum(c) || c == '.' || c == '-' || c == '*' || c == '_' || c == ':';
@@ -75,15 +106,13 @@ bool add_extensions(X509* certificate, X509* issuer, const Wanted& wanted) {
         alternatives += alternatives.empty() ? "" : ",";
         alternatives += (IpAddress::parse(name) ? "IP:" : "DNS:") + name;
     }
-    if (!wanted.address.empty()) {
-        alternatives = (is_ascii(wanted.address) ? "email:" : "otherName:1.3.6.1.5.5.7.8.9;UTF8:") +
-                       wanted.address;
-    }
+    const bool is_client = !wanted.address.empty();
     return add_extension(certificate, issuer, NID_basic_constraints, "critical,CA:FALSE") &&
            add_extension(certificate, issuer, NID_key_usage, "critical,digitalSignature") &&
            add_extension(certificate, issuer, NID_ext_key_usage,
-                         wanted.address.empty() ? "serverAuth" : "clientAuth") &&
-           add_extension(certificate, issuer, NID_subject_alt_name, alternatives) &&
+                         is_client ? "clientAuth" : "serverAuth") &&
+           (is_client ? add_address(certificate, wanted.address)
+                      : add_extension(certificate, issuer, NID_subject_alt_name, alternatives)) &&
            add_extension(certificate, issuer, NID_subject_key_identifier, "hash");
 }
 
@@ -215,7 +244,6 @@ Result<TlsCertificate> make_self_signed(const std::vector<std::string>& names, W
 
 Result<TlsCertificate> make_client_certificate(const std::string& address, WallTime now,
                                                std::chrono::days lifetime) {
-    // OpenSSL's own language of extensions: a comma would begin another name.
     if (address.find('@') == std::string::npos ||
         address.find_first_of(",;\n") != std::string::npos) {
         return internal_error(ErrorCode::Invalid, "not a mail address: \"" + address + "\"");

@@ -24,6 +24,7 @@ public:
 private:
     sasl::ExchangeOptions options() const;
     net::Task<Result<bool>> challenge(std::string bytes);
+    sasl::Step settle(LoginOutcome outcome);
     Answer fail(const sasl::Failed& failed);
 
     Conversation* c_;
@@ -32,6 +33,7 @@ private:
     std::optional<CredentialMark> scram_mark_;  // Of the keys that the exchange is held with.
     std::optional<LoggedIn> who_;
     bool is_throttled_ = false;
+    bool is_failure_counted_ = false;  // By who looked at the credentials.
 };
 
 sasl::ExchangeOptions Authentication::options() const {
@@ -97,6 +99,13 @@ net::Task<Result<bool>> Authentication::challenge(std::string bytes) {
     co_return true;
 }
 
+sasl::Step Authentication::settle(LoginOutcome outcome) {
+    who_ = std::move(outcome.who);
+    is_throttled_ = outcome.is_throttled;
+    is_failure_counted_ = outcome.verdict == sasl::Verdict::Denied;
+    return exchange_.finish(outcome.verdict);
+}
+
 AnswerTask Authentication::run(std::optional<std::string> initial) {
     step_ = exchange_.start(initial ? std::optional<std::string_view>(*initial) : std::nullopt);
     const net::Endpoint peer = c_->stream().peer();
@@ -110,9 +119,7 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
             LoginOutcome outcome = co_await verify_password(
                 c_->services(), std::move(wanted->authzid), std::move(wanted->authcid),
                 std::move(wanted->password), peer);
-            who_ = std::move(outcome.who);
-            is_throttled_ = outcome.is_throttled;
-            step_ = exchange_.finish(outcome.verdict);
+            step_ = settle(std::move(outcome));
         } else if (auto* keys = std::get_if<sasl::NeedScramKeys>(&step)) {
             Result<ScramLookup> found = co_await find_scram_keys(
                 c_->services(), std::move(keys->authcid), keys->hash, peer);
@@ -125,19 +132,16 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
                 c_->services(),
                 tls != nullptr ? tls->client_addresses() : std::vector<std::string>(),
                 std::move(certificate->authzid), peer);
-            who_ = std::move(outcome.who);
-            is_throttled_ = outcome.is_throttled;
-            step_ = exchange_.finish(outcome.verdict);
+            step_ = settle(std::move(outcome));
         } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
             LoginOutcome outcome =
                 co_await admit_proved(c_->services(), scram_mark_, std::move(proved->authzid),
                                       std::move(proved->authcid), peer);
-            who_ = std::move(outcome.who);
-            step_ = exchange_.finish(outcome.verdict);
+            step_ = settle(std::move(outcome));
         } else if (const auto* failed = std::get_if<sasl::Failed>(&step)) {
-            // A wrong password was counted where it was verified; a wrong proof is known only here.
-            if (failed->failure == sasl::Failure::Credentials &&
-                sasl::row_of(exchange_.mechanism()).scram) {
+            // A wrong password, and an account that a proof may not be for, were counted where they
+            // were looked at; a wrong proof is known only here (T37).
+            if (failed->failure == sasl::Failure::Credentials && !is_failure_counted_) {
                 note_failure(c_->services(), failed->authcid, peer);
             }
             co_return fail(*failed);

@@ -354,9 +354,10 @@ net::Task<Result<>> Session::handle_events() {
             case 12: handled = co_await on(std::get<12>(std::move(*event))); break;
             case 13: handled = co_await on(std::get<13>(std::move(*event))); break;
             case 14: handled = co_await on(std::get<14>(std::move(*event))); break;
-            default: handled = co_await on(std::get<15>(std::move(*event))); break;
+            case 15: handled = co_await on(std::get<15>(std::move(*event))); break;
+            default: handled = co_await on(std::get<16>(std::move(*event))); break;
         }
-        static_assert(std::variant_size_v<smtp::event::Event> == 16, "each event has its case");
+        static_assert(std::variant_size_v<smtp::event::Event> == 17, "each event has its case");
         CO_TRY(std::move(handled));
     }
 }
