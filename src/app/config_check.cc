@@ -10,6 +10,7 @@
 #include "mail/address/domain.h"
 #include "net/io/endpoint.h"
 #include "net/tls/context.h"
+#include "wire/smtp/extension.h"
 
 namespace godwit::app {
 namespace {
@@ -25,6 +26,7 @@ public:
         check_names();
         check_listeners();
         check_trust();
+        check_inbound();
         check_certificates();
         check_routes();
         check_egress();
@@ -107,6 +109,23 @@ private:
         check_networks("trust.proxy", settings_.trust.proxy);
     }
 
+    void check_inbound() {
+        std::string all;
+        for (const std::string& keyword : settings_.inbound.refused_solicitation) {
+            all += (all.empty() ? "" : ",") + keyword;
+            const auto parsed = smtp::parse_solicitation(keyword);
+            if (!parsed || parsed->size() != 1) {
+                problem("inbound.refused_solicitation",
+                        "\"" + keyword + "\" is no keyword such as \"net.example:ADV\"");
+            }
+        }
+        if (all.size() > smtp::solicitation_size_max) {
+            problem("inbound.refused_solicitation",
+                    "must not be more than " + std::to_string(smtp::solicitation_size_max) +
+                        " octets with commas between");
+        }
+    }
+
     void check_listeners() {
         std::set<std::string> seen;
         bool needs_certificate = false;
@@ -128,6 +147,9 @@ private:
                 problem(path + ".address", "is listened on twice: " + endpoint->to_string());
             }
             check_client_cas(path + ".client_ca_files", listener);
+            if (!listener.takes_mail && listener.protocol != Protocol::Smtp) {
+                problem(path + ".takes_mail", "is only for the protocol smtp");
+            }
             needs_certificate =
                 needs_certificate || listener.protocol == Protocol::Submission ||
                 listener.protocol == Protocol::Submissions || listener.protocol == Protocol::Imap ||

@@ -107,6 +107,14 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .help =
          "Mail that a server refuses for good because our address is on a blocklist waits and "
          "is tried again, instead of being returned. Sending to that server pauses either way."},
+    {.path = "inbound.check_sender_domain",
+     .field = [](Settings& s) -> FieldRef { return &s.inbound.check_sender_domain; },
+     .help = "Port 25: refuse a sender whose domain says in DNS that it takes no mail (a null MX): "
+             "nobody could ever answer."},
+    {.path = "inbound.refused_solicitation",
+     .field = [](Settings& s) -> FieldRef { return &s.inbound.refused_solicitation; },
+     .help = "SMTP: keywords such as \"net.example:ADV\". They are announced behind NO-SOLICITING, "
+             "and mail that bears one in SOLICIT= or in a Solicitation field is refused."},
     {.path = "forwarding.srs",
      .field = [](Settings& s) -> FieldRef { return &s.forwarding.srs; },
      .help = "Rewrite the reverse-path of forwarded mail that others sent, so that SPF holds and "
@@ -270,6 +278,10 @@ constexpr auto kListener = std::to_array<ConfigKey<ListenerSettings>>({
     {.path = "reject_bare_newline",
      .field = [](ListenerSettings& l) -> FieldRef { return &l.reject_bare_newline; },
      .help = "SMTP: refuse messages with a bare LF instead of repairing them."},
+    {.path = "takes_mail",
+     .field = [](ListenerSettings& l) -> FieldRef { return &l.takes_mail; },
+     .help = "SMTP: false answers every connection with 521, for a host or address that takes "
+             "no mail and says so, instead of leaving others to try for days."},
     {.path = "proxy",
      .field = [](ListenerSettings& l) -> FieldRef { return &l.proxy; },
      .help = "Every connection begins with a PROXY header (version 1 or 2) of a load balancer from "

@@ -24,6 +24,8 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.login_guard = &login_guard_;
     services_.connection_guard = &connection_guard_;
     services_.recipient_guard = &recipient_guard_;
+    services_.sender_domains = &sender_domains_;
+    services_.peer_quirks = &peer_quirks_;
     services_.roll_call = &roll_call_;
     services_.outbound_tls = &outbound_tls_;
     services_.current_settings = &cell_;

@@ -9,14 +9,16 @@
 
 #include "app/caretaker.h"
 #include "app/doors.h"
-#include "flow/outbound/outbound_tls.h"
 #include "flow/inbound/refusal_trail.h"
 #include "flow/outbound/operator_desk.h"
+#include "flow/outbound/outbound_tls.h"
+#include "flow/outbound/peer_quirks.h"
 #include "flow/outbound/quarantine.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
+#include "flow/policy/sender_domains.h"
 #include "flow/roll_call.h"
 #include "flow/services.h"
 
@@ -77,6 +79,8 @@ private:
     flow::LoginGuard login_guard_;
     flow::ConnectionGuard connection_guard_;
     flow::RecipientGuard recipient_guard_;
+    flow::SenderDomains sender_domains_;
+    flow::PeerQuirks peer_quirks_;
     flow::RollCall roll_call_;
     flow::OutboundTls outbound_tls_;
     std::unique_ptr<flow::InHand> in_hand_;

@@ -27,10 +27,12 @@ namespace godwit::flow {
 class LoginGuard;
 class ConnectionGuard;
 class RecipientGuard;
+class SenderDomains;
 class RollCall;
 class OutboundScheduler;
 class InHand;
 class OutboundTls;
+class PeerQuirks;
 class OperatorDesk;
 class RefusalTrail;
 
@@ -47,12 +49,14 @@ struct Services {
     LoginGuard* login_guard = nullptr;
     ConnectionGuard* connection_guard = nullptr;
     RecipientGuard* recipient_guard = nullptr;
+    SenderDomains* sender_domains = nullptr;  ///< Null: senders' domains are not looked up.
     RollCall* roll_call = nullptr;
     OutboundScheduler* scheduler = nullptr;  ///< Null in tools that only look.
     InHand* in_hand = nullptr;            ///< Null: crashes are not told apart by what was in hand.
     OutboundTls* outbound_tls = nullptr;  ///< Null: nothing is remembered of TLS with others.
-    OperatorDesk* operators = nullptr;  ///< Null: nobody gives orders, nothing is suspended.
-    RefusalTrail* refusals = nullptr;   ///< Null: what is refused is not noted.
+    PeerQuirks* peer_quirks = nullptr;    ///< Null: all are spoken to in full.
+    OperatorDesk* operators = nullptr;    ///< Null: nobody gives orders, nothing is suspended.
+    RefusalTrail* refusals = nullptr;     ///< Null: what is refused is not noted.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

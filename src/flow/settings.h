@@ -40,6 +40,8 @@ struct ListenerSettings {
     /// CAs (PEM) of the certificates that clients may log in with: AUTH EXTERNAL.
     /// Empty: none.
     std::vector<std::string> client_ca_files = {};
+    /// False: whoever connects hears 521 and nothing else (RFC 7504).
+    bool takes_mail = true;
 };
 
 /// Which kinds of addresses a next hop is reached by, and in which order.
@@ -107,6 +109,13 @@ struct ProviderSettings {
     std::vector<std::string> mx;    ///< Its mail exchangers: these names and all below them.
     std::uint32_t connections = 0;  ///< 0: limits.deliveries_per_site.
     std::uint32_t messages_per_connection = 0;  ///< 0: any number.
+};
+
+/// What strangers may not do here.
+struct InboundSettings {
+    /// Keywords of RFC 3865 ("net.example:ADV"): mail that says it is that is refused.
+    std::vector<std::string> refused_solicitation;
+    bool check_sender_domain = true;  ///< 550 to senders whose domain takes no mail (RFC 7505).
 };
 
 struct RetrySettings {
@@ -217,6 +226,7 @@ struct Settings {
     std::vector<RouteSettings> routes;
     std::vector<EgressSettings> egress;
     OutboundSettings outbound;
+    InboundSettings inbound;
     std::vector<ProviderSettings> providers;  ///< Beside those of flow/outbound/providers.
     std::vector<CertificateSettings> certificates;
     std::string ca_file;  ///< Trust for outbound verified TLS; empty = system's.

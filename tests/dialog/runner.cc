@@ -406,7 +406,8 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
     flow::TrustSettings& trust = settings.trust;
     for (const auto& [name, list] :
          {std::pair{"trust.answer", &trust.answer}, std::pair{"trust.xclient", &trust.xclient},
-          std::pair{"trust.xforward", &trust.xforward}, std::pair{"trust.proxy", &trust.proxy}}) {
+          std::pair{"trust.xforward", &trust.xforward}, std::pair{"trust.proxy", &trust.proxy},
+          std::pair{"inbound.refused_solicitation", &settings.inbound.refused_solicitation}}) {
         if (words[1] == name) {
             list->emplace_back(words[2]);
             return std::nullopt;
@@ -437,6 +438,8 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
         settings.forwarding.srs = *value != 0;
     } else if (words[1] == "trust.answer_users") {
         trust.answer_users = *value != 0;
+    } else if (words[1] == "outbound.keep_blocked") {
+        settings.outbound.keep_blocked = *value != 0;
     } else if (words[1] == "plaintext_login") {
         stage_->settings().allow_plaintext_login = *value != 0;
     } else {

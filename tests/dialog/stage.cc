@@ -199,6 +199,7 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     login_guard_ = std::make_unique<flow::LoginGuard>(random_.bytes(32));
     connection_guard_ = std::make_unique<flow::ConnectionGuard>();
     recipient_guard_ = std::make_unique<flow::RecipientGuard>();
+    sender_domains_ = std::make_unique<flow::SenderDomains>();
     build_store();
     loop_.set_idle_work([this] { return store_ != nullptr && store_->committer().run_once(); });
     for (const char* name : {"alice", "bob"}) {
@@ -287,6 +288,7 @@ void Stage::add_account(const std::string& name, const std::string& password, st
     account.name =
         name.find('@') == std::string::npos ? name + "@" + settings_.default_domain : name;
     account.quota_bytes = quota;
+    account.created_at = unix_seconds(loop_.clock().wall());
     account.credentials = credentials(password);
     commit(must(store::plan_add_account(*store_->snapshot(), account), "account"));
 }
@@ -434,6 +436,8 @@ void Stage::start() {
     services_.login_guard = login_guard_.get();
     services_.connection_guard = connection_guard_.get();
     services_.recipient_guard = recipient_guard_.get();
+    services_.sender_domains = sender_domains_.get();
+    services_.peer_quirks = &peer_quirks_;
     services_.roll_call = roll_call_.get();
     services_.outbound_tls = &outbound_tls_;
     services_.current_settings = &cell_;

@@ -12,10 +12,12 @@
 #include "flow/inbound/refusal_trail.h"
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/outbound_tls.h"
+#include "flow/outbound/peer_quirks.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
+#include "flow/policy/sender_domains.h"
 #include "flow/roll_call.h"
 #include "flow/services.h"
 #include "net/io/memory_network.h"
@@ -112,6 +114,8 @@ private:
     std::unique_ptr<flow::LoginGuard> login_guard_;
     std::unique_ptr<flow::ConnectionGuard> connection_guard_;
     std::unique_ptr<flow::RecipientGuard> recipient_guard_;
+    std::unique_ptr<flow::SenderDomains> sender_domains_;
+    flow::PeerQuirks peer_quirks_;
     std::unique_ptr<flow::RollCall> roll_call_;
     flow::OutboundTls outbound_tls_;
     std::unique_ptr<flow::OperatorDesk> operators_;

@@ -48,7 +48,7 @@ struct Arrival {
     std::optional<mail::Address> forwarding_sender{};
     /// Instead of `sender`, for what leaves otherwise: tagged (BATV).
     std::optional<mail::Address> tagged_sender{};
-    bool is_lmtp = false;  ///< One reply per recipient; no report for those that fail.
+    bool is_each_answered = false;  ///< One reply per recipient; no report for those that fail.
 };
 
 }  // namespace godwit::flow

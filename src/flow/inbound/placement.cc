@@ -100,6 +100,17 @@ store::QueueRecipient entry_for(const ArrivalRecipient& recipient, std::string a
     return entry;
 }
 
+// RFC 7293: what was asked is about the address that was named, and no other behind it.
+std::optional<store::ValidSince> handed_on(const ArrivalRecipient& recipient,
+                                           const store::RemoteTarget& target) {
+    const auto& since = recipient.envelope.parameters.valid_since;
+    if (!since || target.is_forwarded) {
+        return std::nullopt;
+    }
+    return store::ValidSince{.at = from_unix_seconds(since->at),
+                             .must_be_checked = since->must_be_checked};
+}
+
 store::QueueMessage make_queue_message(const Settings& settings, const Arrival& arrival,
                                        WallTime now, std::string prefix) {
     store::QueueMessage message;
@@ -305,6 +316,7 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
             LaneKey key = lane_of(arrival, remote);
             store::QueueRecipient entry =
                 entry_for(recipient, address.to_string(), notify_bits(arrival, recipient, remote));
+            entry.valid_since = handed_on(recipient, remote);
             if (key.is_list) {
                 entry.original.clear();
             }

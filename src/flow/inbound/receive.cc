@@ -10,6 +10,8 @@
 #include "flow/inbound/envelope.h"
 #include "flow/inbound/placement.h"
 #include "flow/inbound/receipt.h"
+#include "flow/inbound/terms.h"
+#include "flow/inbound/valid_since.h"
 #include "flow/outbound/notice.h"
 #include "flow/outbound/scheduler.h"
 #include "mail/message/trace.h"
@@ -35,11 +37,14 @@ smtp::Reply failure_reply(const Error& error) {
     }
 }
 
-std::optional<smtp::Reply> content_refusal(const Arrival& arrival) {
+std::optional<smtp::Reply> content_refusal(const Settings& settings, const Arrival& arrival) {
     if (mail::count_received(arrival.parsed.header) >= limits::smtp_received_headers_max) {
         return smtp::make_reply(554, {5, 4, 6}, "Too many hops: the message is going round");
     }
-    return std::nullopt;
+    if (arrival.origin.is_submission) {
+        return std::nullopt;
+    }
+    return refuse_solicitation(settings.inbound.refused_solicitation, stated_solicitation(arrival));
 }
 
 // G2: mail that was delivered to this very address before is in a forwarding loop.
@@ -57,6 +62,17 @@ bool is_looping(const Arrival& arrival, const ArrivalRecipient& recipient) {
     return false;
 }
 
+// Why a recipient cannot have what came, though it was welcome at RCPT.
+std::optional<smtp::Reply> recipients_refusal(const Arrival& arrival,
+                                              const ArrivalRecipient& recipient) {
+    if (is_looping(arrival, recipient)) {
+        return smtp::make_reply(554, {5, 4, 6}, "Mail forwarding loop");
+    }
+    const mail::Address& address = recipient.envelope.address;
+    const auto since = valid_since_in(arrival.parsed, address);
+    return since ? refuse_changed_hands(recipient.resolved, address, *since) : std::nullopt;
+}
+
 // Those that failed while others were taken, and those who asked to hear of success: one report
 // (RFC 3461 5.2.8).
 std::vector<mail::DsnRecipient> to_be_told(const Arrival& arrival,
@@ -66,8 +82,8 @@ std::vector<mail::DsnRecipient> to_be_told(const Arrival& arrival,
     for (std::size_t i = 0; i < failures.size(); ++i) {
         const std::optional<smtp::Reply>& failure = failures[i];
         const smtp::Notify& wanted = arrival.recipients[i].envelope.parameters.notify;
-        // LMTP says it in the session.
-        if (!failure || arrival.is_lmtp || (wanted.is_stated && !wanted.failure)) {
+        // LMTP and PRDR say it in the session.
+        if (!failure || arrival.is_each_answered || (wanted.is_stated && !wanted.failure)) {
             continue;
         }
         mail::DsnRecipient recipient;
@@ -144,7 +160,8 @@ smtp::Reply summary_reply(const std::vector<smtp::Reply>& replies) {
 net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival arrival) {
     // Whom the client named; archives come behind and are nobody's to answer for.
     const std::size_t total = arrival.recipients.size();
-    if (std::optional<smtp::Reply> refusal = content_refusal(arrival)) {
+    const SettingsPtr settings = services->settings();
+    if (std::optional<smtp::Reply> refusal = content_refusal(*settings, arrival)) {
         co_return std::vector<smtp::Reply>(total, *refusal);
     }
     if (const Result<> completed = co_await complete_envelope(services, &arrival); !completed) {
@@ -156,12 +173,9 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
     std::vector<std::optional<smtp::Reply>> failures(placed);
     std::vector<bool> is_left_out(placed, false);
     for (std::size_t i = 0; i < placed; ++i) {
-        if (is_looping(arrival, arrival.recipients[i])) {
-            failures[i] = smtp::make_reply(554, {5, 4, 6}, "Mail forwarding loop");
-            is_left_out[i] = true;
-        }
+        failures[i] = recipients_refusal(arrival, arrival.recipients[i]);
+        is_left_out[i] = failures[i].has_value();
     }
-    const SettingsPtr settings = services->settings();
     // Each turn leaves out one more recipient, or the report, or plans again as the store moved on.
     const std::size_t turns = placed + 1 + limits::commit_replans_max;
     const std::function<MailId()> next_id = [services] { return services->store->next_mail_id(); };
@@ -197,7 +211,7 @@ net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival ar
             log_accepted(arrival, placement);
             std::vector<smtp::Reply> replies;
             for (std::size_t i = 0; i < total; ++i) {
-                replies.push_back(arrival.is_lmtp && failures[i]
+                replies.push_back(arrival.is_each_answered && failures[i]
                                       ? *failures[i]
                                       : accepted_reply(arrival, placement));
             }

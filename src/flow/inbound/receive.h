@@ -12,8 +12,8 @@ namespace godwit::flow {
 
 /// Local recipients get the message into their mailboxes, remote ones a place in the queue, in the
 /// same commit. Returns one reply per recipient, in order, after the commit: 250 only for what is
-/// on disk. Where some recipients fail and others do not, and `is_lmtp` is false, the failures are
-/// reported to the sender by a notice in the same commit and their reply is 250 too.
+/// on disk. Where some recipients fail and others do not, and `is_each_answered` is false, the
+/// failures are reported to the sender by a notice in the same commit and their reply is 250 too.
 net::Task<std::vector<smtp::Reply>> receive(const Services* services, Arrival arrival);
 
 /// The one reply for DATA out of one per recipient: the first 2xx, else the first.

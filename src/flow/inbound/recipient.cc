@@ -7,6 +7,7 @@
 #include "base/probe.h"
 #include "flow/forward/return_address.h"
 #include "flow/inbound/sender.h"
+#include "flow/inbound/valid_since.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/read.h"
 #include "store/mailbox/mailbox.h"
@@ -141,6 +142,12 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
                 probe<"inbound.report_of_foreign_mail">();
                 co_return refuse(550, {5, 7, 1},
                                  "<" + name + "> is no return address of mail sent from here");
+            }
+            if (const auto& since = recipient.parameters.valid_since) {
+                if (auto refusal = refuse_changed_hands(resolved, address, since->at)) {
+                    count(Metric::SmtpRecipientsRefused);
+                    co_return RecipientAnswer{.reply = *std::move(refusal), .resolved = {}};
+                }
             }
             break;
         case store::RecipientVerdict::NoSuchUser:

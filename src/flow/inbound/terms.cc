@@ -24,6 +24,36 @@ bool says_tls_optional(const mail::ParsedMessage& parsed) {
 
 }  // namespace
 
+std::string stated_solicitation(const Arrival& arrival) {
+    if (!arrival.parameters.solicit.empty()) {
+        return arrival.parameters.solicit;
+    }
+    std::string said;
+    for (const char c : arrival.parsed.index.value(arrival.parsed.header, "Solicitation")
+                            .value_or(std::string())) {
+        if (c != ' ' && c != '\t') {
+            said += c;
+        }
+    }
+    return smtp::parse_solicitation(said) ? said : "";
+}
+
+std::optional<smtp::Reply> refuse_solicitation(const std::vector<std::string>& unwanted,
+                                               std::string_view stated) {
+    const auto keywords = smtp::parse_solicitation(stated);
+    if (!keywords || unwanted.empty()) {
+        return std::nullopt;
+    }
+    for (const std::string& keyword : *keywords) {
+        if (std::ranges::any_of(unwanted, [&keyword](const std::string& each) {
+                return equals_ignore_case(each, keyword);
+            })) {
+            return smtp::make_reply(550, {5, 7, 1}, "Not wanted here: SOLICIT=" + keyword);
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<WallTime> release_time(const smtp::MailParameters& asked, WallTime now) {
     if (asked.hold_for) {
         return now + std::chrono::seconds(*asked.hold_for);
@@ -45,6 +75,7 @@ Terms grant_terms(const smtp::MailParameters& asked, const TermsAsker& asker) {
                 mail::format_timestamp(unix_seconds(asker.now) + hold_max.count()));
         return terms;
     }
+    terms.refusal = refuse_solicitation(asker.unwanted, asked.solicit);
     if (asked.priority) {
         terms.priority = std::min(*asked.priority, priority_max(asker));
         if (terms.priority != asked.priority) {
@@ -67,6 +98,7 @@ void keep_terms(store::QueueMessage& message, const Arrival& arrival, WallTime n
     message.tls_optional = !asked.require_tls && says_tls_optional(arrival.parsed);
     message.priority = asked.priority;
     message.auth = asked.auth;
+    message.solicit = stated_solicitation(arrival);
     message.release_at = release_time(asked, now);
     message.expires_at = message.release_at.value_or(now) + lifetime;
     if (asked.by) {

@@ -1,11 +1,14 @@
 // What a sender asks of us beside carrying the message: to hold it, to hurry, to let it go only
 // where it is protected. Is it granted, and what of it goes with the message. Pure. RFC 4865
 // (FUTURERELEASE), RFC 2852 (DELIVERBY), RFC 6710 4.1 (MT-PRIORITY), RFC 8689 4.1 (REQUIRETLS and
-// TLS-Required).
+// TLS-Required), RFC 3865 (SOLICIT=).
 #pragma once
 
 #include <chrono>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "flow/inbound/arrival.h"
@@ -25,6 +28,7 @@ struct TermsAsker {
     bool is_beside_us = false;  ///< A socket of this machine.
     bool is_logged_in = false;
     WallTime now{};
+    std::vector<std::string> unwanted{};  ///< inbound.refused_solicitation.
 };
 struct Terms {
     std::optional<smtp::Reply> refusal;  ///< To MAIL.
@@ -32,6 +36,13 @@ struct Terms {
     std::optional<int> priority;         ///< What was granted of it.
 };
 Terms grant_terms(const smtp::MailParameters& asked, const TermsAsker& asker);
+
+/// What the message says it wants of its readers: SOLICIT=, else its Solicitation field; empty when
+/// neither says anything that can be read.
+std::string stated_solicitation(const Arrival& arrival);
+/// The refusal when one of the keywords is one that is not wanted here (in any case), naming it.
+std::optional<smtp::Reply> refuse_solicitation(const std::vector<std::string>& unwanted,
+                                               std::string_view stated);
 
 /// Not before then; nullopt where nothing was said.
 std::optional<WallTime> release_time(const smtp::MailParameters& asked, WallTime now);

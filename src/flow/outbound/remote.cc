@@ -160,6 +160,11 @@ smtp::RcptParameters parameters_of(const store::QueueRecipient& recipient) {
         parameters.orcpt = smtp::OriginalRecipient{recipient.original.substr(0, separator),
                                                    recipient.original.substr(separator + 1)};
     }
+    if (recipient.valid_since) {
+        parameters.valid_since =
+            smtp::ValidSince{.at = unix_seconds(recipient.valid_since->at),
+                             .must_be_checked = recipient.valid_since->must_be_checked};
+    }
     return parameters;
 }
 
@@ -189,6 +194,10 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
         if (services->outbound_tls != nullptr) {
             services->outbound_tls->note_broken(place_of(session->hop_), services->clock->wall());
         }
+        failure = co_await session->connect(true);
+    }
+    if (failure && session->uses_helo_) {
+        probe<"outbound.helo_after_hang_up">();
         failure = co_await session->connect(true);
     }
     if (failure) {
@@ -226,7 +235,41 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
         options.allow_plaintext_auth = stream_->peer().is_loopback();
     }
     options.auth_nonce = hex_encode(services_->random->bytes(16));
+    if (services_->peer_quirks != nullptr) {
+        const PeerManners manners = services_->peer_quirks->of(at_, services_->clock->mono());
+        options.may_pipeline = manners.may_pipeline;
+        options.is_dot_late = manners.is_behind_fixup && may_say_helo();
+    }
+    options.use_helo = uses_helo_ || options.is_dot_late;
     return options;
+}
+
+// HELO brings neither TLS nor AUTH: only where neither is needed.
+bool RemoteSession::may_say_helo() const {
+    return !hop_.is_lmtp && hop_.username.empty() &&
+           (hop_.policy->level == TlsPolicy::Level::May ||
+            hop_.policy->level == TlsPolicy::Level::None);
+}
+
+void RemoteSession::note_quirk(PeerQuirk quirk) {
+    if (services_->peer_quirks != nullptr) {
+        probe<"outbound.peer_has_quirk">();
+        log::info(
+            "outbound.peer_quirk",
+            {{"host", peer_name_},
+             {"quirk", quirk == PeerQuirk::HangsInGroups ? "hangs in groups" : "masked greeting"}});
+        services_->peer_quirks->note(at_, quirk, services_->clock->mono());
+    }
+}
+
+// C18: what breaks behind such a greeting may go with less.
+void RemoteSession::heed_masked_greeting(const std::vector<smtp::Outcome>& outcomes) {
+    const bool is_broken = std::ranges::any_of(outcomes, [](const smtp::Outcome& outcome) {
+        return outcome.is_local && outcome.kind == smtp::OutcomeKind::Temporary;
+    });
+    if (engine_->is_greeting_masked() && is_broken && may_say_helo()) {
+        note_quirk(PeerQuirk::Fixup);
+    }
 }
 
 net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls) {
@@ -275,6 +318,9 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
         outcome.stage = failed->stage;
         outcome.reply = failed->reply;
         outcome.is_local = failed->is_local;
+        // C5: a server that hangs up on EHLO is asked once more, with HELO.
+        uses_helo_ = !uses_helo_ && failed->stage == smtp::Stage::Hello && failed->is_hang_up &&
+                     stream_->tls() == nullptr && may_say_helo();
         if (failed->is_permanent) {
             probe<"outbound.host_says_never">();
         }
@@ -424,6 +470,7 @@ smtp::OutgoingMail RemoteSession::envelope(const RemoteMail& mail,
     outgoing.require_tls = mail.message.require_tls;
     outgoing.by = time_left(mail.message, services_->clock->wall());
     outgoing.priority = mail.message.priority;
+    outgoing.solicit = mail.message.solicit;
     outgoing.auth = mail.message.auth;
     return outgoing;
 }
@@ -566,6 +613,13 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::transact(const RemoteMail* 
     std::vector<smtp::Outcome> outcomes;
     for (;;) {
         ev::Event event = co_await next_event();
+        if (std::holds_alternative<ev::Pause>(event)) {
+            if (const Result<> written = co_await flush(); written) {
+                co_await net::sleep_for(fixup_pause);
+            }
+            engine_->resume();
+            continue;
+        }
         if (std::holds_alternative<ev::NeedBody>(event)) {
             const bool is_read = co_await pump_body(&outgoing);
             const Result<> written = co_await flush();
@@ -591,6 +645,10 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::transact(const RemoteMail* 
         break;
     }
     in_hand_ = nullptr;
+    if (engine_->has_hung_in_group()) {
+        note_quirk(PeerQuirk::HangsInGroups);
+    }
+    heed_masked_greeting(outcomes);
     if (outcomes.size() != batch.size()) {
         outcomes.resize(batch.size(), host_failure(smtp::Stage::Mail, {4, 4, 2},
                                                    peer_name_ + ": connection lost"));

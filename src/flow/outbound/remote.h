@@ -11,6 +11,7 @@
 #include "flow/outbound/attempt_tls.h"
 #include "flow/outbound/body_form.h"
 #include "flow/outbound/in_hand.h"
+#include "flow/outbound/peer_quirks.h"
 #include "flow/outbound/route.h"
 #include "flow/outbound/tls_policy.h"
 #include "flow/services.h"
@@ -99,6 +100,9 @@ private:
     [[nodiscard]] std::string hello_name() const;
     [[nodiscard]] net::DialRequest dial_request() const;
     [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
+    [[nodiscard]] bool may_say_helo() const;
+    void note_quirk(PeerQuirk quirk);
+    void heed_masked_greeting(const std::vector<smtp::Outcome>& outcomes);
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();
@@ -132,6 +136,7 @@ private:
     InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
     BodyForm form_;                   ///< Of the message that is being sent.
     bool is_tls_proven_ = false;      ///< Something was read through it.
+    bool uses_helo_ = false;          ///< The peer hung up on EHLO.
     std::optional<Error> body_damage_;
 };
 

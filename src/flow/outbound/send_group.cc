@@ -25,6 +25,7 @@ struct Run {
     std::vector<AttemptResult> results{};
     std::uint32_t messages_max = 0;  // Of one connection; 0: any number.
     bool is_any_tried = false;
+    bool has_hope = false;            // Another host may take it later.
     bool was_or_may_be_sent = false;  // To others, before.
 };
 
@@ -59,6 +60,7 @@ net::Task<void> send_through(Run* run) {
         }
         if (is_host_fault) {
             probe<"outbound.host_failed_in_transaction">();
+            run->has_hope = run->has_hope || outcomes[i].kind == smtp::OutcomeKind::Temporary;
             still_open.push_back(run->open[i]);
         }
         run->results.push_back({run->open[i], std::move(outcomes[i]), session->peer_name(),
@@ -127,10 +129,15 @@ void note_failure(Run* run, HopWalk* walk, smtp::Outcome failure, const HopAddre
         }
     } else if (must_be_encrypted(host) && failure.stage == smtp::Stage::Tls) {
         failure = without_encryption(std::move(failure));
+    } else if (failure.reply.code == 521 && !failure.is_local) {
+        // RFC 7504: the host takes no mail, now or later. Its words are final where all hosts say
+        // so.
+        failure.kind = run->has_hope ? smtp::OutcomeKind::Temporary : smtp::OutcomeKind::Permanent;
     } else if (failure.stage != smtp::Stage::Hello) {
         // The greeting's 5xx is still temporary for the message (C3).
         failure.kind = smtp::OutcomeKind::Temporary;
     }
+    run->has_hope = run->has_hope || failure.kind == smtp::OutcomeKind::Temporary;
     add(run, failure, host.host);
     for (AttemptResult& result : std::span(run->results).last(run->open.size())) {
         result.tls = wanted_tls(host);
@@ -147,6 +154,7 @@ net::Task<void> leave(KeptSession* kept) {
 // Tries the addresses of one host that there is no connection to.
 net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
     const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host);
+    run->has_hope = run->has_hope || endpoints.empty();
     for (const net::Endpoint& at : endpoints) {
         run->is_any_tried = true;
         auto session = co_await RemoteSession::open(run->services, host, at);

@@ -86,6 +86,7 @@ private:
     void judge(const AttemptResult& result, bool may_retry) {
         store::QueueRecipient& recipient = out_.delivery.recipients.at(result.recipient);
         record(recipient, result);
+        recipient.dot_drops = result.outcome.is_ambiguous ? recipient.dot_drops + 1 : 0;
         if (result.is_dropped) {
             recipient.state = store::RecipientState::Dropped;
         } else if (result.outcome.kind == smtp::OutcomeKind::Delivered) {
@@ -98,7 +99,8 @@ private:
                     result.is_final ? mail::DsnAction::Delivered : mail::DsnAction::Relayed,
                     result.outcome, in_.now));
             }
-        } else if (result.outcome.kind == smtp::OutcomeKind::Permanent || !may_retry) {
+        } else if (result.outcome.kind == smtp::OutcomeKind::Permanent || !may_retry ||
+                   is_hopeless(recipient)) {
             give_up(recipient, result);
         } else {
             ++out_.deferred;
@@ -119,6 +121,10 @@ private:
         return is_asked || (by && (by->is_traced || !result.remote_keeps_time));
     }
 
+    static bool is_hopeless(const store::QueueRecipient& recipient) {
+        return recipient.dot_drops >= outbound_dot_drops_max;
+    }
+
     void give_up(store::QueueRecipient& recipient, const AttemptResult& result) {
         const bool is_expired = result.outcome.kind != smtp::OutcomeKind::Permanent;
         recipient.state =
@@ -129,7 +135,11 @@ private:
         }
         mail::DsnRecipient notice =
             notice_for(recipient, mail::DsnAction::Failed, result.outcome, in_.now);
-        if (is_expired) {
+        if (is_expired && is_hopeless(recipient)) {
+            notice.status = {5, 4, 2};
+            notice.reason = "The connection was lost " + std::to_string(recipient.dot_drops) +
+                            " times in a row behind the end of the message; it may have arrived";
+        } else if (is_expired) {
             // RFC 3463 3.5: X.4.7, delivery time expired.
             notice.status = {5, 4, 7};
         }

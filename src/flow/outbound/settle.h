@@ -15,6 +15,10 @@
 
 namespace godwit::flow {
 
+/// E6: some servers hang up behind the last octet instead of refusing. After so many attempts in a
+/// row (about a day) the message comes back: each of them may have been one more copy.
+inline constexpr std::uint32_t outbound_dot_drops_max = 10;
+
 /// What came of one recipient in one attempt.
 struct AttemptResult {
     std::size_t recipient = 0;  ///< Index in the delivery.

@@ -185,5 +185,32 @@ TEST(Settle, trace_tells_the_tls_decision_once_for_those_who_share_it) {
         << detail;
 }
 
+Settlement dropped_at_dot(std::uint32_t before, bool is_ambiguous = true) {
+    store::QueueRecipient recipient = to("a@example.com");
+    recipient.dot_drops = before;
+    SettleInput in = input({recipient});
+    AttemptResult result = said(0, 451, {4, 4, 2}, "connection lost");
+    result.outcome.is_local = true;
+    result.outcome.is_ambiguous = is_ambiguous;
+    in.results = {result};
+    return settle(std::move(in));
+}
+
+TEST(Settle, E6_who_always_hangs_up_behind_the_dot_is_given_up_sooner) {
+    const Settlement last_but_one = dropped_at_dot(outbound_dot_drops_max - 2);
+    EXPECT_EQ(last_but_one.delivery.recipients[0].dot_drops, outbound_dot_drops_max - 1);
+    EXPECT_EQ(last_but_one.delivery.recipients[0].state, store::RecipientState::Waiting);
+    const Settlement last = dropped_at_dot(outbound_dot_drops_max - 1);
+    EXPECT_EQ(last.delivery.recipients[0].state, store::RecipientState::Expired);
+    EXPECT_TRUE(last.delivery.is_done);
+    ASSERT_EQ(last.notices.size(), 1U);
+    EXPECT_EQ(last.notices[0].status.to_string(), "5.4.2");
+    EXPECT_TRUE(last.notices[0].reason.contains("may have arrived"));
+    // Any other fault in between begins the count anew.
+    const Settlement other = dropped_at_dot(outbound_dot_drops_max, false);
+    EXPECT_EQ(other.delivery.recipients[0].dot_drops, 0U);
+    EXPECT_EQ(other.delivery.recipients[0].state, store::RecipientState::Waiting);
+}
+
 }  // namespace
 }  // namespace godwit::flow

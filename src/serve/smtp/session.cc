@@ -16,6 +16,7 @@
 #include "flow/inbound/sender.h"
 #include "flow/inbound/terms.h"
 #include "flow/policy/networks.h"
+#include "flow/policy/sender_domains.h"
 #include "flow/roll_call.h"
 #include "serve/login/credential_watch.h"
 #include "serve/login/login.h"
@@ -93,6 +94,7 @@ private:
     net::Task<Result<>> on(smtp::event::Forwarded event);
     net::Task<Result<>> on(smtp::event::Close event);
     net::Task<std::vector<smtp::Reply>> take_mail(smtp::event::EndOfMail* event);
+    [[nodiscard]] std::vector<std::string> unwanted_solicitation() const;
     net::Task<bool> vouches_for(std::string author);
     void settle_login(const LoginOutcome& outcome);
     void note_refusal(std::string_view stage, std::string recipient, const smtp::Reply& reply);
@@ -176,6 +178,9 @@ smtp::ServerOptions Session::options() const {
     // By the connection itself: whoever stands in for others may do so again.
     options.takes_stand_ins = flow::is_in(trust.xclient, stream_->peer());
     options.takes_forwarded = flow::is_in(trust.xforward, stream_->peer());
+    for (const std::string& keyword : unwanted_solicitation()) {
+        options.refused_solicitation += (options.refused_solicitation.empty() ? "" : ",") + keyword;
+    }
     options.hold_seconds_max = flow::hold_max.count();
     options.hold_until_max = unix_seconds(services_->clock->wall()) + flow::hold_max.count();
     return options;
@@ -205,6 +210,9 @@ net::Task<void> Session::run() {
     if (!services_->store->is_sound()) {
         engine_->refuse(
             make_reply(421, {4, 3, 0}, "The server's disk has failed, try again later"));
+    } else if (!listener_.takes_mail) {
+        engine_->refuse(
+            make_reply(521, {5, 3, 2}, services_->settings()->hostname + " does not accept mail"));
     } else if (permit_) {
         // Whoever speaks before the greeting is no mail server (A9, T6).
         const Result<bool> early = stream_->has_input();
@@ -387,12 +395,21 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
         flow::grant_terms(event.parameters, {.service = service_of(listener_.protocol),
                                              .is_beside_us = is_local_door(),
                                              .is_logged_in = login_.has_value(),
-                                             .now = services_->clock->wall()});
+                                             .now = services_->clock->wall(),
+                                             .unwanted = unwanted_solicitation()});
     sender_ = event.sender ? event.sender->to_string() : "";
     if (terms.refusal) {
         note_refusal("sender", "", *terms.refusal);
         engine_->answer(std::move(*terms.refusal));
         co_return Result<>();
+    }
+    if (event.sender && listener_.protocol == flow::Protocol::Smtp) {
+        mail::Address sender = *event.sender;
+        if (auto refusal = co_await flow::refuse_unanswerable(services_, std::move(sender))) {
+            note_refusal("sender", "", *refusal);
+            engine_->answer(*std::move(refusal));
+            co_return Result<>();
+        }
     }
     smtp::Reply reply = co_await flow::check_sender(services_, std::move(event.sender), submitter);
     if (reply.is_positive() && terms.note) {
@@ -403,6 +420,12 @@ net::Task<Result<>> Session::on(smtp::event::MailFrom event) {
     is_auth_trusted_ = co_await vouches_for(event.parameters.auth.value_or(""));
     engine_->answer(std::move(reply));
     co_return Result<>();
+}
+
+// Users of ours may send what we would not take.
+std::vector<std::string> Session::unwanted_solicitation() const {
+    return is_submission(listener_.protocol) ? std::vector<std::string>()
+                                             : services_->settings()->inbound.refused_solicitation;
 }
 
 // RFC 4954: AUTH= is believed of those who may write under that address.
@@ -557,7 +580,7 @@ net::Task<std::vector<smtp::Reply>> Session::take_mail(smtp::event::EndOfMail* e
     arrival.body = std::move(taken->body);
     arrival.parsed = std::move(taken->parsed);
     arrival.has_long_lines = taken->has_long_lines;
-    arrival.is_lmtp = listener_.protocol == flow::Protocol::Lmtp;
+    arrival.is_each_answered = event->is_each_answered;
     co_return co_await flow::receive(services_, std::move(arrival));
 }
 
@@ -579,7 +602,7 @@ net::Task<Result<>> Session::on(smtp::event::EndOfMail event) {
     if (std::ranges::any_of(replies, &smtp::Reply::is_positive)) {
         unheard_ = mail_;
     }
-    if (listener_.protocol == flow::Protocol::Lmtp) {
+    if (event.is_each_answered) {
         engine_->answer_each(std::move(replies));
     } else {
         engine_->answer(flow::summary_reply(replies));

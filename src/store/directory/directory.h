@@ -49,7 +49,7 @@ struct Account {
     std::string name;  ///< Login name: the primary address ("alice@example.test").
     std::string full_name;
     std::uint64_t quota_bytes = 0;  ///< 0 = unlimited.
-    std::int64_t created_at = 0;
+    std::int64_t created_at = 0;    ///< Since when it has its owner; 0: not known (RFC 7293).
     bool is_disabled = false;
     std::uint64_t auth_epoch = 1;  ///< Rises with each change of credentials (SECURITY.md T46).
     Credentials credentials;
@@ -73,7 +73,8 @@ struct LocalTarget {
     std::string account_name;
     std::string detail;  ///< The subaddress ("tag" of user+tag), or empty.
     std::uint64_t quota_bytes = 0;
-    mail::Address address;  ///< The address that matched, for Delivered-To.
+    mail::Address address;         ///< The address that matched, for Delivered-To.
+    std::int64_t owned_since = 0;  ///< Account::created_at.
 };
 struct RemoteTarget {
     mail::Address address;

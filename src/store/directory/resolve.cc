@@ -236,7 +236,8 @@ private:
                                               .account_name = account.name,
                                               .detail = detail,
                                               .quota_bytes = account.quota_bytes,
-                                              .address = address});
+                                              .address = address,
+                                              .owned_since = account.created_at});
         }
     }
 

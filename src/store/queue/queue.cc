@@ -43,7 +43,12 @@ enum MoreMessageBits : std::uint8_t {
     kRequireTls = 4,
     kTlsOptional = 8
 };
-enum class RecipientField : std::uint8_t { End = 0, ValidSince = 1, LatenessReported = 2 };
+enum class RecipientField : std::uint8_t {
+    End = 0,
+    ValidSince = 1,
+    LatenessReported = 2,
+    DotDrops = 3
+};
 
 void write_time(ByteWriter& out, WallTime time) {
     out.svarint(time.time_since_epoch().count());
@@ -105,7 +110,7 @@ Result<QueueRecipient> read_recipient(ByteReader& in) {
 }
 
 bool is_extended(const QueueRecipient& recipient) {
-    return recipient.valid_since || recipient.lateness_reported;
+    return recipient.valid_since || recipient.lateness_reported || recipient.dot_drops != 0;
 }
 void write_recipient_fields(ByteWriter& out, const QueueRecipient& recipient) {
     const auto mark = [&out](RecipientField field) { out.u8(static_cast<std::uint8_t>(field)); };
@@ -116,6 +121,10 @@ void write_recipient_fields(ByteWriter& out, const QueueRecipient& recipient) {
     }
     if (recipient.lateness_reported) {
         mark(RecipientField::LatenessReported);
+    }
+    if (recipient.dot_drops != 0) {
+        mark(RecipientField::DotDrops);
+        out.varint(recipient.dot_drops);
     }
     mark(RecipientField::End);
 }
@@ -129,6 +138,9 @@ Result<> read_recipient_fields(ByteReader& in, QueueRecipient& recipient) {
                 break;
             }
             case RecipientField::LatenessReported: recipient.lateness_reported = true; break;
+            case RecipientField::DotDrops:
+                recipient.dot_drops = static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX));
+                break;
             default:
                 return internal_error(ErrorCode::Unsupported,
                                       "queue delivery: a field of a later version");
@@ -138,10 +150,9 @@ Result<> read_recipient_fields(ByteReader& in, QueueRecipient& recipient) {
 }
 
 std::uint8_t more_bits(const QueueMessage& message) {
-    return static_cast<std::uint8_t>((message.is_binary ? kIsBinary : 0) |
-                                     (message.has_long_lines ? kHasLongLines : 0) |
-                                     (message.require_tls ? kRequireTls : 0) |
-                                     (message.tls_optional ? kTlsOptional : 0));
+    return static_cast<std::uint8_t>(
+        (message.is_binary ? kIsBinary : 0) | (message.has_long_lines ? kHasLongLines : 0) |
+        (message.require_tls ? kRequireTls : 0) | (message.tls_optional ? kTlsOptional : 0));
 }
 bool is_extended(const QueueMessage& message) {
     return more_bits(message) != 0 || message.deliver_by || message.priority ||
@@ -267,9 +278,9 @@ Result<QueueMessage> decode_queue_message(std::string_view value) {
 }
 
 std::string encode(const QueueDelivery& delivery) {
-    const bool extended = std::ranges::any_of(
-        delivery.recipients,
-        [](const QueueRecipient& recipient) { return is_extended(recipient); });
+    const bool extended =
+        std::ranges::any_of(delivery.recipients,
+                            [](const QueueRecipient& recipient) { return is_extended(recipient); });
     const std::uint8_t version = extended                ? kExtendedVersion
                                  : delivery.crashes != 0 ? kCrashedVersion
                                                          : kVersion;

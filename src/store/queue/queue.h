@@ -29,8 +29,8 @@ enum class RecipientState : std::uint8_t {
 /// RFC 7293 RRVS: the mailbox must have had its owner since then.
 struct ValidSince {
     WallTime at{};
-    /// ";R": rather fail than go to a next hop that does not check; else (";C", or nothing said) it
-    /// goes on without.
+    /// ";R", or nothing said: rather fail than go to a next hop that does not check; ";C": it goes
+    /// on without.
     bool must_be_checked = false;
     bool operator==(const ValidSince&) const = default;
 };
@@ -46,6 +46,7 @@ struct QueueRecipient {
     bool delay_reported = false;
     std::optional<ValidSince> valid_since;
     bool lateness_reported = false;  ///< RFC 2852: told that the DeliverBy time went by.
+    std::uint32_t dot_drops = 0;     ///< Attempts in a row whose end was never answered (E6).
 };
 
 /// Recipients with one next hop domain, tried together. `number` is unique in the message.
@@ -101,10 +102,10 @@ struct QueueMessage {
     bool needs_smtputf8 = false;
     std::string envelope_id;           ///< ENVID, decoded.
     bool return_headers_only = false;  ///< RET=HDRS.
-    bool return_full = false;  ///< RET=FULL: what we do anyway, but a next hop must be told.
-    AccountId submitter;       ///< 0 when it came from outside.
-    std::string peer;          ///< Who handed it in, for `queue show`.
-    bool is_binary = false;    ///< BODY=BINARYMIME: not made of lines (RFC 3030 3).
+    bool return_full = false;     ///< RET=FULL: what we do anyway, but a next hop must be told.
+    AccountId submitter;          ///< 0 when it came from outside.
+    std::string peer;             ///< Who handed it in, for `queue show`.
+    bool is_binary = false;       ///< BODY=BINARYMIME: not made of lines (RFC 3030 3).
     bool has_long_lines = false;  ///< A line of more than 998 octets (RFC 5321 4.5.3.1.6).
     bool require_tls = false;     ///< REQUIRETLS (RFC 8689 4.2.1).
     bool tls_optional = false;    ///< `TLS-Required: No` (RFC 8689 5); never with require_tls.
@@ -113,7 +114,7 @@ struct QueueMessage {
     std::optional<WallTime> release_at;  ///< FUTURERELEASE (RFC 4865): not tried before.
     std::optional<std::string> auth;     ///< AUTH= of somebody trusted (RFC 4954); empty: "<>".
     std::string solicit;                 ///< SOLICIT= of RFC 3865, as it was stated.
-    bool is_damaged = false;   ///< In a list: the row cannot be read; only `mail` holds.
+    bool is_damaged = false;             ///< In a list: the row cannot be read; only `mail` holds.
 };
 
 std::string encode(const QueueMessage& message);

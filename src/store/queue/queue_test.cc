@@ -141,6 +141,7 @@ TEST_F(QueueTest, Records_with_extensions_come_back_and_plain_ones_stay_as_they_
     delivery.recipients.push_back({.address = "y@far.test"});
     delivery.recipients.back().valid_since = ValidSince{.at = at(3), .must_be_checked = true};
     delivery.recipients.front().lateness_reported = true;
+    delivery.recipients.front().dot_drops = 7;
     const std::string value = encode(delivery);
     EXPECT_EQ(open_record(value)->version, 3);
     const QueueDelivery back = *decode_queue_delivery(value);
@@ -148,6 +149,7 @@ TEST_F(QueueTest, Records_with_extensions_come_back_and_plain_ones_stay_as_they_
     EXPECT_EQ(back.crashes, 1U);
     EXPECT_EQ(back.recipients.at(1).valid_since, delivery.recipients.at(1).valid_since);
     EXPECT_TRUE(back.recipients.at(0).lateness_reported);
+    EXPECT_EQ(back.recipients.at(0).dot_drops, 7U);
 }
 
 TEST_F(QueueTest, Records_of_a_later_version_are_refused_and_not_misread) {
@@ -417,8 +419,8 @@ TEST(Schedule, Message_that_was_slept_through_still_gets_a_second_attempt) {
 }
 
 TEST(Schedule, Nothing_expires_by_a_clock_that_is_not_to_be_trusted) {
-    const auto next = next_attempt(
-        {.attempts = 2, .now = at(900'000), .expires_at = at(1), .may_expire = false});
+    const auto next =
+        next_attempt({.attempts = 2, .now = at(900'000), .expires_at = at(1), .may_expire = false});
     ASSERT_TRUE(next.due);
     EXPECT_GT(*next.due, at(900'000));
 }

@@ -60,7 +60,8 @@ WaitingFor ClientEngine::waiting_for() const {
         case State::Envelope:
             return !due_.empty() && due_.front().kind == Due::Kind::Data ? WaitingFor::DataInitReply
                                                                          : WaitingFor::CommandReply;
-        case State::Body: return WaitingFor::BodyWrite;
+        case State::Body:
+        case State::DotPause: return WaitingFor::BodyWrite;
         case State::BodyReplies: return WaitingFor::DataDoneReply;
         case State::Quit: return WaitingFor::QuitReply;
         case State::TlsHandshake:
@@ -82,7 +83,8 @@ Stage ClientEngine::stage() const {
                 return Stage::Mail;
             }
             return due_.front().kind == Due::Kind::Rcpt ? Stage::Rcpt : Stage::DataStart;
-        case State::Body: return Stage::Body;
+        case State::Body:
+        case State::DotPause: return Stage::Body;
         case State::BodyReplies: return Stage::DataEnd;
         case State::Quit: return Stage::Quit;
         case State::Ready:
@@ -130,6 +132,7 @@ void ClientEngine::on_reply(const Reply& reply) {
             events_.emplace_back(client_event::Closed{});
             return;
         case State::Body:
+        case State::DotPause:
             // E7: the peer has seen enough. Nothing but hanging up can stop a body; a dot would
             // make a whole message of half of one.
             if (reply.is_temporary() || reply.is_permanent()) {
@@ -150,6 +153,9 @@ void ClientEngine::on_greeting(const Reply& reply) {
         fail(FaultScope::Host, Stage::Greeting, reply);  // C3, C4
         return;
     }
+    is_greeting_masked_ = !reply.text.empty() && std::ranges::all_of(reply.text, [](char c) {
+        return c == '*' || c == '0' || c == '2' || c == ' ';
+    });
     say_hello();
 }
 
@@ -308,7 +314,7 @@ void ClientEngine::fail(FaultScope scope, Stage stage, const Reply& reply) {
                  .is_permanent = reply.is_permanent(),
                  .reply = reply,
                  .is_local = false},
-                reply.code != 421 && state_ != State::Body);
+                reply.code != 421 && state_ != State::Body && state_ != State::DotPause);
 }
 
 void ClientEngine::fail_locally(FaultScope scope, Stage stage, EnhancedStatus status,
@@ -338,7 +344,7 @@ void ClientEngine::end_session(client_event::Failed failed, bool says_quit) {
                      .is_ambiguous = is_sent && failed.is_local && !accepted_.empty()});
         report_outcomes();
     }
-    if (state_ == State::Body) {
+    if (state_ == State::Body || state_ == State::DotPause) {
         output_.clear();  // No octet more: the end must not look like one.
     }
     if (says_quit) {
@@ -361,6 +367,7 @@ void ClientEngine::on_timeout() {
         return;
     }
     const Stage at = stage();
+    has_hung_in_group_ = state_ == State::Envelope && is_pipelining();
     end_session({.scope = at == Stage::DataEnd ? FaultScope::Message : FaultScope::Host,
                  .stage = at,
                  .is_permanent = false,
@@ -382,7 +389,8 @@ void ClientEngine::on_disconnect(std::string why) {
                  .is_permanent = false,
                  .reply = make_reply(451, {4, 4, 2},
                                      why.empty() ? "connection lost" : "connection lost: " + why),
-                 .is_local = true},
+                 .is_local = true,
+                 .is_hang_up = true},
                 false);
 }
 

@@ -45,7 +45,8 @@ struct ClientOptions {
     std::string auth_nonce = "";          ///< 18 or more random printable characters without ','.
     bool may_pipeline = true;             ///< E14: off after a time-out in a group.
     bool may_chunk = true;
-    bool use_helo = false;  ///< C5: the peer hung up on EHLO last time.
+    bool use_helo = false;     ///< C5: the peer hung up on EHLO last time.
+    bool is_dot_late = false;  ///< C18: the last dot goes alone, after a Pause.
 };
 
 struct OutgoingRecipient {
@@ -65,6 +66,7 @@ struct OutgoingMail {
     bool require_tls = false;
     std::optional<ByTime> by;  ///< What is left of it now.
     std::optional<int> priority;
+    std::string solicit;              ///< SOLICIT= of RFC 3865.
     std::optional<std::string> auth;  ///< AUTH= of somebody we trust; empty for "<>".
     /// Ends before DATA, with RSET: who would be taken has the outcome Delivered at stage Rcpt, and
     /// got nothing. No NeedBody comes, `size` is not said.
@@ -123,10 +125,13 @@ struct Failed {
     bool is_permanent = false;  ///< The peer said 5xx. C3: still temporary for the message.
     Reply reply;
     bool is_local = false;
+    bool is_hang_up = false;  ///< The peer closed the connection, without a word.
 };
+/// Flush take_output(), wait a while, then resume().
+struct Pause {};
 /// Flush take_output(), then close.
 struct Closed {};
-using Event = std::variant<Ready, StartTls, NeedBody, TransactionDone, Failed, Closed>;
+using Event = std::variant<Ready, StartTls, NeedBody, Pause, TransactionDone, Failed, Closed>;
 }  // namespace client_event
 
 /// Which limit of limits.h applies now. Nothing: the engine waits for its caller.
@@ -162,6 +167,8 @@ public:
     void end_body();
     /// The body cannot be read: cuts the connection before an end could be seen.
     void abort_body();
+    /// After Pause.
+    void resume();
     void tls_started(sasl::ChannelBindings bindings);
     /// The handshake failed: Failed{Host, Tls}.
     void tls_failed(std::string why);
@@ -177,6 +184,10 @@ public:
     [[nodiscard]] bool is_authenticated() const { return is_authenticated_; }
     /// The peer answered HELO only: no extensions at all (C5).
     [[nodiscard]] bool is_plain_smtp() const { return used_helo_; }
+    /// Nothing came in answer to a group of commands (E14).
+    [[nodiscard]] bool has_hung_in_group() const { return has_hung_in_group_; }
+    /// The greeting's text is all stars: a firewall stands between that rewrites it (C18).
+    [[nodiscard]] bool is_greeting_masked() const { return is_greeting_masked_; }
     /// True when ContentSender replaced something: worth a line in the log.
     [[nodiscard]] bool is_body_altered() const { return is_body_altered_; }
 
@@ -190,6 +201,7 @@ private:
         Ready,
         Envelope,
         Body,
+        DotPause,
         BodyReplies,
         Rset,
         Quit,
@@ -197,7 +209,14 @@ private:
     };
     /// What a reply that is due belongs to.
     struct Due {
-        enum class Kind : std::uint8_t { Mail, Rcpt, Data, EmptyDot, Final } kind = Kind::Mail;
+        enum class Kind : std::uint8_t {
+            Mail,
+            Rcpt,
+            Data,
+            EmptyDot,
+            Final,
+            BlockEnd  ///< PRDR's word about the whole, behind a Final for each.
+        } kind = Kind::Mail;
         std::size_t recipient = 0;
     };
 
@@ -231,6 +250,11 @@ private:
     void on_rcpt_reply(std::size_t recipient, const Reply& reply);
     void on_data_reply(const Reply& reply);
     void on_final_reply(Due due, const Reply& reply);
+    void on_block_end(const Reply& reply);
+    void await_final_replies();
+    [[nodiscard]] bool asks_for_block() const;
+    [[nodiscard]] bool may_begin_block(const Due& due, const Reply& reply) const;
+    void refuse_unchecked_recipients();
     void start_body(ContentSender::Framing framing);
     void settle(std::size_t recipient, Outcome outcome);
     void settle_open(const Outcome& outcome);
@@ -247,6 +271,8 @@ private:
     bool tls_refused_ = false;
     bool is_authenticated_ = false;
     bool used_helo_ = false;
+    bool has_hung_in_group_ = false;
+    bool is_greeting_masked_ = false;
     std::optional<sasl::ClientExchange> exchange_;
 
     std::optional<OutgoingMail> mail_;
@@ -258,6 +284,8 @@ private:
     bool mail_refused_ = false;
     bool data_sent_ = false;
     bool too_many_recipients_ = false;
+    bool is_block_asked_ = false;
+    std::vector<std::optional<Outcome>> block_;  ///< By recipient; PRDR's, until its end.
     bool wants_body_ = false;
     bool any_refused_ = false;
     std::optional<ContentSender> content_;

@@ -1,6 +1,7 @@
 // One transaction of the client: envelope, body, outcomes.
 // RFC 5321 4.1.1, 4.5.3.1.10; RFC 2920 3.1; RFC 3030 2; RFC 2033 4.2; RFC 1870 6.2; RFC 3461 5.2.1.
 #include "base/ascii.h"
+#include "mail/text/timestamp.h"
 #include "wire/smtp/client.h"
 #include "wire/smtp/command.h"
 #include "wire/smtp/unitext.h"
@@ -10,6 +11,8 @@
 namespace godwit::smtp {
 
 namespace {
+
+constexpr std::string_view kDot = ".\r\n";
 
 /// 4xx, and the 5xx that are ours to repair: 503 is lost step (E11), 552 at RCPT an old 452 (B6).
 OutcomeKind kind_of(const Reply& reply, Stage stage) {
@@ -52,7 +55,8 @@ void ClientEngine::send(OutgoingMail mail) {
     accepted_.clear();
     next_rcpt_ = 0;
     mail_sent_ = mail_refused_ = data_sent_ = false;
-    too_many_recipients_ = wants_body_ = any_refused_ = false;
+    too_many_recipients_ = wants_body_ = any_refused_ = is_block_asked_ = false;
+    block_.clear();
     supplied_ = 0;
     is_body_altered_ = false;
     is_counted_ = is_chunking();
@@ -65,6 +69,12 @@ void ClientEngine::send(OutgoingMail mail) {
         finish_transaction(false);
         return;
     }
+    refuse_unchecked_recipients();
+    if (std::ranges::all_of(outcomes_, &std::optional<Outcome>::has_value)) {
+        finish_transaction(false);
+        return;
+    }
+    is_block_asked_ = asks_for_block();
     state_ = State::Envelope;
     pump_envelope();
 }
@@ -123,6 +133,29 @@ std::optional<Outcome> ClientEngine::local_refusal() const {
     return std::nullopt;
 }
 
+// RFC 7293: whose address must not have changed hands goes to no server that cannot tell.
+void ClientEngine::refuse_unchecked_recipients() {
+    if (peer_.set.contains(Extension::Rrvs)) {
+        return;
+    }
+    for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+        const auto& since = mail_->recipients[i].parameters.valid_since;
+        if (since && since->must_be_checked) {
+            settle(i, {.kind = OutcomeKind::Permanent,
+                       .scope = FaultScope::Recipient,
+                       .stage = Stage::Mail,
+                       .reply = make_reply(554, {5, 3, 3}, "The next host does not offer RRVS"),
+                       .is_local = true});
+        }
+    }
+}
+
+// draft-hall-prdr-00: with one recipient there is nothing to tell apart.
+bool ClientEngine::asks_for_block() const {
+    return !options_.is_lmtp && !mail_->is_probe && peer_.set.contains(Extension::Prdr) &&
+           std::ranges::count_if(outcomes_, [](const auto& known) { return !known; }) > 1;
+}
+
 std::string ClientEngine::mail_line() const {
     std::string line = "MAIL FROM:" + write_path(mail_->sender);
     const ExtensionSet& offered = peer_.set;
@@ -164,6 +197,12 @@ std::string ClientEngine::extension_words() const {
     if (mail_->priority && offered.contains(Extension::MtPriority)) {
         words += " MT-PRIORITY=" + std::to_string(*mail_->priority);
     }
+    if (!mail_->solicit.empty() && offered.contains(Extension::NoSoliciting)) {
+        words += " SOLICIT=" + mail_->solicit;
+    }
+    if (is_block_asked_) {
+        words += " PRDR";
+    }
     if (mail_->auth && is_authenticated_) {
         // RFC 4954: to a server that knows us; D11.
         words += " AUTH=" + (mail_->auth->empty() ? "<>" : xtext_encode(*mail_->auth));
@@ -173,6 +212,10 @@ std::string ClientEngine::extension_words() const {
 
 std::string ClientEngine::rcpt_line(const OutgoingRecipient& recipient) const {
     std::string line = "RCPT TO:" + write_path(recipient.address);
+    if (const auto& since = recipient.parameters.valid_since;
+        since && peer_.set.contains(Extension::Rrvs)) {
+        line += " RRVS=" + mail::format_timestamp(since->at) + (since->must_be_checked ? "" : ";C");
+    }
     if (!peer_.set.contains(Extension::Dsn)) {
         return line;
     }
@@ -198,6 +241,10 @@ void ClientEngine::pump_envelope() {
     }
     const bool goes_on = !mail_refused_ && !too_many_recipients_;
     while (goes_on && next_rcpt_ < mail_->recipients.size() && due_.size() < max) {
+        if (outcomes_[next_rcpt_]) {
+            ++next_rcpt_;  // Refused here already.
+            continue;
+        }
         command(rcpt_line(mail_->recipients[next_rcpt_]));
         due_.push_back({.kind = Due::Kind::Rcpt, .recipient = next_rcpt_++});
     }
@@ -235,6 +282,16 @@ void ClientEngine::on_envelope_reply(const Reply& reply) {
     }
     const Due due = due_.front();
     const bool is_expected_3xx = due.kind == Due::Kind::Data;
+    if (may_begin_block(due, reply)) {
+        // The one reply to the content was the block's heading.
+        block_.assign(outcomes_.size(), std::nullopt);
+        due_.clear();
+        for (const std::size_t recipient : accepted_) {
+            due_.push_back({.kind = Due::Kind::Final, .recipient = recipient});
+        }
+        due_.push_back({.kind = Due::Kind::BlockEnd});
+        return;
+    }
     if (reply.is_intermediate() != is_expected_3xx &&
         (reply.is_intermediate() || reply.is_positive())) {
         // E11: 3xx where none can be, 2xx to DATA.
@@ -250,6 +307,7 @@ void ClientEngine::on_envelope_reply(const Reply& reply) {
             finish_transaction(true);  // E1: whatever it says.
             return;
         case Due::Kind::Final: on_final_reply(due, reply); return;
+        case Due::Kind::BlockEnd: on_block_end(reply); return;
     }
     pump_envelope();
 }
@@ -342,10 +400,31 @@ void ClientEngine::end_body() {
         abort_body();
         return;
     }
-    content_->finish(output_);
+    std::string end;
+    content_->finish(end);
     is_body_altered_ = content_->is_altered();
     content_.reset();
     wants_body_ = false;
+    if (options_.is_dot_late && !is_counted_) {
+        output_.append(end, 0, end.size() - kDot.size());
+        state_ = State::DotPause;
+        events_.emplace_back(client_event::Pause{});
+        return;
+    }
+    output_ += end;
+    await_final_replies();
+}
+
+void ClientEngine::resume() {
+    if (state_ == State::Closed) {
+        return;
+    }
+    check(state_ == State::DotPause, "resume() without Pause");
+    output_ += kDot;
+    await_final_replies();
+}
+
+void ClientEngine::await_final_replies() {
     state_ = State::BodyReplies;
     // RFC 2033 4.2, 4.3: LMTP answers once for each accepted recipient, in order.
     const std::size_t replies = options_.is_lmtp ? accepted_.size() : 1;
@@ -359,15 +438,39 @@ void ClientEngine::abort_body() {
                  "the stored message could not be read whole");
 }
 
+bool ClientEngine::may_begin_block(const Due& due, const Reply& reply) const {
+    return reply.code == 353 && due.kind == Due::Kind::Final && is_block_asked_ && block_.empty();
+}
+
+// What was said of each counts once the whole is taken: before that nothing is in anybody's hand.
+void ClientEngine::on_block_end(const Reply& reply) {
+    const bool is_taken = reply.is_positive();
+    for (const std::size_t recipient : accepted_) {
+        std::optional<Outcome>& said = block_[recipient];
+        if (!is_taken && said && said->kind == OutcomeKind::Delivered) {
+            said = Outcome{.kind = kind_of(reply, Stage::DataEnd),
+                           .scope = FaultScope::Message,
+                           .stage = Stage::DataEnd,
+                           .reply = reply};
+        }
+        settle(recipient, *std::move(said));
+    }
+    finish_transaction(is_counted_ && any_refused_);
+}
+
 void ClientEngine::on_final_reply(Due due, const Reply& reply) {
     Outcome outcome{.kind = kind_of(reply, Stage::DataEnd),
                     .scope = reply.is_positive() ? FaultScope::None : FaultScope::Message,
                     .stage = Stage::DataEnd,
                     .reply = reply};
     any_refused_ = any_refused_ || !reply.is_positive();
-    if (options_.is_lmtp) {
+    if (options_.is_lmtp || !block_.empty()) {
         outcome.scope = reply.is_positive() ? FaultScope::None : FaultScope::Recipient;
-        settle(due.recipient, std::move(outcome));
+        if (block_.empty()) {
+            settle(due.recipient, std::move(outcome));
+        } else {
+            block_[due.recipient] = std::move(outcome);
+        }
     } else {
         for (const std::size_t recipient : accepted_) {
             settle(recipient, outcome);

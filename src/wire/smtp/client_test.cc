@@ -540,6 +540,103 @@ TEST(Client, LMTP_one_outcome_each) {
     EXPECT_EQ(driver.outcomes[2].kind, OutcomeKind::Temporary);
     EXPECT_EQ(driver.outcomes[2].scope, FaultScope::Recipient);
 }
+constexpr std::string_view kPrdr = "250-mx\r\n250-PIPELINING\r\n250 PRDR\r\n";
+
+TEST(Client, PRDR_gives_each_recipient_an_outcome) {
+    Driver driver = ready(kPrdr);
+    driver.engine.send(mail_to({"b@example.org", "c@example.org", "d@example.org"}));
+    EXPECT_TRUE(driver.says().starts_with("MAIL FROM:<a@example.net> PRDR\r\n"));
+    (void)driver.hears("250 ok\r\n250 ok\r\n550 no\r\n250 ok\r\n354 go\r\n");
+    EXPECT_EQ(driver.hears("353-wait\r\n353 here they are\r\n250 ok\r\n"), "");
+    (void)driver.hears("452 4.2.2 full\r\n");
+    EXPECT_EQ(driver.transactions, 0);
+    EXPECT_EQ(driver.hears("250 2.0.0 taken\r\n"), "");
+    ASSERT_EQ(driver.outcomes.size(), 3U);
+    EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Delivered);
+    EXPECT_EQ(driver.outcomes[1].kind, OutcomeKind::Permanent);
+    EXPECT_EQ(driver.outcomes[2].kind, OutcomeKind::Temporary);
+    EXPECT_EQ(driver.outcomes[2].scope, FaultScope::Recipient);
+    EXPECT_EQ(driver.outcomes[2].reply.code, 452);
+    EXPECT_EQ(driver.ready, 2);
+}
+TEST(Client, PRDR_counts_only_when_the_whole_is_taken) {
+    Driver driver = ready(kPrdr);
+    driver.engine.send(mail_to({"b@example.org", "c@example.org"}));
+    (void)driver.says();
+    (void)driver.hears("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+    (void)driver.hears("353 here they are\r\n250 ok\r\n550 5.7.1 not for me\r\n451 4.3.0 no\r\n");
+    ASSERT_EQ(driver.outcomes.size(), 2U);
+    EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Temporary);
+    EXPECT_EQ(driver.outcomes[0].reply.code, 451);
+    EXPECT_EQ(driver.outcomes[1].kind, OutcomeKind::Permanent);
+}
+TEST(Client, PRDR_without_a_block_is_one_reply_for_all) {
+    Driver driver = ready(kPrdr);
+    driver.engine.send(mail_to({"b@example.org", "c@example.org"}));
+    (void)driver.says();
+    (void)driver.hears("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+    (void)driver.hears("250 taken\r\n");
+    ASSERT_EQ(driver.outcomes.size(), 2U);
+    EXPECT_EQ(driver.outcomes[1].kind, OutcomeKind::Delivered);
+    // For one recipient it is not asked for, and a heading that nobody asked for is nonsense.
+    driver.engine.send(mail_to({"b@example.org"}));
+    EXPECT_FALSE(driver.says().contains("PRDR"));
+    (void)driver.hears("250 ok\r\n250 ok\r\n354 go\r\n");
+    (void)driver.hears("353 here they are\r\n");
+    ASSERT_EQ(driver.outcomes.size(), 1U);
+    EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Temporary);
+    EXPECT_TRUE(driver.failed.has_value());
+}
+TEST(Client, E4_PRDR_lost_in_the_block_is_ambiguous) {
+    Driver driver = ready(kPrdr);
+    driver.engine.send(mail_to({"b@example.org", "c@example.org"}));
+    (void)driver.says();
+    (void)driver.hears("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+    (void)driver.hears("353 here\r\n250 ok\r\n");
+    driver.engine.on_disconnect("gone");
+    (void)driver.says();
+    ASSERT_EQ(driver.outcomes.size(), 2U);
+    EXPECT_TRUE(driver.outcomes[0].is_ambiguous);
+    EXPECT_TRUE(driver.outcomes[1].is_ambiguous);
+}
+TEST(Client, Rfc7293_who_must_be_checked_goes_only_where_it_can_be) {
+    OutgoingMail mail = mail_to({"b@example.org", "c@example.org", "d@example.org"});
+    mail.recipients[0].parameters.valid_since = ValidSince{.at = 0, .must_be_checked = true};
+    mail.recipients[1].parameters.valid_since = ValidSince{.at = 0, .must_be_checked = false};
+    Driver driver = ready();
+    driver.engine.send(mail);
+    const std::string said = driver.says();
+    EXPECT_FALSE(said.contains("RRVS"));
+    EXPECT_FALSE(said.contains("b@example.org"));
+    (void)driver.hears("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+    (void)driver.hears("250 taken\r\n");
+    ASSERT_EQ(driver.outcomes.size(), 3U);
+    EXPECT_EQ(driver.outcomes[0].kind, OutcomeKind::Permanent);
+    EXPECT_EQ(driver.outcomes[0].reply.enhanced, (EnhancedStatus{5, 3, 3}));
+    EXPECT_TRUE(driver.outcomes[0].is_local);
+    EXPECT_EQ(driver.outcomes[1].kind, OutcomeKind::Delivered);
+    EXPECT_EQ(driver.outcomes[2].kind, OutcomeKind::Delivered);
+
+    mail.recipients.resize(1);
+    driver.engine.send(mail);
+    EXPECT_EQ(driver.says(), "");
+    EXPECT_EQ(driver.ready, 3);
+
+    Driver able = ready("250-mx\r\n250-PIPELINING\r\n250 RRVS\r\n");
+    mail.recipients[0].parameters.valid_since->must_be_checked = false;
+    able.engine.send(mail);
+    EXPECT_TRUE(able.says().contains("RCPT TO:<b@example.org> RRVS=1970-01-01T00:00:00Z;C\r\n"));
+}
+TEST(Client, Rfc3865_SOLICIT_is_handed_on_where_it_is_offered) {
+    OutgoingMail mail = mail_to({"b@example.org"});
+    mail.solicit = "net.example:ADV";
+    Driver able = ready("250-mx\r\n250 NO-SOLICITING org.example:ADV\r\n");
+    able.engine.send(mail);
+    EXPECT_EQ(able.says(), "MAIL FROM:<a@example.net> SOLICIT=net.example:ADV\r\n");
+    Driver unable = ready();
+    unable.engine.send(mail);
+    EXPECT_FALSE(unable.says().contains("SOLICIT"));
+}
 TEST(Client, E15_groups_are_bounded) {
     Driver driver = ready();
     std::vector<std::string> recipients;

@@ -147,6 +147,40 @@ TEST(Command, parameters_that_ask_for_more) {
             << bad;
     }
 }
+TEST(Command, Rfc3865_keywords_of_solicitation) {
+    const auto asked = [](const std::string& value) {
+        return get<MailCommand>("MAIL FROM:<a@b.example> SOLICIT=" + value).parameters.solicit;
+    };
+    EXPECT_EQ(asked("net.example:ADV"), "net.example:ADV");
+    EXPECT_EQ(asked("org.a:ADV:ADLT,x-1_2"), "org.a:ADV:ADLT,x-1_2");
+    const std::string longest(solicitation_size_max, 'a');
+    EXPECT_EQ(asked(longest.substr(1)), longest.substr(1));
+    EXPECT_EQ(asked(longest), longest);
+    for (const std::string& bad :
+         {std::string(), std::string(","), std::string("a,"), std::string("a,,b"),
+          std::string("1a"), std::string("a+b"), std::string("a;b"), longest + "a"}) {
+        EXPECT_EQ(code_of("MAIL FROM:<a@b.example> SOLICIT=" + bad), "501 5.5.4") << bad;
+    }
+}
+TEST(Command, PRDR_takes_no_value) {
+    EXPECT_TRUE(get<MailCommand>("MAIL FROM:<a@b.example> prdr").parameters.wants_each_reply);
+    EXPECT_FALSE(get<MailCommand>("MAIL FROM:<a@b.example>").parameters.wants_each_reply);
+    EXPECT_EQ(code_of("MAIL FROM:<a@b.example> PRDR=1"), "501 5.5.4");
+}
+TEST(Command, Rfc7293_since_when_an_address_must_be_valid) {
+    const auto asked = [](const std::string& value) {
+        return get<RcptCommand>("RCPT TO:<a@b.example> RRVS=" + value)
+            .recipient.parameters.valid_since;
+    };
+    EXPECT_EQ(asked("1970-01-01T00:20:00Z"), (ValidSince{.at = 1200, .must_be_checked = true}));
+    EXPECT_EQ(asked("1970-01-01T01:20:00+01:00;r"),
+              (ValidSince{.at = 1200, .must_be_checked = true}));
+    EXPECT_EQ(asked("1970-01-01T00:20:00Z;C"), (ValidSince{.at = 1200, .must_be_checked = false}));
+    for (const std::string_view bad : {"", ";C", "yesterday", "1970-01-01T00:20:00Z;",
+                                       "1970-01-01T00:20:00Z;X", "1970-01-01T00:20:00Z;CR"}) {
+        EXPECT_EQ(code_of("RCPT TO:<a@b.example> RRVS=" + std::string(bad)), "501 5.5.4") << bad;
+    }
+}
 TEST(Command, D12_parameters_of_rcpt) {
     const auto rcpt =
         get<RcptCommand>("RCPT TO:<a@b.example> NOTIFY=success,Delay ORCPT=rfc822;x+2By@z.example");
@@ -172,8 +206,9 @@ TEST(Command, D12_original_recipients_in_utf8) {
     EXPECT_EQ(original("utf-8;\\x{FC}\\x{2B}x@b.example"), wanted);
     // Postfix 3.7: xtext, and the other type.
     EXPECT_EQ(original("rfc822;+C3+BC+2Bx@b.example"), wanted);
-    for (const std::string bad : {"rfc822;+C3@b.example", "utf-8;\\x{D800}@b.example",
-                                  "utf-8;\\x{07}@b.example", "utf-8;\\y", "other;+C3+BC@b.example"}) {
+    for (const std::string bad :
+         {"rfc822;+C3@b.example", "utf-8;\\x{D800}@b.example", "utf-8;\\x{07}@b.example",
+          "utf-8;\\y", "other;+C3+BC@b.example"}) {
         EXPECT_FALSE(original(bad)) << bad;
     }
 }

@@ -1,7 +1,7 @@
 // What MAIL and RCPT say, as values: only valid ones exist. Kept in the queue as binary records,
 // never as text lines (SECURITY.md T20).
 // RFC 5321 4.1.1.2, 4.1.1.3; RFC 1870 6; RFC 6152; RFC 6531 3.4; RFC 3461 4; RFC 3030 3; RFC 8689
-// 2; RFC 4865; RFC 2852; RFC 6710 4.
+// 2; RFC 4865; RFC 2852; RFC 6710 4; RFC 3865; RFC 7293.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,8 @@ struct MailParameters {
     std::optional<std::int64_t> hold_until;  ///< HOLDUNTIL, unix seconds.
     std::optional<ByTime> by;
     std::optional<int> priority;  ///< MT-PRIORITY, -9 to 9.
+    std::string solicit;          ///< SOLICIT=: keywords with commas between, as they were stated.
+    bool wants_each_reply = false;  ///< PRDR: a reply for each recipient behind the content.
     bool operator==(const MailParameters&) const = default;
 };
 
@@ -54,9 +56,16 @@ struct OriginalRecipient {
     std::string address;
     bool operator==(const OriginalRecipient&) const = default;
 };
+/// RRVS of RFC 7293: the address must have belonged to the same one since then.
+struct ValidSince {
+    std::int64_t at = 0;          ///< Unix seconds.
+    bool must_be_checked = true;  ///< R: goes to no server that does not know of it. C: it may.
+    bool operator==(const ValidSince&) const = default;
+};
 struct RcptParameters {
     Notify notify;
     std::optional<OriginalRecipient> orcpt;
+    std::optional<ValidSince> valid_since;
     bool operator==(const RcptParameters&) const = default;
 };
 

@@ -36,10 +36,12 @@ struct DataStart {
 struct BodyBytes {
     std::string bytes;
 };
-/// The content is whole and sound, and the transaction is yours now. Answer: answer(Reply), or for
-/// LMTP answer_each() with one reply per recipient, in order. Commit first, then answer.
+/// The content is whole and sound, and the transaction is yours now. Answer: answer(Reply), or
+/// where each is answered (LMTP; PRDR with several recipients) answer_each() with one reply per
+/// recipient, in order. Commit first, then answer.
 struct EndOfMail {
     Transaction transaction;
+    bool is_each_answered = false;
     std::uint64_t size = 0;
     bool was_repaired = false;  ///< Bare LFs became CRLFs.
 };

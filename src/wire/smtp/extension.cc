@@ -238,6 +238,36 @@ std::optional<Reply> parse_orcpt(std::string_view value, RcptParameters& into) {
     return std::nullopt;
 }
 
+// draft-hall-prdr-00: it takes no value.
+std::optional<Reply> parse_prdr(std::string_view value, MailParameters& into) {
+    if (!value.empty()) {
+        return bad_parameter("PRDR");
+    }
+    into.wants_each_reply = true;
+    return std::nullopt;
+}
+
+std::optional<Reply> parse_solicit(std::string_view value, MailParameters& into) {
+    if (!parse_solicitation(value)) {
+        return bad_parameter("SOLICIT");
+    }
+    into.solicit = value;
+    return std::nullopt;
+}
+
+// RFC 7293: a date-time, and perhaps ";C" or ";R".
+std::optional<Reply> parse_valid_since(std::string_view value, RcptParameters& into) {
+    const std::size_t semicolon = std::min(value.find(';'), value.size());
+    const auto at = mail::parse_timestamp(value.substr(0, semicolon));
+    const std::string_view action = value.substr(semicolon);
+    const bool may_go_on = equals_ignore_case(action, ";C");
+    if (!at || (!action.empty() && !may_go_on && !equals_ignore_case(action, ";R"))) {
+        return bad_parameter("RRVS");
+    }
+    into.valid_since = ValidSince{.at = *at, .must_be_checked = !may_go_on};
+    return std::nullopt;
+}
+
 bool always(const Announcement& /*unused*/) {
     return true;
 }
@@ -248,6 +278,9 @@ bool before_auth(const Announcement& at) {
     return at.service != Service::Mx && at.auth_available && !at.is_authenticated;
 }
 
+bool in_smtp(const Announcement& at) {
+    return at.service != Service::Lmtp;
+}
 bool within_tls(const Announcement& at) {
     return at.tls_active;
 }
@@ -276,6 +309,9 @@ constexpr MailParameterRow kHoldMail[] = {{"HOLDFOR", parse_hold_for},
                                           {"HOLDUNTIL", parse_hold_until}};
 constexpr MailParameterRow kByMail[] = {{"BY", parse_by}};
 constexpr MailParameterRow kPriorityMail[] = {{"MT-PRIORITY", parse_priority}};
+constexpr MailParameterRow kSolicitMail[] = {{"SOLICIT", parse_solicit}};
+constexpr MailParameterRow kPrdrMail[] = {{"PRDR", parse_prdr}};
+constexpr RcptParameterRow kRrvsRcpt[] = {{"RRVS", parse_valid_since}};
 
 constexpr ExtensionRow kRows[] = {
     // RFC 2920
@@ -383,6 +419,24 @@ constexpr ExtensionRow kRows[] = {
     {Extension::XClient, "XCLIENT", for_stand_ins, {}, {}, "XCLIENT", "not used"},
     // Postfix XFORWARD_README
     {Extension::XForward, "XFORWARD", for_forwarders, {}, {}, "XFORWARD", "not used"},
+    // RFC 3865
+    {Extension::NoSoliciting, "NO-SOLICITING", always, kSolicitMail, {}, "", "hands SOLICIT= on"},
+    // draft-hall-prdr-00; LMTP has it of its own
+    {Extension::Prdr,
+     "PRDR",
+     in_smtp,
+     kPrdrMail,
+     {},
+     "",
+     "PRDR with several recipients: each has its own outcome behind the content"},
+    // RFC 7293
+    {Extension::Rrvs,
+     "RRVS",
+     always,
+     {},
+     kRrvsRcpt,
+     "",
+     "hands RRVS= on; without it R fails, C goes on"},
 };
 static_assert(std::size(kRows) == kExtensionCount);
 
@@ -407,6 +461,25 @@ void add_mechanisms(std::string_view words, std::vector<std::string>& into) {
 }
 
 }  // namespace
+
+// RFC 3865: a word begins with a letter and goes on with letters, digits and ".", "-", "_", ":".
+std::optional<std::vector<std::string>> parse_solicitation(std::string_view text) {
+    if (text.empty() || text.size() > solicitation_size_max) {
+        return std::nullopt;
+    }
+    std::vector<std::string> keywords;
+    for (const std::string_view keyword : split(text, ',')) {
+        const bool is_word = !keyword.empty() && is_alpha(keyword.front()) &&
+                             std::ranges::all_of(keyword, [](char c) {
+                                 return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ':';
+                             });
+        if (!is_word) {
+            return std::nullopt;
+        }
+        keywords.emplace_back(keyword);
+    }
+    return keywords;
+}
 
 std::span<const ExtensionRow> extensions() {
     return kRows;

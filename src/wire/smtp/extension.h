@@ -34,9 +34,12 @@ enum class Extension : std::uint8_t {
     Limits,
     Expn,
     XClient,
-    XForward
+    XForward,
+    NoSoliciting,
+    Prdr,
+    Rrvs
 };
-inline constexpr std::size_t kExtensionCount = 19;
+inline constexpr std::size_t kExtensionCount = 22;
 
 class ExtensionSet {
 public:
@@ -69,6 +72,11 @@ struct Announcement {
 /// How a parameter's value may be wrong; nullopt when it is right and has been stored.
 using MailParameterParser = std::optional<Reply> (*)(std::string_view value, MailParameters& into);
 using RcptParameterParser = std::optional<Reply> (*)(std::string_view value, RcptParameters& into);
+
+/// Keywords of RFC 3865 as they stand behind SOLICIT=, in NO-SOLICITING and in a Solicitation
+/// field: split at commas; nullopt when they are none. At most solicitation_size_max octets.
+std::optional<std::vector<std::string>> parse_solicitation(std::string_view text);
+inline constexpr std::size_t solicitation_size_max = 1000;
 
 struct MailParameterRow {
     std::string_view keyword;

@@ -22,7 +22,8 @@ void ServerEngine::send_greeting() {
 
 void ServerEngine::refuse(Reply reply) {
     check(state_ == State::Start, "refused after the greeting");
-    if (reply.is_temporary()) {
+    // RFC 7504: who takes no mail at all need not listen on.
+    if (reply.is_temporary() || reply.code == 521) {
         close_with(reply, event::CloseReason::Refused, "refused at the greeting");
         return;
     }

@@ -59,6 +59,7 @@ struct ServerOptions {
     bool answers_questions_of_users = false;  ///< The same, once logged in.
     bool takes_stand_ins = false;             ///< XCLIENT.
     bool takes_forwarded = false;             ///< XFORWARD.
+    std::string refused_solicitation;  ///< Behind NO-SOLICITING: keywords of what is not wanted.
 };
 
 class ServerEngine {
@@ -68,7 +69,7 @@ public:
     // The start. Call one of these first; bytes fed before it end in 554 and Close (A9, T6).
     /// 220 and ready.
     void greet();
-    /// A 421 reply closes at once; a 554 waits for QUIT and answers 503 (RFC 5321 3.1).
+    /// A 421 or 521 reply closes at once; a 554 waits for QUIT and answers 503 (RFC 5321 3.1).
     void refuse(Reply reply);
 
     /// Takes bytes off the stream. Call only while wants_input(); split them anywhere.
@@ -83,7 +84,7 @@ public:
 
     // Answers, each only when its event asked.
     void answer(Reply reply);
-    /// LMTP EndOfMail: as many replies as transaction.recipients had.
+    /// EndOfMail with is_each_answered: as many replies as transaction.recipients had.
     void answer_each(std::vector<Reply> replies);
     void answer_auth(sasl::Verdict verdict);
     void answer_scram(std::optional<sasl::ScramKeys> keys);
@@ -220,6 +221,7 @@ private:
     void end_of_content(ContentFault fault, bool is_repaired);
     void refuse_content(const Reply& reply, std::size_t copies);
     [[nodiscard]] std::size_t replies_at_end() const;
+    [[nodiscard]] bool is_block_asked() const;
 
     // server_auth.cc: AUTH.
     void on_auth_line(std::string_view line);
@@ -257,6 +259,7 @@ private:
     bool chunk_is_last_ = false;
     std::size_t chunk_count_ = 0;
     std::size_t replies_due_ = 0;
+    bool is_block_due_ = false;  ///< Of PRDR.
     std::optional<Reply> discard_then_;
     std::size_t discard_copies_ = 0;
     std::uint64_t discarded_ = 0;

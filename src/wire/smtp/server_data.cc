@@ -1,6 +1,8 @@
 // DATA and BDAT: content in, never kept, and the verdict at its end. RFC 5321 4.1.1.4; RFC 3030 2;
-// RFC 2033 4.2, 4.3; RFC 1870 6.3.
+// RFC 2033 4.2, 4.3; RFC 1870 6.3; draft-hall-prdr-00.
 #include "wire/smtp/server.h"
+
+#include <algorithm>
 
 namespace godwit::smtp {
 
@@ -13,6 +15,12 @@ Reply too_big() {
 std::size_t ServerEngine::replies_at_end() const {
     // RFC 2033 4.2: one for each recipient that was accepted.
     return options_.service == Service::Lmtp && transaction_ ? transaction_->recipients.size() : 1;
+}
+
+// With one recipient the one reply says it all.
+bool ServerEngine::is_block_asked() const {
+    return transaction_ && transaction_->parameters.wants_each_reply &&
+           transaction_->recipients.size() > 1;
 }
 
 void ServerEngine::answer_data_start(const Reply& reply) {
@@ -78,8 +86,12 @@ void ServerEngine::end_of_content(ContentFault fault, bool is_repaired) {
         refuse_content(make_reply(550, {5, 5, 2}, std::string(describe(fault))), replies_at_end());
         return;
     }
-    replies_due_ = replies_at_end();
-    event::EndOfMail end{.transaction = {}, .size = content_size_, .was_repaired = is_repaired};
+    is_block_due_ = is_block_asked();
+    replies_due_ = is_block_due_ ? transaction_->recipients.size() : replies_at_end();
+    event::EndOfMail end{.transaction = {},
+                         .is_each_answered = is_block_due_ || options_.service == Service::Lmtp,
+                         .size = content_size_,
+                         .was_repaired = is_repaired};
     end.transaction = clear_transaction();
     events_.emplace_back(std::move(end));
     pending_ = Pending::EndOfMail;
@@ -94,11 +106,20 @@ void ServerEngine::refuse_content(const Reply& reply, std::size_t copies) {
 }
 
 void ServerEngine::answer_end_of_mail(const std::vector<Reply>& replies) {
+    const bool is_block = std::exchange(is_block_due_, false) && replies.size() > 1;
+    if (is_block) {
+        send({.code = 353, .enhanced = {}, .text = "One reply for each recipient follows"});
+    }
     for (const Reply& reply : replies) {
         send(reply);
         if (reply.is_positive()) {
             junk_ = 0;
         }
+    }
+    if (is_block) {
+        // The last word is of the message as a whole: it was taken when anybody took it.
+        const auto taken = std::ranges::find_if(replies, &Reply::is_positive);
+        send(taken != replies.end() ? *taken : replies.front());
     }
     (void)close_if_shutting_down();
 }

@@ -169,6 +169,8 @@ std::string ServerEngine::ehlo_values(Extension extension) const {
         case Extension::Limits:
             return " MAILMAX=" + std::to_string(limits::smtp_transactions_max) +
                    " RCPTMAX=" + std::to_string(recipients_max());
+        case Extension::NoSoliciting:
+            return options_.refused_solicitation.empty() ? "" : ' ' + options_.refused_solicitation;
         case Extension::XClient: return client_fact_names(ClientFactUse::StandIn);
         case Extension::XForward: return client_fact_names(ClientFactUse::Forwarded);
         default: return values;

@@ -13,9 +13,8 @@ TEST(Unitext, Rfc6533_3_what_may_not_stand_as_it_is) {
     const std::string address = "a+b=c\\d \xC3\xBC\xE2\x82\xAC\xF0\x9F\x90\xA6@far.example";
     EXPECT_EQ(unitext_encode(address, false),
               "a\\x{2B}b\\x{3D}c\\x{5C}d\\x{20}\\x{FC}\\x{20AC}\\x{1F426}@far.example");
-    EXPECT_EQ(
-        unitext_encode(address, true),
-        "a\\x{2B}b\\x{3D}c\\x{5C}d\\x{20}\xC3\xBC\xE2\x82\xAC\xF0\x9F\x90\xA6@far.example");
+    EXPECT_EQ(unitext_encode(address, true),
+              "a\\x{2B}b\\x{3D}c\\x{5C}d\\x{20}\xC3\xBC\xE2\x82\xAC\xF0\x9F\x90\xA6@far.example");
     EXPECT_EQ(unitext_decode(unitext_encode(address, false)), address);
     EXPECT_EQ(unitext_decode(unitext_encode(address, true)), address);
 }

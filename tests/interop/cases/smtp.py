@@ -7,7 +7,8 @@ import socket
 import ssl
 import subprocess
 
-from harness import DISCARD, DOMAIN, Raw, Skip, case, expect, expect_equal, message, token, without_trace
+from cases.serve import Production
+from harness import DISCARD, DOMAIN, Raw, Skip, case, expect, expect_equal, free_ports, message, token, without_trace
 
 
 def open_smtp(world, port="smtp", hello="EHLO client.test"):
@@ -384,3 +385,35 @@ def wrong_alpn_is_refused(world):
                     expect("NO_APPLICATION_PROTOCOL" in str(error).upper().replace(" ", "_"), f"{service} refuses {offered} by its alert", error)
                 else:
                     expect(False, f"{service} took {offered}")
+
+
+@case(seconds=60)
+def a_host_that_takes_no_mail(world):
+    """RFC 7504: 521 and the end of the connection, and nothing else works."""
+    server = Production(world, "no-mail")
+    (port,) = free_ports(1)
+    server.write(server.read() + f'\n[[listener]]\nprotocol = "smtp"\naddress = "127.0.0.1:{port}"\ntakes_mail = false\n')
+    server.start()
+    with server:
+        with socket.create_connection(("127.0.0.1", port), 10) as plain:
+            said = b""
+            while piece := plain.recv(4096):
+                said += piece
+        expect(said.startswith(b"521 5.3.2 ") and said.count(b"\r\n") == 1, "one line, then closed", said)
+        code, _ = Raw(server.ports["smtp"]).reply()
+        expect_equal(code, 220, "the other listener serves")
+
+
+@case
+def prdr_of_each_recipient(world):
+    """draft-hall-prdr-00: a heading, one reply for each, and one for the whole."""
+    raw, texts = open_smtp(world)
+    expect("PRDR" in {t.split()[0].upper() for t in texts[1:]}, "PRDR is announced", texts)
+    raw.smtp("MAIL FROM:<a@client.test> PRDR", 250)
+    raw.smtp(f"RCPT TO:<alice@{DOMAIN}>", 250)
+    raw.smtp(f"RCPT TO:<bob@{DOMAIN}>", 250)
+    raw.smtp("DATA", 354)
+    raw.smtp(stuffed(message(token())), 353)
+    for whose in ("alice's", "bob's", "the whole's"):
+        expect_equal(raw.reply()[0], 250, f"{whose} reply")
+    raw.smtp("QUIT", 221)
