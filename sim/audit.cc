@@ -9,6 +9,8 @@
 #include "mail/text/parameter.h"
 #include "sim/ledger.h"
 #include "sim/node.h"
+#include "sim/peers/content.h"
+#include "sim/peers/encoding.h"
 #include "sim/peers/peer.h"
 #include "sim/people/person.h"
 #include "sim/reckoning.h"
@@ -58,19 +60,31 @@ Result<std::string> read_whole(store::Store& store, const store::MessageRecord& 
     return record.prefix + body;
 }
 
-Held held_of(const std::string& text) {
+// A node that was told with HELO only that mail is for it may have been given seven bits (C5).
+bool is_reencoded(const std::string& text, const std::string& sent) {
+    const std::optional<std::string> came = decoded(without_trace(text));
+    return !facts_of(text).has_eight_bit && came && came == decoded(sent);
+}
+
+Held held_of(World& world, const std::string& text) {
     Held held;
     held.report = read_report(text);
     if (!held.report) {
         held.token = find_token(text);
         held.hash = message_hash(text);
         held.hops = hops_of(text);
+        const Ledger::Row* row = world.ledger().find(held.token);
+        if (row != nullptr && held.hops.size() > 1 && held.hash != message_hash(row->letter.text) &&
+            is_reencoded(text, row->letter.text)) {
+            world.count("nodes: re-encoded");
+            held.hash = message_hash(row->letter.text);
+        }
     }
     return held;
 }
 
-Result<> read_mailbox(Node& node, const store::Account& account, const store::MailboxState& mailbox,
-                      std::vector<Held>* all) {
+Result<> read_mailbox(World& world, Node& node, const store::Account& account,
+                      const store::MailboxState& mailbox, std::vector<Held>* all) {
     const auto snapshot = node.store().snapshot();
     Uid from(1);
     for (;;) {
@@ -83,7 +97,7 @@ Result<> read_mailbox(Node& node, const store::Account& account, const store::Ma
                                       "message " + std::to_string(row.uid.value()) + " of " +
                                           account.name + " " + mailbox.name + " has no record");
             }
-            Held held = held_of(TRY(read_whole(node.store(), *record)));
+            Held held = held_of(world, TRY(read_whole(node.store(), *record)));
             held.node = node.domain();
             held.account = address_key(account.name);
             held.mailbox = mailbox.name;
@@ -96,13 +110,13 @@ Result<> read_mailbox(Node& node, const store::Account& account, const store::Ma
     }
 }
 
-Result<> read_node(Node& node, std::vector<Held>* all) {
+Result<> read_node(World& world, Node& node, std::vector<Held>* all) {
     const auto snapshot = node.store().snapshot();
     for (const store::Account& account : TRY(store::list_accounts(*snapshot, kDisk))) {
         for (const store::MailboxState& mailbox :
              TRY(store::list_mailboxes(*snapshot, kDisk, account.id))) {
             if (mailbox.is_selectable) {
-                TRY(read_mailbox(node, account, mailbox, all));
+                TRY(read_mailbox(world, node, account, mailbox, all));
             }
         }
     }
@@ -225,7 +239,7 @@ std::optional<Report> read_report(std::string_view text) {
 std::vector<Held> read_mailboxes(World& world) {
     std::vector<Held> all;
     for (const auto& node : world.nodes()) {
-        const Result<> read = read_node(*node, &all);
+        const Result<> read = read_node(world, *node, &all);
         if (!read) {
             world.ledger().broken("I19", node->domain() + ": " + read.error().text);
         }
