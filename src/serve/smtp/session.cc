@@ -100,6 +100,8 @@ private:
     void note_refusal(std::string_view stage, std::string recipient, const smtp::Reply& reply);
     flow::Origin origin(const smtp::Transaction& transaction) const;
     void set_deadline();
+    [[nodiscard]] std::chrono::seconds patience() const;
+    [[nodiscard]] MonoTime end_of_patience() const;
     void forget_mail();
     /// The client, or whom it stands in for.
     [[nodiscard]] const net::Endpoint& peer() const {
@@ -128,6 +130,8 @@ private:
     bool is_failure_counted_ =
         false;  ///< By verify_password or admit_proved, for the AuthFailed to come.
     bool is_done_ = false;
+    MonoTime replied_at_{};  ///< When the client last heard from us.
+    std::uint64_t octets_since_reply_ = 0;
     StandIn stand_in_;                            ///< XCLIENT, until the connection ends.
     std::optional<smtp::ClientFacts> forwarded_;  ///< XFORWARD, until the transaction ends.
     // The open transaction, beside the engine's: what the directory said, and the body so far.
@@ -187,10 +191,21 @@ smtp::ServerOptions Session::options() const {
 }
 
 void Session::set_deadline() {
-    const std::chrono::seconds patience = engine_->is_receiving_data()
-                                              ? limits::smtp_data_timeout
-                                              : services_->settings()->limits.command_timeout;
-    stream_->set_deadline(stream_->shard().now() + patience);
+    stream_->set_deadline(stream_->shard().now() + patience());
+}
+
+std::chrono::seconds Session::patience() const {
+    return engine_->is_receiving_data() ? limits::smtp_data_timeout
+                                        : services_->settings()->limits.command_timeout;
+}
+
+// I2: octets that drip in do not begin the time anew; the last reply did.
+MonoTime Session::end_of_patience() const {
+    std::chrono::seconds whole = patience();
+    if (engine_->is_receiving_data()) {
+        whole += std::chrono::seconds(octets_since_reply_ / smtp_data_rate_min);
+    }
+    return std::min(stream_->shard().now() + patience(), replied_at_ + whole);
 }
 
 net::Task<void> Session::run() {
@@ -227,6 +242,7 @@ net::Task<void> Session::run() {
     } else {
         engine_->refuse(make_reply(421, {4, 7, 0}, "Too many connections, try again later"));
     }
+    replied_at_ = stream_->shard().now();
     const Result<> ended = co_await converse();
     if (!ended && ended.error().code != ErrorCode::Closed) {
         log::debug("smtp.connection_lost",
@@ -246,6 +262,8 @@ net::Task<Result<>> Session::flush() {
             was_end_ahead_ = stream_->has_input().value_or(true);
         }
         const Result<> written = co_await stream_->write_all(output);
+        replied_at_ = stream_->shard().now();
+        octets_since_reply_ = 0;
         if (!written) {
             note_unheard();
             co_return written;
@@ -290,7 +308,7 @@ net::Task<Result<>> Session::end_if_stale() {
 }
 
 net::Task<Result<>> Session::read_more() {
-    set_deadline();
+    stream_->set_deadline(end_of_patience());
     const Result<net::Readiness> ready = co_await stream_->wait_readable();
     if (!ready) {
         if (engine_->is_receiving_data()) {
@@ -324,6 +342,7 @@ net::Task<Result<>> Session::read_more() {
                       : Result<>(std::unexpected(got.error()));
     }
     unheard_.reset();
+    octets_since_reply_ += *got;
     engine_->feed(std::string_view(buffer.get(), *got));
     co_return Result<>();
 }
