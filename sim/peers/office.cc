@@ -111,12 +111,13 @@ Office::Receipt Office::take(const Envelope& envelope, const std::string& text) 
     return receipt;
 }
 
-// Whoever takes 7 bits may be given quoted-printable or base64 of what was sent, and nothing else.
+// Whoever takes 7 bits may be given quoted-printable or base64 of what was sent, and nothing else;
+// so may what went from node to node, perhaps by HELO (C5).
 std::string Office::hash_of(const Envelope& envelope, const std::string& token,
                             const std::string& text) const {
     const Ledger::Row* row = world_->ledger().find(token);
-    const bool may_differ =
-        envelope.is_seven_bit && row != nullptr && !facts_of(text).has_eight_bit;
+    const bool may_differ = (envelope.is_seven_bit || hops_of(text).size() > 1) && row != nullptr &&
+                            !facts_of(text).has_eight_bit;
     if (may_differ) {
         const std::optional<std::string> came = decoded(without_trace(text));
         if (came && came == decoded(row->letter.text)) {
