@@ -163,6 +163,9 @@ smtp::ServerOptions Session::options() const {
     options.tls_active = stream_->tls() != nullptr;
     options.tls_available = tls_ != nullptr && !options.tls_active && !is_local_door();
     options.takes_early_input = is_local_door();
+    if (is_submission(listener_.protocol)) {
+        options.own_domain = settings->default_domain;
+    }
     if (is_submission(listener_.protocol) && !is_local_door()) {
         options.auth_available = true;
         options.auth_required = true;

@@ -154,9 +154,13 @@ Parsed parse_mail(std::string_view argument, const CommandRules& rules) {
         return refuse(501, {5, 5, 4}, "Syntax: MAIL FROM:<address>");
     }
     const std::string_view whole = argument;
-    auto path = take_path(argument, mail::Domainless::Refuse);
+    auto path = take_path(
+        argument, rules.own_domain.empty() ? mail::Domainless::Refuse : mail::Domainless::Allow);
     if (!path) {
         return refuse(501, {5, 1, 7}, "Bad sender address syntax");
+    }
+    if (path->address && path->address->domain.empty()) {
+        path->address->domain = rules.own_domain;
     }
     MailCommand command{.sender = std::move(path->address), .parameters = {}};
     const auto find = [&](std::string_view keyword) {
@@ -183,11 +187,13 @@ Parsed parse_rcpt(std::string_view argument, const CommandRules& rules) {
     RcptCommand command{.recipient = {.address = *std::move(path->address), .parameters = {}}};
     if (command.recipient.address.domain.empty()) {
         // RFC 5321 4.1.1.3: only <Postmaster> may go without a domain, in any case (D3).
-        if (!equals_ignore_case(command.recipient.address.local, "postmaster")) {
+        const bool is_postmaster =
+            equals_ignore_case(command.recipient.address.local, "postmaster");
+        if (!is_postmaster && rules.own_domain.empty()) {
             return refuse(501, {5, 1, 3}, "Recipient address lacks a domain");
         }
-        command.recipient.address.domain = rules.local_name;
-        command.recipient.is_bare_postmaster = true;
+        command.recipient.address.domain = is_postmaster ? rules.local_name : rules.own_domain;
+        command.recipient.is_bare_postmaster = is_postmaster;
     }
     const auto find = [&](std::string_view keyword) {
         return find_rcpt_parameter(rules.offered, keyword);

@@ -92,6 +92,8 @@ struct CommandRules {
     ExtensionSet offered;         ///< Parameters of other extensions are refused (D5).
     bool smtputf8 = false;        ///< RCPT: MAIL carried SMTPUTF8, so UTF-8 may come (D7).
     std::string_view local_name;  ///< Domain of <postmaster> (D3); borrowed for the call.
+    /// What an address without a domain is completed with (K3); empty: it is refused. Borrowed.
+    std::string_view own_domain{};
 };
 
 /// `line` is without its line end. Linear in its length. Unknown verbs are refused with 500; verbs

@@ -181,6 +181,23 @@ TEST(Command, Rfc7293_since_when_an_address_must_be_valid) {
         EXPECT_EQ(code_of("RCPT TO:<a@b.example> RRVS=" + std::string(bad)), "501 5.5.4") << bad;
     }
 }
+TEST(Command, K3_addresses_without_a_domain_are_completed_where_they_may_be) {
+    const CommandRules rules{
+        .offered = all(), .local_name = "mx.example.org", .own_domain = "example.org"};
+    const auto sender = parse_command("MAIL FROM:<root> SIZE=1", rules);
+    ASSERT_TRUE(sender);
+    EXPECT_EQ(std::get<MailCommand>(*sender).sender->to_string(), "root@example.org");
+    const auto null = parse_command("MAIL FROM:<>", rules);
+    ASSERT_TRUE(null);
+    EXPECT_FALSE(std::get<MailCommand>(*null).sender.has_value());
+    const auto recipient = parse_command("RCPT TO:<alice>", rules);
+    ASSERT_TRUE(recipient);
+    EXPECT_EQ(std::get<RcptCommand>(*recipient).recipient.address.to_string(), "alice@example.org");
+    EXPECT_TRUE(std::get<RcptCommand>(*parse_command("RCPT TO:<postmaster>", rules))
+                    .recipient.is_bare_postmaster);
+    EXPECT_EQ(code_of("MAIL FROM:<root>"), "501 5.1.7");
+    EXPECT_EQ(code_of("RCPT TO:<alice>"), "501 5.1.3");
+}
 TEST(Command, D12_parameters_of_rcpt) {
     const auto rcpt =
         get<RcptCommand>("RCPT TO:<a@b.example> NOTIFY=success,Delay ORCPT=rfc822;x+2By@z.example");

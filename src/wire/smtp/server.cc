@@ -161,7 +161,8 @@ bool ServerEngine::run_line() {
     auto command =
         parse_command(line, {.offered = offered_,
                              .smtputf8 = transaction_ && transaction_->parameters.smtputf8,
-                             .local_name = options_.hostname});
+                             .local_name = options_.hostname,
+                             .own_domain = options_.own_domain});
     if (command) {
         dispatch(*std::move(command));
     } else if (verb == Verb::Bdat) {

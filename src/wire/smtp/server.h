@@ -59,6 +59,9 @@ struct ServerOptions {
     bool answers_questions_of_users = false;  ///< The same, once logged in.
     bool takes_stand_ins = false;             ///< XCLIENT.
     bool takes_forwarded = false;             ///< XFORWARD.
+    /// Submission: completes addresses without a domain, as old devices give them (K3). Empty: they
+    /// are refused.
+    std::string own_domain;
     std::string refused_solicitation;  ///< Behind NO-SOLICITING: keywords of what is not wanted.
 };
 
