@@ -28,6 +28,9 @@ struct Run {
             .seconds = 60,
             .mode = mails == 2 ? smtp::ByTime::Mode::Return : smtp::ByTime::Mode::Notify};
         mail.priority = 1;
+        mail.solicit = "net.example:ADV";
+        mail.recipients[0].parameters.valid_since =
+            smtp::ValidSince{.at = 0, .must_be_checked = mails == 2};
         ++mails;
         supplied = 0;
         engine.send(std::move(mail));
@@ -46,6 +49,8 @@ struct Run {
             } else {
                 engine.end_body();
             }
+        } else if (std::holds_alternative<ev::Pause>(event)) {
+            engine.resume();
         } else if (const auto* result = std::get_if<ev::TransactionDone>(&event)) {
             ++done;
             check(result->outcomes.size() == 2, "one outcome a recipient");
@@ -76,6 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.tls = (data[0] & 2) != 0 ? smtp::TlsUse::Never : smtp::TlsUse::IfOffered;
     options.may_pipeline = (data[0] & 4) == 0;
     options.may_chunk = (data[0] & 8) == 0;
+    options.use_helo = (data[0] & 32) != 0;
+    options.is_dot_late = (data[0] & 64) != 0;
     options.auth_nonce = "nonce";
     options.allow_plaintext_auth = true;
     if ((data[0] & 16) != 0) {
