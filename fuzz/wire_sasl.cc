@@ -12,7 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size < 2) {
         return 0;
     }
-    const auto mechanism = static_cast<sasl::Mechanism>(data[0] % 7);
+    const auto mechanism = static_cast<sasl::Mechanism>(data[0] % 9);
     const sasl::ChannelBindings bindings{.tls_exporter = (data[0] & 8) != 0 ? "exporter" : "",
                                          .tls_server_end_point = "hash"};
     const auto lines =
@@ -30,7 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             check(!std::get<sasl::NeedPassword>(step).password.empty(),
                   "a password is never empty");
             step = server.finish(sasl::Verdict::Denied);
-        } else if (std::holds_alternative<sasl::NeedCertificate>(step)) {
+        } else if (std::holds_alternative<sasl::NeedCertificate>(step) ||
+                   std::holds_alternative<sasl::NeedToken>(step)) {
             step = server.finish(sasl::Verdict::Denied);
         } else if (const auto* wanted = std::get_if<sasl::NeedScramKeys>(&step)) {
             const auto& keys = wanted->hash == sasl::ScramHash::Sha1 ? kSha1Keys : kKeys;

@@ -71,6 +71,8 @@ public:
             take_row(entry, settings.tls_policies, tls_policy_keys());
         } else if (entry.table == "web_host") {
             take_row(entry, settings.web_hosts, web_host_keys());
+        } else if (entry.table == "oauth") {
+            take_row(entry, settings.oauth, oauth_keys());
         } else if (entry.path.empty()) {
             problem(entry.line, unknown_key(entry.table, table_names()));
         }

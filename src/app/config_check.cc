@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "app/config_oauth.h"
 #include "base/encoding.h"
 #include "flow/outbound/route.h"
 #include "flow/policy/networks.h"
@@ -35,6 +36,7 @@ public:
         check_resolver();
         check_tls();
         check_forwarding();
+        check_oauth();
         if (settings_.storage.disk_critical_mib > settings_.storage.disk_low_mib) {
             problem("storage.disk_critical", "must not be more than storage.disk_low");
         }
@@ -184,6 +186,12 @@ private:
                        !fits) {
                 problem(path, file + ": " + fits.error().text);
             }
+        }
+    }
+
+    void check_oauth() {
+        for (const OauthProblem& found : oauth_problems(settings_)) {
+            problem("oauth[" + std::to_string(found.row) + "]." + found.key, found.text);
         }
     }
 

@@ -162,6 +162,41 @@ TEST(ConfigCheck, sizes_and_times_must_fit_each_other) {
               "c.toml: 'retry.delay_notice_after': must not be more than retry.lifetime\n");
 }
 
+TEST(ConfigCheck, issuers_of_tokens) {
+    const auto oauth = [](std::string_view more) {
+        return with("[[oauth]]\nissuer = \"https://id.example.org\"\n" + std::string(more));
+    };
+    EXPECT_EQ(oauth("audience = \"mail\"\n"), "");
+    EXPECT_EQ(oauth("audience = \"mail\"\nkeys_url = \"https://id.example.org/keys\"\n"), "");
+    EXPECT_EQ(oauth("introspection_url = \"https://id.example.org/ask\"\nclient_id = \"a\"\n"
+                    "client_secret = \"b\"\n"),
+              "");
+    EXPECT_EQ(oauth(""), "c.toml:6: 'audience': is missing\n");
+    EXPECT_NE(oauth("audience = \"mail\"\nkeys_url = \"http://id.example.org/keys\"\n")
+                  .find("c.toml:9: 'keys_url': URL: expected https://"),
+              std::string::npos);
+    EXPECT_NE(oauth("audience = \"mail\"\nkeys_file = \"/nowhere/keys\"\n")
+                  .find("c.toml:9: 'keys_file': "),
+              std::string::npos);
+    EXPECT_NE(oauth("audience = \"mail\"\nclient_id = \"a\"\n").find("belong together"),
+              std::string::npos);
+    EXPECT_NE(oauth("audience = \"mail\"\nkeys_url = \"https://a/\"\n"
+                    "keys_file = \"/nowhere/keys\"\n")
+                  .find("takes one of"),
+              std::string::npos);
+    EXPECT_NE(oauth("audience = \"mail\"\n[[oauth]]\nissuer = \"https://id.example.org\"\n"
+                    "audience = \"x\"\n")
+                  .find("has two rows"),
+              std::string::npos);
+    std::string many;
+    for (int i = 0; i < 17; ++i) {
+        EXPECT_EQ(with(many).find("oauth_issuers_max"), std::string::npos);
+        many += "[[oauth]]\nissuer = \"https://id" + std::to_string(i) +
+                ".example.org\"\naudience = \"mail\"\n";
+    }
+    EXPECT_NE(with(many).find("oauth_issuers_max"), std::string::npos);
+}
+
 class Certificates : public ::testing::Test {
 protected:
     Certificates()

@@ -9,6 +9,7 @@ namespace {
 using flow::CertificateSettings;
 using flow::EgressSettings;
 using flow::ListenerSettings;
+using flow::OauthSettings;
 using flow::ProviderSettings;
 using flow::RouteSettings;
 using flow::Settings;
@@ -442,6 +443,39 @@ constexpr auto kWebHost = std::to_array<ConfigKey<WebHostSettings>>({
      .help = "\"192.0.2.1:443\"."},
 });
 
+constexpr auto kOauth = std::to_array<ConfigKey<OauthSettings>>({
+    {.path = "issuer",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.issuer; },
+     .help = "The issuer as its tokens say it (iss): \"https://id.example.org\". Its discovery "
+             "document says where its keys are, unless one of the next keys does."},
+    {.path = "audience",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.audience; },
+     .help = "Tokens must be for this audience (aud). May be empty with introspection_url only."},
+    {.path = "account_claim",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.account_claim; },
+     .help = "The claim whose value is the login name, complete or bare in default_domain."},
+    {.path = "scopes",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.scopes; },
+     .help = "Tokens must have all of these; clients are told them."},
+    {.path = "keys_file",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.keys_file; },
+     .help = "JWK Set with the issuer's public keys: RS256, PS256, ES256, EdDSA."},
+    {.path = "keys_url",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.keys_url; },
+     .help = "Where the issuer publishes its JWK Set, by https."},
+    {.path = "introspection_url",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.introspection_url; },
+     .help = "The issuer is asked here about each token (RFC 7662), by https; at most one row. For "
+             "tokens that are not signed, and to hear of revoked ones within a minute."},
+    {.path = "client_id",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.client_id; },
+     .help = "The server's name at introspection_url."},
+    {.path = "client_secret",
+     .field = [](OauthSettings& o) -> FieldRef { return &o.client_secret; },
+     .help = "Its secret.",
+     .shown = Shown::Secret},
+});
+
 constexpr auto kTables = std::to_array<ConfigTable>({
     {"listener", "An address that is listened on. At least one."},
     {"route",
@@ -456,8 +490,12 @@ constexpr auto kTables = std::to_array<ConfigTable>({
     {"tls_policy",
      "What TLS to a domain's exchangers must be, instead of what DANE and MTA-STS say."},
     {"web_host",
-     "Where an HTTPS request of ours (MTA-STS policies) goes instead of to the "
+     "Where an HTTPS request of ours (MTA-STS policies, issuers of access tokens) goes instead of "
+     "to the "
      "address that DNS names. The certificate is still checked against the name."},
+    {"oauth",
+     "Who issues access tokens that users may log in with (OAUTHBEARER, XOAUTH2) instead of a "
+     "password, within TLS."},
 });
 
 }  // namespace
@@ -488,6 +526,9 @@ std::span<const ConfigKey<TlsPolicySettings>> tls_policy_keys() {
 }
 std::span<const ConfigKey<WebHostSettings>> web_host_keys() {
     return kWebHost;
+}
+std::span<const ConfigKey<OauthSettings>> oauth_keys() {
+    return kOauth;
 }
 std::span<const ConfigTable> config_tables() {
     return kTables;

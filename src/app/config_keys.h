@@ -67,6 +67,7 @@ std::span<const ConfigKey<flow::CertificateSettings>> certificate_keys();
 std::span<const ConfigKey<flow::ZoneSettings>> zone_keys();
 std::span<const ConfigKey<flow::TlsPolicySettings>> tls_policy_keys();
 std::span<const ConfigKey<flow::WebHostSettings>> web_host_keys();
+std::span<const ConfigKey<flow::OauthSettings>> oauth_keys();
 
 /// A [[table]] that may be given many times.
 struct ConfigTable {

@@ -88,6 +88,7 @@ void walk(const Config& config, OnTable on_table, OnRow on_row) {
     walk_rows(config, "zone", settings.zones, zone_keys(), on_table, on_row);
     walk_rows(config, "tls_policy", settings.tls_policies, tls_policy_keys(), on_table, on_row);
     walk_rows(config, "web_host", settings.web_hosts, web_host_keys(), on_table, on_row);
+    walk_rows(config, "oauth", settings.oauth, oauth_keys(), on_table, on_row);
 }
 
 void append_line(std::string& out, std::string_view left, std::string_view comment) {
@@ -243,8 +244,10 @@ std::string config_reference() {
             append_reference(out, zone_keys());
         } else if (table.name == "tls_policy") {
             append_reference(out, tls_policy_keys());
-        } else {
+        } else if (table.name == "web_host") {
             append_reference(out, web_host_keys());
+        } else {
+            append_reference(out, oauth_keys());
         }
     }
     out.append(
@@ -275,8 +278,10 @@ std::string sample_config() {
             append_sample(out, zone_keys());
         } else if (table.name == "tls_policy") {
             append_sample(out, tls_policy_keys());
-        } else {
+        } else if (table.name == "web_host") {
             append_sample(out, web_host_keys());
+        } else {
+            append_sample(out, oauth_keys());
         }
     }
     return out;

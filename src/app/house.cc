@@ -7,6 +7,7 @@
 
 #include "app/admin_client.h"
 #include "app/config.h"
+#include "app/config_oauth.h"
 #include "app/descriptors.h"
 #include "app/fault_watch.h"
 #include "app/file.h"
@@ -199,7 +200,9 @@ Result<std::unique_ptr<House>> House::build(HouseOptions options) {
          .descriptors = inner->descriptors,
          .may_make = inner->options.may_make}));
     crash_point<"start.store_open">();
-    settings = with_facts(*settings, *inner->store);
+    flow::Settings whole = *settings;
+    TRY(read_token_keys(whole));
+    settings = with_facts(std::move(whole), *inner->store);
     TRY(inner->build_street(*settings));
     TRY(inner->furnish(settings));
     std::unique_ptr<House> house(new House(std::move(inner)));
@@ -262,6 +265,7 @@ Result<std::string> House::reload() {
     const std::vector<std::string> waiting = keys_needing_restart(*before, fresh);
     keep_restart_keys(*before, fresh);
     auto certificates = TRY(net::TlsCertificates::load(TRY(read_certificates(fresh))));
+    TRY(read_token_keys(fresh));
     // What is refused changes nothing: the doors are the last that can fail, and fail whole.
     crash_point<"reload.checked">();
     const auto changed = TRY(inner.household->doors().open(fresh.listeners));

@@ -22,6 +22,7 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.clock = ground_.clock;
     services_.random = ground_.random;
     services_.login_guard = &login_guard_;
+    services_.tokens = &token_desk_;
     services_.connection_guard = &connection_guard_;
     services_.recipient_guard = &recipient_guard_;
     services_.sender_domains = &sender_domains_;

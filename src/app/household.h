@@ -10,6 +10,7 @@
 #include "app/caretaker.h"
 #include "app/doors.h"
 #include "flow/inbound/refusal_trail.h"
+#include "flow/oauth/token_desk.h"
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/peer_quirks.h"
@@ -77,6 +78,7 @@ private:
     net::SwapCell<flow::Settings> cell_;
     CareBell bell_;
     flow::LoginGuard login_guard_;
+    flow::TokenDesk token_desk_;
     flow::ConnectionGuard connection_guard_;
     flow::RecipientGuard recipient_guard_;
     flow::SenderDomains sender_domains_;

@@ -25,6 +25,7 @@ class TlsClientContext;
 namespace godwit::flow {
 
 class LoginGuard;
+class TokenDesk;
 class ConnectionGuard;
 class RecipientGuard;
 class SenderDomains;
@@ -47,6 +48,7 @@ struct Services {
     Clock* clock = nullptr;
     Random* random = nullptr;
     LoginGuard* login_guard = nullptr;
+    TokenDesk* tokens = nullptr;  ///< Null: nobody logs in with access tokens.
     ConnectionGuard* connection_guard = nullptr;
     RecipientGuard* recipient_guard = nullptr;
     SenderDomains* sender_domains = nullptr;  ///< Null: senders' domains are not looked up.

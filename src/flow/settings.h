@@ -15,6 +15,10 @@
 #include "base/crypto.h"
 #include "base/limits.h"
 
+namespace godwit::oauth {
+struct Jwk;
+}
+
 namespace godwit::flow {
 
 /// What a listener speaks.
@@ -191,6 +195,22 @@ struct WebHostSettings {
     std::string address;  ///< "127.0.0.1:8443"
 };
 
+/// Who issues access tokens that users may log in with. RFC 7628.
+struct OauthSettings {
+    std::string issuer;                    ///< "iss", exactly.
+    std::string audience;                  ///< "aud" holds it. Empty: introspection alone.
+    std::string account_claim = "email";   ///< Whose value is the login name.
+    std::vector<std::string> scopes = {};  ///< All of them.
+    std::string keys_file = {};            ///< JWK Set. This, or one of the next two, or none:
+    std::string keys_url = {};             ///< then its discovery document says where they are.
+    std::string introspection_url = {};    ///< Tokens are not looked at, but asked about.
+    std::string client_id = {};            ///< Our name there.
+    std::string client_secret = {};
+    /// Found in keys_file by app/house at start and reload, no key. Shared: the settings, and who
+    /// looks at a token with them.
+    std::shared_ptr<const std::vector<oauth::Jwk>> keys = nullptr;
+};
+
 struct StorageSettings {
     std::uint64_t cache_mib = 32;
     std::uint64_t disk_low_mib = 256;
@@ -240,6 +260,7 @@ struct Settings {
     std::vector<ZoneSettings> zones;
     std::vector<TlsPolicySettings> tls_policies;  ///< Exact, then "*.x", then "*".
     std::vector<WebHostSettings> web_hosts;
+    std::vector<OauthSettings> oauth;
     StorageSettings storage;
     Argon2Cost argon2;
     std::uint32_t shards = 0;  ///< Threads; 0 = one a core.

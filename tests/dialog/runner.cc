@@ -10,6 +10,8 @@
 #include "base/encoding.h"
 #include "script.h"
 #include "stage.h"
+#include "tokens.h"
+#include "wire/oauth/jwk.h"
 #include "wire/sasl/client_exchange.h"
 
 namespace godwit::dialog {
@@ -673,6 +675,11 @@ std::optional<std::string> Play::log_in(const std::vector<std::string_view>& wor
     options.mechanism = row->mechanism;
     options.credentials = {
         .name = std::string(words[2]), .password = std::string(words[3]), .authzid = ""};
+    if (row->bears_token) {
+        const auto token = std::ranges::find(kTokens, words[3],
+                                             &std::pair<std::string_view, std::string_view>::first);
+        options.credentials.token = token == std::end(kTokens) ? words[3] : token->second;
+    }
     options.nonce = "dialog";
     if (const net::TlsSession* tls = current_->stream->tls();
         tls != nullptr && row->needs_channel_binding) {
@@ -756,6 +763,14 @@ std::optional<std::string> Play::direct(const std::string& text) {
          name == "disk" || name == "damage" || name == "operator") &&
         words.size() >= 2) {
         return administer(words);
+    }
+    if (name == "oauth") {
+        stage_->settings().oauth.push_back({.issuer = "https://id.example.test",
+                                            .audience = "mail",
+                                            .scopes = {"mail"},
+                                            .keys = std::make_shared<const std::vector<oauth::Jwk>>(
+                                                std::move(oauth::parse_jwks(kTokenKeys)).value())});
+        return std::nullopt;
     }
     if (name == "login" && words.size() >= 4) {
         return log_in(words);

@@ -10,6 +10,9 @@
 //                                lmtp imap imaps pop3 pop3s, or proxied-smtp
 //                                proxied-imaps, which want a PROXY header); C: and S: mean the
 //                                newest, or: @on NAME
+//   @oauth                       an issuer whose tokens are taken; OAUTHBEARER and XOAUTH2 in
+//   @login
+//                                take the name of one (tokens.h) as the password
 //   @login MECHANISM NAME PASSWORD [denied] [passwd=NEW]   a whole SASL exchange, which must
 //   succeed
 //                                (or not); passwd=: the account gets a new password in the middle

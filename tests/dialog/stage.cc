@@ -434,6 +434,7 @@ void Stage::start() {
     services_.clock = &loop_.clock();
     services_.random = &random_;
     services_.login_guard = login_guard_.get();
+    services_.tokens = &token_desk_;
     services_.connection_guard = connection_guard_.get();
     services_.recipient_guard = recipient_guard_.get();
     services_.sender_domains = sender_domains_.get();

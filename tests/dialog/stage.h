@@ -15,6 +15,7 @@
 #include "flow/outbound/peer_quirks.h"
 #include "flow/outbound/scheduler.h"
 #include "flow/policy/connection_guard.h"
+#include "flow/oauth/token_desk.h"
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/policy/sender_domains.h"
@@ -112,6 +113,7 @@ private:
     std::map<PeerCertificate, std::unique_ptr<PeerTls>> peer_tls_;
     std::unique_ptr<net::OffloadPool> pool_;
     std::unique_ptr<flow::LoginGuard> login_guard_;
+    flow::TokenDesk token_desk_;
     std::unique_ptr<flow::ConnectionGuard> connection_guard_;
     std::unique_ptr<flow::RecipientGuard> recipient_guard_;
     std::unique_ptr<flow::SenderDomains> sender_domains_;

@@ -11,6 +11,7 @@
 #include "flow/commit.h"
 #include "flow/outbound/outbound_tls.h"
 #include "flow/read.h"
+#include "flow/web_host.h"
 #include "net/dial/https_client.h"
 #include "net/resolver/resolver.h"
 #include "store/kv/record.h"
@@ -116,22 +117,11 @@ net::Task<void> write_row(const Services* services, std::string domain, StsRow r
     }
 }
 
-std::optional<net::Endpoint> override_of(const Settings& settings, const std::string& host) {
-    for (const WebHostSettings& row : settings.web_hosts) {
-        if (equals_ignore_case(row.host, host)) {
-            if (auto at = net::Endpoint::parse(row.address)) {
-                return *at;
-            }
-        }
-    }
-    return std::nullopt;
-}
-
 // RFC 8461: by HTTPS alone, with a certificate of the policy host, and no redirect.
 net::Task<Result<StsPolicy>> fetch(const Services* services, std::string domain) {
     net::HttpsRequest request;
     request.host = "mta-sts." + domain;
-    request.at = override_of(*services->settings(), request.host);
+    request.at = web_host_address(*services->settings(), request.host);
     request.path = "/.well-known/mta-sts.txt";
     request.body_size_max = sts_policy_size_max;
     request.patience = sts_fetch_timeout;

@@ -3,8 +3,10 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <algorithm>
 #include <utility>
 
+#include "base/ascii.h"
 #include "net/dial/dial.h"
 
 namespace godwit::net {
@@ -14,11 +16,17 @@ namespace {
 namespace http = boost::beast::http;
 
 constexpr std::uint16_t kHttpsPort = 443;
+constexpr std::size_t kUrlSizeMax = 2048;
+constexpr std::size_t kHostSizeMax = 253;
 
 std::string text_of(const HttpsRequest& request) {
     std::string text = (request.post_body.empty() ? "GET " : "POST ") + request.path +
                        " HTTP/1.1\r\nHost: " + request.host +
+                       (request.port == kHttpsPort ? "" : ":" + std::to_string(request.port)) +
                        "\r\nUser-Agent: Godwit\r\nAccept: */*\r\nConnection: close\r\n";
+    if (!request.authorization.empty()) {
+        text += "Authorization: " + request.authorization + "\r\n";
+    }
     if (!request.post_body.empty()) {
         text += "Content-Type: " + request.content_type +
                 "\r\nContent-Length: " + std::to_string(request.post_body.size()) + "\r\n";
@@ -94,6 +102,42 @@ private:
 
 }  // namespace
 
+Result<HttpsUrl> parse_https_url(std::string_view text) {
+    constexpr std::string_view kScheme = "https://";
+    const auto bad = [](std::string_view what) {
+        return peer_error(ErrorCode::Invalid, "URL: " + std::string(what));
+    };
+    if (text.size() > kUrlSizeMax || !equals_ignore_case(text.substr(0, kScheme.size()), kScheme)) {
+        return bad("expected https:// and at most 2048 octets");
+    }
+    if (text.find('#') != std::string_view::npos || !std::ranges::all_of(text, is_vchar)) {
+        return bad("a fragment, a space or what is no printable ASCII");
+    }
+    text.remove_prefix(kScheme.size());
+    const std::size_t end = std::min(text.find_first_of("/?"), text.size());
+    const std::string_view authority = text.substr(0, end);
+    const std::size_t colon = std::min(authority.find(':'), authority.size());
+    HttpsUrl url;
+    url.host = to_lower(authority.substr(0, colon));
+    const bool is_name = !url.host.empty() && url.host.size() <= kHostSizeMax &&
+                         std::ranges::all_of(url.host, [](char c) {
+                             return is_alnum(c) || c == '.' || c == '-' || c == '_';
+                         });
+    if (!is_name) {
+        return bad("expected the name of a host");
+    }
+    if (colon < authority.size()) {
+        const auto port = parse_u64(authority.substr(colon + 1));
+        if (!port || *port == 0 || *port > 65535) {
+            return bad("expected a port from 1 to 65535");
+        }
+        url.port = static_cast<std::uint16_t>(*port);
+    }
+    const std::string_view rest = text.substr(end);
+    url.path = (rest.starts_with('/') ? "" : "/") + std::string(rest);
+    return url;
+}
+
 Result<HttpsResponse> parse_https_answer(std::string_view octets, std::size_t body_size_max) {
     Answer answer(body_size_max);
     TRY(answer.feed(octets));
@@ -111,7 +155,7 @@ Task<Result<HttpsResponse>> ask_https(Network* network, Resolver* resolver,
     const MonoTime deadline = Shard::here().now() + request.patience;
     DialRequest dialing;
     dialing.host = request.host;
-    dialing.port = kHttpsPort;
+    dialing.port = request.port;
     dialing.deadline = deadline;
     if (request.at) {
         dialing.endpoints = {*request.at};

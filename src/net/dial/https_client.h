@@ -1,6 +1,6 @@
-// One HTTPS request, answered once: what the mail system asks of web servers (MTA-STS policies). No
-// redirects, no cookies, no proxies, no connection kept. The one door of Boost.Beast.
-// RFC 9110, RFC 9112; SECURITY.md T119.
+// One HTTPS request, answered once: what the mail system asks of web servers (MTA-STS policies,
+// issuers of access tokens). No redirects, no cookies, no proxies, no connection kept. The one door
+// of Boost.Beast. RFC 9110, RFC 9112; SECURITY.md T119.
 #pragma once
 
 #include <chrono>
@@ -20,12 +20,25 @@ namespace godwit::net {
 /// Octets of status line and header fields.
 inline constexpr std::size_t https_header_size_max = 32 * 1024;
 
+/// "https://host[:port][/path]". Paths are taken as they are written.
+struct HttpsUrl {
+    std::string host;
+    std::uint16_t port = 443;
+    std::string path = "/";  ///< With the query.
+    bool operator==(const HttpsUrl&) const = default;
+};
+/// Peer/Invalid for another scheme, names and passwords, a fragment, and what is not printable
+/// ASCII; at most 2,048 octets.
+Result<HttpsUrl> parse_https_url(std::string_view text);
+
 struct HttpsRequest {
-    std::string host;              ///< Looked up, sent as SNI and Host, verified.
+    std::string host;  ///< Looked up, sent as SNI and Host, verified.
+    std::uint16_t port = 443;
     std::optional<Endpoint> at{};  ///< Instead of looking `host` up; may be a private address.
     std::string path = "/";
-    std::string post_body{};     ///< Not empty: POST, else GET.
-    std::string content_type{};  ///< Of post_body.
+    std::string post_body{};      ///< Not empty: POST, else GET.
+    std::string content_type{};   ///< Of post_body.
+    std::string authorization{};  ///< Credentials of ours, without line breaks; empty: none.
     std::size_t body_size_max = 64 * 1024;
     std::chrono::seconds patience{60};  ///< For all of it.
 };

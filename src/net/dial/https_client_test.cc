@@ -104,17 +104,37 @@ TEST(HttpsClient, an_answer_whatever_its_framing) {
     EXPECT_EQ(to_the_end->body, "hello");
 }
 
+TEST(HttpsClient, urls) {
+    const auto of = [](std::string_view text) { return parse_https_url(text); };
+    EXPECT_EQ(*of("https://id.example.test"), (HttpsUrl{"id.example.test", 443, "/"}));
+    EXPECT_EQ(*of("HTTPS://ID.example.test:8443/a/b?c=d"),
+              (HttpsUrl{"id.example.test", 8443, "/a/b?c=d"}));
+    EXPECT_EQ(*of("https://a?x"), (HttpsUrl{"a", 443, "/?x"}));
+    for (const std::string_view bad :
+         {"", "http://a/", "https://", "https:///x", "https://a:0/", "https://a:65536/",
+          "https://a:/", "https://u:p@a/", "https://a/ b", "https://a/\r\nX: y", "https://a/#f",
+          "https://a/\xC3\xA9", "https://[::1]/"}) {
+        EXPECT_FALSE(of(bad)) << bad;
+    }
+    const std::string base = "https://a/";
+    for (const std::size_t size : {2047U, 2048U, 2049U}) {
+        EXPECT_EQ(of(base + std::string(size - base.size(), 'x')).has_value(), size <= 2048);
+    }
+}
+
 TEST(HttpsClient, posts) {
     World world;
     const auto posted = world.ask("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
                                   {.host = "mta-sts.a.test",
                                    .path = "/report",
                                    .post_body = "{}",
-                                   .content_type = "application/tlsrpt+json"});
+                                   .content_type = "application/tlsrpt+json",
+                                   .authorization = "Basic eDp5"});
     ASSERT_TRUE(posted) << posted.error().text;
     EXPECT_EQ(posted->status, 201U);
     EXPECT_TRUE(world.asked.starts_with("POST /report HTTP/1.1\r\n"));
     EXPECT_NE(world.asked.find("Content-Length: 2\r\n"), std::string::npos);
+    EXPECT_NE(world.asked.find("\r\nAuthorization: Basic eDp5\r\n"), std::string::npos);
 }
 
 TEST(HttpsClient, T119_a_redirect_is_an_answer_and_not_followed) {

@@ -4,6 +4,7 @@
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/commit.h"
+#include "flow/oauth/token_desk.h"
 #include "flow/read.h"
 #include "store/directory/directory.h"
 
@@ -45,8 +46,10 @@ sasl::ChannelBindings Conversation::bindings() const {
 }
 
 sasl::Means Conversation::means() const {
-    return {.passwords_allowed = may_send_password(),
-            .has_sha1_keys = services_->settings()->has_sha1_keys};
+    return {
+        .passwords_allowed = may_send_password(),
+        .has_sha1_keys = services_->settings()->has_sha1_keys,
+        .takes_tokens = stream_->tls() != nullptr && flow::takes_tokens(*services_->settings())};
 }
 
 std::vector<const sasl::MechanismRow*> Conversation::mechanisms() const {

@@ -2,6 +2,7 @@
 // RFC 3501 6.2.1-6.2.3; RFC 4959 (initial response); RFC 4422; RFC 5530 3. T11, T36-T40; Q37.
 #include "base/encoding.h"
 #include "base/log.h"
+#include "flow/oauth/token_desk.h"
 #include "serve/imap/conversation.h"
 #include "wire/imap/arguments.h"
 
@@ -42,6 +43,7 @@ sasl::ExchangeOptions Authentication::options() const {
     options.plus_announced = !options.bindings.is_empty();
     options.nonce = base64_encode(c_->services()->random->bytes(24));
     options.decoy_secret = c_->services()->decoy_secret;
+    options.token_refusal = flow::token_refusal(*c_->services()->settings());
     return options;
 }
 
@@ -132,6 +134,10 @@ AnswerTask Authentication::run(std::optional<std::string> initial) {
                 c_->services(),
                 tls != nullptr ? tls->client_addresses() : std::vector<std::string>(),
                 std::move(certificate->authzid), peer);
+            step_ = settle(std::move(outcome));
+        } else if (auto* bearer = std::get_if<sasl::NeedToken>(&step)) {
+            LoginOutcome outcome = co_await admit_token(c_->services(), std::move(bearer->token),
+                                                        std::move(bearer->authzid), peer);
             step_ = settle(std::move(outcome));
         } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
             LoginOutcome outcome =

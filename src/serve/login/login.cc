@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/commit.h"
+#include "flow/oauth/token_desk.h"
 #include "flow/policy/login_guard.h"
 #include "flow/read.h"
 #include "mail/address/address.h"
@@ -242,6 +243,46 @@ net::Task<LoginOutcome> admit_certificate(const flow::Services* services,
         co_return deny(services, name, peer);
     }
     co_return grant(services, *meant, peer);
+}
+
+net::Task<LoginOutcome> admit_token(const flow::Services* services, std::string token,
+                                    std::string authzid, net::Endpoint peer) {
+    // Without a name its failures are the address's: nobody else is slowed down by them.
+    const std::string name = authzid.empty() ? peer.address().to_string() : authzid;
+    if (!may_try(services, name, peer)) {
+        log::warn("login.throttled", {{"user", name}, {"peer", peer.to_string()}});
+        co_return put_off(true);
+    }
+    if (services->tokens == nullptr) {
+        co_return deny(services, name, peer);
+    }
+    const Result<std::string> named =
+        co_await services->tokens->account_of(services, std::move(token));
+    if (!named && named.error().kind != ErrorKind::Peer) {
+        log::warn("login.token_not_checked",
+                  {{"user", name}, {"peer", peer.to_string()}, {"error", named.error().text}});
+        co_return put_off(false);
+    }
+    std::string reason = named ? "names no such account" : named.error().text;
+    if (named) {
+        Result<std::optional<store::Account>> found = co_await look_up(services, *named);
+        if (!found) {
+            log::error("login.lookup_failed", {{"user", *named}, {"error", found.error().text}});
+            co_return put_off(false);
+        }
+        const std::optional<store::Account> account = std::move(*found);
+        const bool is_meant =
+            account && (authzid.empty() || is_name_of(services, *account, authzid));
+        if (account && !account->is_disabled && is_meant) {
+            co_return grant(services, *account, peer);
+        }
+        reason = account && account->is_disabled ? "the account is disabled"
+                 : account                       ? "it is of another account"
+                                                 : reason;
+    }
+    log::info("login.token_refused",
+              {{"user", name}, {"peer", peer.to_string()}, {"reason", reason}});
+    co_return deny(services, name, peer);
 }
 
 net::Task<Result<ScramLookup>> find_scram_keys(const flow::Services* services, std::string authcid,

@@ -67,6 +67,13 @@ net::Task<LoginOutcome> admit_proved(const flow::Services* services,
 net::Task<LoginOutcome> admit_certificate(const flow::Services* services,
                                           std::vector<std::string> addresses, std::string authzid,
                                           net::Endpoint peer);
+
+/// OAUTHBEARER and XOAUTH2: the account that an issuer of [[oauth]] names in the token. With an
+/// authzid it must be that account. Waits for the issuer, flow::issuer_patience a request. An
+/// account that is unknown or disabled is denied. The token is never logged.
+net::Task<LoginOutcome> admit_token(const flow::Services* services, std::string token,
+                                    std::string authzid, net::Endpoint peer);
+
 /// Is what a session logged in with still good (T46)? False for a removed or disabled account and
 /// for changed credentials; true when the store did not answer.
 net::Task<bool> is_still_valid(const flow::Services* services, LoggedIn who);

@@ -5,6 +5,7 @@
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
+#include "flow/oauth/token_desk.h"
 #include "flow/read.h"
 #include "flow/roll_call.h"
 #include "flow/sound_body.h"
@@ -67,7 +68,8 @@ private:
     std::optional<pop3::Server> engine_;
     std::optional<sasl::ServerExchange> exchange_;
     std::optional<CredentialMark> scram_mark_;  ///< Of the keys that the exchange is held with.
-    LoginOutcome proved_;  ///< Between a SCRAM proof and the client's last word.
+    LoginOutcome proved_;              ///< Between a SCRAM proof and the client's last word.
+    bool is_failure_counted_ = false;  ///< Of the exchange, where the token was looked at.
     std::optional<LoggedIn> login_;
     MaildropSnapshot maildrop_;
     std::size_t failures_ = 0;
@@ -80,8 +82,10 @@ bool Session::passwords_allowed() const {
 }
 
 sasl::Means Session::means() const {
-    return {.passwords_allowed = passwords_allowed(),
-            .has_sha1_keys = services_->settings()->has_sha1_keys};
+    return {
+        .passwords_allowed = passwords_allowed(),
+        .has_sha1_keys = services_->settings()->has_sha1_keys,
+        .takes_tokens = stream_->tls() != nullptr && flow::takes_tokens(*services_->settings())};
 }
 
 pop3::ServerOptions Session::options() const {
@@ -266,6 +270,8 @@ net::Task<void> Session::start_auth(pop3::AuthStart start) {
     options.plus_announced = !options.bindings.is_empty();
     options.nonce = hex_encode(services_->random->bytes(18));
     options.decoy_secret = services_->decoy_secret;
+    options.token_refusal = flow::token_refusal(*services_->settings());
+    is_failure_counted_ = false;
     exchange_.emplace(row->mechanism, std::move(options));
     std::optional<std::string_view> initial;
     if (start.initial) {
@@ -300,6 +306,14 @@ net::Task<void> Session::follow(sasl::Step step) {
                 std::move(certificate->authzid), stream_->peer()));
             co_return;
         }
+        if (auto* bearer = std::get_if<sasl::NeedToken>(&step)) {
+            LoginOutcome outcome = co_await admit_token(
+                services_, std::move(bearer->token), std::move(bearer->authzid), stream_->peer());
+            is_failure_counted_ = outcome.verdict == sasl::Verdict::Denied;
+            step = exchange_->finish(outcome.verdict);
+            proved_ = std::move(outcome);
+            continue;
+        }
         if (auto* proved = std::get_if<sasl::Proved>(&step)) {
             LoginOutcome outcome =
                 co_await admit_proved(services_, std::exchange(scram_mark_, {}), proved->authzid,
@@ -318,7 +332,7 @@ net::Task<void> Session::follow(sasl::Step step) {
             co_return;
         }
         const auto& failed = std::get<sasl::Failed>(step);
-        if (failed.failure == sasl::Failure::Credentials) {
+        if (failed.failure == sasl::Failure::Credentials && !is_failure_counted_) {
             note_failure(services_, failed.authcid, stream_->peer());
         }
         deny(failed.failure == sasl::Failure::Temporary ? sasl::Verdict::Temporary

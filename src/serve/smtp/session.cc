@@ -15,6 +15,7 @@
 #include "flow/inbound/refusal_trail.h"
 #include "flow/inbound/sender.h"
 #include "flow/inbound/terms.h"
+#include "flow/oauth/token_desk.h"
 #include "flow/policy/networks.h"
 #include "flow/policy/sender_domains.h"
 #include "flow/roll_call.h"
@@ -86,6 +87,7 @@ private:
     net::Task<Result<>> on(smtp::event::AuthPassword event);
     net::Task<Result<>> on(smtp::event::AuthScramLookup event);
     net::Task<Result<>> on(smtp::event::AuthCertificate event);
+    net::Task<Result<>> on(smtp::event::AuthToken event);
     net::Task<Result<>> on(smtp::event::AuthProved event);
     net::Task<Result<>> on(smtp::event::AuthFailed event);
     net::Task<Result<>> on(smtp::event::Hello event);
@@ -175,6 +177,8 @@ smtp::ServerOptions Session::options() const {
     }
     options.bindings = flow::channel_bindings(stream_->tls());
     options.has_sha1_keys = settings->has_sha1_keys;
+    options.takes_tokens = flow::takes_tokens(*settings);
+    options.token_refusal = flow::token_refusal(*settings);
     options.nonce_seed = services_->random->bytes(32);
     options.scram_decoy_secret = services_->decoy_secret;
     options.bare_newlines =
@@ -385,9 +389,10 @@ net::Task<Result<>> Session::handle_events() {
             case 13: handled = co_await on(std::get<13>(std::move(*event))); break;
             case 14: handled = co_await on(std::get<14>(std::move(*event))); break;
             case 15: handled = co_await on(std::get<15>(std::move(*event))); break;
-            default: handled = co_await on(std::get<16>(std::move(*event))); break;
+            case 16: handled = co_await on(std::get<16>(std::move(*event))); break;
+            default: handled = co_await on(std::get<17>(std::move(*event))); break;
         }
-        static_assert(std::variant_size_v<smtp::event::Event> == 17, "each event has its case");
+        static_assert(std::variant_size_v<smtp::event::Event> == 18, "each event has its case");
         CO_TRY(std::move(handled));
     }
 }
@@ -693,6 +698,13 @@ net::Task<Result<>> Session::on(smtp::event::AuthCertificate event) {
     settle_login(co_await admit_certificate(
         services_, tls != nullptr ? tls->client_addresses() : std::vector<std::string>(),
         std::move(event.authzid), stream_->peer()));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::AuthToken event) {
+    CO_TRY(co_await flush());
+    settle_login(
+        co_await admit_token(services_, std::move(event.token), std::move(event.authzid), peer()));
     co_return Result<>();
 }
 

@@ -8,16 +8,8 @@
 
 namespace godwit::sasl {
 
-namespace {
-
-constexpr char kSeparator = '\x01';  // kvsep
-
-std::unexpected<Error> malformed(std::string_view what) {
-    return peer_error(ErrorCode::Invalid, "bearer: " + std::string(what));
-}
-
 // RFC 6750 2.1: 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"=".
-bool is_token(std::string_view text) {
+bool is_bearer_token(std::string_view text) {
     const std::size_t end = std::min(text.find('='), text.size());
     if (end == 0 || text.size() > bearer_token_size_max ||
         text.find_first_not_of('=', end) != std::string_view::npos) {
@@ -29,6 +21,14 @@ bool is_token(std::string_view text) {
         }
     }
     return true;
+}
+
+namespace {
+
+constexpr char kSeparator = '\x01';  // kvsep
+
+std::unexpected<Error> malformed(std::string_view what) {
+    return peer_error(ErrorCode::Invalid, "bearer: " + std::string(what));
 }
 
 // value of RFC 7628 3.1: VCHAR, SP, HTAB, CR, LF.
@@ -55,7 +55,7 @@ Result<std::string> take_token(std::string_view value) {
         return malformed("another scheme than Bearer");
     }
     value.remove_prefix(std::min(value.find_first_not_of(' ', kScheme.size()), value.size()));
-    if (!is_token(value)) {
+    if (!is_bearer_token(value)) {
         return malformed("not a token (bearer.h: bearer_token_size_max)");
     }
     return std::string(value);
@@ -137,6 +137,27 @@ Result<BearerRequest> parse_xoauth2(std::string_view message) {
     request.authzid = name;
     TRY(take_pairs(message.substr(end + 1), request));
     return request;
+}
+
+std::string make_oauthbearer(const BearerRequest& request) {
+    std::string out = "n,";
+    if (!request.authzid.empty()) {
+        out += "a=" + escape_name(request.authzid);
+    }
+    out.append(",").append(1, kSeparator);
+    if (!request.host.empty()) {
+        out.append("host=").append(request.host).append(1, kSeparator);
+    }
+    if (!request.port.empty()) {
+        out.append("port=").append(request.port).append(1, kSeparator);
+    }
+    return out.append("auth=Bearer ").append(request.token).append(2, kSeparator);
+}
+
+std::string make_xoauth2(const BearerRequest& request) {
+    std::string out = "user=" + request.authzid;
+    out.append(1, kSeparator).append("auth=Bearer ");
+    return out.append(request.token).append(2, kSeparator);
 }
 
 std::string oauthbearer_error(const BearerRefusal& refusal) {

@@ -25,6 +25,12 @@ struct BearerRequest {
 Result<BearerRequest> parse_oauthbearer(std::string_view message);
 Result<BearerRequest> parse_xoauth2(std::string_view message);
 
+/// What a client says; the fields follow the grammar.
+std::string make_oauthbearer(const BearerRequest& request);
+std::string make_xoauth2(const BearerRequest& request);
+/// Of the b64token alphabet and no longer than bearer_token_size_max?
+bool is_bearer_token(std::string_view text);
+
 /// Why a token is refused, for the JSON of RFC 7628 3.2.2.
 struct BearerRefusal {
     std::string scope;                 ///< Empty: none is asked for.

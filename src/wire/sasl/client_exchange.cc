@@ -4,6 +4,7 @@
 #include "base/ascii.h"
 #include "base/crypto.h"
 #include "base/encoding.h"
+#include "wire/sasl/bearer.h"
 #include "wire/sasl/saslprep.h"
 
 namespace godwit::sasl {
@@ -17,9 +18,15 @@ std::string prepared(const std::string& text) {
 }  // namespace
 
 std::optional<Mechanism> choose_mechanism(const std::vector<std::string>& offered,
-                                          bool passwords_allowed, const ChannelBindings& bindings) {
-    for (const MechanismRow* row : offered_mechanisms(
-             {.passwords_allowed = passwords_allowed, .has_sha1_keys = true}, bindings)) {
+                                          bool passwords_allowed, const ChannelBindings& bindings,
+                                          bool has_token) {
+    for (const MechanismRow* row : offered_mechanisms({.passwords_allowed = passwords_allowed,
+                                                       .has_sha1_keys = true,
+                                                       .takes_tokens = has_token},
+                                                      bindings)) {
+        if (row->bears_token != has_token) {
+            continue;
+        }
         for (const std::string& name : offered) {
             if (equals_ignore_case(name, row->name)) {
                 return row->mechanism;
@@ -42,6 +49,8 @@ std::optional<std::string> ClientExchange::initial() {
         case Mechanism::Plain:
             server_proved_ = true;
             return who.authzid + '\0' + who.name + '\0' + who.password;
+        case Mechanism::OAuthBearer:
+        case Mechanism::XOAuth2: server_proved_ = true; return bearer_initial();
         case Mechanism::ScramSha1:
         case Mechanism::ScramSha256:
             // RFC 5802 6: "y" when we could bind but the server did not offer to.
@@ -61,10 +70,29 @@ std::optional<std::string> ClientExchange::initial() {
     return gs2_header_ + first_bare_;
 }
 
+std::string ClientExchange::bearer_initial() const {
+    const Credentials& who = options_.credentials;
+    if (options_.mechanism == Mechanism::XOAuth2) {
+        return make_xoauth2({.authzid = who.name, .token = who.token, .host = "", .port = ""});
+    }
+    return make_oauthbearer({.authzid = who.name,
+                             .token = who.token,
+                             .host = who.host,
+                             .port = who.port == 0 ? "" : std::to_string(who.port)});
+}
+
 Result<std::string> ClientExchange::respond(std::string_view challenge) {
     ++step_;
     switch (options_.mechanism) {
         case Mechanism::Login: return on_login(challenge);
+        case Mechanism::OAuthBearer:
+        case Mechanism::XOAuth2:
+            if (step_ == 1) {
+                // The refusal: RFC 7628 3.2.3 ends it with ^A, XOAUTH2 with an empty line.
+                server_proved_ = false;
+                return std::string(options_.mechanism == Mechanism::OAuthBearer ? "\x01" : "");
+            }
+            break;
         case Mechanism::External:
         case Mechanism::Plain: break;
         case Mechanism::ScramSha1:

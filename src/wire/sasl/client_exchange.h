@@ -16,13 +16,18 @@ namespace godwit::sasl {
 struct Credentials {
     std::string name;
     std::string password;
-    std::string authzid;  ///< Empty: none is sent.
+    std::string authzid;     ///< Empty: none is sent.
+    std::string token = {};  ///< An access token, which is shown instead of the password.
+    std::string host = {};   ///< The server as we call it, and its port: OAUTHBEARER says them.
+    std::uint16_t port = 0;  ///< 0: it is not said.
 };
 
 /// The strongest mechanism that the peer offers and that may be used here; nullopt when none.
-/// With bindings at hand -PLUS is taken first (RFC 5802 6).
+/// With bindings at hand -PLUS is taken first (RFC 5802 6). With a token that is shown, and no
+/// password, whatever else is offered.
 std::optional<Mechanism> choose_mechanism(const std::vector<std::string>& offered,
-                                          bool passwords_allowed, const ChannelBindings& bindings);
+                                          bool passwords_allowed, const ChannelBindings& bindings,
+                                          bool has_token = false);
 
 class ClientExchange {
 public:
@@ -43,6 +48,7 @@ public:
 
 private:
     [[nodiscard]] ScramHash scram_hash() const;
+    [[nodiscard]] std::string bearer_initial() const;
     Result<std::string> on_login(std::string_view challenge);
     Result<std::string> on_server_first(std::string_view challenge);
     Result<std::string> on_server_final(std::string_view challenge);

@@ -242,5 +242,64 @@ TEST(Sasl, external_is_offered_only_with_a_certificate) {
     EXPECT_TRUE(is_offered(row_of(Mechanism::External), {}, shown));
 }
 
+// RFC 7628 3.2.2, 3.2.3: both sides, for a token that is good and one that is not.
+TEST(Sasl, Rfc7628_tokens_and_their_refusal) {
+    for (const Mechanism mechanism : {Mechanism::OAuthBearer, Mechanism::XOAuth2}) {
+        for (const Verdict verdict : {Verdict::Granted, Verdict::Denied, Verdict::Temporary}) {
+            ExchangeOptions options = server_options();
+            options.token_refusal.scope = "mail";
+            ServerExchange server(mechanism, options);
+            ClientExchange client({.mechanism = mechanism,
+                                   .credentials = {.name = "a,b=c",
+                                                   .password = "",
+                                                   .authzid = "",
+                                                   .token = "t0k.en_-~+/==",
+                                                   .host = "mx.example.test",
+                                                   .port = 587}});
+            const Step asked = server.start(*client.initial());
+            ASSERT_TRUE(std::holds_alternative<NeedToken>(asked));
+            EXPECT_EQ(std::get<NeedToken>(asked).authzid, "a,b=c");
+            EXPECT_EQ(std::get<NeedToken>(asked).token, "t0k.en_-~+/==");
+            const Step said = server.finish(verdict);
+            EXPECT_EQ(std::holds_alternative<Done>(said), verdict == Verdict::Granted);
+            EXPECT_TRUE(client.may_succeed());
+            if (verdict == Verdict::Temporary) {
+                EXPECT_EQ(std::get<Failed>(said).failure, Failure::Temporary);
+            }
+            if (verdict != Verdict::Denied) {
+                continue;
+            }
+            const std::string json = std::get<Challenge>(said).bytes;
+            EXPECT_NE(json.find("\"scope\":\"mail\""), std::string::npos);
+            const auto end = client.respond(json);
+            ASSERT_TRUE(end);
+            EXPECT_EQ(*end, mechanism == Mechanism::OAuthBearer ? "\x01" : "");
+            EXPECT_FALSE(client.may_succeed());
+            EXPECT_FALSE(client.respond(json));
+            EXPECT_EQ(std::get<Failed>(server.respond(*end)).failure, Failure::Credentials);
+        }
+    }
+}
+TEST(Sasl, Rfc7628_an_abort_after_the_refusal_is_one) {
+    ServerExchange server(Mechanism::XOAuth2, server_options());
+    (void)server.start(
+        "user=a\x01"
+        "auth=Bearer t\x01\x01");
+    (void)server.finish(Verdict::Denied);
+    EXPECT_EQ(std::get<Failed>(server.cancel()).failure, Failure::Credentials);
+}
+TEST(Sasl, tokens_are_offered_only_where_they_are_taken) {
+    const MechanismRow& row = row_of(Mechanism::OAuthBearer);
+    EXPECT_FALSE(is_offered(row, {.passwords_allowed = true}, kBound));
+    EXPECT_TRUE(is_offered(row, {.passwords_allowed = true, .takes_tokens = true}, kBound));
+    EXPECT_FALSE(is_offered(row, {.passwords_allowed = false, .takes_tokens = true}, kBound));
+    const std::vector<std::string> all = {"PLAIN", "XOAUTH2", "SCRAM-SHA-256", "OAUTHBEARER"};
+    EXPECT_EQ(choose_mechanism(all, true, {}), Mechanism::ScramSha256);
+    EXPECT_EQ(choose_mechanism(all, true, {}, true), Mechanism::OAuthBearer);
+    EXPECT_EQ(choose_mechanism({"XOAUTH2"}, true, {}), std::nullopt);
+    EXPECT_EQ(choose_mechanism({"PLAIN"}, true, {}, true), std::nullopt);
+    EXPECT_EQ(choose_mechanism(all, false, {}, true), std::nullopt);
+}
+
 }  // namespace
 }  // namespace godwit::sasl

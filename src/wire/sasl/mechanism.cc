@@ -14,6 +14,8 @@ constexpr MechanismRow kRows[] = {
     {Mechanism::ScramSha1Plus, "SCRAM-SHA-1-PLUS", false, true, true, ScramHash::Sha1},
     {Mechanism::ScramSha256, "SCRAM-SHA-256", false, false, true, ScramHash::Sha256},
     {Mechanism::ScramSha1, "SCRAM-SHA-1", false, false, true, ScramHash::Sha1},
+    {Mechanism::OAuthBearer, "OAUTHBEARER", true, false, true, std::nullopt, true},
+    {Mechanism::XOAuth2, "XOAUTH2", true, false, true, std::nullopt, true},
     {Mechanism::Plain, "PLAIN", true, false, true},
     {Mechanism::Login, "LOGIN", true, false, false},
 };
@@ -53,6 +55,7 @@ bool is_offered(const MechanismRow& row, const Means& means, const ChannelBindin
     return (!row.reveals_password || means.passwords_allowed) &&
            (!row.needs_channel_binding || !bindings.is_empty()) &&
            (row.mechanism != Mechanism::External || bindings.has_client_certificate) &&
+           (!row.bears_token || means.takes_tokens) &&
            (row.scram != ScramHash::Sha1 || means.has_sha1_keys);
 }
 

@@ -28,6 +28,8 @@ Step ServerExchange::start(std::optional<std::string_view> initial) {
         case Mechanism::External: state_ = State::External; break;
         case Mechanism::Plain: state_ = State::Plain; break;
         case Mechanism::Login: state_ = State::LoginName; break;
+        case Mechanism::OAuthBearer:
+        case Mechanism::XOAuth2: state_ = State::Bearer; break;
         case Mechanism::ScramSha1:
         case Mechanism::ScramSha1Plus:
         case Mechanism::ScramSha256:
@@ -55,6 +57,9 @@ Step ServerExchange::respond(std::string_view bytes) {
             }
             state_ = State::Over;
             return Done{.authzid = authzid_, .authcid = authcid_, .mechanism = mechanism_};
+        case State::Bearer: return on_bearer(bytes);
+        // RFC 7628 3.2.3: a single ^A, and XOAUTH2 nothing; whatever it is, this was the end.
+        case State::BearerRefused: return fail(Failure::Credentials, "the token was refused");
         case State::New:
         case State::ScramKeysWanted:
         case State::Verdict:
@@ -64,6 +69,10 @@ Step ServerExchange::respond(std::string_view bytes) {
 }
 
 Step ServerExchange::cancel() {
+    if (state_ == State::BearerRefused) {
+        // RFC 7628 3.2.3: the other way to end after a refusal. It stays one.
+        return fail(Failure::Credentials, "the token was refused");
+    }
     return fail(Failure::Cancelled, "cancelled by the client");
 }
 
@@ -76,6 +85,18 @@ Step ServerExchange::on_external(std::string_view bytes) {
     authzid_ = bytes;
     state_ = State::Verdict;
     return NeedCertificate{.authzid = authzid_};
+}
+
+Step ServerExchange::on_bearer(std::string_view bytes) {
+    auto request =
+        mechanism_ == Mechanism::XOAuth2 ? parse_xoauth2(bytes) : parse_oauthbearer(bytes);
+    if (!request) {
+        return fail(Failure::Malformed, request.error().text);
+    }
+    authzid_ = std::move(request->authzid);
+    authcid_ = authzid_;
+    state_ = State::Verdict;
+    return NeedToken{.authzid = authzid_, .token = std::move(request->token)};
 }
 
 Step ServerExchange::on_plain(std::string_view bytes) {
@@ -189,6 +210,12 @@ Step ServerExchange::on_scram_final(std::string_view bytes) {
 Step ServerExchange::finish(sasl::Verdict verdict) {
     if (state_ != State::Verdict) {
         return fail(Failure::Malformed, "a verdict nobody asked for");
+    }
+    if (verdict == sasl::Verdict::Denied && row_of(mechanism_).bears_token) {
+        state_ = State::BearerRefused;
+        return Challenge{mechanism_ == Mechanism::XOAuth2
+                             ? xoauth2_error(options_.token_refusal)
+                             : oauthbearer_error(options_.token_refusal)};
     }
     if (verdict == sasl::Verdict::Denied) {
         return fail(Failure::Credentials, "denied");

@@ -1,6 +1,6 @@
 // One authentication exchange as the server sees it: messages in, steps out. Shared by SMTP, IMAP
 // and POP3, which only carry the base64 around it. Pure: the caller looks up and verifies.
-// RFC 4422; RFC 4616; RFC 5802; RFC 7677; RFC 4959 (initial response).
+// RFC 4422; RFC 4616; RFC 5802; RFC 7677; RFC 4959 (initial response); RFC 7628.
 #pragma once
 
 #include <optional>
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <variant>
 
+#include "wire/sasl/bearer.h"
 #include "wire/sasl/mechanism.h"
 #include "wire/sasl/scram.h"
 
@@ -36,6 +37,12 @@ struct NeedScramKeys {
 struct NeedCertificate {
     std::string authzid;
 };
+/// Whose is this access token, and may it act as authzid (empty: whoever it names)? Then call
+/// finish(); a refusal is told to the client in the mechanism's JSON before it ends in Failed.
+struct NeedToken {
+    std::string authzid;
+    std::string token;  ///< Never to be logged.
+};
 /// The proof is right. Whether the account may log in (and act as authzid) is the caller's word,
 /// given through finish().
 struct Proved {
@@ -58,8 +65,8 @@ struct Failed {
     std::string authcid;  ///< Who it was about, when known. For rate limits and logs.
     std::string reason;   ///< For logs; the peer is never told.
 };
-using Step =
-    std::variant<Challenge, NeedPassword, NeedScramKeys, NeedCertificate, Proved, Done, Failed>;
+using Step = std::variant<Challenge, NeedPassword, NeedScramKeys, NeedCertificate, NeedToken,
+                          Proved, Done, Failed>;
 
 enum class Verdict : std::uint8_t { Granted, Denied, Temporary };
 
@@ -68,6 +75,7 @@ struct ExchangeOptions {
     bool plus_announced = false;  ///< A client that says "y" was lied to: RFC 5802 6.
     std::string nonce;            ///< Printable ASCII without ',', at least 18 random characters.
     std::string decoy_secret;     ///< For scram_decoy().
+    BearerRefusal token_refusal = {};  ///< What a client is told whose token is refused.
 };
 
 /// Used once. Calls in any order that the last step does not ask for end in Failed{Malformed}.
@@ -85,7 +93,7 @@ public:
     Step keys(std::optional<ScramKeys> keys);
     /// Answer to NeedScramKeys when the lookup itself failed.
     Step unavailable();
-    /// Answer to NeedPassword, NeedCertificate and Proved.
+    /// Answer to NeedPassword, NeedCertificate, NeedToken and Proved.
     Step finish(Verdict verdict);
     [[nodiscard]] Mechanism mechanism() const { return mechanism_; }
 
@@ -100,12 +108,15 @@ private:
         ScramKeysWanted,
         ScramFinal,
         ScramLast,
+        Bearer,
+        BearerRefused,
         Verdict,
         Over
     };
     [[nodiscard]] ScramHash scram_hash() const;
     Step fail(Failure failure, std::string_view reason);
     Step on_external(std::string_view bytes);
+    Step on_bearer(std::string_view bytes);
     Step on_plain(std::string_view bytes);
     Step on_login_name(std::string_view bytes);
     Step on_login_password(std::string_view bytes);

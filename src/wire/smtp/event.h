@@ -71,6 +71,12 @@ struct AuthScramLookup {
 struct AuthCertificate {
     std::string authzid;
 };
+/// Whose is this access token, and may it act as authzid (empty: whoever it names)? Answer:
+/// answer_auth().
+struct AuthToken {
+    std::string authzid;
+    std::string token;
+};
 /// SCRAM proved the password. May the account log in and act as authzid? Answer: answer_auth().
 struct AuthProved {
     std::string authzid;
@@ -115,7 +121,7 @@ struct Close {
 
 using Event =
     std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail, TransactionDropped,
-                 StartTls, AuthPassword, AuthScramLookup, AuthCertificate, AuthProved, AuthFailed,
-                 Question, StandIn, Forwarded, Close>;
+                 StartTls, AuthPassword, AuthScramLookup, AuthCertificate, AuthToken, AuthProved,
+                 AuthFailed, Question, StandIn, Forwarded, Close>;
 
 }  // namespace godwit::smtp::event

@@ -140,6 +140,11 @@ void ScriptedCaller::on(event::Event& next) {
                                        ? sasl::Verdict::Granted
                                        : sasl::Verdict::Denied);
             },
+            [&](event::AuthToken& e) {
+                log.push_back("token as " + e.authzid);
+                engine.answer_auth(e.token == "good" ? sasl::Verdict::Granted
+                                                     : sasl::Verdict::Denied);
+            },
             [&](event::AuthProved& e) {
                 log.push_back("proved " + e.authcid);
                 engine.answer_auth(sasl::Verdict::Granted);

@@ -45,6 +45,8 @@ struct ServerOptions {
     bool allow_plaintext_auth = false;  ///< PLAIN and LOGIN without TLS: loopback dev mode only.
     sasl::ChannelBindings bindings;     ///< With tls_active.
     bool has_sha1_keys = false;         ///< sasl::Means.
+    bool takes_tokens = false;          ///< OAUTHBEARER and XOAUTH2, within TLS.
+    sasl::BearerRefusal token_refusal;  ///< What a client is told whose token is refused.
     std::string nonce_seed;             ///< >= 16 random bytes, fresh for each connection.
     std::string scram_decoy_secret;     ///< Constant for this server, secret.
     BareNewlines bare_newlines = BareNewlines::Repair;

@@ -45,7 +45,8 @@ void ServerEngine::on(AuthCommand& command) {
                       sasl::ExchangeOptions{.bindings = options_.bindings,
                                             .plus_announced = plus,
                                             .nonce = next_nonce(),
-                                            .decoy_secret = options_.scram_decoy_secret});
+                                            .decoy_secret = options_.scram_decoy_secret,
+                                            .token_refusal = options_.token_refusal});
     state_ = State::AuthResponse;
     on_auth_step(exchange_->start(initial));
 }
@@ -91,6 +92,10 @@ void ServerEngine::on_auth_step(sasl::Step step) {
     } else if (auto* certificate = std::get_if<sasl::NeedCertificate>(&step)) {
         pending_ = Pending::AuthProved;
         events_.emplace_back(event::AuthCertificate{.authzid = std::move(certificate->authzid)});
+    } else if (auto* bearer = std::get_if<sasl::NeedToken>(&step)) {
+        pending_ = Pending::AuthProved;
+        events_.emplace_back(event::AuthToken{.authzid = std::move(bearer->authzid),
+                                              .token = std::move(bearer->token)});
     } else if (auto* proved = std::get_if<sasl::Proved>(&step)) {
         pending_ = Pending::AuthProved;
         events_.emplace_back(event::AuthProved{.authzid = std::move(proved->authzid),

@@ -134,9 +134,10 @@ std::vector<const sasl::MechanismRow*> ServerEngine::offered_mechanisms() const 
     if (options_.tls_required && !tls_active_) {
         return {};
     }
-    return sasl::offered_mechanisms(
-        {.passwords_allowed = may_offer_passwords(), .has_sha1_keys = options_.has_sha1_keys},
-        options_.bindings);
+    return sasl::offered_mechanisms({.passwords_allowed = may_offer_passwords(),
+                                     .has_sha1_keys = options_.has_sha1_keys,
+                                     .takes_tokens = options_.takes_tokens && tls_active_},
+                                    options_.bindings);
 }
 
 std::string ServerEngine::ehlo_text() const {
