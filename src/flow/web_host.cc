@@ -4,7 +4,7 @@
 
 namespace godwit::flow {
 
-std::optional<net::Endpoint> web_host_address(const Settings& settings, std::string_view host) {
+std::optional<net::Endpoint> find_web_host(const Settings& settings, std::string_view host) {
     for (const WebHostSettings& row : settings.web_hosts) {
         if (equals_ignore_case(row.host, host)) {
             if (auto at = net::Endpoint::parse(row.address)) {

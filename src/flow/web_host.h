@@ -1,4 +1,5 @@
-// Where an HTTPS request of ours goes instead of to what DNS says: [[web_host]].
+// Where HTTPS requests of ours to a host go instead of to what DNS says: the administrator's
+// [[web_host]].
 #pragma once
 
 #include <optional>
@@ -9,7 +10,7 @@
 
 namespace godwit::flow {
 
-/// nullopt: DNS says.
-std::optional<net::Endpoint> web_host_address(const Settings& settings, std::string_view host);
+/// nullopt: to where DNS says.
+std::optional<net::Endpoint> find_web_host(const Settings& settings, std::string_view host);
 
 }  // namespace godwit::flow

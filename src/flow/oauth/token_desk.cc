@@ -62,7 +62,7 @@ net::Task<Result<std::string>> ask(const Services* services, Question question) 
     request.host = url.host;
     request.port = url.port;
     request.path = url.path;
-    request.at = web_host_address(*services->settings(), url.host);
+    request.at = find_web_host(*services->settings(), url.host);
     request.post_body = std::move(question.body);
     request.content_type = request.post_body.empty() ? "" : "application/x-www-form-urlencoded";
     request.authorization = std::move(question.authorization);

@@ -19,10 +19,16 @@ constexpr std::uint16_t kHttpsPort = 443;
 constexpr std::size_t kUrlSizeMax = 2048;
 constexpr std::size_t kHostSizeMax = 253;
 
+// RFC 9110 7.2: the port where it is not the usual one; RFC 3986 3.2.2: IPv6 in brackets.
+std::string authority_of(const HttpsRequest& request) {
+    const bool is_v6 = request.host.contains(':');
+    std::string text = is_v6 ? "[" + request.host + "]" : request.host;
+    return request.port == kHttpsPort ? text : text + ":" + std::to_string(request.port);
+}
+
 std::string text_of(const HttpsRequest& request) {
     std::string text = (request.post_body.empty() ? "GET " : "POST ") + request.path +
-                       " HTTP/1.1\r\nHost: " + request.host +
-                       (request.port == kHttpsPort ? "" : ":" + std::to_string(request.port)) +
+                       " HTTP/1.1\r\nHost: " + authority_of(request) +
                        "\r\nUser-Agent: Godwit\r\nAccept: */*\r\nConnection: close\r\n";
     if (!request.authorization.empty()) {
         text += "Authorization: " + request.authorization + "\r\n";
@@ -165,7 +171,7 @@ Task<Result<HttpsResponse>> ask_https(Network* network, Resolver* resolver,
     stream->set_deadline(deadline);
     TlsClientOptions tls;
     tls.host = request.host;
-    tls.verify = TlsVerify::Name;
+    tls.verify = request.verify;
     tls.alpn = {"http/1.1"};
     CO_TRY(co_await stream->start_tls_client(trust, std::move(tls)));
     const std::string text = text_of(request);
