@@ -73,6 +73,48 @@ RecipientAnswer refuse_srs(mail::SrsFault fault, const std::string& name) {
                       : "<" + name + "> was not written here");
 }
 
+// Somebody who does not exist was named. Strangers have a budget of that (T34).
+void count_miss(const Services* services, const Asker& asker) {
+    if (asker.stranger) {
+        services->recipient_guard->missed(
+            *asker.stranger, services->settings()->limits.unknown_recipients_per_minute,
+            services->clock->mono());
+    }
+}
+
+// nullopt: mail for this address, which is not local, is taken.
+net::Task<std::optional<RecipientAnswer>> refuse_relayed(const Services* services,
+                                                         mail::Address address, Asker asker) {
+    const SettingsPtr settings = services->settings();
+    const std::string name = address.to_string();
+    const RelayDomainSettings* relay = find_relay_domain(*settings, address.domain);
+    if (!asker.may_relay && relay == nullptr && !opens_route(*settings, address.domain)) {
+        probe<"inbound.relaying_refused">();
+        co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
+    }
+    if (relay != nullptr && !may_exist(*relay, address)) {
+        probe<"inbound.unknown_relay_recipient">();
+        count_miss(services, asker);
+        co_return refuse(550, {5, 1, 1}, "<" + name + "> is not known here");
+    }
+    if (relay == nullptr || !relay->verify || services->recipient_verifier == nullptr) {
+        co_return std::nullopt;
+    }
+    const VerifyAnswer answer = co_await services->recipient_verifier->verify(address);
+    if (answer.existence == Existence::Refused) {
+        probe<"inbound.relay_recipient_refused">();
+        count_miss(services, asker);
+        co_return refuse(550, {5, 1, 1},
+                         "<" + name + "> is not known, its server says: " + answer.words);
+    }
+    if (answer.existence == Existence::Undecided &&
+        relay->unverified == RelayDomainSettings::Unverified::Defer) {
+        probe<"inbound.relay_recipient_undecided">();
+        co_return refuse(450, {4, 1, 1}, "<" + name + "> cannot be verified now: " + answer.words);
+    }
+    co_return std::nullopt;
+}
+
 }  // namespace
 
 bool has_room_for(const std::vector<store::Recipient>& taken, const store::Recipient& next) {
@@ -130,9 +172,7 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
     const std::string name = address.to_string();
     store::Recipient& resolved = found->returned.recipient;
     if (found->returned.fault) {
-        if (asker.stranger) {
-            services->recipient_guard->missed(*asker.stranger, misses_max, now);
-        }
+        count_miss(services, asker);
         co_return refuse_srs(*found->returned.fault, name);
     }
     switch (resolved.verdict) {
@@ -154,50 +194,19 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
             break;
         case store::RecipientVerdict::NoSuchUser:
             probe<"inbound.unknown_recipient">();
-            if (asker.stranger) {
-                services->recipient_guard->missed(*asker.stranger, misses_max, now);
-            }
+            count_miss(services, asker);
             co_return refuse(550, {5, 1, 1}, "<" + name + "> is not known here");
         case store::RecipientVerdict::Disabled:
             co_return refuse(550, {5, 2, 1}, "Mailbox of <" + name + "> is disabled");
         case store::RecipientVerdict::Loop:
             co_return refuse(550, {5, 4, 6},
                              "Aliases of <" + name + "> lead in a circle or too far");
-        case store::RecipientVerdict::NotLocal: {
-            const SettingsPtr settings = services->settings();
-            const RelayDomainSettings* relay = find_relay_domain(*settings, address.domain);
-            if (!asker.may_relay && relay == nullptr && !opens_route(*settings, address.domain)) {
-                probe<"inbound.relaying_refused">();
-                co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
-            }
-            if (relay != nullptr && !may_exist(*relay, address)) {
-                probe<"inbound.unknown_relay_recipient">();
-                if (asker.stranger) {
-                    services->recipient_guard->missed(*asker.stranger, misses_max, now);
-                }
-                co_return refuse(550, {5, 1, 1}, "<" + name + "> is not known here");
-            }
-            if (relay != nullptr && relay->verify && services->recipient_verifier != nullptr) {
-                const VerifyAnswer answer = co_await services->recipient_verifier->verify(address);
-                if (answer.existence == Existence::Refused) {
-                    probe<"inbound.relay_recipient_refused">();
-                    if (asker.stranger) {
-                        services->recipient_guard->missed(*asker.stranger, misses_max, now);
-                    }
-                    co_return refuse(
-                        550, {5, 1, 1},
-                        "<" + name + "> is not known, its server says: " + answer.words);
-                }
-                if (answer.existence == Existence::Undecided &&
-                    relay->unverified == RelayDomainSettings::Unverified::Defer) {
-                    probe<"inbound.relay_recipient_undecided">();
-                    co_return refuse(450, {4, 1, 1},
-                                     "<" + name + "> cannot be verified now: " + answer.words);
-                }
+        case store::RecipientVerdict::NotLocal:
+            if (auto refusal = co_await refuse_relayed(services, address, asker)) {
+                co_return *std::move(refusal);
             }
             resolved.targets = {store::RemoteTarget{address}};
             break;
-        }
     }
     co_return RecipientAnswer{smtp::make_reply(250, {2, 1, 5}, "Recipient <" + name + "> ok"),
                               std::move(resolved)};
