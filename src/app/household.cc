@@ -27,6 +27,7 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.recipient_guard = &recipient_guard_;
     services_.sender_domains = &sender_domains_;
     services_.peer_quirks = &peer_quirks_;
+    services_.request_guard = &request_guard_;
     services_.roll_call = &roll_call_;
     services_.outbound_tls = &outbound_tls_;
     services_.tls_tally = &tls_tally_;
@@ -40,6 +41,8 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, ground_.shards);
     services_.scheduler = scheduler_.get();
     tls_reporter_ = std::make_unique<flow::TlsReporter>(&services_);
+    verifier_ = std::make_unique<flow::RecipientVerifier>(&services_);
+    services_.recipient_verifier = verifier_.get();
     doors_ = std::make_unique<Doors>(&services_, ground_.certificates);
 }
 

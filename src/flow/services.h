@@ -37,6 +37,8 @@ class PeerQuirks;
 class OperatorDesk;
 class RefusalTrail;
 class TlsTally;
+class RequestGuard;
+class RecipientVerifier;
 
 /// Pointers are never null unless said; all outlive the sessions.
 struct Services {
@@ -61,6 +63,9 @@ struct Services {
     OperatorDesk* operators = nullptr;    ///< Null: nobody gives orders, nothing is suspended.
     RefusalTrail* refusals = nullptr;     ///< Null: what is refused is not noted.
     TlsTally* tls_tally = nullptr;        ///< Null: sessions are not counted for TLS reports.
+    RequestGuard* request_guard = nullptr;  ///< Null where nobody asks: tools.
+    RecipientVerifier* recipient_verifier =
+        nullptr;  ///< Null: relayed recipients are not asked for.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string
