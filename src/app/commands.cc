@@ -88,6 +88,10 @@ constexpr OptionRow kPasswd[] = {
     kDirOption,
     kConfigOption,
     kJsonOption};
+constexpr OptionRow kTlsReport[] = {{"--day", "DAY", "A day in UTC: 2026-01-31 (default: today)."},
+                                    kDirOption,
+                                    kConfigOption,
+                                    kJsonOption};
 // What list and the changes choose by; all that are given must hold.
 constexpr OptionRow kBySite = {"--site", "SITE", "Only what waits at this site, as list names it."};
 constexpr OptionRow kByDomain = {"--domain", "DOMAIN",
@@ -352,6 +356,14 @@ constexpr CommandRow kCommands[] = {
      run_site_list},
     {"site", "show", "Shows where mail for a site goes, and what holds it up.", kSite, kHere,
      run_site_show},
+    {"tls-report",
+     "list",
+     "Lists the domains of a day: how TLS with their hosts went, what was sent.",
+     {},
+     kTlsReport,
+     run_admin_view},
+    {"tls-report", "show", "Shows a domain's report of a day, and what became of it.", kDomain,
+     kTlsReport, run_admin_view},
     {"trace", "", "Tells the whole life of messages: session, decisions, deliveries, attempts.",
      kTraced, kTrace, run_trace},
     {"test-route", "", "Says what would happen to mail for an address, without sending any.",

@@ -39,6 +39,9 @@ constexpr Column kSuspensionColumns[] = {{"kind", "WHAT"},
                                          {"since", "SINCE"},
                                          {"until", "UNTIL"},
                                          {"reason", "REASON"}};
+constexpr Column kTlsReportColumns[] = {{"domain", "DOMAIN"},       {"state", "STATE"},
+                                        {"succeeded", "SUCCEEDED"}, {"failed", "FAILED"},
+                                        {"attempts", "ATTEMPTS"},   {"next_attempt", "NEXT"}};
 constexpr Column kSummaryColumns[] = {
     {"site", "SITE"},       {"deliveries", "ALL"},  {"held", "HELD"},
     {"under_5m", "<5"},     {"under_10m", "<10"},   {"under_20m", "<20"},
@@ -60,6 +63,7 @@ constexpr ListView kListViews[] = {
     {"alias.list", kAliasColumns, "There are no aliases."},
     {"queue.list", kQueueColumns, "The queue is empty."},
     {"queue.suspensions", kSuspensionColumns, "Nothing is suspended."},
+    {"tls_report.list", kTlsReportColumns, "No session was counted on that day."},
 };
 
 std::string call_name(const CommandRow& row) {

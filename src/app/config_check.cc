@@ -85,10 +85,12 @@ private:
         if (!settings_.forwarding.srs_domain.empty()) {
             check_domain("forwarding.srs_domain", settings_.forwarding.srs_domain);
         }
-        check_archive("archive.inbound", settings_.archive.inbound);
-        check_archive("archive.outbound", settings_.archive.outbound);
+        check_mailbox("archive.inbound", settings_.archive.inbound);
+        check_mailbox("archive.outbound", settings_.archive.outbound);
+        check_mailbox("tls_reports.contact", settings_.tls_reports.contact);
+        check_mailbox("tls_reports.from", settings_.tls_reports.from);
     }
-    void check_archive(const std::string& path, const std::string& value) {
+    void check_mailbox(const std::string& path, const std::string& value) {
         const auto address = mail::parse_address(value);
         if (!value.empty() && !address) {
             problem(path, address.error().text);

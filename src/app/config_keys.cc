@@ -130,6 +130,21 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
     {.path = "archive.outbound",
      .field = [](Settings& s) -> FieldRef { return &s.archive.outbound; },
      .help = "Gets a copy of all mail that is submitted here; empty means nobody."},
+    {.path = "tls_reports.enabled",
+     .field = [](Settings& s) -> FieldRef { return &s.tls_reports.enabled; },
+     .help =
+         "Count how TLS with other servers goes, and send each domain that asks for it a report "
+         "a day (TLSRPT)."},
+    {.path = "tls_reports.organization",
+     .field = [](Settings& s) -> FieldRef { return &s.tls_reports.organization; },
+     .help = "Whose reports these are, in words; empty means default_domain."},
+    {.path = "tls_reports.contact",
+     .field = [](Settings& s) -> FieldRef { return &s.tls_reports.contact; },
+     .help = "Address that reports name for questions; its domain is the one that reports. Empty "
+             "means postmaster of default_domain."},
+    {.path = "tls_reports.from",
+     .field = [](Settings& s) -> FieldRef { return &s.tls_reports.from; },
+     .help = "Address that reports sent as mail come from; empty means tls_reports.contact."},
     {.path = "trust.answer_users",
      .field = [](Settings& s) -> FieldRef { return &s.trust.answer_users; },
      .help =

@@ -28,6 +28,7 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.peer_quirks = &peer_quirks_;
     services_.roll_call = &roll_call_;
     services_.outbound_tls = &outbound_tls_;
+    services_.tls_tally = &tls_tally_;
     services_.current_settings = &cell_;
     services_.decoy_secret = ground_.random->bytes(32);
     services_.shards = ground_.shards;
@@ -37,6 +38,7 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.refusals = refusals_.get();
     scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, ground_.shards);
     services_.scheduler = scheduler_.get();
+    tls_reporter_ = std::make_unique<flow::TlsReporter>(&services_);
     doors_ = std::make_unique<Doors>(&services_, ground_.certificates);
 }
 
@@ -98,6 +100,7 @@ Result<> Household::start() {
     TRY(start_queue());
     net::spawn(*ground_.shards.front(), "caretaker", take_care(&services_, &bell_));
     net::spawn(*ground_.shards.front(), "sts", flow::keep_sts_fresh(&services_));
+    net::spawn(*ground_.shards.front(), "tls-reports", tls_reporter_->run());
     return {};
 }
 
@@ -113,13 +116,16 @@ void Household::begin_to_close() {
 
 void Household::begin_to_end() {
     scheduler_->stop();
+    tls_reporter_->end(ground_.shards.front());
     for (net::Shard* shard : ground_.shards) {
         shard->post([this] { roll_call_.close_here(); });
     }
 }
 
 bool Household::is_empty_here() const {
-    return roll_call_.is_empty_here() && scheduler_->is_idle_here();
+    const bool is_reporting =
+        &net::Shard::here() == ground_.shards.front() && !tls_reporter_->is_done();
+    return roll_call_.is_empty_here() && scheduler_->is_idle_here() && !is_reporting;
 }
 
 }  // namespace godwit::app

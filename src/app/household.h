@@ -19,6 +19,7 @@
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/policy/sender_domains.h"
+#include "flow/report/tls_reporter.h"
 #include "flow/roll_call.h"
 #include "flow/services.h"
 
@@ -83,11 +84,13 @@ private:
     flow::PeerQuirks peer_quirks_;
     flow::RollCall roll_call_;
     flow::OutboundTls outbound_tls_;
+    flow::TlsTally tls_tally_;
     std::unique_ptr<flow::InHand> in_hand_;
     flow::Services services_;
     std::unique_ptr<flow::OperatorDesk> operators_;
     std::unique_ptr<flow::RefusalTrail> refusals_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
+    std::unique_ptr<flow::TlsReporter> tls_reporter_;
     std::unique_ptr<Doors> doors_;
 };
 

@@ -35,6 +35,7 @@ class OutboundTls;
 class PeerQuirks;
 class OperatorDesk;
 class RefusalTrail;
+class TlsTally;
 
 /// Pointers are never null unless said; all outlive the sessions.
 struct Services {
@@ -57,6 +58,7 @@ struct Services {
     PeerQuirks* peer_quirks = nullptr;    ///< Null: all are spoken to in full.
     OperatorDesk* operators = nullptr;    ///< Null: nobody gives orders, nothing is suspended.
     RefusalTrail* refusals = nullptr;     ///< Null: what is refused is not noted.
+    TlsTally* tls_tally = nullptr;        ///< Null: sessions are not counted for TLS reports.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

@@ -209,6 +209,14 @@ struct ArchiveSettings {
     std::string outbound;  ///< Of what is submitted here.
 };
 
+/// Reports to others of how TLS with them went (RFC 8460).
+struct TlsReportSettings {
+    bool enabled = false;      ///< Count sessions and send reports.
+    std::string organization;  ///< Who reports; empty = the default domain.
+    std::string contact;       ///< Address in reports; empty = postmaster of the default domain.
+    std::string from;          ///< Reports sent as mail come from it; empty = `contact`.
+};
+
 /// Networks ("192.0.2.0/24") that may do what others may not.
 struct TrustSettings {
     bool answer_users = true;           ///< VRFY and EXPN of whoever is logged in.
@@ -233,6 +241,7 @@ struct Settings {
     RetrySettings retry;
     ForwardingSettings forwarding;
     ArchiveSettings archive;
+    TlsReportSettings tls_reports;
     LimitSettings limits;
     TrustSettings trust;
     ResolverSettings resolver;

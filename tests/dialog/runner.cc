@@ -434,6 +434,8 @@ std::optional<std::string> Play::set(const std::vector<std::string_view>& words)
         limits.connections_per_address = static_cast<std::uint32_t>(*value);
     } else if (words[1] == "resolver.off") {
         stage_->settings().resolver.is_off = *value != 0;
+    } else if (words[1] == "tls_reports.enabled") {
+        settings.tls_reports.enabled = *value != 0;
     } else if (words[1] == "forwarding.srs") {
         settings.forwarding.srs = *value != 0;
     } else if (words[1] == "trust.answer_users") {

@@ -440,6 +440,7 @@ void Stage::start() {
     services_.peer_quirks = &peer_quirks_;
     services_.roll_call = roll_call_.get();
     services_.outbound_tls = &outbound_tls_;
+    services_.tls_tally = &tls_tally_;
     services_.current_settings = &cell_;
     services_.decoy_secret = std::string(32, 'd');
     std::vector<net::Shard*> shards;
@@ -455,6 +456,10 @@ void Stage::start() {
     scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, shards);
     services_.scheduler = scheduler_.get();
     must(scheduler_->start(), "scheduler");
+    if (settings_.tls_reports.enabled) {
+        tls_reporter_ = std::make_unique<flow::TlsReporter>(&services_);
+        net::spawn(loop_.shard(), "tls-reports", tls_reporter_->run());
+    }
     for (const Door& door : kDoors) {
         auto& context = tls_[std::string(door.name)];
         context = must(
@@ -496,9 +501,14 @@ void Stage::stop() {
         scheduler_->stop();
         settle();
     }
+    if (tls_reporter_ != nullptr) {
+        tls_reporter_->end(&loop_.shard());
+        settle();
+    }
     loop_.cancel_tasks();
     loop_.run_until_idle();
     scheduler_.reset();
+    tls_reporter_.reset();
     services_.operators = nullptr;
     operators_.reset();
     services_.scheduler = nullptr;

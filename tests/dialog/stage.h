@@ -18,6 +18,7 @@
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/policy/sender_domains.h"
+#include "flow/report/tls_reporter.h"
 #include "flow/roll_call.h"
 #include "flow/services.h"
 #include "net/io/memory_network.h"
@@ -118,9 +119,11 @@ private:
     flow::PeerQuirks peer_quirks_;
     std::unique_ptr<flow::RollCall> roll_call_;
     flow::OutboundTls outbound_tls_;
+    flow::TlsTally tls_tally_;
     std::unique_ptr<flow::OperatorDesk> operators_;
     std::unique_ptr<flow::RefusalTrail> refusals_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
+    std::unique_ptr<flow::TlsReporter> tls_reporter_;
     net::SwapCell<flow::Settings> cell_;
     flow::Services services_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;

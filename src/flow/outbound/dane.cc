@@ -15,12 +15,16 @@ DaneAnswer failed(std::string_view what, const Error& error) {
     DaneAnswer answer;
     answer.kind = DaneAnswer::Kind::Failed;
     answer.text = std::string(what) + ": " + error.text;
+    answer.is_bogus = error.code == ErrorCode::Corrupt;
     return answer;
 }
 
 DaneAnswer of_records(net::TlsaAnswer found, std::string base) {
     DaneAnswer answer;
     answer.base = std::move(base);
+    for (const net::TlsaRecord& record : found.records) {
+        answer.published.push_back(net::to_string(record));
+    }
     std::erase_if(found.records,
                   [](const net::TlsaRecord& record) { return !net::is_usable_for_smtp(record); });
     answer.records = std::move(found.records);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 #include "base/encoding.h"
 #include "base/log.h"
@@ -25,6 +26,7 @@ TlsWish tls_wish(const store::QueueMessage& message) {
 net::Task<void> decide_hop_tls(const Services* services, HopAddress* hop, std::string domain,
                                TlsWish wish) {
     TlsQuestion question;
+    hop->domain = domain;
     question.domain = std::move(domain);
     question.host = hop->host;
     question.port = hop->port;
@@ -168,7 +170,44 @@ smtp::RcptParameters parameters_of(const store::QueueRecipient& recipient) {
     return parameters;
 }
 
+// A host that must not be used for what its domain publishes.
+void account_for_refusal(const Services* services, const HopAddress& hop) {
+    if (hop.policy->accounting && hop.policy->accounting->standing) {
+        note_tls_session(services, hop.domain, hop.policy->accounting->policy,
+                         hop.policy->accounting->standing);
+    }
+}
+
+std::string address_text(const net::Endpoint& at) {
+    return at.address().to_string();
+}
+
+// Of a session without TLS, or that ended where TLS was to begin.
+mail::TlsFailureDetail failure_of(const std::optional<smtp::Outcome>& failure) {
+    mail::TlsFailureDetail detail;
+    detail.failure = mail::TlsFailure::StarttlsNotSupported;
+    if (!failure || failure->reply.enhanced == smtp::EnhancedStatus{4, 7, 4}) {
+        return detail;
+    }
+    detail.reason = smtp::to_string(failure->reply);
+    if (failure->is_local) {
+        constexpr std::string_view kCertificate = "certificate verify failed";
+        detail.failure = detail.reason.contains(kCertificate)
+                             ? failure_of_certificate(detail.reason)
+                             : mail::TlsFailure::ValidationFailure;
+    }
+    return detail;
+}
+
 }  // namespace
+
+bool HopAddress::operator==(const HopAddress& other) const {
+    const auto all = [](const HopAddress& hop) {
+        return std::tie(hop.host, hop.port, hop.is_lmtp, hop.tls, hop.username, hop.password,
+                        hop.source_v4, hop.source_v6, hop.hello, hop.is_configured, hop.policy);
+    };
+    return all(*this) == all(other);
+}
 
 net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSession::open(
     const Services* services, HopAddress hop, net::Endpoint at) {
@@ -176,6 +215,7 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
         hop.policy = policy_of(hop.tls, DaneAnswer{}, TlsQuestion{});
     }
     if (hop.policy->refusal) {
+        account_for_refusal(services, hop);
         co_return std::unexpected(refused(hop));
     }
     std::unique_ptr<RemoteSession> session(
@@ -186,6 +226,9 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
         may_do_without && services->outbound_tls != nullptr &&
         services->outbound_tls->is_broken(place_of(session->hop_), services->clock->wall());
     std::optional<smtp::Outcome> failure = co_await session->connect(is_broken);
+    if (!is_broken) {
+        session->account(failure);
+    }
     if (failure && failure->stage == smtp::Stage::Tls && may_do_without) {
         // C11: opportunistic TLS that breaks is done without, on a new connection.
         log::info("outbound.tls_given_up",
@@ -204,6 +247,31 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
         co_return std::unexpected(std::move(*failure));
     }
     co_return session;
+}
+
+// RFC 8460, "Result Types". What came to an end before TLS was asked for says nothing of it; what
+// the handshake's end was about is told by the reply.
+void RemoteSession::account(const std::optional<smtp::Outcome>& failure) const {
+    const bool is_about_tls = !failure || failure->stage == smtp::Stage::Tls;
+    if (!hop_.policy->accounting || !is_about_tls || stream_ == nullptr) {
+        return;
+    }
+    const TlsAccounting& accounting = *hop_.policy->accounting;
+    std::optional<mail::TlsFailureDetail> detail = accounting.standing;
+    const bool wants_name = accounting.policy.type == mail::TlsPolicyType::Sts;
+    if (failure || tls_.version.empty()) {
+        detail = failure_of(failure);
+    } else if (!detail && wants_name && !tls_.is_verified) {
+        detail.emplace().failure = failure_of_certificate(tls_.error);
+        detail->reason = tls_.error;
+    }
+    if (detail) {
+        detail->sending_ip = stream_->local().is_unix() ? "" : address_text(stream_->local());
+        detail->receiving_host = hop_.host;
+        detail->receiving_helo = engine_ ? engine_->peer().name : "";
+        detail->receiving_ip = at_.is_unix() ? "" : address_text(at_);
+    }
+    note_tls_session(services_, hop_.domain, accounting.policy, std::move(detail));
 }
 
 net::DialRequest RemoteSession::dial_request() const {

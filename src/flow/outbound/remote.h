@@ -35,10 +35,12 @@ struct HopAddress {
     std::optional<net::IpAddress> source_v6{};
     std::string hello{};  ///< The name said in EHLO; empty: the hostname.
     bool is_configured =
-        false;  ///< By a route: private addresses are meant; loops are the admin's.
+        false;             ///< By a route: private addresses are meant; loops are the admin's.
+    std::string domain{};  ///< Of the recipients: whom sessions are reported to.
     /// Set by decide_hop_tls() before anything compares hops (F12); without it, as `tls` says.
     std::optional<TlsPolicy> policy{};
-    bool operator==(const HopAddress&) const = default;
+    /// But for `domain`: domains of one exchanger share its connections (F12).
+    [[nodiscard]] bool operator==(const HopAddress& other) const;
 };
 /// REQUIRETLS and `TLS-Required: No` (RFC 8689). A message without a sender is never returned for
 /// want of TLS: 4.2.1 exempts it.
@@ -104,6 +106,7 @@ private:
     void note_quirk(PeerQuirk quirk);
     void heed_masked_greeting(const std::vector<smtp::Outcome>& outcomes);
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
+    void account(const std::optional<smtp::Outcome>& failure) const;
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();
     net::Task<void> hear();

@@ -11,6 +11,8 @@
 #include "flow/commit.h"
 #include "flow/outbound/outbound_tls.h"
 #include "flow/read.h"
+#include "flow/report/tls_tally.h"
+#include "flow/web_host.h"
 #include "net/dial/https_client.h"
 #include "net/resolver/resolver.h"
 #include "store/kv/record.h"
@@ -116,26 +118,15 @@ net::Task<void> write_row(const Services* services, std::string domain, StsRow r
     }
 }
 
-std::optional<net::Endpoint> override_of(const Settings& settings, const std::string& host) {
-    for (const WebHostSettings& row : settings.web_hosts) {
-        if (equals_ignore_case(row.host, host)) {
-            if (auto at = net::Endpoint::parse(row.address)) {
-                return *at;
-            }
-        }
-    }
-    return std::nullopt;
-}
-
 // RFC 8461: by HTTPS alone, with a certificate of the policy host, and no redirect.
-net::Task<Result<StsPolicy>> fetch(const Services* services, std::string domain) {
+net::Task<Result<std::string>> fetch(const Services* services, std::string domain) {
     net::HttpsRequest request;
     request.host = "mta-sts." + domain;
-    request.at = override_of(*services->settings(), request.host);
+    request.at = find_web_host(*services->settings(), request.host);
     request.path = "/.well-known/mta-sts.txt";
     request.body_size_max = sts_policy_size_max;
     request.patience = sts_fetch_timeout;
-    const net::HttpsResponse response = CO_TRY(co_await net::ask_https(
+    net::HttpsResponse response = CO_TRY(co_await net::ask_https(
         services->network, services->resolver, services->tls_client, std::move(request)));
     if (response.status != 200) {
         co_return peer_error(ErrorCode::Invalid,
@@ -148,15 +139,29 @@ net::Task<Result<StsPolicy>> fetch(const Services* services, std::string domain)
         co_return peer_error(ErrorCode::Invalid,
                              "the policy is no text/plain: " + response.content_type.substr(0, 64));
     }
-    co_return parse_sts_policy(response.body);
+    co_return std::move(response.body);
+}
+
+// RFC 8460, "Result Types": one fetch is counted as one session.
+void note_fetch(const Services* services, const std::string& domain, const Error& error,
+                bool is_fetched) {
+    mail::TlsFailureDetail detail;
+    detail.failure = is_fetched                        ? mail::TlsFailure::StsPolicyInvalid
+                     : error.code == ErrorCode::Denied ? mail::TlsFailure::StsWebpkiInvalid
+                                                       : mail::TlsFailure::StsPolicyFetchError;
+    detail.reason = error.text;
+    note_tls_session(services, domain, {.type = mail::TlsPolicyType::Sts}, std::move(detail));
 }
 
 // Fetches and keeps; nullopt, and a pause, when that fails. The caller has begun the fetch.
 net::Task<Found> fetch_row(const Services* services, std::string domain, std::string id,
                            WallTime used_at) {
-    const Result<StsPolicy> policy = co_await fetch(services, domain);
+    const Result<std::string> text = co_await fetch(services, domain);
+    const Result<StsPolicy> policy =
+        text ? parse_sts_policy(*text) : Result<StsPolicy>(std::unexpected(text.error()));
     const WallTime now = services->clock->wall();
     if (!policy) {
+        note_fetch(services, domain, policy.error(), text.has_value());
         probe<"sts.not_fetched">();
         log::warn("sts.not_fetched", {{"domain", domain}, {"error", policy.error().text}});
         services->outbound_tls->end_fetch(domain, now + sts_fetch_pause);

@@ -165,4 +165,14 @@ std::string_view to_string(StsMode mode) {
     return "";
 }
 
+std::vector<std::string> to_lines(const StsPolicy& policy) {
+    std::vector<std::string> lines = {"version: STSv1",
+                                      "mode: " + std::string(to_string(policy.mode))};
+    for (const std::string& host : policy.hosts) {
+        lines.push_back("mx: " + host);
+    }
+    lines.push_back("max_age: " + std::to_string(policy.max_age_seconds));
+    return lines;
+}
+
 }  // namespace godwit::flow

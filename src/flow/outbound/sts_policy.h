@@ -39,5 +39,7 @@ Result<StsPolicy> parse_sts_policy(std::string_view text);
 /// "*." stands for exactly one label (RFC 8461 4.1).
 bool lists_host(const StsPolicy& policy, std::string_view host);
 std::string_view to_string(StsMode mode);
+/// The policy as it would be published, a line each.
+std::vector<std::string> to_lines(const StsPolicy& policy);
 
 }  // namespace godwit::flow

@@ -47,6 +47,7 @@ net::Task<void> visit_hosts(const Services* services, SurveyedRoute* out, HopWal
         host.preference = walk->preference();
         host.is_fallback = walk->is_fallback();
         co_await decide_hop_tls(services, &*hop, to_lower(out->address.domain), TlsWish::Usual);
+        hop->policy->accounting.reset();  // No mail: nothing to report.
         host.hop = *std::move(hop);
         const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host.hop);
         for (const net::Endpoint& at : endpoints) {

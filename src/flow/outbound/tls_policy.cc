@@ -189,6 +189,43 @@ TlsPolicy combine_tls(const TlsQuestion& question, const DaneAnswer& dane, const
     return at_level(Level::May, "default");
 }
 
+std::optional<TlsAccounting> account_for(const TlsQuestion& question, const DaneAnswer& dane,
+                                         const std::optional<StsPolicy>& sts) {
+    // RFC 8460, "Reporting Policy": sessions that carry reports are left out of the next one. They
+    // are told by `TLS-Required: No`, which leaves out whatever else is sent so.
+    if (question.wish == TlsWish::Optional || mail::is_address_literal(question.domain)) {
+        return std::nullopt;
+    }
+    TlsAccounting accounting;
+    mail::TlsFailureDetail standing;
+    standing.receiving_host = question.host;
+    if (dane.kind != DaneAnswer::Kind::None) {
+        accounting.policy = {
+            .type = mail::TlsPolicyType::Tlsa, .lines = dane.published, .hosts = {question.host}};
+        if (dane.kind == DaneAnswer::Kind::Failed && !dane.is_bogus) {
+            return std::nullopt;  // RFC 8460, "Transient Failures".
+        }
+        if (dane.kind != DaneAnswer::Kind::Usable) {
+            const bool is_bogus = dane.kind == DaneAnswer::Kind::Failed;
+            standing.failure =
+                is_bogus ? mail::TlsFailure::DnssecInvalid : mail::TlsFailure::TlsaInvalid;
+            standing.reason = dane.text;
+            accounting.standing = std::move(standing);
+        }
+        return accounting;
+    }
+    if (sts && sts->mode != StsMode::None) {
+        accounting.policy = {
+            .type = mail::TlsPolicyType::Sts, .lines = to_lines(*sts), .hosts = sts->hosts};
+        if (!lists_host(*sts, question.host)) {
+            standing.failure = mail::TlsFailure::ValidationFailure;
+            standing.reason = "the host is not one of the policy's";
+            accounting.standing = std::move(standing);
+        }
+    }
+    return accounting;
+}
+
 TlsPolicy policy_of(const TlsPolicySettings& settings, const DaneAnswer& dane,
                     const TlsQuestion& question) {
     switch (settings.mode) {
@@ -264,14 +301,37 @@ TlsPolicy required_of(TlsPolicy policy, const TlsQuestion& question) {
     return policy;
 }
 
+// RFC 8460, "Result Types": dane-required is about what we ourselves ask of the domain.
+std::optional<TlsAccounting> account_for_stated(const TlsPolicySettings& stated,
+                                                const TlsQuestion& question,
+                                                const DaneAnswer& dane) {
+    if (stated.mode != Mode::Dane) {
+        return std::nullopt;
+    }
+    std::optional<TlsAccounting> accounting = account_for(question, dane, std::nullopt);
+    const bool is_missing =
+        dane.kind == DaneAnswer::Kind::None || dane.kind == DaneAnswer::Kind::Unusable;
+    if (accounting && is_missing) {
+        accounting->policy.type = mail::TlsPolicyType::Tlsa;
+        accounting->standing = mail::TlsFailureDetail{.failure = mail::TlsFailure::DaneRequired,
+                                                      .receiving_host = question.host};
+    }
+    return accounting;
+}
+
 net::Task<TlsPolicy> ask_domain(const Services* services, TlsQuestion question, DaneAnswer dane) {
     StsVerdict sts;
+    std::optional<StsPolicy> stated;
     if (question.wish != TlsWish::Optional && dane.kind != DaneAnswer::Kind::Usable &&
         !mail::is_address_literal(question.domain)) {
-        const std::optional<StsRow> row = co_await find_sts(services, question.domain);
-        sts = row ? judge_sts(row->policy, question.host) : sts;
+        std::optional<StsRow> row = co_await find_sts(services, question.domain);
+        if (row) {
+            sts = judge_sts(row->policy, question.host);
+            stated = std::move(row->policy);
+        }
     }
     TlsPolicy policy = combine_tls(question, dane, sts);
+    policy.accounting = account_for(question, dane, stated);
     if (services->outbound_tls != nullptr && !policy.refusal) {
         services->outbound_tls->note_decision(question, policy, net::Shard::here().now());
     }
@@ -299,7 +359,9 @@ net::Task<TlsPolicy> decide_tls(const Services* services, TlsQuestion question) 
             co_await find_tlsa(services->resolver, std::move(domain), question.host, question.port);
     }
     if (stated != nullptr) {
-        co_return required_of(policy_of(*stated, dane, question), question);
+        TlsPolicy policy = required_of(policy_of(*stated, dane, question), question);
+        policy.accounting = account_for_stated(*stated, question, dane);
+        co_return policy;
     }
     if (question.route) {
         co_return policy_of(*question.route, dane, question);

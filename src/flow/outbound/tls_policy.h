@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "flow/outbound/sts_policy.h"
+#include "flow/report/tls_tally.h"
 #include "flow/services.h"
 #include "net/io/task.h"
 #include "net/tls/tlsa.h"
@@ -45,9 +46,12 @@ struct TlsPolicy {
     /// Set: the host must not be used, and this is why.
     std::optional<smtp::Reply> refusal;
     std::string origin = "default";  ///< For the log: "dane", "mta-sts", "route", "config" ...
+    /// What sessions are counted as in the report to the domain (RFC 8460); nullopt: they are not,
+    /// as it was not the domain's word that decided. A report itself is such a case.
+    std::optional<TlsAccounting> accounting;
 
     /// Equal ones may share a connection and resume each other's TLS sessions. Not what a refusal
-    /// or an origin says.
+    /// or an origin says, nor how it is counted.
     [[nodiscard]] std::string identity() const;
     bool operator==(const TlsPolicy& other) const { return identity() == other.identity(); }
     [[nodiscard]] bool is_mandatory() const { return level > Level::May; }
@@ -78,9 +82,11 @@ struct DaneAnswer {
         Failed,    ///< Nobody knows: the host must not be used now.
     } kind = Kind::None;
     std::vector<net::TlsaRecord> records;
-    std::string base;             ///< TLSA base domain: where they were found.
-    bool is_name_secure = false;  ///< DNSSEC vouches that `host` is one of the domain's.
-    std::string text;             ///< Of Failed.
+    std::string base;                      ///< TLSA base domain: where they were found.
+    bool is_name_secure = false;           ///< DNSSEC vouches that `host` is one of the domain's.
+    std::string text;                      ///< Of Failed.
+    bool is_bogus = false;                 ///< Failed, and because DNSSEC says so.
+    std::vector<std::string> published{};  ///< All records found, as in zone files.
 };
 /// `domain` empty: no MX led to the host. The resolver outlives the wait.
 net::Task<DaneAnswer> find_tlsa(net::Resolver* resolver, std::string domain, std::string host,
@@ -107,6 +113,11 @@ TlsPolicy policy_of(const TlsPolicySettings& settings, const DaneAnswer& dane,
                     const TlsQuestion& question);
 /// Pure: the policy for the host of a route.
 TlsPolicy policy_of(RouteSettings::Tls route, const DaneAnswer& dane, const TlsQuestion& question);
+
+/// Pure: what sessions to the host are counted as, where the domain's own word decides. `sts`:
+/// nullopt when the domain has no policy.
+std::optional<TlsAccounting> account_for(const TlsQuestion& question, const DaneAnswer& dane,
+                                         const std::optional<StsPolicy>& sts);
 
 /// Asks DNS and the policy cache as far as the answer depends on them. Never fails: what is not
 /// known becomes a refusal, for now.

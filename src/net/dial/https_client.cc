@@ -15,9 +15,16 @@ namespace http = boost::beast::http;
 
 constexpr std::uint16_t kHttpsPort = 443;
 
+// RFC 9110 7.2: the port where it is not the usual one; RFC 3986 3.2.2: IPv6 in brackets.
+std::string authority_of(const HttpsRequest& request) {
+    const bool is_v6 = request.host.contains(':');
+    std::string text = is_v6 ? "[" + request.host + "]" : request.host;
+    return request.port == kHttpsPort ? text : text + ":" + std::to_string(request.port);
+}
+
 std::string text_of(const HttpsRequest& request) {
     std::string text = (request.post_body.empty() ? "GET " : "POST ") + request.path +
-                       " HTTP/1.1\r\nHost: " + request.host +
+                       " HTTP/1.1\r\nHost: " + authority_of(request) +
                        "\r\nUser-Agent: Godwit\r\nAccept: */*\r\nConnection: close\r\n";
     if (!request.post_body.empty()) {
         text += "Content-Type: " + request.content_type +
@@ -111,7 +118,7 @@ Task<Result<HttpsResponse>> ask_https(Network* network, Resolver* resolver,
     const MonoTime deadline = Shard::here().now() + request.patience;
     DialRequest dialing;
     dialing.host = request.host;
-    dialing.port = kHttpsPort;
+    dialing.port = request.port;
     dialing.deadline = deadline;
     if (request.at) {
         dialing.endpoints = {*request.at};
@@ -121,7 +128,7 @@ Task<Result<HttpsResponse>> ask_https(Network* network, Resolver* resolver,
     stream->set_deadline(deadline);
     TlsClientOptions tls;
     tls.host = request.host;
-    tls.verify = TlsVerify::Name;
+    tls.verify = request.verify;
     tls.alpn = {"http/1.1"};
     CO_TRY(co_await stream->start_tls_client(trust, std::move(tls)));
     const std::string text = text_of(request);

@@ -23,6 +23,9 @@ inline constexpr std::size_t https_header_size_max = 32 * 1024;
 struct HttpsRequest {
     std::string host;              ///< Looked up, sent as SNI and Host, verified.
     std::optional<Endpoint> at{};  ///< Instead of looking `host` up; may be a private address.
+    std::uint16_t port = 443;
+    /// Opportunistic: any certificate will do.
+    TlsVerify verify = TlsVerify::Name;
     std::string path = "/";
     std::string post_body{};     ///< Not empty: POST, else GET.
     std::string content_type{};  ///< Of post_body.

@@ -56,6 +56,8 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"site.list", list_sites},
     {"srs.rotate", rotate_address_keys},
     {"status", show_status},
+    {"tls_report.list", list_tls_reports},
+    {"tls_report.show", show_tls_report},
     {"trace.find", find_traces},
 });
 static_assert(std::ranges::is_sorted(kCalls, {}, &AdminCall::name));

@@ -55,6 +55,10 @@ Result<std::string> list_sites(const AdminHost& host, const AdminArguments& argu
 // test_route.cc
 Result<std::string> test_route(const AdminHost& host, const AdminArguments& arguments);
 
+// tls_reports.cc
+Result<std::string> list_tls_reports(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> show_tls_report(const AdminHost& host, const AdminArguments& arguments);
+
 // trace.cc
 Result<std::string> find_traces(const AdminHost& host, const AdminArguments& arguments);
 
