@@ -25,6 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     options.answers_questions_of_users = (data[1] & 2) != 0;
     options.takes_stand_ins = (data[1] & 4) != 0;
     options.takes_forwarded = (data[1] & 8) != 0;
+    options.takes_requests = (data[1] & 16) != 0;
+    options.takes_requests_of_users = (data[1] & 32) != 0;
     const std::size_t piece = 1 + data[1];
     std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
     smtp::ScriptedCaller caller(options);

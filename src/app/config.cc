@@ -59,6 +59,8 @@ public:
             take_row(entry, settings.listeners, listener_keys());
         } else if (entry.table == "route") {
             take_row(entry, settings.routes, route_keys());
+        } else if (entry.table == "relay_domain") {
+            take_row(entry, settings.relay_domains, relay_domain_keys());
         } else if (entry.table == "egress") {
             take_row(entry, settings.egress, egress_keys());
         } else if (entry.table == "provider") {

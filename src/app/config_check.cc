@@ -3,9 +3,12 @@
 
 #include <set>
 
+#include "base/ascii.h"
 #include "base/encoding.h"
 #include "flow/outbound/route.h"
+#include "flow/policy/domain_pattern.h"
 #include "flow/policy/networks.h"
+#include "flow/policy/relay_domains.h"
 #include "mail/address/address.h"
 #include "mail/address/domain.h"
 #include "net/io/endpoint.h"
@@ -29,6 +32,7 @@ public:
         check_inbound();
         check_certificates();
         check_routes();
+        check_relay_domains();
         check_egress();
         check_outbound();
         check_providers();
@@ -233,6 +237,41 @@ private:
             }
             check_route_login(path, route);
             check_route_egress(path, route);
+        }
+    }
+
+    void check_relay_domains() {
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < settings_.relay_domains.size(); ++i) {
+            const flow::RelayDomainSettings& relay = settings_.relay_domains[i];
+            const std::string path = "relay_domain[" + std::to_string(i) + "]";
+            if (relay.domain == "*") {
+                problem(path + ".domain", "must not be \"*\": that would be an open relay");
+            } else {
+                check_pattern(path + ".domain", relay.domain, "*");
+            }
+            if (!seen.insert(to_lower(relay.domain)).second) {
+                problem(path + ".domain", "is there twice: \"" + relay.domain + "\"");
+            }
+            check_networks(path + ".networks", relay.networks);
+            if (relay.verify && relay.hold) {
+                problem(path + ".verify", "does not go with hold: its server is not always there");
+            }
+            if (relay.queue.find_first_of(" \t") != std::string::npos ||
+                relay.queue.size() > limits::domain_size_max) {
+                problem(path + ".queue", "expected a word, found \"" + relay.queue + "\"");
+            }
+            if (relay.recipients.size() > flow::relay_recipients_max) {
+                problem(path + ".recipients",
+                        "has more than " + std::to_string(flow::relay_recipients_max));
+            }
+            for (const std::string& recipient : relay.recipients) {
+                const auto address = mail::parse_address(recipient);
+                if (!address || flow::domain_fitness(relay.domain, address->domain) == 0) {
+                    problem(path + ".recipients", "expected addresses of " + relay.domain +
+                                                      ", found \"" + recipient + "\"");
+                }
+            }
         }
     }
 

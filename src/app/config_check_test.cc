@@ -99,6 +99,29 @@ TEST(ConfigCheck, routes_must_make_sense) {
               "c.toml:10: 'domain': has two routes: \"a.test\"\n");
 }
 
+TEST(ConfigCheck, relay_domains_must_make_sense) {
+    const auto one = [](std::string_view row) {
+        return with("[[relay_domain]]\n" + std::string(row));
+    };
+    EXPECT_EQ(one("domain = \"a.test\"\nhold = true\nlifetime = \"30 days\"\n"
+                  "recipients = [\"x@a.test\"]\nnetworks = [\"192.0.2.0/24\"]\n"
+                  "accounts = [\"ann\"]\nqueue = \"branch\"\n"),
+              "");
+    EXPECT_EQ(one("hold = true\n"), "c.toml:6: 'domain': is missing\n");
+    EXPECT_EQ(one("domain = \"*\"\n"),
+              "c.toml:7: 'domain': must not be \"*\": that would be an open relay\n");
+    EXPECT_EQ(one("domain = \"a.test\"\n[[relay_domain]]\ndomain = \"A.test\"\n"),
+              "c.toml:9: 'domain': is there twice: \"A.test\"\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nrecipients = [\"x@b.test\"]\n"),
+              "c.toml:8: 'recipients': expected addresses of a.test, found \"x@b.test\"\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nhold = true\nverify = true\n"),
+              "c.toml:9: 'verify': does not go with hold: its server is not always there\n");
+    EXPECT_EQ(one("domain = \"a.test\"\nqueue = \"a b\"\n"),
+              "c.toml:8: 'queue': expected a word, found \"a b\"\n");
+    EXPECT_NE(one("domain = \"a.test\"\nnetworks = [\"192.0.2.1/24\"]\n"), "");
+    EXPECT_NE(one("domain = \"a.test\"\nunverified = \"maybe\"\n"), "");
+}
+
 TEST(ConfigCheck, routes_by_sender_recipient_and_look_up) {
     EXPECT_EQ(with("[[route]]\nsender = \"news.test\"\nlookup = \"mx\"\n"
                    "[[route]]\nrecipient = \"a@b.test\"\nkind = \"lmtp\"\nhost = \"unix:/run/l\"\n"

@@ -10,6 +10,7 @@ using flow::CertificateSettings;
 using flow::EgressSettings;
 using flow::ListenerSettings;
 using flow::ProviderSettings;
+using flow::RelayDomainSettings;
 using flow::RouteSettings;
 using flow::Settings;
 using flow::TlsPolicySettings;
@@ -354,6 +355,50 @@ constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({
      .help = "As outbound.families, for this route."},
 });
 
+constexpr auto kUnverified = std::to_array<std::string_view>({"defer", "accept"});
+
+constexpr auto kRelayDomain = std::to_array<ConfigKey<RelayDomainSettings>>({
+    {.path = "domain",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.domain; },
+     .help = "\"example.com\", or \"*.example.com\" for what is below it. Where its mail goes "
+             "next a [[route]] for it says, else its MX records: to those better than this server. "
+             "While there are none its mail waits."},
+    {.path = "recipients",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.recipients; },
+     .help = "The addresses that exist; others are refused (550 5.1.1), but postmaster. Empty: all "
+             "are taken."},
+    {.path = "hold",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.hold; },
+     .help = "Send nothing until it is asked for: ETRN, ATRN, `godwit queue release`. What could "
+             "not be delivered then waits to be asked for again."},
+    {.path = "lifetime",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.lifetime; },
+     .help = "Mail for the domain is returned to its sender after this time, instead of after "
+             "retry.lifetime.",
+     .min = kHour,
+     .max = 400 * kDay},
+    {.path = "networks",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.networks; },
+     .help = "Who may ask for its mail with ETRN from there: \"192.0.2.1\", \"192.0.2.0/24\"."},
+    {.path = "accounts",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.accounts; },
+     .help = "Accounts of this server that may ask for its mail with ETRN, and fetch it with ATRN, "
+             "once logged in on a submission listener."},
+    {.path = "queue",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.queue; },
+     .help = "A name for `ETRN #name`; several domains may have one in common. Empty: none."},
+    {.path = "verify",
+     .field = [](RelayDomainSettings& r) -> FieldRef { return &r.verify; },
+     .help = "Ask the next hop at each RCPT whether it would take the recipient, and refuse (550 "
+             "5.1.1) whom it refuses. Answers are remembered."},
+    {.path = "unverified",
+     .field = [](RelayDomainSettings& r) -> FieldRef {
+         return enum_field(kUnverified, r.unverified);
+     },
+     .help = "defer: a recipient that the next hop has not answered for is put off (450 4.1.1); "
+             "accept: it is taken."},
+});
+
 constexpr auto kEgress = std::to_array<ConfigKey<EgressSettings>>({
     {.path = "name",
      .field = [](EgressSettings& e) -> FieldRef { return &e.name; },
@@ -446,6 +491,11 @@ constexpr auto kTables = std::to_array<ConfigTable>({
     {"listener", "An address that is listened on. At least one."},
     {"route",
      "Where mail goes instead of to the hosts that DNS names: by recipient, sender or both."},
+    {"relay_domain",
+     "A domain that lives elsewhere and whose mail is taken from anybody: this server is its "
+     "backup "
+     "MX, or keeps its mail until it is asked for. A domain of `godwit domain` is local whatever "
+     "stands here."},
     {"egress", "Addresses and a name to send from. None: what the system chooses, and `hostname`."},
     {"provider",
      "What one source may do at a provider, by its mail exchangers. Many come with the program: "
@@ -470,6 +520,9 @@ std::span<const ConfigKey<ListenerSettings>> listener_keys() {
 }
 std::span<const ConfigKey<RouteSettings>> route_keys() {
     return kRoute;
+}
+std::span<const ConfigKey<RelayDomainSettings>> relay_domain_keys() {
+    return kRelayDomain;
 }
 std::span<const ConfigKey<EgressSettings>> egress_keys() {
     return kEgress;

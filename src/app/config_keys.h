@@ -61,6 +61,7 @@ struct ConfigKey {
 std::span<const ConfigKey<flow::Settings>> settings_keys();
 std::span<const ConfigKey<flow::ListenerSettings>> listener_keys();
 std::span<const ConfigKey<flow::RouteSettings>> route_keys();
+std::span<const ConfigKey<flow::RelayDomainSettings>> relay_domain_keys();
 std::span<const ConfigKey<flow::EgressSettings>> egress_keys();
 std::span<const ConfigKey<flow::ProviderSettings>> provider_keys();
 std::span<const ConfigKey<flow::CertificateSettings>> certificate_keys();

@@ -82,6 +82,8 @@ void walk(const Config& config, OnTable on_table, OnRow on_row) {
     }
     walk_rows(config, "listener", settings.listeners, listener_keys(), on_table, on_row);
     walk_rows(config, "route", settings.routes, route_keys(), on_table, on_row);
+    walk_rows(config, "relay_domain", settings.relay_domains, relay_domain_keys(), on_table,
+              on_row);
     walk_rows(config, "egress", settings.egress, egress_keys(), on_table, on_row);
     walk_rows(config, "provider", settings.providers, provider_keys(), on_table, on_row);
     walk_rows(config, "certificate", settings.certificates, certificate_keys(), on_table, on_row);
@@ -233,6 +235,8 @@ std::string config_reference() {
             append_reference(out, listener_keys());
         } else if (table.name == "route") {
             append_reference(out, route_keys());
+        } else if (table.name == "relay_domain") {
+            append_reference(out, relay_domain_keys());
         } else if (table.name == "egress") {
             append_reference(out, egress_keys());
         } else if (table.name == "provider") {
@@ -265,6 +269,8 @@ std::string sample_config() {
             append_sample(out, listener_keys());
         } else if (table.name == "route") {
             append_sample(out, route_keys());
+        } else if (table.name == "relay_domain") {
+            append_sample(out, relay_domain_keys());
         } else if (table.name == "egress") {
             append_sample(out, egress_keys());
         } else if (table.name == "provider") {

@@ -26,6 +26,7 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.recipient_guard = &recipient_guard_;
     services_.sender_domains = &sender_domains_;
     services_.peer_quirks = &peer_quirks_;
+    services_.request_guard = &request_guard_;
     services_.roll_call = &roll_call_;
     services_.outbound_tls = &outbound_tls_;
     services_.current_settings = &cell_;
@@ -37,6 +38,8 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.refusals = refusals_.get();
     scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, ground_.shards);
     services_.scheduler = scheduler_.get();
+    verifier_ = std::make_unique<flow::RecipientVerifier>(&services_);
+    services_.recipient_verifier = verifier_.get();
     doors_ = std::make_unique<Doors>(&services_, ground_.certificates);
 }
 

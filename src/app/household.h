@@ -10,11 +10,13 @@
 #include "app/caretaker.h"
 #include "app/doors.h"
 #include "flow/inbound/refusal_trail.h"
+#include "flow/outbound/mail_request.h"
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/peer_quirks.h"
 #include "flow/outbound/quarantine.h"
 #include "flow/outbound/scheduler.h"
+#include "flow/outbound/verify.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
@@ -83,11 +85,13 @@ private:
     flow::PeerQuirks peer_quirks_;
     flow::RollCall roll_call_;
     flow::OutboundTls outbound_tls_;
+    flow::RequestGuard request_guard_;
     std::unique_ptr<flow::InHand> in_hand_;
     flow::Services services_;
     std::unique_ptr<flow::OperatorDesk> operators_;
     std::unique_ptr<flow::RefusalTrail> refusals_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;
+    std::unique_ptr<flow::RecipientVerifier> verifier_;
     std::unique_ptr<Doors> doors_;
 };
 

@@ -35,6 +35,8 @@ class OutboundTls;
 class PeerQuirks;
 class OperatorDesk;
 class RefusalTrail;
+class RequestGuard;
+class RecipientVerifier;
 
 /// Pointers are never null unless said; all outlive the sessions.
 struct Services {
@@ -57,6 +59,9 @@ struct Services {
     PeerQuirks* peer_quirks = nullptr;    ///< Null: all are spoken to in full.
     OperatorDesk* operators = nullptr;    ///< Null: nobody gives orders, nothing is suspended.
     RefusalTrail* refusals = nullptr;     ///< Null: what is refused is not noted.
+    RequestGuard* request_guard = nullptr;  ///< Null where nobody asks: tools.
+    RecipientVerifier* recipient_verifier =
+        nullptr;  ///< Null: relayed recipients are not asked for.
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

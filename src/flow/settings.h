@@ -84,6 +84,24 @@ struct RouteSettings {
     Families families = Families::Default;
 };
 
+/// A domain that lives elsewhere and whose mail anybody may hand in: we are its backup MX, or keep
+/// its mail until it is asked for. Where it goes next, routes and MX say as for all mail.
+struct RelayDomainSettings {
+    std::string domain{};                   ///< "example.com", "*.example.com".
+    std::vector<std::string> recipients{};  ///< Those that exist; empty: not known.
+    /// Nothing is sent before it is asked for.
+    bool hold = false;
+    std::chrono::seconds lifetime = std::chrono::days(14);
+    std::vector<std::string> networks{};  ///< May ask for the mail: ETRN.
+    std::vector<std::string> accounts{};  ///< May ask for it: ETRN and ATRN, once logged in.
+    std::string queue{};                  ///< "x" of "ETRN #x"; empty: none.
+    bool verify = false;                  ///< The next hop is asked for each recipient.
+    enum class Unverified : std::uint8_t {
+        Defer,
+        Accept
+    } unverified = Unverified::Defer;  ///< What becomes of those it did not answer for.
+};
+
 /// What we come from: addresses and a name.
 struct EgressSettings {
     std::string name;
@@ -224,6 +242,7 @@ struct Settings {
     std::string data_folder = "/var/lib/godwit";
     std::vector<ListenerSettings> listeners;
     std::vector<RouteSettings> routes;
+    std::vector<RelayDomainSettings> relay_domains;
     std::vector<EgressSettings> egress;
     OutboundSettings outbound;
     InboundSettings inbound;

@@ -135,6 +135,7 @@ private:
     std::optional<std::string> expect(const std::string& pattern, bool may_skip);
     std::optional<std::string> expect_any_order();
     std::optional<std::string> set(const std::vector<std::string_view>& words);
+    std::optional<std::string> relay_domain(const std::vector<std::string_view>& words);
     std::optional<std::string> route(const std::vector<std::string_view>& words);
     std::optional<std::string> outbound(const std::vector<std::string_view>& words);
     std::optional<std::string> oversee(const std::vector<std::string_view>& words);
@@ -559,6 +560,41 @@ std::optional<std::string> Play::route(const std::vector<std::string_view>& word
     return std::nullopt;
 }
 
+// "@relay_domain DOMAIN [hold] [lifetime=SPAN] [recipients=A,B] ...": as [[relay_domain]].
+std::optional<std::string> Play::relay_domain(const std::vector<std::string_view>& words) {
+    if (words.size() < 2 || is_started_) {
+        return "@relay_domain DOMAIN comes before the first connection";
+    }
+    flow::RelayDomainSettings relay;
+    relay.domain = words[1];
+    for (std::size_t i = 2; i < words.size(); ++i) {
+        const std::string_view key = words[i].substr(0, words[i].find('='));
+        const std::string_view value = words[i].substr(std::min(key.size() + 1, words[i].size()));
+        if (key == "hold") {
+            relay.hold = true;
+        } else if (key == "lifetime") {
+            relay.lifetime = std::chrono::duration_cast<std::chrono::seconds>(
+                parse_span(value).value_or(std::chrono::days(14)));
+        } else if (key == "recipients") {
+            relay.recipients = list_of(value);
+        } else if (key == "networks") {
+            relay.networks = list_of(value);
+        } else if (key == "accounts") {
+            relay.accounts = list_of(value);
+        } else if (key == "queue") {
+            relay.queue = value;
+        } else if (key == "verify") {
+            relay.verify = true;
+            relay.unverified = value == "accept" ? flow::RelayDomainSettings::Unverified::Accept
+                                                 : flow::RelayDomainSettings::Unverified::Defer;
+        } else {
+            return "@relay_domain knows no " + std::string(key);
+        }
+    }
+    stage_->settings().relay_domains.push_back(std::move(relay));
+    return std::nullopt;
+}
+
 std::optional<std::string> Play::outbound(const std::vector<std::string_view>& words) {
     if (is_started_) {
         return "@outbound, @egress and @provider come before the first connection";
@@ -748,6 +784,9 @@ std::optional<std::string> Play::direct(const std::string& text) {
     }
     if (name == "route") {
         return route(words);
+    }
+    if (name == "relay_domain") {
+        return relay_domain(words);
     }
     if ((name == "egress" || name == "outbound" || name == "provider") && words.size() >= 2) {
         return outbound(words);

@@ -200,6 +200,7 @@ Stage::Stage(std::string folder) : folder_(std::move(folder)) {
     connection_guard_ = std::make_unique<flow::ConnectionGuard>();
     recipient_guard_ = std::make_unique<flow::RecipientGuard>();
     sender_domains_ = std::make_unique<flow::SenderDomains>();
+    request_guard_ = std::make_unique<flow::RequestGuard>();
     build_store();
     loop_.set_idle_work([this] { return store_ != nullptr && store_->committer().run_once(); });
     for (const char* name : {"alice", "bob"}) {
@@ -438,6 +439,7 @@ void Stage::start() {
     services_.recipient_guard = recipient_guard_.get();
     services_.sender_domains = sender_domains_.get();
     services_.peer_quirks = &peer_quirks_;
+    services_.request_guard = request_guard_.get();
     services_.roll_call = roll_call_.get();
     services_.outbound_tls = &outbound_tls_;
     services_.current_settings = &cell_;
@@ -454,6 +456,8 @@ void Stage::start() {
     services_.refusals = refusals_.get();
     scheduler_ = std::make_unique<flow::OutboundScheduler>(&services_, shards);
     services_.scheduler = scheduler_.get();
+    verifier_ = std::make_unique<flow::RecipientVerifier>(&services_);
+    services_.recipient_verifier = verifier_.get();
     must(scheduler_->start(), "scheduler");
     for (const Door& door : kDoors) {
         auto& context = tls_[std::string(door.name)];

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "flow/inbound/refusal_trail.h"
+#include "flow/outbound/mail_request.h"
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/peer_quirks.h"
 #include "flow/outbound/scheduler.h"
+#include "flow/outbound/verify.h"
 #include "flow/policy/connection_guard.h"
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
@@ -116,6 +118,8 @@ private:
     std::unique_ptr<flow::RecipientGuard> recipient_guard_;
     std::unique_ptr<flow::SenderDomains> sender_domains_;
     flow::PeerQuirks peer_quirks_;
+    std::unique_ptr<flow::RequestGuard> request_guard_;
+    std::unique_ptr<flow::RecipientVerifier> verifier_;
     std::unique_ptr<flow::RollCall> roll_call_;
     flow::OutboundTls outbound_tls_;
     std::unique_ptr<flow::OperatorDesk> operators_;

@@ -9,6 +9,7 @@
 #include "flow/inbound/receipt.h"
 #include "flow/inbound/terms.h"
 #include "flow/message_record.h"
+#include "flow/policy/relay_domains.h"
 #include "store/mailbox/mailbox.h"
 
 namespace godwit::flow {
@@ -30,11 +31,12 @@ std::string received_line(const Settings& settings, const Arrival& arrival, Wall
     return mail::write_received(field);
 }
 
-// What leaves together: one reverse-path, and one trace of who forwarded it (G2).
+// What leaves together: one reverse-path, one trace of who forwarded it (G2), one end of life.
 struct LaneKey {
     bool is_list = false;  ///< A group's owner answers for it.
     std::string forwarder;
     std::string sender;
+    std::chrono::seconds lifetime{};
     auto operator<=>(const LaneKey&) const = default;
 };
 struct Lane {
@@ -42,8 +44,10 @@ struct Lane {
     std::map<std::string, store::QueueDelivery> deliveries;  ///< By site.
 };
 
-LaneKey lane_of(const Arrival& arrival, const store::RemoteTarget& target) {
+LaneKey lane_of(const Settings& settings, const Arrival& arrival,
+                const store::RemoteTarget& target) {
     LaneKey key;
+    key.lifetime = lifetime_of(settings, target.address.domain);
     key.forwarder = target.forwarder ? target.forwarder->to_string() : "";
     if (!arrival.sender) {
         // RFC 5321 4.5.5: what has no reverse-path gets none on the way.
@@ -195,6 +199,7 @@ struct LaneWriter {
     // Of the further ones, as many are named in the trace of the arrival.
     static constexpr std::size_t kNamed = 20;
 
+    const Settings& settings;
     const Arrival& arrival;
     WallTime now;
     WallTime due;
@@ -205,6 +210,7 @@ struct LaneWriter {
     std::vector<store::PlanStep> write(const LaneKey& key, Lane lane, store::QueueMessage message) {
         std::vector<store::PlanStep> steps;
         message.sender = key.sender;
+        message.expires_at = end_of_life(arrival.parameters, now, key.lifetime);
         if (lane.forwarder) {
             message.prefix.insert(0, mail::write_delivered_to(*lane.forwarder));
         }
@@ -232,6 +238,10 @@ struct LaneWriter {
             delivery.number = number++;
             delivery.site = domain;
             delivery.due = due;
+            if (is_kept_for_request(settings, domain)) {
+                delivery.is_held = true;
+                delivery.held_reason = held_for_request;
+            }
             entry.deliveries.push_back(std::move(delivery));
         }
         steps.emplace_back(std::move(entry));
@@ -287,6 +297,7 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                     // RFC 4865: colleagues wait, too.
                     LaneKey key;
                     key.sender = arrival.sender ? arrival.sender->to_string() : "";
+                    key.lifetime = settings.retry.lifetime;
                     lanes[std::move(key)]
                         .deliveries[std::string(store::local_site)]
                         .recipients.push_back(
@@ -313,7 +324,7 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
             if (!queued.insert(mail::account_key(address)).second) {
                 continue;
             }
-            LaneKey key = lane_of(arrival, remote);
+            LaneKey key = lane_of(settings, arrival, remote);
             store::QueueRecipient entry =
                 entry_for(recipient, address.to_string(), notify_bits(arrival, recipient, remote));
             entry.valid_since = handed_on(recipient, remote);
@@ -328,8 +339,11 @@ Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
     placement.local_count = release ? 0 : delivered.size();
     placement.remote_count = queued.size() + (release ? delivered.size() : 0);
     const store::QueueMessage message = make_queue_message(settings, arrival, now, received);
-    LaneWriter writer{
-        .arrival = arrival, .now = now, .due = release.value_or(now), .next_id = next_id};
+    LaneWriter writer{.settings = settings,
+                      .arrival = arrival,
+                      .now = now,
+                      .due = release.value_or(now),
+                      .next_id = next_id};
     for (auto& [key, lane] : lanes) {
         for (store::PlanStep& step : writer.write(key, std::move(lane), message)) {
             add(std::move(step), kNoRecipient);

@@ -24,9 +24,9 @@ struct Placement {
 };
 
 /// Recipients whose `is_left_out` is set are passed over. What leaves with one reverse-path and for
-/// one forwarder is one queued message: the first has the arrival's id, `next_id` names further
-/// ones. The body is left to the caller, who moves
-/// it into the plan: only its id and size are used here.
+/// one forwarder, and lives as long, is one queued message: the first has the arrival's id,
+/// `next_id` names further ones. What waits to be asked for is held from the start. The body is
+/// left to the caller, who moves it into the plan: only its id and size are used here.
 Placement place(const Settings& settings, const Arrival& arrival, WallTime now,
                 const std::vector<bool>& is_left_out, const std::function<MailId()>& next_id);
 

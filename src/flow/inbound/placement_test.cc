@@ -94,6 +94,36 @@ TEST(Placement, K8_held_mail_waits_for_colleagues_too) {
     EXPECT_EQ(add.message.release_at, from_unix_seconds(1060));
 }
 
+TEST(Placement, Relay_domains_have_a_lifetime_of_their_own_and_may_keep_their_mail) {
+    Settings settings;
+    settings.relay_domains = {{.domain = "kept.example", .hold = true},
+                              {.domain = "long.example", .lifetime = std::chrono::days(30)}};
+    std::vector<store::Target> targets;
+    for (const char* domain : {"example.com", "example.net", "kept.example", "long.example"}) {
+        targets.emplace_back(store::RemoteTarget{{.local = "far", .domain = domain}});
+    }
+    const Arrival arrival = arrival_of("Subject: x\r\n\r\nbody\r\n", std::move(targets));
+    std::uint64_t next = 100;
+    const WallTime now = from_unix_seconds(1000);
+    const Placement placement =
+        place(settings, arrival, now, {false}, [&next] { return MailId(next++); });
+    std::map<std::string, std::string> found;
+    for (const store::PlanStep& step : placement.plan.steps) {
+        if (const auto* add = std::get_if<store::AddToQueue>(&step)) {
+            for (const store::QueueDelivery& delivery : add->deliveries) {
+                const auto days =
+                    std::chrono::duration_cast<std::chrono::days>(add->message.expires_at - now);
+                found[delivery.site] = std::to_string(add->message.mail.value()) + " " +
+                                       std::to_string(days.count()) + " " + delivery.held_reason;
+            }
+        }
+    }
+    EXPECT_EQ(found["example.com"], "7 5 ");
+    EXPECT_EQ(found["example.net"], "7 5 ");
+    EXPECT_EQ(found["kept.example"], "100 14 until it is asked for");
+    EXPECT_EQ(found["long.example"], "101 30 ");
+}
+
 TEST(Placement, D8_what_was_declared_but_is_ascii_can_go_anywhere) {
     const store::RemoteTarget far{{.local = "far", .domain = "example.com"}};
     const auto needs = [&](std::string_view content) {

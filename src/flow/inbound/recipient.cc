@@ -8,7 +8,9 @@
 #include "flow/forward/return_address.h"
 #include "flow/inbound/sender.h"
 #include "flow/inbound/valid_since.h"
+#include "flow/outbound/verify.h"
 #include "flow/policy/recipient_guard.h"
+#include "flow/policy/relay_domains.h"
 #include "flow/read.h"
 #include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
@@ -49,7 +51,7 @@ Result<bool> is_full(const store::Snapshot& snapshot, store::ReadTier tier,
 
 // A route that says so makes its domain ours to relay, for everybody. Only by its own name: "*"
 // never opens a relay.
-bool is_relay_domain(const Settings& settings, std::string_view domain) {
+bool opens_route(const Settings& settings, std::string_view domain) {
     return std::any_of(
         settings.routes.begin(), settings.routes.end(), [domain](const RouteSettings& route) {
             return route.accepts_from_outside && equals_ignore_case(route.domain, domain);
@@ -69,6 +71,48 @@ RecipientAnswer refuse_srs(mail::SrsFault fault, const std::string& name) {
                   fault == mail::SrsFault::Expired
                       ? "<" + name + "> has run out: the mail was forwarded too long ago"
                       : "<" + name + "> was not written here");
+}
+
+// Somebody who does not exist was named. Strangers have a budget of that (T34).
+void count_miss(const Services* services, const Asker& asker) {
+    if (asker.stranger) {
+        services->recipient_guard->missed(
+            *asker.stranger, services->settings()->limits.unknown_recipients_per_minute,
+            services->clock->mono());
+    }
+}
+
+// nullopt: mail for this address, which is not local, is taken.
+net::Task<std::optional<RecipientAnswer>> refuse_relayed(const Services* services,
+                                                         mail::Address address, Asker asker) {
+    const SettingsPtr settings = services->settings();
+    const std::string name = address.to_string();
+    const RelayDomainSettings* relay = find_relay_domain(*settings, address.domain);
+    if (!asker.may_relay && relay == nullptr && !opens_route(*settings, address.domain)) {
+        probe<"inbound.relaying_refused">();
+        co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
+    }
+    if (relay != nullptr && !may_exist(*relay, address)) {
+        probe<"inbound.unknown_relay_recipient">();
+        count_miss(services, asker);
+        co_return refuse(550, {5, 1, 1}, "<" + name + "> is not known here");
+    }
+    if (relay == nullptr || !relay->verify || services->recipient_verifier == nullptr) {
+        co_return std::nullopt;
+    }
+    const VerifyAnswer answer = co_await services->recipient_verifier->verify(address);
+    if (answer.existence == Existence::Refused) {
+        probe<"inbound.relay_recipient_refused">();
+        count_miss(services, asker);
+        co_return refuse(550, {5, 1, 1},
+                         "<" + name + "> is not known, its server says: " + answer.words);
+    }
+    if (answer.existence == Existence::Undecided &&
+        relay->unverified == RelayDomainSettings::Unverified::Defer) {
+        probe<"inbound.relay_recipient_undecided">();
+        co_return refuse(450, {4, 1, 1}, "<" + name + "> cannot be verified now: " + answer.words);
+    }
+    co_return std::nullopt;
 }
 
 }  // namespace
@@ -128,9 +172,7 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
     const std::string name = address.to_string();
     store::Recipient& resolved = found->returned.recipient;
     if (found->returned.fault) {
-        if (asker.stranger) {
-            services->recipient_guard->missed(*asker.stranger, misses_max, now);
-        }
+        count_miss(services, asker);
         co_return refuse_srs(*found->returned.fault, name);
     }
     switch (resolved.verdict) {
@@ -152,9 +194,7 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
             break;
         case store::RecipientVerdict::NoSuchUser:
             probe<"inbound.unknown_recipient">();
-            if (asker.stranger) {
-                services->recipient_guard->missed(*asker.stranger, misses_max, now);
-            }
+            count_miss(services, asker);
             co_return refuse(550, {5, 1, 1}, "<" + name + "> is not known here");
         case store::RecipientVerdict::Disabled:
             co_return refuse(550, {5, 2, 1}, "Mailbox of <" + name + "> is disabled");
@@ -162,9 +202,8 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
             co_return refuse(550, {5, 4, 6},
                              "Aliases of <" + name + "> lead in a circle or too far");
         case store::RecipientVerdict::NotLocal:
-            if (!asker.may_relay && !is_relay_domain(*services->settings(), address.domain)) {
-                probe<"inbound.relaying_refused">();
-                co_return refuse(550, {5, 7, 1}, "Relaying to <" + name + "> is not allowed");
+            if (auto refusal = co_await refuse_relayed(services, address, asker)) {
+                co_return *std::move(refusal);
             }
             resolved.targets = {store::RemoteTarget{address}};
             break;

@@ -63,6 +63,14 @@ std::optional<WallTime> release_time(const smtp::MailParameters& asked, WallTime
                             : std::nullopt;
 }
 
+WallTime end_of_life(const smtp::MailParameters& asked, WallTime now,
+                     std::chrono::seconds lifetime) {
+    const WallTime end = release_time(asked, now).value_or(now) + lifetime;
+    const bool is_bounded = asked.by && asked.by->mode == smtp::ByTime::Mode::Return;
+    return is_bounded ? std::min<WallTime>(end, now + std::chrono::seconds(asked.by->seconds))
+                      : end;
+}
+
 Terms grant_terms(const smtp::MailParameters& asked, const TermsAsker& asker) {
     Terms terms;
     const bool is_far_off =
@@ -100,7 +108,7 @@ void keep_terms(store::QueueMessage& message, const Arrival& arrival, WallTime n
     message.auth = asked.auth;
     message.solicit = stated_solicitation(arrival);
     message.release_at = release_time(asked, now);
-    message.expires_at = message.release_at.value_or(now) + lifetime;
+    message.expires_at = end_of_life(asked, now, lifetime);
     if (asked.by) {
         store::DeliverBy by;
         by.deadline = now + std::chrono::seconds(asked.by->seconds);
@@ -108,9 +116,6 @@ void keep_terms(store::QueueMessage& message, const Arrival& arrival, WallTime n
                                                                : store::DeliverBy::Mode::Notify;
         by.is_traced = asked.by->is_traced;
         message.deliver_by = by;
-        if (by.mode == store::DeliverBy::Mode::Return) {
-            message.expires_at = std::min(message.expires_at, by.deadline);
-        }
     }
 }
 

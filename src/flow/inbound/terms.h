@@ -47,8 +47,12 @@ std::optional<smtp::Reply> refuse_solicitation(const std::vector<std::string>& u
 /// Not before then; nullopt where nothing was said.
 std::optional<WallTime> release_time(const smtp::MailParameters& asked, WallTime now);
 
-/// Writes what was asked into the message's queue record, and sets when its life ends: it counts
-/// from the release, and is over at the time of a BY=...;R. `lifetime` is that of all mail.
+/// When a message's life ends: it counts from the release, and is over at the time of a BY=...;R.
+/// `lifetime`: of mail that is to go where this one goes.
+WallTime end_of_life(const smtp::MailParameters& asked, WallTime now,
+                     std::chrono::seconds lifetime);
+
+/// Writes what was asked into the message's queue record. `lifetime` is that of all mail.
 void keep_terms(store::QueueMessage& message, const Arrival& arrival, WallTime now,
                 std::chrono::seconds lifetime);
 

@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/log.h"
 #include "base/probe.h"
+#include "flow/policy/relay_domains.h"
 #include "mail/address/domain.h"
 
 namespace godwit::flow {
@@ -50,6 +51,11 @@ HopWalk::HopWalk(const Services* services, RelayHop hop, const EgressSettings* e
     }
 }
 
+// We hold its mail for it: while DNS and routes name nobody better, it waits.
+bool HopWalk::is_patient(std::string_view domain) const {
+    return find_relay_domain(*settings_, domain) != nullptr;
+}
+
 HopAddress HopWalk::address_of(HostPort host, bool is_configured) const {
     HopAddress address = form_;
     address.host = std::move(host.host);
@@ -75,6 +81,9 @@ net::Task<void> HopWalk::look_up_mx() {
     auto list = order_mx(*answer, domain, own_names(*settings_), services_->random->u64());
     if (!list) {
         refusal_ = std::move(list.error().reply);
+        if (refusal_->enhanced == smtp::EnhancedStatus{5, 4, 6} && is_patient(domain)) {
+            refusal_ = smtp::make_reply(451, {4, 4, 6}, refusal_->text);
+        }
         may_fall_back_ = false;
         co_return;
     }
@@ -202,7 +211,7 @@ bool HopWalk::met_ourselves() {
     may_fall_back_ = false;
     postponed_.clear();
     next_ = hosts_.size();
-    return is_best;
+    return is_best && !is_patient(hop_.host);
 }
 
 void HopWalk::miss(std::string text, smtp::EnhancedStatus status) {

@@ -6,6 +6,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "flow/outbound/outlets.h"
@@ -47,7 +48,7 @@ public:
     /// than are left of outbound_addresses_max.
     net::Task<std::vector<net::Endpoint>> endpoints(HopAddress host);
     /// C10: who was reached was ourselves; the less preferred are dropped. True when nobody better
-    /// had been named: mail for the domain goes in circles for good.
+    /// had been named: mail for the domain goes in circles for good. Not of a relay domain.
     bool met_ourselves();
     /// Why no address was tried at all, for a message of this age.
     [[nodiscard]] smtp::Reply dead_end(Duration age) const;
@@ -57,6 +58,7 @@ private:
     net::Task<void> look_up_mx();
     net::Task<void> look_up_srv();
     HopAddress address_of(HostPort host, bool is_configured) const;
+    [[nodiscard]] bool is_patient(std::string_view domain) const;
     bool begin_fallback();
     void miss(std::string text, smtp::EnhancedStatus status);
 

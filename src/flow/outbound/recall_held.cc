@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "flow/commit.h"
 #include "flow/outbound/route.h"
+#include "flow/policy/relay_domains.h"
 #include "flow/read.h"
 #include "store/queue/queue.h"
 
@@ -26,14 +27,15 @@ struct Page {
 };
 
 // Only as it was read: what an operator did meanwhile stands.
-store::Plan plan_release(MailId mail, store::QueueDelivery delivery, WallTime now) {
+store::Plan plan_release(MailId mail, store::QueueDelivery delivery, WallTime now,
+                         std::string_view reason) {
     JsonWriter json;
     json.begin_object().field("site", delivery.site);
-    json.field("reason", "there is a route now").end_object();
+    json.field("reason", reason).end_object();
     store::ChangeRows basis;
     basis.expects.push_back({.key = store::queue_delivery_key(mail, delivery.number),
                              .value = store::encode(delivery)});
-    log::info("queue.has_route", {{"id", mail}, {"site", delivery.site}});
+    log::info("queue.has_route", {{"id", mail}, {"site", delivery.site}, {"reason", reason}});
     delivery.is_held = false;
     delivery.held_reason.clear();
     delivery.due = now;
@@ -56,6 +58,22 @@ bool has_route(const Settings& settings, const store::QueueMessage& message,
     });
 }
 
+// Why it need not be held any more; empty: it must.
+std::string_view reason_to_release(const Settings& settings, const store::QueueMessage& message,
+                                   const store::QueueDelivery& delivery) {
+    if (!delivery.is_held || delivery.is_damaged) {
+        return {};
+    }
+    if (delivery.held_reason == held_for_request) {
+        return is_kept_for_request(settings, delivery.site)
+                   ? std::string_view()
+                   : "its domain's mail need not be asked for now";
+    }
+    return is_for_lack_of_route(delivery.held_reason) && has_route(settings, message, delivery)
+               ? "there is a route now"
+               : std::string_view();
+}
+
 Result<Page> read_page(const store::Snapshot& snapshot, store::ReadTier tier, MailId after,
                        const Settings& settings, WallTime now) {
     const auto rows = TRY(store::list_queue(snapshot, tier, after, limits::scan_rows_max));
@@ -65,10 +83,9 @@ Result<Page> read_page(const store::Snapshot& snapshot, store::ReadTier tier, Ma
         page.last = message.mail;
         for (store::QueueDelivery& delivery :
              TRY(store::read_deliveries(snapshot, tier, message.mail))) {
-            if (delivery.is_held && !delivery.is_damaged &&
-                is_for_lack_of_route(delivery.held_reason) &&
-                has_route(settings, message, delivery)) {
-                page.plans.push_back(plan_release(message.mail, std::move(delivery), now));
+            const std::string_view reason = reason_to_release(settings, message, delivery);
+            if (!reason.empty()) {
+                page.plans.push_back(plan_release(message.mail, std::move(delivery), now, reason));
             }
         }
     }

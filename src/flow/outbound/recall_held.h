@@ -1,5 +1,6 @@
-// Frees what was held for want of a route as soon as there is one: a corrected configuration
-// corrects queued mail. SMTP-BEHAVIOUR.md M4. What an operator, a route or quarantine holds stays.
+// Frees what was held for want of a route as soon as there is one, and what waited to be asked for
+// as soon as its domain's mail does not any more: a corrected configuration corrects queued mail.
+// SMTP-BEHAVIOUR.md M4. What an operator, a route or quarantine holds stays.
 #pragma once
 
 #include "base/result.h"

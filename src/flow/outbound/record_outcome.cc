@@ -12,6 +12,7 @@
 #include "flow/commit.h"
 #include "flow/outbound/notice.h"
 #include "flow/outbound/scheduler.h"
+#include "flow/policy/relay_domains.h"
 #include "store/store.h"
 
 namespace godwit::flow {
@@ -88,6 +89,11 @@ bool put_off_failures(Record& record, const std::vector<Before>& before) {
         const WallTime again = record.now + kOwedReportPause;
         delivery.due = delivery.is_done ? again : std::min(delivery.due, again);
         delivery.is_done = false;
+        if (delivery.is_held && delivery.held_reason == held_for_request) {
+            // The report does not wait for somebody to ask.
+            delivery.is_held = false;
+            delivery.held_reason.clear();
+        }
         settlement.trace_kind = "deferred";
     }
     return is_any;
@@ -209,14 +215,17 @@ net::Task<bool> record_outcome(const Services* services, AttemptOutcome outcome)
     outcome.delivery.crashes = 0;
     Notice notice;
     notice.message = outcome.message;
+    const SettingsPtr settings = services->settings();
+    const bool is_kept = is_kept_for_request(*settings, outcome.delivery.site);
     record.settlement =
         settle({.message = std::move(outcome.message),
                 .delivery = std::move(outcome.delivery),
                 .results = std::move(outcome.results),
                 .now = record.now,
                 .chance = services->random->u64(),
-                .retry = services->settings()->retry,
-                .may_expire = services->scheduler == nullptr || services->scheduler->may_expire()});
+                .retry = settings->retry,
+                .may_expire = services->scheduler == nullptr || services->scheduler->may_expire(),
+                .is_kept_for_request = is_kept});
     mark(record.settlement);
     notice.recipients = std::move(record.settlement.notices);
     log_attempt(record);

@@ -206,6 +206,11 @@ net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> RemoteSe
     co_return session;
 }
 
+MonoTime RemoteSession::deadline_in(Duration patience) const {
+    const MonoTime usual = net::Shard::here().now() + patience;
+    return std::min(usual, hop_.give_up_at.value_or(usual));
+}
+
 net::DialRequest RemoteSession::dial_request() const {
     net::DialRequest request;
     request.host = hop_.host;
@@ -213,7 +218,7 @@ net::DialRequest RemoteSession::dial_request() const {
     request.endpoints = {at_};
     request.source_v4 = hop_.source_v4;
     request.source_v6 = hop_.source_v6;
-    request.deadline = net::Shard::here().now() + limits::smtp_client_connect_timeout;
+    request.deadline = deadline_in(limits::smtp_client_connect_timeout);
     return request;
 }
 
@@ -288,7 +293,7 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
     is_tls_proven_ = false;
     peer_name_ = hop_.host + "[" + dialed->endpoint.to_string() + "]";
     if (hop_.tls == RouteSettings::Tls::Implicit) {
-        stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
+        stream_->set_deadline(deadline_in(limits::tls_handshake_timeout));
         net::TlsClientOptions tls = tls_options();
         const Result<> secured =
             co_await stream_->start_tls_client(services_->tls_client, std::move(tls));
@@ -297,6 +302,32 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
                                    peer_name_ + ": " + secured.error().text);
         }
     }
+    co_return co_await greet(without_tls);
+}
+
+net::Task<std::unique_ptr<RemoteSession>> RemoteSession::turn(const Services* services,
+                                                              std::unique_ptr<net::Stream> stream,
+                                                              std::string name) {
+    HopAddress hop;
+    hop.host = std::move(name);
+    hop.is_configured = true;
+    hop.tls = RouteSettings::Tls::Never;
+    hop.policy = policy_of(hop.tls, DaneAnswer{}, TlsQuestion{});
+    net::Endpoint at = stream->peer();
+    std::unique_ptr<RemoteSession> session(
+        new RemoteSession(services, std::move(hop), std::move(at)));
+    session->opened_at_ = services->clock->mono();
+    session->peer_name_ = session->hop_.host + "[" + stream->peer().to_string() + "]";
+    session->stream_ = std::move(stream);
+    if (const auto failure = co_await session->greet(true)) {
+        log::info("outbound.turn_failed",
+                  {{"peer", session->peer_name_}, {"reply", smtp::to_string(failure->reply)}});
+    }
+    co_return session;
+}
+
+// On a fresh stream, up to ready.
+net::Task<std::optional<smtp::Outcome>> RemoteSession::greet(bool without_tls) {
     engine_.emplace(client_options(without_tls));
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
@@ -348,7 +379,7 @@ net::Task<void> RemoteSession::part() {
 net::Task<Result<>> RemoteSession::flush() {
     const std::string output = engine_->take_output();
     if (!output.empty()) {
-        stream_->set_deadline(net::Shard::here().now() + patience(engine_->waiting_for()));
+        stream_->set_deadline(deadline_in(patience(engine_->waiting_for())));
         if (in_hand_ != nullptr && engine_->waiting_for() == smtp::WaitingFor::DataDoneReply) {
             in_hand_->set_may_be_sent(true);
         }
@@ -367,7 +398,7 @@ net::Task<void> RemoteSession::hear() {
     const smtp::WaitingFor awaited = engine_->waiting_for();
     pass_said(awaited);
     // After a write error the peer's last words may still be there (E7).
-    stream_->set_deadline(net::Shard::here().now() + patience(engine_->waiting_for()));
+    stream_->set_deadline(deadline_in(patience(engine_->waiting_for())));
     std::string buffer(16 * 1024, '\0');
     const Result<std::size_t> got = co_await stream_->read_some(buffer);
     if (got && *got > 0) {
@@ -411,7 +442,7 @@ bool RemoteSession::is_late_alert(const Result<std::size_t>& got) const {
 
 net::Task<void> RemoteSession::secure() {
     const Result<> written = co_await flush();
-    stream_->set_deadline(net::Shard::here().now() + limits::tls_handshake_timeout);
+    stream_->set_deadline(deadline_in(limits::tls_handshake_timeout));
     net::TlsClientOptions options = tls_options();
     Result<> secured = written;
     if (secured) {

@@ -36,6 +36,8 @@ struct HopAddress {
     std::string hello{};  ///< The name said in EHLO; empty: the hostname.
     bool is_configured =
         false;  ///< By a route: private addresses are meant; loops are the admin's.
+    /// Of a question that has little time: nothing waits longer, whatever the peer may take.
+    std::optional<MonoTime> give_up_at{};
     /// Set by decide_hop_tls() before anything compares hops (F12); without it, as `tls` says.
     std::optional<TlsPolicy> policy{};
     bool operator==(const HopAddress&) const = default;
@@ -65,6 +67,17 @@ public:
     /// which host and what it said.
     static net::Task<std::expected<std::unique_ptr<RemoteSession>, smtp::Outcome>> open(
         const Services* services, HopAddress hop, net::Endpoint at);
+
+    /// The peer has made the connection and now greets (ATRN): never null; is_ready() says whether
+    /// it greeted well. `name`: who it is. Nothing is asked of TLS: what there is was there before.
+    static net::Task<std::unique_ptr<RemoteSession>> turn(const Services* services,
+                                                          std::unique_ptr<net::Stream> stream,
+                                                          std::string name);
+    /// The stream, closed or not; nothing else is possible then.
+    std::unique_ptr<net::Stream> give_back() {
+        is_ready_ = false;
+        return std::move(stream_);
+    }
 
     /// One outcome per recipient, from as many transactions as the peer's limits ask for (B6, B7).
     /// is_ready() says whether the session lives on.
@@ -104,6 +117,8 @@ private:
     void note_quirk(PeerQuirk quirk);
     void heed_masked_greeting(const std::vector<smtp::Outcome>& outcomes);
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
+    net::Task<std::optional<smtp::Outcome>> greet(bool without_tls);
+    [[nodiscard]] MonoTime deadline_in(Duration patience) const;
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();
     net::Task<void> hear();

@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "base/probe.h"
 #include "flow/outbound/reroute.h"
+#include "flow/policy/domain_pattern.h"
 #include "mail/address/domain.h"
 #include "net/dial/dial.h"
 #include "store/queue/queue.h"
@@ -17,22 +18,8 @@ namespace {
 
 constexpr std::string_view kNoRoute = "no route for ";
 
-// More than any "*.x" is worth.
-constexpr std::size_t kExact = limits::domain_size_max + 2;
-constexpr std::size_t kWhole = kExact + 1;
-
-// How much a pattern says of the domain; 0 when it does not match.
-std::size_t domain_fitness(std::string_view pattern, std::string_view domain) {
-    if (pattern == "*") {
-        return 1;
-    }
-    if (equals_ignore_case(pattern, domain)) {
-        return kExact;
-    }
-    const bool is_below =
-        pattern.starts_with("*.") && ends_with_ignore_case(domain, pattern.substr(1));
-    return is_below ? pattern.size() : 0;
-}
+// An address says more than any domain.
+constexpr std::size_t kWhole = domain_fitness_exact + 1;
 
 std::string_view domain_of(std::string_view address) {
     return address.substr(address.rfind('@') + 1);

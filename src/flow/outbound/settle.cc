@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "flow/outbound/deliver_by.h"
+#include "flow/policy/relay_domains.h"
 #include "store/queue/schedule.h"
 
 namespace godwit::flow {
@@ -73,7 +74,13 @@ public:
         trace_.end_array();
         if (out_.deferred > 0 && next.due) {
             out_.delivery.due = not_past_deadline(*next.due, in_.message, in_.now);
-            trace_.field("next_attempt", unix_seconds(out_.delivery.due));
+            if (in_.is_kept_for_request) {
+                out_.delivery.is_held = true;
+                out_.delivery.held_reason = held_for_request;
+                trace_.field("held", held_for_request);
+            } else {
+                trace_.field("next_attempt", unix_seconds(out_.delivery.due));
+            }
         }
         trace_.end_object();
         out_.delivery.is_done = out_.deferred == 0;

@@ -49,6 +49,8 @@ struct SettleInput {
     std::uint64_t chance = 0;  ///< Spreads the retry.
     RetrySettings retry;
     bool may_expire = true;  ///< False: the clock is not to be trusted with that (ClockWatch).
+    /// What is left waits until it is asked for again, and not for a time.
+    bool is_kept_for_request = false;
 };
 Settlement settle(SettleInput input);
 

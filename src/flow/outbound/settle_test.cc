@@ -60,6 +60,20 @@ TEST(Settle, E2_each_recipient_has_its_own_outcome) {
     EXPECT_LE(wait, std::chrono::seconds(66));
 }
 
+TEST(Settle, What_is_kept_for_a_request_waits_for_the_next_one) {
+    SettleInput in = input({to("a@example.com"), to("b@example.com")});
+    in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 451, {4, 7, 1}, "later")};
+    in.is_kept_for_request = true;
+    const Settlement out = settle(std::move(in));
+    EXPECT_TRUE(out.delivery.is_held);
+    EXPECT_EQ(out.delivery.held_reason, "until it is asked for");
+    EXPECT_EQ(out.trace_detail.find("next_attempt"), std::string::npos);
+    SettleInput all = input({to("a@example.com")});
+    all.results = {said(0, 250, {2, 0, 0}, "ok")};
+    all.is_kept_for_request = true;
+    EXPECT_FALSE(settle(std::move(all)).delivery.is_held);
+}
+
 TEST(Settle, I4_NOTIFY_NEVER_and_NOTIFY_without_FAILURE_get_no_failure_report) {
     SettleInput in = input(
         {to("a@example.com", bits(Notify::Never)), to("b@example.com", bits(Notify::Success))});

@@ -8,6 +8,7 @@
 #include "flow/outbound/orders.h"
 #include "flow/outbound/route.h"
 #include "flow/outbound/scheduler.h"
+#include "flow/policy/relay_domains.h"
 #include "serve/admin/queue_selection.h"
 #include "store/store.h"
 
@@ -227,6 +228,11 @@ std::string why(const QueueView& view, const QueueMessage& message, const QueueD
             return "quarantined: it was in hand at " + std::to_string(delivery.crashes) +
                    " crashes of the server; godwit queue release tries it again";
         case QueueState::Held:
+            if (delivery.held_reason == flow::held_for_request) {
+                return "waits until mail for " + delivery.site +
+                       " is asked for: ETRN, ATRN or godwit queue release" +
+                       (delivery.attempts > 0 ? "; " + last_attempt_text(delivery) : "") + expires;
+            }
             return delivery.held_reason == flow::held_for_expiry
                        ? delivery.held_reason
                        : "held: " + delivery.held_reason + "; until it is released" + expires;

@@ -15,7 +15,10 @@
 #include "flow/inbound/refusal_trail.h"
 #include "flow/inbound/sender.h"
 #include "flow/inbound/terms.h"
+#include "flow/outbound/mail_request.h"
+#include "flow/outbound/turned.h"
 #include "flow/policy/networks.h"
+#include "flow/policy/relay_domains.h"
 #include "flow/policy/sender_domains.h"
 #include "flow/roll_call.h"
 #include "serve/login/credential_watch.h"
@@ -92,6 +95,8 @@ private:
     net::Task<Result<>> on(smtp::event::Question event);
     net::Task<Result<>> on(smtp::event::StandIn event);
     net::Task<Result<>> on(smtp::event::Forwarded event);
+    net::Task<Result<>> on(smtp::event::Etrn event);
+    net::Task<Result<>> on(smtp::event::Turn event);
     net::Task<Result<>> on(smtp::event::Close event);
     net::Task<std::vector<smtp::Reply>> take_mail(smtp::event::EndOfMail* event);
     [[nodiscard]] std::vector<std::string> unwanted_solicitation() const;
@@ -111,6 +116,9 @@ private:
     [[nodiscard]] std::string peer_name() const;
     [[nodiscard]] std::string hello_name() const;
     [[nodiscard]] bool may_ask() const;
+    [[nodiscard]] flow::MailAsker asker() const {
+        return {.peer = peer(), .account = login_ ? login_->name : ""};
+    }
     [[nodiscard]] bool is_local_door() const { return stream_->peer().is_unix(); }
     [[nodiscard]] bool may_relay() const {
         return login_.has_value() || (is_submission(listener_.protocol) && is_local_door());
@@ -188,6 +196,9 @@ smtp::ServerOptions Session::options() const {
     for (const std::string& keyword : unwanted_solicitation()) {
         options.refused_solicitation += (options.refused_solicitation.empty() ? "" : ",") + keyword;
     }
+    options.takes_requests =
+        options.service != smtp::Service::Lmtp && flow::may_ask_from(*settings, peer());
+    options.takes_requests_of_users = options.auth_available && flow::may_users_ask(*settings);
     options.hold_seconds_max = flow::hold_max.count();
     options.hold_until_max = unix_seconds(services_->clock->wall()) + flow::hold_max.count();
     return options;
@@ -385,9 +396,11 @@ net::Task<Result<>> Session::handle_events() {
             case 13: handled = co_await on(std::get<13>(std::move(*event))); break;
             case 14: handled = co_await on(std::get<14>(std::move(*event))); break;
             case 15: handled = co_await on(std::get<15>(std::move(*event))); break;
-            default: handled = co_await on(std::get<16>(std::move(*event))); break;
+            case 16: handled = co_await on(std::get<16>(std::move(*event))); break;
+            case 17: handled = co_await on(std::get<17>(std::move(*event))); break;
+            default: handled = co_await on(std::get<18>(std::move(*event))); break;
         }
-        static_assert(std::variant_size_v<smtp::event::Event> == 17, "each event has its case");
+        static_assert(std::variant_size_v<smtp::event::Event> == 19, "each event has its case");
         CO_TRY(std::move(handled));
     }
 }
@@ -784,6 +797,26 @@ net::Task<Result<>> Session::on(smtp::event::Forwarded event) {
         forwarded_.emplace();
     }
     forwarded_->update(event.facts);
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::Etrn event) {
+    flow::Etrn etrn{.option = event.option, .node = std::move(event.node)};
+    engine_->answer(co_await flow::answer_etrn(services_, std::move(etrn), asker()));
+    co_return Result<>();
+}
+
+net::Task<Result<>> Session::on(smtp::event::Turn event) {
+    flow::Turn turn = co_await flow::prepare_turn(services_, std::move(event.domains), asker());
+    if (turn.refusal) {
+        engine_->answer(std::move(*turn.refusal));
+        co_return Result<>();
+    }
+    engine_->answer(make_reply(250, {2, 0, 0}, "OK now reversing the connection"));
+    CO_TRY(co_await flush());
+    watch_.end();
+    stream_ =
+        co_await flow::take_turn(services_, std::move(stream_), std::move(turn), &attendance_);
     co_return Result<>();
 }
 

@@ -34,6 +34,8 @@ constexpr VerbRow kVerbs[] = {
     {"AUTH", Verb::Auth},
     {"XCLIENT", Verb::XClient},
     {"XFORWARD", Verb::XForward},
+    {"ETRN", Verb::Etrn},
+    {"ATRN", Verb::Atrn},
     // D17: web clients. None of these was ever an SMTP verb.
     {"GET", Verb::Http},
     {"POST", Verb::Http},
@@ -256,6 +258,41 @@ Parsed parse_facts(std::string_view argument, ClientFactUse use) {
     return Told{.facts = *std::move(facts)};
 }
 
+// RFC 1985 5: one node name, with an option character before it or none.
+Parsed parse_etrn(std::string_view argument) {
+    if (argument.empty()) {
+        return refuse(500, {5, 5, 2}, "ETRN takes a domain, @domain or #queue");
+    }
+    EtrnCommand command;
+    if (argument.front() == '@' || argument.front() == '#') {
+        command.option = argument.front();
+        argument.remove_prefix(1);
+    }
+    if (argument.empty() || argument.size() > limits::domain_size_max ||
+        argument.find_first_of(" \t") != std::string_view::npos) {
+        return refuse(501, {5, 5, 4}, "ETRN takes a domain, @domain or #queue");
+    }
+    command.node = argument;
+    return command;
+}
+
+// RFC 2645: domains with commas between them and no spaces, or none at all.
+Parsed parse_atrn(std::string_view argument) {
+    AtrnCommand command;
+    if (argument.empty()) {
+        return command;
+    }
+    for (const std::string_view domain : split(argument, ',')) {
+        if (domain.empty() || domain.size() > limits::domain_size_max ||
+            domain.find_first_of(" \t") != std::string_view::npos ||
+            command.domains.size() == atrn_domains_max) {
+            return refuse(501, {5, 5, 4}, "ATRN takes domains with commas between them");
+        }
+        command.domains.emplace_back(domain);
+    }
+    return command;
+}
+
 template <class Bare>
 Parsed without_argument(Verb verb, std::string_view argument) {
     if (!argument.empty()) {
@@ -320,6 +357,8 @@ std::expected<Command, Reply> parse_command(std::string_view line, const Command
         case Verb::XClient: return parse_facts<StandInCommand>(argument, ClientFactUse::StandIn);
         case Verb::XForward:
             return parse_facts<ForwardedCommand>(argument, ClientFactUse::Forwarded);
+        case Verb::Etrn: return parse_etrn(argument);
+        case Verb::Atrn: return parse_atrn(argument);
         case Verb::Http:
         case Verb::Unknown: break;
     }

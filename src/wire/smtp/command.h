@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "wire/smtp/client_facts.h"
 #include "wire/smtp/envelope.h"
@@ -35,6 +36,8 @@ enum class Verb : std::uint8_t {
     Auth,
     XClient,
     XForward,
+    Etrn,
+    Atrn,
     Http,
     Unknown
 };
@@ -81,12 +84,23 @@ struct StandInCommand {
 struct ForwardedCommand {
     ClientFacts facts;  ///< XFORWARD.
 };
+struct EtrnCommand {
+    char option = 0;   ///< '@' (with what is below it), '#' (a queue) or 0.
+    std::string node;  ///< Not empty, without spaces; what it names is the caller's to say.
+};
+struct AtrnCommand {
+    std::vector<std::string> domains;  ///< Empty: those of whoever asks.
+};
 struct HttpCommand {};
 
-using Command =
-    std::variant<HelloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand, RsetCommand,
-                 NoopCommand, HelpCommand, VrfyCommand, ExpnCommand, QuitCommand, StartTlsCommand,
-                 AuthCommand, StandInCommand, ForwardedCommand, HttpCommand>;
+/// Domains of one ATRN: more than anybody has behind one server, and as many look-ups as a
+/// transaction with its recipients.
+inline constexpr std::size_t atrn_domains_max = 100;
+
+using Command = std::variant<HelloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand,
+                             RsetCommand, NoopCommand, HelpCommand, VrfyCommand, ExpnCommand,
+                             QuitCommand, StartTlsCommand, AuthCommand, StandInCommand,
+                             ForwardedCommand, EtrnCommand, AtrnCommand, HttpCommand>;
 
 struct CommandRules {
     ExtensionSet offered;         ///< Parameters of other extensions are refused (D5).

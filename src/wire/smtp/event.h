@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "wire/sasl/server_exchange.h"
 #include "wire/smtp/command.h"
@@ -97,6 +98,16 @@ struct StandIn {
 struct Forwarded {
     ClientFacts facts;
 };
+/// ETRN: mail that waits for this node shall be sent. Answer: answer(Reply).
+struct Etrn {
+    char option = 0;  ///< As in EtrnCommand.
+    std::string node;
+};
+/// ATRN of somebody who has logged in. Answer: answer(Reply). After a 250 the engine is done: once
+/// take_output() is written the peer greets, and whoever answered is its client.
+struct Turn {
+    std::vector<std::string> domains;  ///< Empty: all of theirs.
+};
 /// Why the engine ends the connection.
 enum class CloseReason : std::uint8_t {
     Quit,
@@ -106,6 +117,7 @@ enum class CloseReason : std::uint8_t {
     TooManyErrors,  ///< Errors, junk commands, failed logins or transactions past their limit.
     Protocol,       ///< Out of step, over-long line, bytes behind STARTTLS, TLS or HTTP in clear.
     Disconnected,   ///< The peer went away.
+    Turned,         ///< ATRN: it goes on the other way round.
 };
 /// Flush take_output(), then close. The last event.
 struct Close {
@@ -116,6 +128,6 @@ struct Close {
 using Event =
     std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail, TransactionDropped,
                  StartTls, AuthPassword, AuthScramLookup, AuthCertificate, AuthProved, AuthFailed,
-                 Question, StandIn, Forwarded, Close>;
+                 Question, StandIn, Forwarded, Etrn, Turn, Close>;
 
 }  // namespace godwit::smtp::event

@@ -298,6 +298,13 @@ bool for_forwarders(const Announcement& at) {
     return at.takes_forwarded;
 }
 
+bool for_requests(const Announcement& at) {
+    return at.takes_requests;
+}
+bool where_roles_turn(const Announcement& at) {
+    return at.turns_round;
+}
+
 constexpr MailParameterRow kSizeMail[] = {{"SIZE", parse_size}};
 constexpr MailParameterRow kBodyMail[] = {{"BODY", parse_body}};
 constexpr MailParameterRow kUtf8Mail[] = {{"SMTPUTF8", parse_smtputf8}};
@@ -437,6 +444,10 @@ constexpr ExtensionRow kRows[] = {
      kRrvsRcpt,
      "",
      "hands RRVS= on; without it R fails, C goes on"},
+    // RFC 1985
+    {Extension::Etrn, "ETRN", for_requests, {}, {}, "ETRN", "not used"},
+    // RFC 2645
+    {Extension::Atrn, "ATRN", where_roles_turn, {}, {}, "ATRN", "not used"},
 };
 static_assert(std::size(kRows) == kExtensionCount);
 

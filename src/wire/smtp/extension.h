@@ -37,9 +37,11 @@ enum class Extension : std::uint8_t {
     XForward,
     NoSoliciting,
     Prdr,
-    Rrvs
+    Rrvs,
+    Etrn,
+    Atrn
 };
-inline constexpr std::size_t kExtensionCount = 22;
+inline constexpr std::size_t kExtensionCount = 24;
 
 class ExtensionSet {
 public:
@@ -67,6 +69,8 @@ struct Announcement {
     bool answers_questions = false;  ///< This client may ask who has an address.
     bool takes_stand_ins = false;    ///< This client may speak for others: XCLIENT.
     bool takes_forwarded = false;    ///< It may say where mail came from: XFORWARD.
+    bool takes_requests = false;     ///< It may ask for mail that waits: ETRN.
+    bool turns_round = false;        ///< It may have it through its own connection: ATRN.
 };
 
 /// How a parameter's value may be wrong; nullopt when it is right and has been stored.

@@ -172,10 +172,24 @@ void ScriptedCaller::on(event::Event& next) {
                 log.push_back("forwarded " + e.facts.text(ClientFact::Address) + " " +
                               e.facts.text(ClientFact::Name));
             },
+            [&](event::Etrn& e) {
+                log.push_back("etrn " + (e.option != 0 ? std::string(1, e.option) : "") + e.node);
+                engine.answer(make_reply(250, {2, 0, 0}, "OK, queuing for node started"));
+            },
+            [&](event::Turn& e) {
+                std::string domains;
+                for (const std::string& domain : e.domains) {
+                    domains += " " + domain;
+                }
+                log.push_back("turn" + domains);
+                engine.answer(e.domains.empty()
+                                  ? make_reply(453, {4, 2, 0}, "You have no mail")
+                                  : make_reply(250, {2, 0, 0}, "OK now reversing the connection"));
+            },
             [&](event::Close& e) {
-                static constexpr std::string_view kNames[] = {"quit",        "shutdown", "timeout",
-                                                              "refused",     "too much", "protocol",
-                                                              "disconnected"};
+                static constexpr std::string_view kNames[] = {
+                    "quit",     "shutdown", "timeout",      "refused",
+                    "too much", "protocol", "disconnected", "turned"};
                 log.push_back("close " + std::string(kNames[static_cast<std::size_t>(e.reason)]));
                 closed = true;
             },

@@ -270,6 +270,13 @@ void ServerEngine::answer(Reply reply) {
             send(reply);
             (void)close_if_shutting_down();
             return;
+        case Pending::Turn:
+            send(reply);
+            if (reply.is_positive()) {
+                close(event::CloseReason::Turned, "turned round");
+            }
+            (void)close_if_shutting_down();
+            return;
         case Pending::StandIn:
             if (reply.code == 421) {
                 close_with(reply, event::CloseReason::Refused,

@@ -63,6 +63,8 @@ struct ServerOptions {
     /// are refused.
     std::string own_domain;
     std::string refused_solicitation;  ///< Behind NO-SOLICITING: keywords of what is not wanted.
+    bool takes_requests = false;       ///< ETRN, whoever asks here.
+    bool takes_requests_of_users = false;  ///< The same and ATRN, once logged in.
 };
 
 class ServerEngine {
@@ -150,7 +152,8 @@ private:
         AuthLookup,
         AuthProved,
         Question,
-        StandIn
+        StandIn,
+        Turn
     };
 
     // server.cc: input, output, ends.
@@ -191,6 +194,8 @@ private:
     void on(AuthCommand& command);
     void on(StandInCommand& command);
     void on(ForwardedCommand& command);
+    void on(EtrnCommand& command);
+    void on(AtrnCommand& command);
     void on(HttpCommand& command);
     void answer_mail(const Reply& reply);
     void answer_rcpt(const Reply& reply);
@@ -200,6 +205,7 @@ private:
         return options_.answers_questions || (options_.answers_questions_of_users && identity_);
     }
     [[nodiscard]] std::optional<Reply> out_of_order_facts(bool is_allowed) const;
+    [[nodiscard]] std::optional<Reply> out_of_order_request(Verb verb) const;
     bool refuses_early_input(std::string_view after);
     [[nodiscard]] Announcement announcement() const;
     [[nodiscard]] std::vector<const sasl::MechanismRow*> offered_mechanisms() const;

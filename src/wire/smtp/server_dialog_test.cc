@@ -77,6 +77,9 @@ void set_option(Dialog& dialog, std::string_view line) {
     } else if (words[0] == "@trusted") {
         options.takes_stand_ins = true;
         options.takes_forwarded = true;
+    } else if (words[0] == "@requests") {
+        options.takes_requests = value == "all";
+        options.takes_requests_of_users = value == "users";
     } else if (words[0] == "@whole") {
         dialog.only_whole = true;
     } else {

@@ -49,6 +49,8 @@ std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
         case Verb::Auth: return out_of_order_auth();
         case Verb::XClient: return out_of_order_facts(options_.takes_stand_ins);
         case Verb::XForward: return out_of_order_facts(options_.takes_forwarded);
+        case Verb::Etrn:
+        case Verb::Atrn: return out_of_order_request(verb);
         default: return std::nullopt;
     }
 }
@@ -57,6 +59,21 @@ std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
 std::optional<Reply> ServerEngine::out_of_order_facts(bool is_allowed) const {
     if (!is_allowed) {
         return make_reply(550, {5, 7, 1}, "You may not speak for others");
+    }
+    return transaction_ ? std::optional(bad_sequence("Not during a transaction")) : std::nullopt;
+}
+
+// RFC 1985 5: at any time but in a transaction. RFC 2645: 530 before AUTH, 502 where it is not had.
+std::optional<Reply> ServerEngine::out_of_order_request(Verb verb) const {
+    const bool is_open = verb == Verb::Etrn && options_.takes_requests;
+    if (!is_open && !options_.takes_requests_of_users) {
+        return make_reply(502, {5, 5, 1}, std::string(to_string(verb)) + " is not offered here");
+    }
+    if (!hello_verb_) {
+        return bad_sequence("Say hello first");
+    }
+    if (!is_open && !identity_) {
+        return make_reply(530, {5, 7, 0}, "Authentication required");
     }
     return transaction_ ? std::optional(bad_sequence("Not during a transaction")) : std::nullopt;
 }
@@ -114,6 +131,9 @@ bool ServerEngine::is_too_much_junk() {
 }
 
 Announcement ServerEngine::announcement() const {
+    // Before AUTH too: whoever logs in to ask does not say EHLO again.
+    const bool users_may_ask =
+        options_.takes_requests_of_users && (tls_active_ || !options_.tls_required);
     return {.service = options_.service,
             .tls_available = options_.tls_available,
             .tls_active = tls_active_,
@@ -122,7 +142,9 @@ Announcement ServerEngine::announcement() const {
             .holds_mail = options_.hold_seconds_max > 0,
             .answers_questions = answers_questions(),
             .takes_stand_ins = options_.takes_stand_ins,
-            .takes_forwarded = options_.takes_forwarded};
+            .takes_forwarded = options_.takes_forwarded,
+            .takes_requests = options_.takes_requests || users_may_ask,
+            .turns_round = users_may_ask};
 }
 
 bool ServerEngine::may_offer_passwords() const {
@@ -345,6 +367,22 @@ void ServerEngine::answer_stand_in(std::optional<sasl::Done> identity, bool answ
     options_.answers_questions = answers_questions;
     send_greeting();
     (void)close_if_shutting_down();
+}
+
+void ServerEngine::on(EtrnCommand& command) {
+    if (!is_too_much_junk()) {
+        events_.emplace_back(
+            event::Etrn{.option = command.option, .node = std::move(command.node)});
+        pending_ = Pending::Question;
+    }
+}
+
+void ServerEngine::on(AtrnCommand& command) {
+    // What came behind it would be taken for words of the server that the client is to become.
+    if (!refuses_early_input("ATRN") && !is_too_much_junk()) {
+        events_.emplace_back(event::Turn{.domains = std::move(command.domains)});
+        pending_ = Pending::Turn;
+    }
 }
 
 void ServerEngine::on(ForwardedCommand& command) {
