@@ -35,7 +35,6 @@ struct HttpsRequest {
     std::string host;  ///< Looked up, sent as SNI and Host, verified.
     std::uint16_t port = 443;
     std::optional<Endpoint> at{};  ///< Instead of looking `host` up; may be a private address.
-    std::uint16_t port = 443;
     /// Opportunistic: any certificate will do.
     TlsVerify verify = TlsVerify::Name;
     std::string path = "/";
