@@ -313,8 +313,14 @@ private:
     }
 
     void check_route_login(const std::string& path, const RouteSettings& route) {
-        if (route.username.empty() != route.password.empty()) {
-            problem(path + ".username", "username and password belong together");
+        if (!route.password.empty() && !route.token_file.empty()) {
+            problem(path + ".token_file", "must not stand beside a password");
+        }
+        if (route.username.empty() != (route.password.empty() && route.token_file.empty())) {
+            problem(path + ".username", "username and password (or token_file) belong together");
+        }
+        if (!route.token_file.empty() && !route.token_file.starts_with('/')) {
+            problem(path + ".token_file", "must be an absolute path");
         }
         const bool is_private =
             route.tls == RouteSettings::Tls::Required || route.tls == RouteSettings::Tls::Implicit;

@@ -362,6 +362,11 @@ constexpr auto kRoute = std::to_array<ConfigKey<RouteSettings>>({
      .field = [](RouteSettings& r) -> FieldRef { return &r.password; },
      .help = "Its password.",
      .shown = Shown::Secret},
+    {.path = "token_file",
+     .field = [](RouteSettings& r) -> FieldRef { return &r.token_file; },
+     .help =
+         "Instead of a password: a file with an access token, shown by OAUTHBEARER or XOAUTH2. It "
+         "is read for each session, so that whoever renews the token need not say so."},
     {.path = "egress",
      .field = [](RouteSettings& r) -> FieldRef { return &r.egress; },
      .help = "Names of [[egress]] tables to come from; a message keeps to one of them. Empty: by "

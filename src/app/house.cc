@@ -155,6 +155,7 @@ Result<> House::Inner::furnish(const flow::SettingsPtr& now) {
         ground.shards.push_back(&pool->shard(i));
     }
     ground.files = &store::system_files();
+    ground.read_secret = [](const std::string& path) { return read_file(path, token_size_max); };
     ground.in_hand_file = in_hand_file(*now);
     // Linux, random(4): drawn anew at each start of the machine.
     ground.machine = read_file("/proc/sys/kernel/random/boot_id", 64).value_or("");

@@ -27,6 +27,7 @@ Household::Household(Ground ground, flow::SettingsPtr settings)
     services_.recipient_guard = &recipient_guard_;
     services_.sender_domains = &sender_domains_;
     services_.peer_quirks = &peer_quirks_;
+    services_.read_secret = ground_.read_secret;
     services_.request_guard = &request_guard_;
     services_.roll_call = &roll_call_;
     services_.outbound_tls = &outbound_tls_;

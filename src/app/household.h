@@ -29,6 +29,9 @@
 namespace godwit::app {
 
 /// All outlive the household, and it outlives the shards' last step.
+/// Octets of a route's token_file; providers' tokens have some 2,000.
+inline constexpr std::size_t token_size_max = 16 * 1024;
+
 struct Ground {
     store::Store* store = nullptr;
     net::Network* network = nullptr;
@@ -44,6 +47,8 @@ struct Ground {
     store::FileSystem* files = nullptr;
     std::string in_hand_file;
     std::string machine;  ///< Names this start of the machine.
+    /// As in Services; null: no files are read.
+    std::function<Result<std::string>(const std::string& path)> read_secret{};
 };
 
 class Household {

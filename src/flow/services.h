@@ -2,12 +2,14 @@
 // app/house and outlives every session. Shared by all shards; each part says its own thread rule.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/result.h"
 #include "flow/settings.h"
 #include "net/io/offload.h"
 #include "net/io/swap_cell.h"
@@ -66,6 +68,8 @@ struct Services {
     RequestGuard* request_guard = nullptr;  ///< Null where nobody asks: tools.
     RecipientVerifier* recipient_verifier =
         nullptr;  ///< Null: relayed recipients are not asked for.
+    /// Reads a file that the administrator named, off the shards; null: there are no files here.
+    std::function<Result<std::string>(const std::string& path)> read_secret{};
     net::SwapCell<Settings>* current_settings = nullptr;
     std::vector<net::Shard*> shards;  ///< An account's home is shards[id % size].
     std::string

@@ -82,8 +82,9 @@ struct RouteSettings {
     } tls = Tls::Opportunistic;
     /// Take mail for the domain on port 25 too, from anybody: a backup or relay domain.
     bool accepts_from_outside = false;
-    std::string username;  ///< AUTH to a smart host; empty = none.
-    std::string password;
+    std::string username;             ///< AUTH to a smart host; empty = none.
+    std::string password;             ///< This or token_file.
+    std::string token_file;           ///< Holds an access token; read for each session.
     std::vector<std::string> egress;  ///< Names of [[egress]]; empty: by the sender.
     Families families = Families::Default;
 };

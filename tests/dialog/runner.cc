@@ -546,6 +546,8 @@ std::optional<std::string> Play::route(const std::vector<std::string_view>& word
             route.username = words[i].substr(5);
         } else if (words[i].starts_with("password=")) {
             route.password = words[i].substr(9);
+        } else if (words[i].starts_with("token=")) {
+            route.token_file = "/" + std::string(words[i].substr(6));
         } else if (words[i].starts_with("recipient=")) {
             route.recipient = words[i].substr(10);
         } else if (words[i].starts_with("sender=")) {

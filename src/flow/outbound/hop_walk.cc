@@ -41,6 +41,7 @@ HopWalk::HopWalk(const Services* services, RelayHop hop, const EgressSettings* e
     form_.tls = hop_.host.starts_with(kUnix) ? RouteSettings::Tls::Never : hop_.tls;
     form_.username = hop_.username;
     form_.password = hop_.password;
+    form_.token_file = hop_.token_file;
     if (egress != nullptr) {
         form_.source_v4 = address_from(egress->ipv4);
         form_.source_v6 = address_from(egress->ipv6);

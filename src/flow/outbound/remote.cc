@@ -204,7 +204,8 @@ mail::TlsFailureDetail failure_of(const std::optional<smtp::Outcome>& failure) {
 bool HopAddress::operator==(const HopAddress& other) const {
     const auto all = [](const HopAddress& hop) {
         return std::tie(hop.host, hop.port, hop.is_lmtp, hop.tls, hop.username, hop.password,
-                        hop.source_v4, hop.source_v6, hop.hello, hop.is_configured, hop.policy);
+                        hop.token_file, hop.source_v4, hop.source_v6, hop.hello, hop.is_configured,
+                        hop.policy);
     };
     return all(*this) == all(other);
 }
@@ -305,6 +306,9 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
         options.credentials = sasl::Credentials{};
         options.credentials->name = hop_.username;
         options.credentials->password = hop_.password;
+        options.credentials->token = token_;
+        options.credentials->host = hop_.host;
+        options.credentials->port = hop_.port;
         options.allow_plaintext_auth = stream_->peer().is_loopback();
     }
     options.auth_nonce = hex_encode(services_->random->bytes(16));
@@ -315,6 +319,31 @@ smtp::ClientOptions RemoteSession::client_options(bool without_tls) const {
     }
     options.use_helo = uses_helo_ || options.is_dot_late;
     return options;
+}
+
+// Whoever renews the token writes the file anew: it is read for each session.
+net::Task<std::optional<smtp::Outcome>> RemoteSession::fetch_token() {
+    if (hop_.token_file.empty()) {
+        co_return std::nullopt;
+    }
+    const auto read_secret = services_->read_secret;
+    const std::string path = hop_.token_file;
+    Result<std::string> read = temporary_error(ErrorCode::Unsupported, "no files are read here");
+    if (read_secret) {
+        read = co_await net::offload(services_->offload,
+                                     [read_secret, path] { return read_secret(path); });
+    }
+    constexpr std::string_view kBlank = " \t\r\n";
+    token_ = read ? std::move(*read) : "";
+    token_.erase(token_.find_last_not_of(kBlank) + 1);
+    token_.erase(0, token_.find_first_not_of(kBlank));
+    if (token_.empty()) {
+        log::error("outbound.no_token",
+                   {{"file", path}, {"error", read ? "it is empty" : read.error().text}});
+        co_return host_failure(smtp::Stage::Auth, {4, 7, 0},
+                               "no access token for " + hop_.host + ": see the server's log");
+    }
+    co_return std::nullopt;
 }
 
 // HELO brings neither TLS nor AUTH: only where neither is needed.
@@ -346,6 +375,9 @@ void RemoteSession::heed_masked_greeting(const std::vector<smtp::Outcome>& outco
 }
 
 net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls) {
+    if (auto failure = co_await fetch_token()) {
+        co_return failure;
+    }
     net::DialRequest request = dial_request();
     crash_point<"outbound.connecting">();
     Result<net::Dialed> dialed =

@@ -31,6 +31,7 @@ struct HopAddress {
     RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
     std::string username{};
     std::string password{};
+    std::string token_file{};                   ///< Instead of a password.
     std::optional<net::IpAddress> source_v4{};  ///< The local address to use, per family.
     std::optional<net::IpAddress> source_v6{};
     std::string hello{};  ///< The name said in EHLO; empty: the hostname.
@@ -116,6 +117,7 @@ private:
     [[nodiscard]] net::DialRequest dial_request() const;
     [[nodiscard]] smtp::ClientOptions client_options(bool without_tls) const;
     [[nodiscard]] bool may_say_helo() const;
+    net::Task<std::optional<smtp::Outcome>> fetch_token();
     void note_quirk(PeerQuirk quirk);
     void heed_masked_greeting(const std::vector<smtp::Outcome>& outcomes);
     net::Task<std::optional<smtp::Outcome>> connect(bool without_tls);
@@ -154,6 +156,7 @@ private:
     InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
     BodyForm form_;                   ///< Of the message that is being sent.
     bool is_tls_proven_ = false;      ///< Something was read through it.
+    std::string token_;               ///< Of the hop's token_file, as it was for this session.
     bool uses_helo_ = false;          ///< The peer hung up on EHLO.
     std::optional<Error> body_damage_;
 };

@@ -81,6 +81,7 @@ NextHop hop_of(const Settings& settings, const RouteSettings& route, std::string
                     .tls = route.tls,
                     .username = route.username,
                     .password = route.password,
+                    .token_file = route.token_file,
                     .is_configured = !is_by_domain,
                     .fallback = hosts_of(fallback, route.port),
                     .egress = route.egress,

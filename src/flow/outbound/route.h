@@ -37,6 +37,7 @@ struct RelayHop {
     RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
     std::string username;
     std::string password;
+    std::string token_file{};
     /// By a route that names it: private addresses are meant; loops are the administrator's.
     bool is_configured = false;
     std::vector<HostPort> fallback;

@@ -244,7 +244,8 @@ void ClientEngine::begin_auth() {
     const bool may_reveal = tls_active_ || options_.allow_plaintext_auth;
     const auto mechanism =
         peer_.set.contains(Extension::Auth)
-            ? sasl::choose_mechanism(peer_.auth_mechanisms, may_reveal, options_.bindings)
+            ? sasl::choose_mechanism(peer_.auth_mechanisms, may_reveal, options_.bindings,
+                                     !options_.credentials->token.empty())
             : std::nullopt;
     if (!mechanism) {
         fail_locally(FaultScope::Host, Stage::Auth, {4, 7, 4},
