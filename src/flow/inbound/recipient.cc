@@ -100,7 +100,8 @@ net::Task<std::optional<RecipientAnswer>> refuse_relayed(const Services* service
     if (relay == nullptr || !relay->verify || services->recipient_verifier == nullptr) {
         co_return std::nullopt;
     }
-    const VerifyAnswer answer = co_await services->recipient_verifier->verify(address);
+    const VerifyAnswer answer =
+        co_await services->recipient_verifier->verify(address, asker.patience);
     if (answer.existence == Existence::Refused) {
         probe<"inbound.relay_recipient_refused">();
         count_miss(services, asker);

@@ -19,6 +19,7 @@ struct Asker {
     bool may_relay = false;  ///< Logged in, or a trusted local socket.
     std::optional<net::Endpoint>
         stranger;            ///< Anybody on port 25: unknown names are counted (T34).
+    Duration patience{};     ///< With a downstream server that is asked; at most verify_patience.
     bool is_report = false;  ///< MAIL FROM:<>: what it says must be about mail of ours (BATV).
 };
 net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recipient recipient,

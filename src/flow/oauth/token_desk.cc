@@ -251,12 +251,24 @@ std::optional<oauth::AcceptedToken> TokenDesk::remembered(const std::string& key
 
 net::Task<Result<std::string>> TokenDesk::introspect(const Services* services, OauthSettings row,
                                                      std::string token) {
-    const std::string key =
-        sha256_bytes(name_of(row) + "\n" + row.introspection_url + "\n" + token);
+    std::string rules = name_of(row) + "\n" + row.introspection_url + "\n" + row.audience + "\n" +
+                        row.account_claim + "\n";
+    for (const std::string& scope : row.scopes) {
+        rules += scope + " ";
+    }
+    const std::string key = sha256_bytes(rules + "\n" + token);
+    const std::string issuer = name_of(row);
+    const bool is_silent = tables_.with([&](Tables& tables) {
+        const auto until = tables.silent_until.find(issuer);
+        return until != tables.silent_until.end() && services->clock->mono() < until->second;
+    });
     const auto known = remembered(key, services->clock->mono());
     if (known && services->clock->wall() < known->expires_at) {
         probe<"oauth.introspection_remembered">();
         co_return known->account;
+    }
+    if (is_silent) {
+        co_return unavailable("the issuer could not be asked a moment ago");
     }
     Question question{
         .url = row.introspection_url,
@@ -269,6 +281,9 @@ net::Task<Result<std::string>> TokenDesk::introspect(const Services* services, O
     if (!claims) {
         // Whatever was wrong with the answer, it was not the token.
         probe<"oauth.not_introspected">();
+        tables_.with([&](Tables& tables) {
+            tables.silent_until[issuer] = services->clock->mono() + introspection_pause;
+        });
         log::warn("oauth.not_introspected",
                   {{"issuer", row.issuer}, {"error", claims.error().text}});
         co_return unavailable("the issuer cannot be asked");

@@ -28,6 +28,9 @@ inline constexpr std::chrono::seconds issuer_patience{10};
 inline constexpr std::chrono::minutes keys_refresh_after{60};
 /// And for so long when no newer ones can be had.
 inline constexpr std::chrono::hours keys_stale_max{24};
+/// An issuer that could not be asked about a token is not asked again for this long: clients try
+/// again at once.
+inline constexpr std::chrono::seconds introspection_pause(5);
 /// A token with an unknown key, or a failure, leads to another fetch no sooner: tokens are made up
 /// for nothing.
 inline constexpr std::chrono::seconds keys_fetch_pause{60};
@@ -61,6 +64,7 @@ private:
         std::map<std::string, Published> published;  // By name_of(row); emptied when too many.
         RecentTable<std::optional<oauth::AcceptedToken>> introspected;  // By the token's hash.
         RecentTable<MonoTime> introspected_at;                          // The same keys.
+        std::map<std::string, MonoTime> silent_until;  // By name_of(row): the configured ones.
     };
     enum class Next : std::uint8_t { Take, Wait, Fetch, GiveUp };
     struct Step {

@@ -153,9 +153,32 @@ std::optional<RequestedSites> sites_of(const Etrn& etrn) {
 }  // namespace
 
 RequestGuard::Permit::~Permit() {
-    if (guard_ != nullptr) {
-        guard_->book_.with([](Book& book) { return --book.at_work; });
+    if (guard_ == nullptr) {
+        return;
     }
+    guard_->book_.with([this](Book& book) {
+        if (turn_.empty()) {
+            return --book.at_work;
+        }
+        if (const auto own = book.turns.find(turn_); --own->second == 0) {
+            book.turns.erase(own);
+        }
+        return --book.turns_in_all;
+    });
+}
+
+RequestGuard::Permit RequestGuard::begin_turn(const std::string& account) {
+    const bool may_begin = book_.with([&account](Book& book) {
+        const auto own = book.turns.find(account);
+        if (book.turns_in_all >= turns_at_once_max ||
+            (own != book.turns.end() && own->second >= turns_per_account_max)) {
+            return false;
+        }
+        ++book.turns[account];
+        ++book.turns_in_all;
+        return true;
+    });
+    return may_begin ? Permit(this, account) : Permit();
 }
 
 RequestGuard::Permit RequestGuard::begin(const std::string& name, MonoTime now) {
@@ -173,7 +196,7 @@ RequestGuard::Permit RequestGuard::begin(const std::string& name, MonoTime now) 
         ++book.at_work;
         return true;
     });
-    return may_begin ? Permit(this) : Permit();
+    return may_begin ? Permit(this, "") : Permit();
 }
 
 bool is_requested(const Settings& settings, const RequestedSites& sites, const MailAsker& asker,

@@ -3,6 +3,7 @@
 // RFC 1985; RFC 2645.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,9 @@ namespace godwit::flow {
 inline constexpr std::uint32_t mail_requests_per_minute_max = 60;
 /// Requests at work; a queue of a million messages takes some seconds of one core.
 inline constexpr std::uint32_t mail_requests_at_once_max = 4;
+/// Turns under way, of one account and of all: each has a connection, and may last long.
+inline constexpr std::uint32_t turns_per_account_max = 2;
+inline constexpr std::uint32_t turns_at_once_max = 64;
 /// Deliveries let go in one commit.
 inline constexpr std::size_t mail_request_batch_max = 64;
 
@@ -32,10 +36,13 @@ public:
     class Permit {
     public:
         Permit() = default;
-        explicit Permit(RequestGuard* guard) : guard_(guard) {}
-        Permit(Permit&& other) noexcept : guard_(std::exchange(other.guard_, nullptr)) {}
+        /// `turn`: the account whose turn it is; empty: a request.
+        Permit(RequestGuard* guard, std::string turn) : guard_(guard), turn_(std::move(turn)) {}
+        Permit(Permit&& other) noexcept
+            : guard_(std::exchange(other.guard_, nullptr)), turn_(std::move(other.turn_)) {}
         Permit& operator=(Permit&& other) noexcept {
             std::swap(guard_, other.guard_);
+            std::swap(turn_, other.turn_);
             return *this;
         }
         ~Permit();
@@ -43,9 +50,12 @@ public:
 
     private:
         RequestGuard* guard_ = nullptr;
+        std::string turn_;
     };
     /// Empty: too many of this name lately, or of all now.
     Permit begin(const std::string& name, MonoTime now);
+    /// For as long as a turn lasts. Empty: too many of this account or of all now.
+    Permit begin_turn(const std::string& account);
 
 private:
     struct Asked {
@@ -55,6 +65,8 @@ private:
     struct Book {
         RecentTable<Asked> by_name;
         std::uint32_t at_work = 0;
+        std::map<std::string, std::uint32_t> turns;  ///< By account; at most turns_at_once_max.
+        std::uint32_t turns_in_all = 0;
     };
     net::Locked<Book> book_;
 };

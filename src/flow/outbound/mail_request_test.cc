@@ -87,5 +87,26 @@ TEST(MailRequest, Requests_have_a_budget) {
     EXPECT_TRUE(guard.begin("another", now));
 }
 
+TEST(RequestGuard, Turns_are_bounded_for_an_account_and_in_all) {
+    RequestGuard guard;
+    std::vector<RequestGuard::Permit> turns;
+    for (std::uint32_t i = 0; i < turns_per_account_max; ++i) {
+        turns.push_back(guard.begin_turn("ann"));
+        EXPECT_TRUE(turns.back());
+    }
+    EXPECT_FALSE(guard.begin_turn("ann"));
+    while (turns.size() < turns_at_once_max) {
+        turns.push_back(guard.begin_turn("user" + std::to_string(turns.size())));
+        EXPECT_TRUE(turns.back());
+    }
+    EXPECT_FALSE(guard.begin_turn("another"));
+    // They hold no requests up.
+    EXPECT_TRUE(guard.begin("another", MonoTime{}));
+    turns.erase(turns.begin());
+    EXPECT_TRUE(guard.begin_turn("ann"));
+    turns.clear();
+    EXPECT_TRUE(guard.begin_turn("another"));
+}
+
 }  // namespace
 }  // namespace godwit::flow

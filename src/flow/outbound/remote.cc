@@ -407,12 +407,13 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::connect(bool without_tls)
 
 net::Task<std::unique_ptr<RemoteSession>> RemoteSession::turn(const Services* services,
                                                               std::unique_ptr<net::Stream> stream,
-                                                              std::string name) {
+                                                              std::string name, Duration time) {
     HopAddress hop;
     hop.host = std::move(name);
     hop.is_configured = true;
     hop.tls = RouteSettings::Tls::Never;
     hop.policy = policy_of(hop.tls, DaneAnswer{}, TlsQuestion{});
+    hop.give_up_at = net::Shard::here().now() + time;
     net::Endpoint at = stream->peer();
     std::unique_ptr<RemoteSession> session(
         new RemoteSession(services, std::move(hop), std::move(at)));

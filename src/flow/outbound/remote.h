@@ -72,10 +72,11 @@ public:
         const Services* services, HopAddress hop, net::Endpoint at);
 
     /// The peer has made the connection and now greets (ATRN): never null; is_ready() says whether
-    /// it greeted well. `name`: who it is. Nothing is asked of TLS: what there is was there before.
+    /// it greeted well. `name`: who it is. Nothing waits beyond `time` from now. Nothing is asked
+    /// of TLS: what there is was there before.
     static net::Task<std::unique_ptr<RemoteSession>> turn(const Services* services,
                                                           std::unique_ptr<net::Stream> stream,
-                                                          std::string name);
+                                                          std::string name, Duration time);
     /// The stream, closed or not; nothing else is possible then.
     std::unique_ptr<net::Stream> give_back() {
         is_ready_ = false;

@@ -15,6 +15,7 @@
 #include "flow/outbound/send_group.h"
 #include "flow/read.h"
 #include "mail/address/domain.h"
+#include "store/directory/directory.h"
 
 namespace godwit::flow {
 
@@ -98,6 +99,12 @@ net::Task<std::optional<Loaded>> Turner::load(TurnedDelivery where) {
             auto message = TRY(store::read_queue_message(snapshot, tier, where.mail));
             auto delivery = TRY(store::read_delivery(snapshot, tier, where.mail, where.number));
             if (!message || !delivery || !request.covers(*settings, *message, *delivery, now)) {
+                return std::nullopt;
+            }
+            // T46: whoever logged in with what holds no more gets nothing more.
+            const auto account = TRY(store::read_account(snapshot, tier, request.asker.id));
+            if (!account || account->is_disabled ||
+                account->auth_epoch != request.asker.auth_epoch) {
                 return std::nullopt;
             }
             return Loaded{.message = *std::move(message), .delivery = *std::move(delivery)};
@@ -188,8 +195,10 @@ net::Task<Turn> prepare_turn(const Services* services, std::vector<std::string> 
     const SettingsPtr settings = services->settings();
     const MonoTime now = services->clock->mono();
     Turn turn;
-    turn.permit = services->request_guard->begin(asker.name(), now);
-    if (!turn.permit) {
+    // The search is a request like any other; the turn itself may last for hours.
+    const RequestGuard::Permit search = services->request_guard->begin(asker.name(), now);
+    turn.permit = services->request_guard->begin_turn(asker.name());
+    if (!search || !turn.permit) {
         probe<"outbound.request_too_often">();
         turn.refusal = refusal(451, {4, 7, 0}, "Unable to process ATRN request now");
         co_return turn;
@@ -235,7 +244,7 @@ net::Task<std::unique_ptr<net::Stream>> take_turn(const Services* services,
                               {"peer", stream->peer().to_string()},
                               {"messages", static_cast<std::uint64_t>(turn.deliveries.size())}});
     std::unique_ptr<RemoteSession> session =
-        co_await RemoteSession::turn(services, std::move(stream), name);
+        co_await RemoteSession::turn(services, std::move(stream), name, turn_time_max);
     Turner turner(services, session.get(), &turn.request);
     for (const TurnedDelivery& where : turn.deliveries) {
         if (!session->is_ready() || attendance->is_closing()) {

@@ -20,6 +20,9 @@ namespace godwit::flow {
 /// Deliveries carried in one turn, about 100 octets each while it lasts; more wait for the next.
 inline constexpr std::size_t turned_deliveries_max = 10'000;
 
+/// A turn ends between two messages after this, and waits for nothing longer.
+inline constexpr std::chrono::hours turn_time_max(2);
+
 /// Where a delivery of a turn stands; it is read again when its turn comes.
 struct TurnedDelivery {
     MailId mail;

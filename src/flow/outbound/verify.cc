@@ -145,28 +145,32 @@ net::Task<void> RecipientVerifier::ask(std::string key, mail::Address recipient)
     settle(key, std::move(answer));
 }
 
-net::Task<VerifyAnswer> RecipientVerifier::verify(mail::Address recipient) {
+net::Task<VerifyAnswer> RecipientVerifier::verify(mail::Address recipient, Duration patience) {
     const std::string key = mail::account_key(recipient);
-    const MonoTime end = services_->clock->mono() + verify_patience;
+    const MonoTime end = services_->clock->mono() + std::min<Duration>(patience, verify_patience);
     if (auto answer = known(key, services_->clock->mono())) {
         probe<"outbound.verified_before">();
         co_return *std::move(answer);
     }
-    const Begun begun = begin(key, to_lower(recipient.domain));
-    if (begun == Begun::NoRoom) {
-        probe<"outbound.verify_no_room">();
-        co_return VerifyAnswer{Existence::Undecided, "too many are being verified now"};
-    }
-    if (begun == Begun::Now) {
-        net::spawn(net::Shard::here(), "recipient.verify", ask(key, std::move(recipient)));
-    }
+    const std::string domain = to_lower(recipient.domain);
+    bool is_asked = false;
     for (;;) {
+        if (!is_asked) {
+            const Begun begun = begin(key, domain);
+            is_asked = begun != Begun::NoRoom;
+            if (begun == Begun::Now) {
+                mail::Address question = recipient;
+                net::spawn(net::Shard::here(), "recipient.verify", ask(key, std::move(question)));
+            }
+        }
         if (auto answer = known(key, services_->clock->mono())) {
             co_return *std::move(answer);
         }
         if (services_->clock->mono() >= end) {
-            probe<"outbound.verify_takes_long">();
-            co_return VerifyAnswer{Existence::Undecided, "its server has not answered yet"};
+            is_asked ? probe<"outbound.verify_takes_long">() : probe<"outbound.verify_no_room">();
+            co_return VerifyAnswer{Existence::Undecided, is_asked
+                                                             ? "its server has not answered yet"
+                                                             : "too many are being verified now"};
         }
         co_await net::sleep_for(kLook);
     }

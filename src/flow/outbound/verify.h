@@ -22,6 +22,9 @@ namespace godwit::flow {
 /// How long a client waits at RCPT: its own patience is five minutes (RFC 5321 4.5.3.2.3), a
 /// person's is not. What comes later is there for the next time, as with Postfix's three polls.
 inline constexpr std::chrono::seconds verify_patience(6);
+/// What all recipients of one transaction may wait together: a group of a thousand must not keep
+/// the client waiting past its five minutes.
+inline constexpr std::chrono::seconds verify_transaction_max(30);
 /// A question is given up after this, so that dead hosts hold no place for long.
 inline constexpr std::chrono::seconds verify_time_max(60);
 /// Questions at one time, in all and to one domain: a server is not to be flooded for ours.
@@ -57,8 +60,8 @@ class RecipientVerifier {
 public:
     /// Outlived by `services`, whose scheduler is there by the first question.
     explicit RecipientVerifier(const Services* services) : services_(services) {}
-    /// Within verify_patience.
-    net::Task<VerifyAnswer> verify(mail::Address recipient);
+    /// Within `patience`, at most verify_patience; what is known is said at once.
+    net::Task<VerifyAnswer> verify(mail::Address recipient, Duration patience = verify_patience);
 
 private:
     struct Known {

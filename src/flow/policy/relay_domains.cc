@@ -21,6 +21,11 @@ const RelayDomainSettings* find_relay_domain(const Settings& settings, std::stri
     return best;
 }
 
+bool is_asked_downstream(const Settings& settings, std::string_view domain) {
+    const RelayDomainSettings* const relay = find_relay_domain(settings, domain);
+    return relay != nullptr && relay->verify;
+}
+
 bool is_kept_for_request(const Settings& settings, std::string_view domain) {
     const RelayDomainSettings* const relay = find_relay_domain(settings, domain);
     return relay != nullptr && relay->hold;
@@ -42,7 +47,7 @@ std::string MailAsker::name() const {
 
 bool may_ask_for(const Settings& settings, const RelayDomainSettings& relay,
                  const MailAsker& asker) {
-    if (is_in(relay.networks, asker.peer)) {
+    if (!asker.takes_it && is_in(relay.networks, asker.peer)) {
         return true;
     }
     return !asker.account.empty() &&

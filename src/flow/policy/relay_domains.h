@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/ids.h"
 #include "flow/settings.h"
 #include "mail/address/address.h"
 #include "net/io/endpoint.h"
@@ -24,6 +25,9 @@ inline constexpr std::string_view held_for_request = "until it is asked for";
 /// Lives as long as `settings`.
 const RelayDomainSettings* find_relay_domain(const Settings& settings, std::string_view domain);
 
+/// Its recipients are asked for at the server they live on.
+bool is_asked_downstream(const Settings& settings, std::string_view domain);
+
 /// Mail for the domain waits to be asked for.
 bool is_kept_for_request(const Settings& settings, std::string_view domain);
 
@@ -34,6 +38,11 @@ bool may_exist(const RelayDomainSettings& relay, const mail::Address& address);
 struct MailAsker {
     net::Endpoint peer;
     std::string account;  ///< Login name; empty: not logged in.
+    /// ATRN: the mail goes to whoever asks, and not where DNS and routes say, so that only the
+    /// account counts.
+    bool takes_it = false;
+    AccountId id{};                ///< Of the account; asked again as the turn goes on (T46).
+    std::uint64_t auth_epoch = 0;  ///< As it logged in.
     /// For logs, traces and budgets: the account, else the address.
     [[nodiscard]] std::string name() const;
 };

@@ -18,6 +18,7 @@
 #include "flow/oauth/token_desk.h"
 #include "flow/outbound/mail_request.h"
 #include "flow/outbound/turned.h"
+#include "flow/outbound/verify.h"
 #include "flow/policy/networks.h"
 #include "flow/policy/relay_domains.h"
 #include "flow/policy/sender_domains.h"
@@ -147,6 +148,7 @@ private:
     // The open transaction, beside the engine's: what the directory said, and the body so far.
     std::string sender_;  ///< For who looks for what was refused.
     std::vector<store::Recipient> resolved_;
+    Duration verified_for_{};       ///< Spent with asking downstream servers.
     std::optional<int> priority_;   ///< What was granted of MT-PRIORITY.
     bool is_auth_trusted_ = false;  ///< AUTH= names an address of whoever is logged in.
     std::optional<MailId> mail_;
@@ -486,8 +488,16 @@ net::Task<Result<>> Session::on(smtp::event::RcptTo event) {
         asker.stranger = peer();
     }
     std::string recipient = event.recipient.address.to_string();
+    const bool is_asked_for =
+        flow::is_asked_downstream(*services_->settings(), event.recipient.address.domain);
+    if (is_asked_for) {
+        CO_TRY(co_await flush());  // It may take its time, and hundreds may come in one group.
+    }
+    const MonoTime begun = services_->clock->mono();
+    asker.patience = std::max(flow::verify_transaction_max - verified_for_, Duration{});
     flow::RecipientAnswer answer =
         co_await flow::check_recipient(services_, std::move(event.recipient), std::move(asker));
+    verified_for_ += is_asked_for ? services_->clock->mono() - begun : Duration{};
     if (answer.reply.is_positive() && !flow::has_room_for(resolved_, answer.resolved)) {
         answer.reply = flow::too_many_behind_aliases();
     }
@@ -661,6 +671,7 @@ net::Task<Result<>> Session::on(smtp::event::TransactionDropped) {
 
 void Session::forget_mail() {
     resolved_.clear();
+    verified_for_ = {};
     mail_.reset();
     intake_.reset();
     body_failure_.reset();
@@ -707,10 +718,11 @@ net::Task<Result<>> Session::on(smtp::event::AuthScramLookup event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::AuthCertificate event) {
-    const net::TlsSession* tls = stream_->tls();
+    // A proxy's certificate says nothing of whom it stands in for.
+    const net::TlsSession* tls = stand_in_.peer ? nullptr : stream_->tls();
     settle_login(co_await admit_certificate(
         services_, tls != nullptr ? tls->client_addresses() : std::vector<std::string>(),
-        std::move(event.authzid), stream_->peer()));
+        std::move(event.authzid), peer()));
     co_return Result<>();
 }
 
@@ -819,7 +831,14 @@ net::Task<Result<>> Session::on(smtp::event::Etrn event) {
 }
 
 net::Task<Result<>> Session::on(smtp::event::Turn event) {
-    flow::Turn turn = co_await flow::prepare_turn(services_, std::move(event.domains), asker());
+    flow::MailAsker owner = asker();
+    owner.takes_it = true;
+    if (login_) {
+        owner.id = login_->account;
+        owner.auth_epoch = login_->auth_epoch;
+    }
+    flow::Turn turn =
+        co_await flow::prepare_turn(services_, std::move(event.domains), std::move(owner));
     if (turn.refusal) {
         engine_->answer(std::move(*turn.refusal));
         co_return Result<>();
@@ -829,6 +848,7 @@ net::Task<Result<>> Session::on(smtp::event::Turn event) {
     watch_.end();
     stream_ =
         co_await flow::take_turn(services_, std::move(stream_), std::move(turn), &attendance_);
+    check(stream_ != nullptr, "a turn gives its stream back");
     co_return Result<>();
 }
 

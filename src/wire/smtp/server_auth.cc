@@ -125,6 +125,9 @@ void ServerEngine::on_auth_failed(const sasl::Failed& failed) {
         case sasl::Failure::Temporary:
             // K1: never 535 on a fault of ours; clients throw the password away.
             send(make_reply(454, {4, 7, 0}, "Temporary authentication failure"));
+            if (is_too_much_junk()) {
+                return;
+            }
             break;
         case sasl::Failure::Malformed:
             refuse_command(make_reply(501, {5, 5, 2}, "Cannot understand the response"));
