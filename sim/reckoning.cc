@@ -324,7 +324,8 @@ private:
 
     void judge_failure_reports(const std::string& recipient, unsigned count,
                                const std::string& home) {
-        if (is_quiet_[recipient]) {
+        // A node that was told of it with HELO alone heard nothing of NOTIFY (C5).
+        if (is_quiet_[recipient] && !further_on_.contains(recipient)) {
             broken("I4", "a failure report about " + recipient + ", which nobody asked for");
         }
         const std::set<const HandOver*>& hand_overs = reportable_[recipient];
