@@ -67,7 +67,7 @@ std::string_view reason_to_release(const Settings& settings, const store::QueueM
     if (delivery.held_reason == held_for_request) {
         return is_kept_for_request(settings, delivery.site)
                    ? std::string_view()
-                   : "its domain's mail need not be asked for now";
+                   : "its domain's mail is no longer kept until it is asked for";
     }
     return is_for_lack_of_route(delivery.held_reason) && has_route(settings, message, delivery)
                ? "there is a route now"

@@ -9,6 +9,7 @@
 #include "base/probe.h"
 #include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/sts.h"
+#include "flow/policy/domain_pattern.h"
 #include "mail/address/domain.h"
 #include "net/io/endpoint.h"
 #include "net/resolver/resolver.h"
@@ -19,19 +20,6 @@ namespace {
 
 using Level = TlsPolicy::Level;
 using Mode = TlsPolicySettings::Mode;
-
-// How specific a policy is for the domain; 0 when it does not match.
-std::size_t fitness(std::string_view pattern, std::string_view domain) {
-    if (equals_ignore_case(pattern, domain)) {
-        return limits::domain_size_max + 2;
-    }
-    if (pattern == "*") {
-        return 1;
-    }
-    const bool is_below =
-        pattern.starts_with("*.") && ends_with_ignore_case(domain, pattern.substr(1));
-    return is_below ? pattern.size() : 0;
-}
 
 TlsPolicy refused(smtp::EnhancedStatus status, std::string text) {
     TlsPolicy policy;
@@ -133,16 +121,7 @@ std::string TlsPolicy::identity() const {
 }
 
 const TlsPolicySettings* find_tls_policy(const Settings& settings, std::string_view domain) {
-    const TlsPolicySettings* best = nullptr;
-    std::size_t best_fitness = 0;
-    for (const TlsPolicySettings& policy : settings.tls_policies) {
-        const std::size_t fits = fitness(policy.domain, domain);
-        if (fits > best_fitness) {
-            best = &policy;
-            best_fitness = fits;
-        }
-    }
-    return best;
+    return find_by_domain(settings.tls_policies, domain);
 }
 
 StsVerdict judge_sts(const StsPolicy& policy, std::string_view host) {

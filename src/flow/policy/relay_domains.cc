@@ -9,16 +9,7 @@
 namespace godwit::flow {
 
 const RelayDomainSettings* find_relay_domain(const Settings& settings, std::string_view domain) {
-    const RelayDomainSettings* best = nullptr;
-    std::size_t best_fitness = 0;
-    for (const RelayDomainSettings& relay : settings.relay_domains) {
-        const std::size_t fits = domain_fitness(relay.domain, domain);
-        if (fits > best_fitness) {
-            best = &relay;
-            best_fitness = fits;
-        }
-    }
-    return best;
+    return find_by_domain(settings.relay_domains, domain);
 }
 
 bool is_asked_downstream(const Settings& settings, std::string_view domain) {

@@ -137,7 +137,7 @@ def recipients_of_a_relay_domain_are_asked_for(world):
         def swaks(recipient, *words, codes=(0,)):
             return run(["swaks", "--server", f"127.0.0.1:{server.ports['smtp']}", "--timeout", "30", "--helo", "client.test", "--from", "someone@far.test", "--to", recipient, *words], codes=codes)[1]
 
-        # Nobody there: for now.
+        # Its server is not there yet: nobody can say whether the address exists.
         out = swaks("early@away.example", "--quit-after", "RCPT", codes=(24,))
         expect("450 4.1.1 <early@away.example> cannot be verified now" in out, "put off", out)
         sink = Sink(port)
