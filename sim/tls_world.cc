@@ -12,25 +12,24 @@ namespace godwit::sim {
 namespace {
 
 // A key that protects nothing: the world's servers show it to the world's clients, who trust
-// anybody. Made beforehand, since the length of a certificate made at run time would differ.
+// anybody. Made beforehand, since the length of a certificate made at run time would differ; of
+// Ed25519, since the length of an ECDSA signature is another for each transcript, and in the
+// transcript is the age of a session ticket by the library's own clock, which is the machine's.
 constexpr const char* kChain =
     "-----BEGIN CERTIFICATE-----\n"
-    "MIIBvjCCAWSgAwIBAgIUWQpCrT1IfqV502yFqj+RHFz/QAkwCgYIKoZIzj0EAwIw\n"
-    "EzERMA8GA1UEAwwIc2ltLnRlc3QwIBcNMjYxMTIyMDkxNjQzWhgPMjEyNjEwMjkw\n"
-    "OTE2NDNaMBMxETAPBgNVBAMMCHNpbS50ZXN0MFkwEwYHKoZIzj0CAQYIKoZIzj0D\n"
-    "AQcDQgAEAOW2buIy1hfNZA2yI8HkBypjM4xRlLk/lH5+jLg3f+rMpjKtXZSzJ2h+\n"
-    "NSCvKj/W3mFDu23S8gZMkUk7+KV+EqOBkzCBkDAdBgNVHQ4EFgQUUwt0/Q4aGcwe\n"
-    "axiiYGNbb8bNW7wwHwYDVR0jBBgwFoAUUwt0/Q4aGcweaxiiYGNbb8bNW7wwDwYD\n"
-    "VR0TAQH/BAUwAwEB/zA9BgNVHREENjA0gghzaW0udGVzdIIMKi5ub2RlMS50ZXN0\n"
-    "ggwqLm5vZGUyLnRlc3SCDCoubm9kZTMudGVzdDAKBggqhkjOPQQDAgNIADBFAiEA\n"
-    "umOhuv2Vwxthw22KVw6IhUy7fHI5QRcg0PsMjPD1VtgCIFI+eRXi+i7ZVmuWG5tk\n"
-    "dz86LiC/L58U/uiwJ2FJ+mUf\n"
+    "MIIBfjCCATCgAwIBAgIUYnXHw2fOJdD0fx+7g/MIiUJQkgMwBQYDK2VwMBMxETAP\n"
+    "BgNVBAMMCHNpbS50ZXN0MCAXDTI2MTEyMzAyNDUzMVoYDzIxMjYxMDMwMDI0NTMx\n"
+    "WjATMREwDwYDVQQDDAhzaW0udGVzdDAqMAUGAytlcAMhALhehzA1uCEadnnmZYVD\n"
+    "FJDPY5hpR4O1JTBah3GwlQGpo4GTMIGQMB0GA1UdDgQWBBSKJnKerKdXiYAuQ0rU\n"
+    "Rx2WCL4lxDAfBgNVHSMEGDAWgBSKJnKerKdXiYAuQ0rURx2WCL4lxDAPBgNVHRMB\n"
+    "Af8EBTADAQH/MD0GA1UdEQQ2MDSCCHNpbS50ZXN0ggwqLm5vZGUxLnRlc3SCDCou\n"
+    "bm9kZTIudGVzdIIMKi5ub2RlMy50ZXN0MAUGAytlcANBAO28u/0JitZBwv/FeWMl\n"
+    "y5KpbFfnSN9jXA8AUFyHPeCRpu++AWNRIqszHWtflC0vV2PxVhdJp52+hb+YcPqg\n"
+    "Mgg=\n"
     "-----END CERTIFICATE-----\n";
 constexpr const char* kKey =
     "-----BEGIN PRIVATE KEY-----\n"
-    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGnFtlUTp6vQ1Lsn1\n"
-    "7010dSjXp84DpQIg+ig5PRapv0mhRANCAAQA5bZu4jLWF81kDbIjweQHKmMzjFGU\n"
-    "uT+Ufn6MuDd/6symMq1dlLMnaH41IK8qP9beYUO7bdLyBkyRSTv4pX4S\n"
+    "MC4CAQAwBQYDK2VwBCIEIJz3kutv8lTLUvALvCwkyeQf4dZzD6fU34JiZ5i4S7kw\n"
     "-----END PRIVATE KEY-----\n";
 
 std::optional<SeededRandom> luck;
