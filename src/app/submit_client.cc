@@ -93,7 +93,11 @@ private:
             co_return Result<>();
         }
         stream_->set_deadline(net::Shard::here().now() + limits::smtp_client_data_block_timeout);
-        co_return co_await stream_->write_all(output);
+        Result<> written = co_await stream_->write_all(output);
+        if (!written) {
+            engine_->on_write_failed();
+        }
+        co_return written;
     }
 
     net::Task<void> hear() {

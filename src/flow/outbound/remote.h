@@ -10,10 +10,9 @@
 
 #include "flow/outbound/attempt_tls.h"
 #include "flow/outbound/body_form.h"
+#include "flow/outbound/hop_address.h"
 #include "flow/outbound/in_hand.h"
 #include "flow/outbound/peer_quirks.h"
-#include "flow/outbound/route.h"
-#include "flow/outbound/tls_policy.h"
 #include "flow/services.h"
 #include "net/dial/dial.h"
 #include "net/io/stream.h"
@@ -23,38 +22,11 @@
 
 namespace godwit::flow {
 
-/// Where a connection goes; equal keys may share one.
-struct HopAddress {
-    std::string host;
-    std::uint16_t port = 25;
-    bool is_lmtp = false;
-    RouteSettings::Tls tls = RouteSettings::Tls::Opportunistic;
-    std::string username{};
-    std::string password{};
-    std::string token_file{};                   ///< Instead of a password.
-    std::optional<net::IpAddress> source_v4{};  ///< The local address to use, per family.
-    std::optional<net::IpAddress> source_v6{};
-    std::string hello{};  ///< The name said in EHLO; empty: the hostname.
-    bool is_configured =
-        false;             ///< By a route: private addresses are meant; loops are the admin's.
-    std::string domain{};  ///< Of the recipients: whom sessions are reported to.
-    /// Of a question that has little time: nothing waits longer, whatever the peer may take.
-    std::optional<MonoTime> give_up_at{};
-    /// Set by decide_hop_tls() before anything compares hops (F12); without it, as `tls` says.
-    std::optional<TlsPolicy> policy{};
-    /// But for `domain`: domains of one exchanger share its connections (F12).
-    [[nodiscard]] bool operator==(const HopAddress& other) const;
-};
-/// REQUIRETLS and `TLS-Required: No` (RFC 8689). A message without a sender is never returned for
-/// want of TLS: 4.2.1 exempts it.
-TlsWish tls_wish(const store::QueueMessage& message);
-/// Decides `hop->policy` for mail of `message` to `domain`. Before the hop is compared with that of
-/// a kept connection.
-net::Task<void> decide_hop_tls(const Services* services, HopAddress* hop, std::string domain,
-                               TlsWish wish);
+/// A failure of the host that the peer never put in words; of class 5 it is permanent.
+smtp::Outcome host_failure(smtp::Stage stage, smtp::EnhancedStatus status, std::string text);
 
-/// What TLS with the host had to be; nothing of a session.
-AttemptTls wanted_tls(const HopAddress& hop);
+/// Octets read from the peer at a time.
+inline constexpr std::size_t reply_buffer_size = 16 * 1024;
 
 /// What to send: a queued message to some of its recipients.
 struct RemoteMail {
@@ -133,7 +105,7 @@ private:
     struct Outgoing;
     [[nodiscard]] net::TlsClientOptions tls_options() const;
     [[nodiscard]] bool is_late_alert(const Result<std::size_t>& got) const;
-    net::Task<bool> pump_body(Outgoing* outgoing);
+    net::Task<void> pump_body(Outgoing* outgoing);
     net::Task<bool> prepare_body(const store::QueueMessage* message);
     void note_damage(MailId mail, const Error& error);
     smtp::OutgoingMail envelope(const RemoteMail& mail,
@@ -155,6 +127,7 @@ private:
     bool is_spent_ = false;
     bool is_ready_ = false;
     InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
+    std::string reply_buffer_;        ///< What is read goes here; of one size once it was used.
     BodyForm form_;                   ///< Of the message that is being sent.
     bool is_tls_proven_ = false;      ///< Something was read through it.
     std::string token_;               ///< Of the hop's token_file, as it was for this session.

@@ -47,7 +47,15 @@ std::optional<client_event::Event> ClientEngine::next_event() {
 }
 
 std::string ClientEngine::take_output() {
+    is_end_out_ = is_end_out_ || is_message_complete();
     return std::exchange(output_, std::string());
+}
+
+bool ClientEngine::is_message_complete() const {
+    // E4, E19: after BDAT it is the last counted octet that ends it, before end_body() says so.
+    const bool is_all_counted =
+        state_ == State::Body && is_counted_ && mail_ && supplied_ == mail_->size;
+    return (state_ == State::BodyReplies && !accepted_.empty()) || is_all_counted;
 }
 
 WaitingFor ClientEngine::waiting_for() const {
@@ -84,8 +92,8 @@ Stage ClientEngine::stage() const {
             }
             return due_.front().kind == Due::Kind::Rcpt ? Stage::Rcpt : Stage::DataStart;
         case State::Body:
-        case State::DotPause: return Stage::Body;
-        case State::BodyReplies: return Stage::DataEnd;
+        case State::DotPause:
+        case State::BodyReplies: return is_end_out_ ? Stage::DataEnd : Stage::Body;
         case State::Quit: return Stage::Quit;
         case State::Ready:
         case State::Rset:
@@ -334,7 +342,6 @@ void ClientEngine::end_session(client_event::Failed failed, bool says_quit) {
         return;
     }
     if (mail_) {
-        const bool is_sent = state_ == State::BodyReplies && failed.stage == Stage::DataEnd;
         const OutcomeKind kind =
             failed.is_permanent ? OutcomeKind::Permanent : OutcomeKind::Temporary;
         settle_open({.kind = kind,
@@ -342,7 +349,7 @@ void ClientEngine::end_session(client_event::Failed failed, bool says_quit) {
                      .stage = failed.stage,
                      .reply = failed.reply,
                      .is_local = failed.is_local,
-                     .is_ambiguous = is_sent && failed.is_local && !accepted_.empty()});
+                     .is_ambiguous = is_end_out_ && failed.is_local && !accepted_.empty()});
         report_outcomes();
     }
     if (state_ == State::Body || state_ == State::DotPause) {

@@ -5,12 +5,13 @@
 //
 // The loop:   while (!engine.is_closed()) {
 //                 while (auto event = engine.next_event()) { act; }
-//                 write(engine.take_output());
+//                 write(engine.take_output());  // or on_write_failed()
 //                 if (engine.waiting_for() is neither BodyWrite nor Nothing)
 //                     read within the time for it -> engine.feed(bytes);
 //             }
 // NeedBody comes only while less than limits::stream_write_buffer_max waits to be written, so a
-// body costs that and one piece of memory. With BodyWrite never read first: write and ask again.
+// body costs that and one piece of memory, and a small one leaves in one write with its end. With
+// BodyWrite never read first: write and ask again.
 // Invariants: no bare CR or LF leaves. Only what was offered is used. Replies are matched to
 // commands by counting (RFC 2920 3.1). Every recipient gets exactly one Outcome.
 #pragma once
@@ -151,6 +152,9 @@ public:
     void feed(std::string_view bytes);
     std::optional<client_event::Event> next_event();
     std::string take_output();
+    /// With what take_output() gives now, the peer may have the whole message: from here on it may
+    /// be delivered, whatever is heard.
+    [[nodiscard]] bool is_message_complete() const;
     [[nodiscard]] WaitingFor waiting_for() const;
     [[nodiscard]] bool is_closed() const { return state_ == State::Closed; }
 
@@ -178,6 +182,9 @@ public:
     void on_timeout();
     /// The peer closed, or writing failed; what arrived before is still heeded (E7).
     void on_disconnect(std::string why);
+    /// What take_output() gave last did not leave whole: a message whose end was in it cannot have
+    /// been taken. What the peer said before is still to be read, then on_disconnect().
+    void on_write_failed() { is_end_out_ = false; }
 
     [[nodiscard]] const PeerExtensions& peer() const { return peer_; }
     [[nodiscard]] bool is_tls() const { return tls_active_; }
@@ -290,6 +297,7 @@ private:
     bool any_refused_ = false;
     std::optional<ContentSender> content_;
     bool is_counted_ = false;
+    bool is_end_out_ = false;  ///< take_output() gave the message's last octet.
     std::uint64_t supplied_ = 0;
     bool is_body_altered_ = false;
 };

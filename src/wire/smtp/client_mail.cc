@@ -58,6 +58,7 @@ void ClientEngine::send(OutgoingMail mail) {
     too_many_recipients_ = wants_body_ = any_refused_ = is_block_asked_ = false;
     block_.clear();
     supplied_ = 0;
+    is_end_out_ = false;
     is_body_altered_ = false;
     is_counted_ = is_chunking();
     if (mail_->recipients.empty()) {
