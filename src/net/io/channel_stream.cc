@@ -98,6 +98,7 @@ private:
     MonoTime armed_at_ = kNever;
     Timer watchdog_;
     std::unique_ptr<Error> dead_;
+    std::unique_ptr<Error> write_error_;  ///< Nothing more can be written; reading may go on.
     unsigned waits_ = 0;
     unsigned reads_without_wait_ = 0;
     bool is_drained_ = false;  ///< The last read took all that was there.
@@ -223,7 +224,15 @@ Task<Result<>> ChannelStream::write_all(std::string_view bytes) {
     check(!is_write_shut_, "nothing is written after shutdown_write");
     while (!bytes.empty()) {
         CO_TRY(usable());
+        if (write_error_) {
+            co_return std::unexpected(*write_error_);
+        }
         IoStep step = write_step(bytes);
+        if (step.outcome == IoStep::Outcome::Failed && tls_ == nullptr) {
+            // What the peer said before it hung up is still there to be read.
+            write_error_ = std::make_unique<Error>(io_error("writing", step.error));
+            co_return std::unexpected(*write_error_);
+        }
         if (step.outcome == IoStep::Outcome::Failed) {
             co_return step_failed("writing", step);
         }

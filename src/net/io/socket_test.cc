@@ -185,6 +185,41 @@ TEST(Sockets, deadline_of_a_silent_peer) {
               ErrorCode::Timeout);
 }
 
+// The answer comes before the whole was sent, and then the connection breaks: RFC 5321 4.2.5 has
+// the client look at what was said.
+AcceptHandler early_refusal() {
+    return [](std::unique_ptr<Stream> stream) {
+        spawn(Shard::here(), "refuse", [](std::unique_ptr<Stream> stream) -> Task<void> {
+            std::string one(1, '\0');
+            (void)co_await stream->read_some(one);
+            (void)co_await stream->write_all("552 too much\r\n");
+            stream->abort();
+        }(std::move(stream)));
+    };
+}
+Task<Result<std::string>> write_until_refused(Network* network, ConnectRequest request) {
+    auto stream = CO_TRY(co_await network->connect(std::move(request)));
+    stream->set_deadline(Shard::here().now() + seconds(20));
+    const std::string piece(1024 * 1024, 'x');
+    Result<> written;
+    for (int i = 0; written && i < 64; ++i) {
+        written = co_await stream->write_all(piece);
+    }
+    EXPECT_FALSE(written);
+    EXPECT_FALSE(co_await stream->write_all("more"));
+    std::string said(100, '\0');
+    said.resize(CO_TRY(co_await stream->read_some(said)));
+    co_return said;
+}
+
+TEST(Sockets, a_refusal_is_read_after_a_write_that_failed) {
+    Street street(early_refusal());
+    const Result<std::string> said =
+        run_on(street.pool.shard(1), write_until_refused(&street.network, street.request()));
+    ASSERT_TRUE(said) << said.error().text;
+    EXPECT_EQ(*said, "552 too much\r\n");
+}
+
 // --- TLS, moving ------------------------------------------------------------------------------
 
 struct Secured {

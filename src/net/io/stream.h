@@ -4,7 +4,9 @@
 //
 // A stream belongs to one shard; all calls are made there. One task may read while another writes;
 // never two readers or two writers. After an error other than Denied the stream is dead: every
-// later call fails the same way; destroy it. Destroying a stream closes its socket at once; the
+// later call fails the same way; destroy it. But for a write in clear text that the connection
+// refused: no other write will do, and what the peer said before can still be read (SMTP's 5xx in
+// mid-body). Destroying a stream closes its socket at once; the
 // frames that wait on it are destroyed first or with it.
 #pragma once
 

@@ -123,9 +123,10 @@ public:
     [[nodiscard]] const std::optional<sasl::Done>& identity() const { return identity_; }
     /// The word after "with" in Received: SMTP, ESMTPSA, LMTPS, UTF8SMTPSA, ...
     [[nodiscard]] std::string protocol_name(bool smtputf8) const;
-    /// True while content is being received: the data timeout applies, else the command timeout.
+    /// True while content is being received, or dropped: the data timeout applies, else the command
+    /// timeout.
     [[nodiscard]] bool is_receiving_data() const {
-        return state_ == State::Data || state_ == State::Chunk;
+        return state_ == State::Data || state_ == State::Chunk || state_ == State::Discard;
     }
     [[nodiscard]] bool is_between_commands() const {
         return state_ == State::Command && pending_ == Pending::None;

@@ -200,6 +200,11 @@ TEST(Server, T8_chunk_count_limit) {
     }
     EXPECT_TRUE(talk(caller, "BDAT 1\r\nx").starts_with("552 5.3.4"));
     EXPECT_EQ(caller.engine.transaction(), nullptr);
+    // A refused chunk is dropped at the pace that a wanted one may have.
+    (void)talk(caller, "BDAT 3\r\nxy");
+    EXPECT_TRUE(caller.engine.is_receiving_data());
+    (void)talk(caller, "z");
+    EXPECT_FALSE(caller.engine.is_receiving_data());
 }
 TEST(Server, a_body_is_never_kept) {
     // 8 MiB in 64 KiB reads: each piece comes out before the next goes in.
