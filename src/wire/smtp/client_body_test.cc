@@ -1,4 +1,5 @@
 // The message itself: who gets it, how it ends, and what is known when the connection is lost.
+#include "base/limits.h"
 #include "wire/smtp/client_driver.h"
 
 namespace godwit::smtp {
