@@ -11,6 +11,7 @@
 #include "app/places.h"
 #include "base/ascii.h"
 #include "base/ids.h"
+#include "mail/text/timestamp.h"
 
 namespace godwit::app {
 namespace {
@@ -59,11 +60,15 @@ std::string tell_event(const JsonValue& event) {
             for (const JsonValue& one : *value.array()) {
                 lines.append("    ").append(one.string_or("to", "")).append(": ");
                 const std::string remote = one.string_or("remote", "");
-                lines.append(remote.empty() ? "" : remote + " said: ");
+                const bool is_ours = one.bool_or("local", false);
+                lines.append(remote.empty() || is_ours ? "" : remote + " said: ");
                 lines.append(one.string_or("reply", "")).append(tell_tls(one)).append("\n");
             }
         } else {
-            out.append("  ").append(name).append("=").append(show_plain(&value));
+            const bool is_time = name == "next_attempt";
+            out.append("  ").append(name).append("=");
+            out.append(is_time ? mail::format_timestamp(detail->int_or(name, 0))
+                               : show_plain(&value));
         }
     }
     return out + "\n" + lines;

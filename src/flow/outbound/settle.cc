@@ -51,6 +51,7 @@ void record(store::QueueRecipient& recipient, const AttemptResult& result) {
         smtp::to_string(result.outcome.reply).substr(0, limits::queue_error_text_size_max);
     recipient.last_status = status_of(result.outcome.reply).to_string();
     recipient.last_remote = result.remote;
+    recipient.is_last_ours = result.outcome.is_local;
 }
 
 class Judge {
@@ -176,6 +177,9 @@ private:
         trace_.begin_object();
         trace_.field("to", recipient.address).field("reply", recipient.last_reply);
         trace_.field("remote", recipient.last_remote);
+        if (recipient.is_last_ours) {
+            trace_.field("local", true);
+        }
         if (result.tls && result.tls != last_tls_) {
             note_tls(*result.tls);
             last_tls_ = result.tls;

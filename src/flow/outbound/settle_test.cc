@@ -60,6 +60,18 @@ TEST(Settle, E2_each_recipient_has_its_own_outcome) {
     EXPECT_LE(wait, std::chrono::seconds(66));
 }
 
+TEST(Settle, what_no_host_said_is_marked_as_ours) {
+    SettleInput in = input({to("a@example.com"), to("b@example.com")});
+    in.results = {said(0, 451, {4, 7, 1}, "later"), said(1, 451, {4, 4, 1}, "refused")};
+    in.results[1].outcome.is_local = true;
+    const Settlement out = settle(std::move(in));
+    EXPECT_FALSE(out.delivery.recipients[0].is_last_ours);
+    EXPECT_TRUE(out.delivery.recipients[1].is_last_ours);
+    const std::size_t mark = out.trace_detail.find("\"local\":true");
+    EXPECT_GT(mark, out.trace_detail.find("b@example.com"));
+    EXPECT_EQ(out.trace_detail.find("\"local\":true", mark + 1), std::string::npos);
+}
+
 TEST(Settle, What_is_kept_for_a_request_waits_for_the_next_one) {
     SettleInput in = input({to("a@example.com"), to("b@example.com")});
     in.results = {said(0, 250, {2, 0, 0}, "ok"), said(1, 451, {4, 7, 1}, "later")};

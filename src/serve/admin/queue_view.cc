@@ -144,7 +144,11 @@ std::string last_attempt_text(const QueueDelivery& delivery) {
     if (word == nullptr) {
         return text.append(" came to no end");
     }
-    text.append(word->last_remote.empty() ? " failed: " : ", " + word->last_remote + " said: ");
+    if (word->last_remote.empty() || word->is_last_ours) {
+        text.append(" failed: ");
+    } else {
+        text.append(", ").append(word->last_remote).append(" said: ");
+    }
     return text.append(word->last_reply);
 }
 
@@ -321,7 +325,8 @@ Result<std::string> show_queued(const AdminHost& host, const AdminArguments& arg
             json.field("state", to_string(recipient.state));
             json.field("last_reply", recipient.last_reply);
             json.field("last_status", recipient.last_status);
-            json.field("last_remote", recipient.last_remote).end_object();
+            json.field("last_remote", recipient.last_remote);
+            json.field("last_reply_is_ours", recipient.is_last_ours).end_object();
         }
         json.end_array().end_object();
     }

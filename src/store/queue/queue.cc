@@ -83,6 +83,10 @@ std::string past_site(std::string_view site) {
     return make_key(letter(Family::Due), site, std::string_view("\x01", 1));
 }
 
+// Of the octet behind the host.
+constexpr std::uint8_t kDelayReported = 1;
+constexpr std::uint8_t kLastIsOurs = 2;
+
 void write_recipient(ByteWriter& out, const QueueRecipient& recipient) {
     const auto bounded = [](std::string_view text) {
         return text.substr(0, limits::queue_error_text_size_max);
@@ -90,7 +94,9 @@ void write_recipient(ByteWriter& out, const QueueRecipient& recipient) {
     out.bytes(recipient.address).bytes(recipient.original).u8(recipient.notify);
     out.u8(static_cast<std::uint8_t>(recipient.state));
     out.bytes(bounded(recipient.last_reply)).bytes(bounded(recipient.last_status));
-    out.bytes(bounded(recipient.last_remote)).u8(recipient.delay_reported ? 1 : 0);
+    out.bytes(bounded(recipient.last_remote));
+    out.u8(static_cast<std::uint8_t>((recipient.delay_reported ? kDelayReported : 0) |
+                                     (recipient.is_last_ours ? kLastIsOurs : 0)));
 }
 Result<QueueRecipient> read_recipient(ByteReader& in) {
     QueueRecipient recipient;
@@ -105,7 +111,9 @@ Result<QueueRecipient> read_recipient(ByteReader& in) {
     recipient.last_reply = in.bytes();
     recipient.last_status = in.bytes();
     recipient.last_remote = in.bytes();
-    recipient.delay_reported = in.u8() != 0;
+    const std::uint8_t marks = in.u8();
+    recipient.delay_reported = (marks & kDelayReported) != 0;
+    recipient.is_last_ours = (marks & kLastIsOurs) != 0;
     return recipient;
 }
 

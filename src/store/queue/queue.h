@@ -40,9 +40,10 @@ struct QueueRecipient {
     std::string original;     ///< ORCPT (typed "rfc822;..."), or empty.
     std::uint8_t notify = 0;  ///< Notify bits; 0 = not given.
     RecipientState state = RecipientState::Waiting;
-    std::string last_reply;   ///< "550 5.1.1 no such user"; bounded by limits.
-    std::string last_status;  ///< RFC 3463 code for reports: "5.1.1".
-    std::string last_remote;  ///< Host that said it.
+    std::string last_reply;     ///< "550 5.1.1 no such user"; bounded by limits.
+    std::string last_status;    ///< RFC 3463 code for reports: "5.1.1".
+    std::string last_remote;    ///< Host that said it, or that it is about.
+    bool is_last_ours = false;  ///< `last_reply` is our own word: the host said nothing.
     bool delay_reported = false;
     std::optional<ValidSince> valid_since;
     bool lateness_reported = false;  ///< RFC 2852: told that the DeliverBy time went by.

@@ -53,6 +53,12 @@ protected:
     void update(std::uint64_t mail, std::vector<QueueDelivery> deliveries) {
         desk_.must<Done>(UpdateQueue{.mail = MailId(mail), .deliveries = std::move(deliveries)});
     }
+    QueueRecipient first_recipient(std::uint64_t mail) {
+        return read_delivery(*desk_.snapshot(), ReadTier::Disk, MailId(mail), 1)
+            .value()
+            .value()
+            .recipients.at(0);
+    }
     std::vector<DueDelivery> sites() {
         return *due_sites(*desk_.snapshot(), ReadTier::Disk, "", 100);
     }
@@ -392,6 +398,20 @@ TEST(Schedule, Chance_spreads_by_a_tenth_at_most) {
         ASSERT_TRUE(next.due);
         EXPECT_GE(*next.due, at(540));
         EXPECT_LE(*next.due, at(660));
+    }
+}
+
+TEST_F(QueueTest, marks_of_a_recipient_are_kept_each) {
+    QueueDelivery delivery = delivery_to(1, "a.test", at(1));
+    add(1, {delivery});
+    for (const bool is_reported : {true, false}) {
+        for (const bool is_ours : {true, false}) {
+            delivery.recipients[0].delay_reported = is_reported;
+            delivery.recipients[0].is_last_ours = is_ours;
+            update(1, {delivery});
+            EXPECT_EQ(first_recipient(1).delay_reported, is_reported);
+            EXPECT_EQ(first_recipient(1).is_last_ours, is_ours);
+        }
     }
 }
 

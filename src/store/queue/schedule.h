@@ -34,7 +34,7 @@ struct FailedAttempt {
     WallTime now{};
     WallTime expires_at{};
     std::uint64_t chance =
-        0;  ///< Any random number: spreads the pause by at most a tenth each way.
+        0;                   ///< Any random number: spreads the pause by at most a tenth each way.
     bool may_expire = true;  ///< False: `now` is not to be trusted with that.
 };
 /// The last attempt is put at the expiry itself, not after it; and a message is never given up
