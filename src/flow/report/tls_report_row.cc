@@ -249,4 +249,21 @@ Result<TlsReportRow> decode_tls_report_row(std::string_view value) {
     return row;
 }
 
+Result<std::optional<TlsReportRow>> read_tls_report_row(const store::Snapshot& snapshot,
+                                                        store::ReadTier tier,
+                                                        const std::string& key) {
+    const auto value = TRY(snapshot.get(key, tier));
+    return value ? store::if_sound(key, decode_tls_report_row(*value))
+                 : Result<std::optional<TlsReportRow>>(std::nullopt);
+}
+
+store::Plan tls_report_plan(std::vector<store::Batch::Entry> entries) {
+    store::ChangeRows change;
+    change.entries = std::move(entries);
+    store::Plan plan;
+    plan.may_wait = true;
+    plan.steps.emplace_back(std::move(change));
+    return plan;
+}
+
 }  // namespace godwit::flow

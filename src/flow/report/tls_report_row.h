@@ -13,6 +13,8 @@
 #include "base/result.h"
 #include "mail/report/tls_report.h"
 #include "mail/report/tls_report_record.h"
+#include "store/commit/plan.h"
+#include "store/kv/kv.h"
 
 namespace godwit::flow {
 
@@ -69,5 +71,12 @@ std::string tls_report_key(const TlsReportDay& day);
 std::optional<TlsReportDay> parse_tls_report_key(std::string_view key);
 std::string encode(const TlsReportRow& row);
 Result<TlsReportRow> decode_tls_report_row(std::string_view value);
+
+/// nullopt: there is none. A damaged row is logged, and is none.
+Result<std::optional<TlsReportRow>> read_tls_report_row(const store::Snapshot& snapshot,
+                                                        store::ReadTier tier,
+                                                        const std::string& key);
+/// A change of rows that may wait for others to be committed with it.
+store::Plan tls_report_plan(std::vector<store::Batch::Entry> entries);
 
 }  // namespace godwit::flow

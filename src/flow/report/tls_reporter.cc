@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "base/ascii.h"
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/log.h"
-#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/read.h"
 #include "flow/report/tls_report_mail.h"
-#include "flow/web_host.h"
-#include "mail/report/gzip.h"
-#include "net/dial/https_client.h"
-#include "net/resolver/resolver.h"
+#include "net/io/task_group.h"
 #include "store/kv/record.h"
 #include "store/store.h"
 
@@ -24,22 +19,6 @@ namespace {
 
 std::string digest_of(const TlsReportDay& day, std::string_view hostname) {
     return sha256_bytes(show_day(day.day) + "\n" + day.domain + "\n" + std::string(hostname));
-}
-
-Result<std::optional<TlsReportRow>> read_row(const store::Snapshot& snapshot, store::ReadTier tier,
-                                             const std::string& key) {
-    const auto value = TRY(snapshot.get(key, tier));
-    return value ? store::if_sound(key, decode_tls_report_row(*value))
-                 : Result<std::optional<TlsReportRow>>(std::nullopt);
-}
-
-store::Plan plan_of(std::vector<store::Batch::Entry> entries) {
-    store::ChangeRows change;
-    change.entries = std::move(entries);
-    store::Plan plan;
-    plan.may_wait = true;
-    plan.steps.emplace_back(std::move(change));
-    return plan;
 }
 
 struct Kept {
@@ -77,28 +56,6 @@ Result<Page> read_page(const store::Snapshot& snapshot, store::ReadTier tier,
     }
     TRY(cursor->status());
     return page;
-}
-
-// All places have it, or will never.
-void settle(TlsReportRow& row) {
-    const auto is = [](TlsReportParcel::State state) {
-        return [state](const TlsReportParcel& parcel) { return parcel.state == state; };
-    };
-    if (std::ranges::any_of(row.parcels, is(TlsReportParcel::State::Waiting))) {
-        return;
-    }
-    const bool is_lost = std::ranges::any_of(row.parcels, is(TlsReportParcel::State::GivenUp));
-    row.state = is_lost ? TlsReportState::GivenUp : TlsReportState::Sent;
-}
-
-void give_up(TlsReportRow& row) {
-    probe<"tls_report.given_up">();
-    row.state = TlsReportState::GivenUp;
-    for (TlsReportParcel& parcel : row.parcels) {
-        if (parcel.state == TlsReportParcel::State::Waiting) {
-            parcel.state = TlsReportParcel::State::GivenUp;
-        }
-    }
 }
 
 }  // namespace
@@ -204,7 +161,7 @@ net::Task<Result<>> TlsReporter::flush_some(TlsCountsByDay some) {
         services_, [keys](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Rows> {
             Rows found;
             for (const std::string& key : keys) {
-                found.push_back(TRY(read_row(snapshot, tier, key)));
+                found.push_back(TRY(read_tls_report_row(snapshot, tier, key)));
             }
             return found;
         }));
@@ -215,13 +172,13 @@ net::Task<Result<>> TlsReporter::flush_some(TlsCountsByDay some) {
         mail::add_counts(row.counts, counts);
         entries.push_back({.key = keys[at++], .value = encode(row)});
     }
-    CO_TRY(co_await commit_all(services_->store, plan_of(std::move(entries))));
+    CO_TRY(co_await commit_all(services_->store, tls_report_plan(std::move(entries))));
     co_return Result<>();
 }
 
 net::Task<void> TlsReporter::read_agenda(std::int32_t today) {
     const std::string hostname = services_->settings()->hostname;
-    std::map<TlsReportDay, WallTime> agenda;
+    std::map<TlsReportDay, Turn> agenda;
     std::vector<std::string> known;
     std::string from = tls_report_prefix();
     while (!from.empty()) {
@@ -238,7 +195,8 @@ net::Task<void> TlsReporter::read_agenda(std::int32_t today) {
                 known.push_back(std::move(kept.day.domain));
             } else if (kept.is_open) {
                 const WallTime turn = tls_report_turn(kept.day, hostname);
-                agenda.emplace(std::move(kept.day), kept.has_begun ? kept.next_at : turn);
+                agenda.emplace(std::move(kept.day), Turn{.at = kept.has_begun ? kept.next_at : turn,
+                                                         .has_begun = kept.has_begun});
             }
         }
         from = std::move(page->next);
@@ -266,7 +224,8 @@ net::Task<void> TlsReporter::drop_old(std::int32_t today) {
         if (entries.empty()) {
             co_return;
         }
-        const Result<> done = co_await commit_all(services_->store, plan_of(std::move(entries)));
+        const Result<> done =
+            co_await commit_all(services_->store, tls_report_plan(std::move(entries)));
         if (!done) {
             co_return;  // The next day tries again.
         }
@@ -276,164 +235,36 @@ net::Task<void> TlsReporter::drop_old(std::int32_t today) {
 net::Task<void> TlsReporter::send_due() {
     std::vector<TlsReportDay> due;
     const WallTime now = services_->clock->wall();
-    for (const auto& [day, at] : agenda_) {
-        if (at <= now) {
+    for (const auto& [day, turn] : agenda_) {
+        if (turn.at <= now) {
             due.push_back(day);
         }
     }
-    MonoTime flushed = net::Shard::here().now();
-    for (TlsReportDay& day : due) {
-        if (ending_->is_set()) {
-            co_return;
-        }
+    // Those that are asked for the first time are not behind those that failed before.
+    std::ranges::stable_sort(due, {}, [this](const TlsReportDay& day) {
+        const Turn& turn = agenda_.at(day);
+        return std::pair(turn.has_begun, turn.at);
+    });
+    Due shared{.days = {std::make_move_iterator(due.begin()), std::make_move_iterator(due.end())},
+               .flushed_at = net::Shard::here().now()};
+    net::TaskGroup group(tls_report_parallel);
+    for (std::size_t i = 0; i < std::min(tls_report_parallel, shared.days.size()); ++i) {
+        group.try_spawn("tls_report.send", send_some(&shared));
+    }
+    co_await group.join();
+}
+
+net::Task<void> TlsReporter::send_some(Due* due) {
+    while (!due->days.empty() && !ending_->is_set()) {
+        TlsReportDay day = std::move(due->days.front());
+        due->days.pop_front();
         co_await send(std::move(day));
-        if (net::Shard::here().now() - flushed >= tls_report_round) {
+        const MonoTime now = net::Shard::here().now();
+        if (now - due->flushed_at >= tls_report_round) {
+            due->flushed_at = now;
             (void)co_await flush();  // Said when the next round begins.
-            flushed = net::Shard::here().now();
         }
     }
-}
-
-net::Task<Result<>> TlsReporter::write(TlsReportDay day, TlsReportRow row) {
-    std::vector<store::Batch::Entry> entries;
-    entries.push_back({.key = tls_report_key(day), .value = encode(row)});
-    co_return co_await commit_all(services_->store, plan_of(std::move(entries)));
-}
-
-net::Task<void> TlsReporter::send(TlsReportDay day) {
-    const std::string key = tls_report_key(day);
-    const Result<std::optional<TlsReportRow>> found =
-        co_await read(services_, [key](const store::Snapshot& snapshot, store::ReadTier tier) {
-            return read_row(snapshot, tier, key);
-        });
-    const WallTime now = services_->clock->wall();
-    if (!found || !*found || !(*found)->is_open()) {
-        if (found) {
-            agenda_.erase(day);
-        }
-        co_return;
-    }
-    TlsReportRow row = **found;
-    row.first_at = row.attempts == 0 ? now : row.first_at;
-    row.attempts += 1;
-    // The last attempt is when the time is over.
-    row.next_at = std::min<WallTime>(now + tls_report_backoff(row.attempts),
-                                     row.first_at + tls_report_patience);
-    if (row.state == TlsReportState::Counting) {
-        const Result<> looked_up = co_await look_up(&day, &row);
-        row.said = looked_up ? "" : looked_up.error().text;
-    }
-    for (std::size_t i = 0; i < row.parcels.size(); ++i) {
-        const auto place = mail::parse_tls_report_place(row.parcels[i].uri);
-        if (row.parcels[i].state != TlsReportParcel::State::Waiting || !place) {
-            continue;
-        }
-        if (place->kind == mail::TlsReportPlace::Kind::Web) {
-            co_await post_parcel(&day, &row, i);
-        } else if (const Result<> mailed = co_await mail_parcel(&day, &row, i); !mailed) {
-            row.parcels[i].said = mailed.error().text;
-            row.parcels[i].at = now;
-        }
-    }
-    if (row.state == TlsReportState::Sending) {
-        settle(row);
-    }
-    if (row.is_open() && now - row.first_at >= tls_report_patience) {
-        give_up(row);
-    }
-    const bool is_open = row.is_open();
-    log::info("tls_report.attempt", {{"domain", day.domain},
-                                     {"day", show_day(day.day)},
-                                     {"state", to_string(row.state)},
-                                     {"attempt", row.attempts}});
-    agenda_[day] = row.next_at;
-    if (const Result<> written = co_await write(day, std::move(row)); written && !is_open) {
-        agenda_.erase(day);
-    }
-}
-
-net::Task<Result<>> TlsReporter::look_up(const TlsReportDay* day, TlsReportRow* row) {
-    if (services_->resolver == nullptr) {
-        co_return temporary_error(ErrorCode::Unavailable, "DNS look-ups are turned off");
-    }
-    const net::TextAnswer record =
-        CO_TRY(co_await services_->resolver->txt("_smtp._tls." + day->domain));
-    for (std::string& uri : mail::parse_tls_report_record(record.texts)) {
-        row->parcels.push_back({.state = TlsReportParcel::State::Waiting,
-                                .uri = std::move(uri),
-                                .said = "",
-                                .at = WallTime()});
-    }
-    row->state = row->parcels.empty() ? TlsReportState::Unwanted : TlsReportState::Sending;
-    co_return Result<>();
-}
-
-// The message and what the row says of it in one commit: it is queued once.
-net::Task<Result<>> TlsReporter::mail_parcel(const TlsReportDay* day, TlsReportRow* row,
-                                             std::size_t index) {
-    const SettingsPtr settings = services_->settings();
-    const auto place = mail::parse_tls_report_place(row->parcels[index].uri);
-    TlsReportLetter letter;
-    letter.report = make_tls_report(*settings, *day, row->counts);
-    letter.to = place->address;
-    letter.unique = tls_report_unique(*day, settings->hostname);
-    store::Plan plan;
-    const MailId mail = CO_TRY(co_await add_tls_report_mail(services_, &plan, std::move(letter)));
-    TlsReportRow sent = *row;
-    sent.parcels[index].state = TlsReportParcel::State::Sent;
-    sent.parcels[index].said = "queued as " + to_string(mail);
-    sent.parcels[index].at = services_->clock->wall();
-    settle(sent);
-    store::ChangeRows change;
-    change.entries.push_back({.key = tls_report_key(*day), .value = encode(sent)});
-    plan.steps.emplace_back(std::move(change));
-    CO_TRY(co_await commit_all(services_->store, std::move(plan)));
-    log::info("tls_report.queued",
-              {{"domain", day->domain}, {"day", show_day(day->day)}, {"id", mail}});
-    *row = std::move(sent);
-    co_return Result<>();
-}
-
-// RFC 8460, "Reporting Policy": certificate errors may be ignored when a report is submitted: what
-// it tells may be just that.
-net::Task<void> TlsReporter::post_parcel(const TlsReportDay* day, TlsReportRow* row,
-                                         std::size_t index) {
-    const SettingsPtr settings = services_->settings();
-    const auto place = mail::parse_tls_report_place(row->parcels[index].uri);
-    net::HttpsRequest request;
-    request.host = place->host;
-    request.port = place->port;
-    request.at = find_web_host(*settings, place->host);
-    request.path = place->path;
-    request.post_body = mail::gzip(mail::to_json(make_tls_report(*settings, *day, row->counts)));
-    request.content_type = "application/tlsrpt+gzip";
-    request.body_size_max = tls_report_answer_size_max;
-    request.patience = tls_report_post_timeout;
-    request.verify = net::TlsVerify::Opportunistic;
-    const Result<net::HttpsResponse> answer = co_await net::ask_https(
-        services_->network, services_->resolver, services_->tls_client, std::move(request));
-    TlsReportParcel& parcel = row->parcels[index];
-    parcel.at = services_->clock->wall();
-    parcel.said = answer ? std::to_string(answer->status)
-                         : answer.error().text.substr(0, mail::tls_report_text_size_max);
-    const bool is_taken = answer && answer->status >= 200 && answer->status < 300;
-    if (!is_taken) {
-        probe<"tls_report.not_posted">();
-        log::warn("tls_report.not_posted", {{"domain", day->domain},
-                                            {"day", show_day(day->day)},
-                                            {"host", place->host},
-                                            {"error", parcel.said}});
-        co_return;
-    }
-    parcel.state = TlsReportParcel::State::Sent;
-    log::info("tls_report.posted", {{"domain", day->domain},
-                                    {"day", show_day(day->day)},
-                                    {"host", place->host},
-                                    {"status", answer->status}});
-    // At once: what comes between costs a second copy, which its id tells from the first.
-    TlsReportRow sent = *row;
-    settle(sent);
-    (void)co_await write(*day, std::move(sent));
 }
 
 }  // namespace godwit::flow

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,10 @@ inline constexpr std::chrono::hours tls_report_patience{24};
 /// Between attempts: doubled from the first to the second of these.
 inline constexpr std::chrono::minutes tls_report_pause{15};
 inline constexpr std::chrono::minutes tls_report_pause_max{240};
+/// Domains whose reports are under way at once, and how long each may take, so that those that do
+/// not answer keep no others waiting. Whose time is over is tried again with those that failed.
+inline constexpr std::size_t tls_report_parallel = 8;
+inline constexpr std::chrono::seconds tls_report_domain_time{60};
 /// For one POST with its look-up, connection and answer, of which this much is read.
 inline constexpr std::chrono::seconds tls_report_post_timeout{30};
 inline constexpr std::size_t tls_report_answer_size_max = 16 * 1024;
@@ -43,7 +48,7 @@ std::chrono::seconds tls_report_backoff(std::uint32_t attempts);
 mail::TlsReport make_tls_report(const Settings& settings, const TlsReportDay& day,
                                 mail::TlsCounts counts);
 
-/// One shard; all rows are written by its one task.
+/// One shard; all rows are written by its task and those it begins.
 class TlsReporter {
 public:
     /// `services` outlives it; it outlives its shard's last step.
@@ -62,10 +67,21 @@ private:
     net::Task<void> read_agenda(std::int32_t today);
     net::Task<void> drop_old(std::int32_t today);
     net::Task<void> send_due();
+    struct Turn {
+        WallTime at{};
+        bool has_begun = false;  ///< It failed before.
+    };
+    /// What those who send share.
+    struct Due {
+        std::deque<TlsReportDay> days;
+        MonoTime flushed_at{};
+    };
+    net::Task<void> send_some(Due* due);
     net::Task<void> send(TlsReportDay day);
     net::Task<Result<>> look_up(const TlsReportDay* day, TlsReportRow* row);
     net::Task<Result<>> mail_parcel(const TlsReportDay* day, TlsReportRow* row, std::size_t index);
-    net::Task<void> post_parcel(const TlsReportDay* day, TlsReportRow* row, std::size_t index);
+    net::Task<void> post_parcel(const TlsReportDay* day, TlsReportRow* row, std::size_t index,
+                                MonoTime until);
     net::Task<Result<>> write(TlsReportDay day, TlsReportRow row);
 
     const Services* services_;
@@ -73,7 +89,7 @@ private:
     bool is_running_ = false;
     std::int32_t dropped_day_ = -1;
     std::int32_t agenda_day_ = -1;
-    std::map<TlsReportDay, WallTime> agenda_;  ///< Bounded by the rows of days before today.
+    std::map<TlsReportDay, Turn> agenda_;  ///< Bounded by the rows of days before today.
 };
 
 }  // namespace godwit::flow

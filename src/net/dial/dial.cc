@@ -35,7 +35,10 @@ Task<Result<std::vector<Endpoint>>> resolve(Resolver* resolver, const DialReques
     if (auto literal = IpAddress::parse(request->host)) {
         addresses.push_back(*literal);
     } else {
-        check(resolver != nullptr, "a host name needs a resolver");
+        if (resolver == nullptr) {
+            co_return temporary_error(ErrorCode::Unavailable,
+                                      request->host + ": DNS look-ups are turned off");
+        }
         AddressAnswer answer = CO_TRY(co_await resolver->addresses(request->host));
         addresses = std::move(answer.addresses);
     }

@@ -38,7 +38,7 @@ struct Dialed {
 /// IPv6 and IPv4 in turn, IPv6 first, at most dial_addresses_max. Errors: Peer/NotFound when the
 /// host has no address; Peer/Denied when none may be connected to; what the resolver says
 /// (Temporary); else Temporary with the code of the last attempt and a text that names each.
-/// `resolver` may be null when endpoints are given. Both outlive the wait.
+/// `resolver` may be null: then a name is Temporary/Unavailable. Both outlive the wait.
 Task<Result<Dialed>> dial(Network* network, Resolver* resolver, DialRequest request);
 
 /// The order dial() tries them in: families alternate, IPv6 first, duplicates dropped.

@@ -49,6 +49,26 @@ TEST(Dial, next_address_after_a_refusal) {
     EXPECT_EQ(world.accepted.size(), 1U);
 }
 
+TEST(Dial, a_name_without_a_resolver_is_an_error) {
+    World world;
+    std::optional<Result<Dialed>> named;
+    std::optional<Result<Dialed>> numbered;
+    const auto dial_without = [](World* street, DialRequest request,
+                                 std::optional<Result<Dialed>>* out) -> Task<void> {
+        out->emplace(co_await dial(&street->network, nullptr, std::move(request)));
+    };
+    spawn(world.loop.shard(), "dial", dial_without(&world, {.host = "mx.test"}, &named));
+    spawn(world.loop.shard(), "dial",
+          dial_without(&world, {.host = "203.0.113.5", .port = 25, .allow_private = true},
+                       &numbered));
+    world.loop.run_until_idle();
+    ASSERT_TRUE(named && numbered);
+    ASSERT_FALSE(named->has_value());
+    EXPECT_EQ(named->error().code, ErrorCode::Unavailable);
+    EXPECT_EQ(named->error().kind, ErrorKind::Temporary);
+    EXPECT_TRUE(numbered->has_value());
+}
+
 TEST(Dial, hanging_address_costs_its_own_timeout) {
     World world;
     world.network.set_behaviour(*Endpoint::parse("[2001:db8::5]:25"), Behaviour::Hang);

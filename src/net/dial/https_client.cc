@@ -61,20 +61,13 @@ public:
     [[nodiscard]] bool is_done() const { return parser_.is_done(); }
     Result<> feed(std::string_view bytes) {
         rest_ += bytes;
+        taken_ += bytes.size();
         has_begun_ = has_begun_ || !bytes.empty();
-        while (!rest_.empty() && !parser_.is_done()) {
-            boost::system::error_code error;
-            const std::size_t used = parser_.put(boost::asio::buffer(rest_), error);
-            rest_.erase(0, used);
-            if (error == http::error::need_more) {
-                return {};
-            }
-            if (error) {
-                return no_http(error);
-            }
-            if (used == 0) {
-                return {};
-            }
+        TRY(parse());
+        const std::size_t behind = parser_.is_done() ? rest_.size() : 0;
+        if (taken_ - behind - parser_.get().body().size() > https_framing_size_max) {
+            return peer_error(ErrorCode::LimitExceeded,
+                              "HTTP answer: too much of it is not its body");
         }
         return {};
     }
@@ -101,9 +94,28 @@ public:
     }
 
 private:
+    Result<> parse() {
+        while (!rest_.empty() && !parser_.is_done()) {
+            boost::system::error_code error;
+            const std::size_t used = parser_.put(boost::asio::buffer(rest_), error);
+            rest_.erase(0, used);
+            if (error == http::error::need_more) {
+                return {};
+            }
+            if (error) {
+                return no_http(error);
+            }
+            if (used == 0) {
+                return {};
+            }
+        }
+        return {};
+    }
+
     http::response_parser<http::string_body> parser_;
     bool has_begun_ = false;
-    std::string rest_;  // At most one header line or chunk head longer than what was read.
+    std::size_t taken_ = 0;  // Octets.
+    std::string rest_;       // At most one header line or chunk head longer than what was read.
 };
 
 }  // namespace

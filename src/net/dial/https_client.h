@@ -19,6 +19,9 @@ namespace godwit::net {
 
 /// Octets of status line and header fields.
 inline constexpr std::size_t https_header_size_max = 32 * 1024;
+/// All octets of an answer that are not its body: status line and header fields, and what frames
+/// chunks (their sizes, extensions and trailers), which says nothing and could go on for ever.
+inline constexpr std::size_t https_framing_size_max = 64 * 1024;
 
 /// "https://host[:port][/path]". Paths are taken as they are written.
 struct HttpsUrl {
@@ -52,7 +55,7 @@ struct HttpsResponse {
 
 /// Any status is an answer. Errors: Peer/Denied for a certificate that is not the host's by a
 /// trusted CA, Peer/Invalid for what is no HTTP, LimitExceeded, and those of dial() and Stream.
-/// `resolver` may be null when `at` is given. All outlive the wait.
+/// `resolver` may be null, as for dial(). All outlive the wait.
 Task<Result<HttpsResponse>> ask_https(Network* network, Resolver* resolver,
                                       const TlsClientContext* trust, HttpsRequest request);
 

@@ -164,6 +164,29 @@ TEST(HttpsClient, T119_body_and_header_are_bounded) {
     EXPECT_EQ(header.error().code, ErrorCode::LimitExceeded);
 }
 
+TEST(HttpsClient, T119_what_is_not_body_is_bounded) {
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string end = "\r\nhello\r\n0\r\n\r\n";
+    const std::size_t others = head.size() + 2 + end.size() - 5;
+    for (const std::size_t size :
+         {https_framing_size_max - 1, https_framing_size_max, https_framing_size_max + 1}) {
+        const std::string extension(size - others, 'x');
+        const auto got = parse_https_answer(head + "5;" + extension + end + "behind it", 10);
+        EXPECT_EQ(got.has_value(), size <= https_framing_size_max) << size;
+    }
+    // Many small chunks, and a trailer without an end, as they come in.
+    World world;
+    std::string chunks;
+    for (std::size_t i = 0; i < https_framing_size_max / 5 + 1; ++i) {
+        chunks += "1\r\nx\r\n";
+    }
+    for (const std::string& tail : {chunks, "0\r\nX: " + std::string(1024 * 1024, 'x')}) {
+        const auto got = world.ask(head + tail);
+        ASSERT_FALSE(got);
+        EXPECT_EQ(got.error().code, ErrorCode::LimitExceeded) << got.error().text;
+    }
+}
+
 TEST(HttpsClient, T119_the_certificate_must_be_the_hosts) {
     World world;
     const auto other = world.ask("HTTP/1.1 200 OK\r\n\r\n", {.host = "other.test"});
