@@ -76,6 +76,24 @@ private:
         Waiter waiter_;
     };
 
+    /// That wait_readable() waits, and not an operation that has begun.
+    class AwaitingInput {
+    public:
+        explicit AwaitingInput(bool* flag) : flag_(flag) { *flag_ = true; }
+        AwaitingInput(const AwaitingInput&) = delete;
+        AwaitingInput& operator=(const AwaitingInput&) = delete;
+        ~AwaitingInput() { *flag_ = false; }
+
+    private:
+        bool* flag_;
+    };
+
+    [[nodiscard]] bool is_overdue() const {
+        return deadline_ != kNever && shard_->now() >= deadline_;
+    }
+    static Error overdue() {
+        return Error{ErrorKind::Temporary, ErrorCode::Timeout, "the deadline passed"};
+    }
     Result<> usable();
     void arm_watchdog();
     void watchdog_fired();
@@ -103,6 +121,7 @@ private:
     unsigned reads_without_wait_ = 0;
     bool is_drained_ = false;  ///< The last read took all that was there.
     bool is_interrupted_ = false;
+    bool is_awaiting_input_ = false;
     bool is_secured_ = false;
     bool is_write_shut_ = false;
 };
@@ -125,7 +144,11 @@ void ChannelStream::watchdog_fired() {
         arm_watchdog();
         return;
     }
-    (void)die(Error{ErrorKind::Temporary, ErrorCode::Timeout, "the deadline passed"});
+    if (is_awaiting_input_ && waits_ == 1) {
+        channel_->wake();
+        return;
+    }
+    (void)die(overdue());
 }
 
 void ChannelStream::set_deadline(MonoTime at) {
@@ -139,8 +162,8 @@ Result<> ChannelStream::usable() {
     if (dead_) {
         return std::unexpected(*dead_);
     }
-    if (deadline_ != kNever && shard_->now() >= deadline_) {
-        return die(Error{ErrorKind::Temporary, ErrorCode::Timeout, "the deadline passed"});
+    if (is_overdue()) {
+        return die(overdue());
     }
     return {};
 }
@@ -185,7 +208,11 @@ Task<Result<std::size_t>> ChannelStream::read_some(std::span<char> buffer) {
 }
 
 Task<Result<Readiness>> ChannelStream::wait_readable() {
+    const AwaitingInput awaiting(&is_awaiting_input_);
     for (;;) {
+        if (!dead_ && is_overdue()) {
+            co_return std::unexpected(overdue());
+        }
         CO_TRY(usable());
         if (is_interrupted_) {
             is_interrupted_ = false;

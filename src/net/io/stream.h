@@ -43,7 +43,8 @@ public:
     virtual ~Stream() = default;
 
     /// Waits until there is something to read, holding no buffer: an idle session allocates only
-    /// when this returns.
+    /// when this returns. Where it fails with Timeout and no other operation was pending, the
+    /// stream is as good as before: with a new deadline something can be said to the silent peer.
     virtual Task<Result<Readiness>> wait_readable() = 0;
     /// Makes the pending wait_readable(), or else the next one, return Interrupted: how a watcher
     /// tells an idle session that its mailbox changed. Own shard.
@@ -57,8 +58,8 @@ public:
     /// where the peer had no right to send any (before a greeting, behind STARTTLS).
     [[nodiscard]] virtual Result<bool> has_input() = 0;
 
-    /// Every operation that has not ended by `at` fails with Timeout, and the stream is dead.
-    /// kNever: none. Cheap: set it before each step.
+    /// Every operation that has not ended by `at` fails with Timeout, and the stream is dead (but
+    /// see wait_readable()). kNever: none. Cheap: set it before each step.
     virtual void set_deadline(MonoTime at) = 0;
 
     /// Handshakes as the server or the client. The context outlives the stream. Bytes that came in

@@ -87,6 +87,35 @@ TEST(Stream, deadline_kills_a_pending_read) {
     EXPECT_EQ(run(loop, read_once(a.get()))->error().code, ErrorCode::Timeout);
 }
 
+Task<void> keep_wait(Stream* stream, std::optional<Result<Readiness>>* out) {
+    out->emplace(co_await stream->wait_readable());
+}
+
+TEST(Stream, whoever_was_silent_can_be_told_so) {
+    TestLoop loop;
+    auto [a, b] = memory_stream_pair(loop.shard(), loop.shard());
+    std::optional<Result<Readiness>> silence;
+    a->set_deadline(loop.clock().mono() + seconds(5));
+    spawn(loop.shard(), "reader", keep_wait(a.get(), &silence));
+    loop.advance(seconds(6));
+    ASSERT_TRUE(silence.has_value());
+    EXPECT_EQ(silence->error().code, ErrorCode::Timeout);
+    a->set_deadline(loop.clock().mono() + seconds(5));
+    ASSERT_TRUE(run(loop, write(a.get(), "421"))->has_value());
+    EXPECT_EQ(run(loop, read_once(b.get()))->value(), 3U);
+    // Beside a write that hangs it is the deadline of both.
+    std::optional<Result<Readiness>> beside;
+    Result<> hanging;
+    spawn(loop.shard(), "reader", keep_wait(a.get(), &beside));
+    spawn(loop.shard(), "writer", send_and_shut(a.get(), std::string(1000000, 'x'), &hanging));
+    loop.advance(seconds(6));
+    EXPECT_FALSE(hanging);
+    ASSERT_TRUE(beside.has_value());
+    EXPECT_EQ(beside->error().code, ErrorCode::Timeout);
+    a->set_deadline(loop.clock().mono() + seconds(5));
+    EXPECT_FALSE(run(loop, write(a.get(), "x"))->has_value());
+}
+
 TEST(Stream, deadline_moved_closer_while_waiting) {
     TestLoop loop;
     auto [a, b] = memory_stream_pair(loop.shard(), loop.shard());

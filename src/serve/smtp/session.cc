@@ -18,6 +18,7 @@ using smtp::make_reply;
 
 // As much as one read takes at once; lives only while there is something to read.
 constexpr std::size_t kReadSize = 32 * 1024;
+constexpr std::chrono::seconds kFarewellTime(5);
 
 // Mail was answered: the reply is with the system.
 void pass_answered(flow::Protocol protocol) {
@@ -140,7 +141,7 @@ net::Task<void> SmtpSession::run() {
                    {{"peer", peer().to_string()}, {"error", ended.error().text}});
     }
     if (ended) {
-        stream_->set_deadline(stream_->shard().now() + std::chrono::seconds(5));
+        stream_->set_deadline(stream_->shard().now() + kFarewellTime);
         co_await stream_->close();
     }
 }
@@ -164,6 +165,13 @@ net::Task<Result<>> SmtpSession::flush() {
         }
     }
     co_return Result<>();
+}
+
+// RFC 5321 3.8: who is silent is told 421, and not waited for again to read it.
+net::Task<Result<>> SmtpSession::say_farewell() {
+    const std::string output = engine_->take_output();
+    stream_->set_deadline(stream_->shard().now() + kFarewellTime);
+    co_return co_await stream_->write_all(output);
 }
 
 net::Task<Result<>> SmtpSession::converse() {
@@ -210,12 +218,15 @@ net::Task<Result<>> SmtpSession::read_more() {
         }
         if (ready.error().code == ErrorCode::Timeout) {
             probe<"smtp.client_silent">();
-            // The stream is dead by its own rule; the engine drops what is open.
             engine_->on_timeout();
+            CO_TRY(co_await handle_events());
+            if (is_done_) {
+                co_return co_await say_farewell();
+            }
         } else {
             engine_->on_disconnect();
+            CO_TRY(co_await handle_events());
         }
-        CO_TRY(co_await handle_events());
         co_return std::unexpected(ready.error());
     }
     if (*ready == net::Readiness::Interrupted) {

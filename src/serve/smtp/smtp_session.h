@@ -58,6 +58,7 @@ private:
     net::Task<Result<>> converse();
     net::Task<Result<>> end_if_stale();
     net::Task<Result<>> read_more();
+    net::Task<Result<>> say_farewell();
     net::Task<Result<>> flush();
     void note_unheard();
     net::Task<Result<>> handle_events();
