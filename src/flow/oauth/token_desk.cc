@@ -119,55 +119,21 @@ public:
     Fetching(TokenDesk* desk, std::string name) : desk_(desk), name_(std::move(name)) {}
     ~Fetching() {
         if (desk_ != nullptr) {
-            desk_->tables_.with(
-                [&](Tables& tables) { tables.published[name_].is_fetching = false; });
+            desk_->tables_.with([&](Tables& tables) { tables.published.abandon(name_); });
         }
     }
     Fetching(const Fetching&) = delete;
     Fetching& operator=(const Fetching&) = delete;
     void end(Keys keys, MonoTime now) {
-        std::exchange(desk_, nullptr)->end_fetch(name_, std::move(keys), now);
+        std::exchange(desk_, nullptr)->tables_.with([&](Tables& tables) {
+            tables.published.end(name_, std::move(keys), now);
+        });
     }
 
 private:
     TokenDesk* desk_;
     std::string name_;
 };
-
-TokenDesk::Step TokenDesk::next_step(const std::string& name, bool wants_newer, MonoTime now) {
-    return tables_.with([&](Tables& tables) -> Step {
-        if (!tables.published.contains(name) && tables.published.size() >= 2 * oauth_issuers_max) {
-            tables.published.clear();  // Of configurations that are no more.
-        }
-        Published& row = tables.published[name];
-        const bool is_usable = row.keys && now - row.fetched_at < keys_stale_max;
-        const bool is_fresh = row.keys && now - row.fetched_at < keys_refresh_after;
-        if (is_fresh && !wants_newer) {
-            return {Next::Take, row.keys};
-        }
-        if (row.is_fetching) {
-            return is_usable && !wants_newer ? Step{Next::Take, row.keys} : Step{Next::Wait, {}};
-        }
-        if (row.tried_at && now - *row.tried_at < keys_fetch_pause) {
-            return is_usable ? Step{Next::Take, row.keys} : Step{Next::GiveUp, {}};
-        }
-        row.is_fetching = true;
-        row.tried_at = now;
-        return {Next::Fetch, is_usable ? row.keys : Keys()};
-    });
-}
-
-void TokenDesk::end_fetch(const std::string& name, Keys keys, MonoTime now) {
-    tables_.with([&](Tables& tables) {
-        Published& row = tables.published[name];
-        row.is_fetching = false;
-        row.tried_at = now;
-        if (keys) {
-            row.keys = std::move(keys);
-            row.fetched_at = now;
-        }
-    });
-}
 
 net::Task<Result<TokenDesk::Keys>> TokenDesk::keys_of(const Services* services, OauthSettings row,
                                                       bool wants_newer) {
@@ -177,11 +143,13 @@ net::Task<Result<TokenDesk::Keys>> TokenDesk::keys_of(const Services* services, 
     const std::string name = name_of(row);
     const MonoTime deadline = net::Shard::here().now() + 2 * issuer_patience;
     for (;;) {
-        Step step = next_step(name, wants_newer, services->clock->mono());
-        if (step.next == Next::Take) {
+        const MonoTime now = services->clock->mono();
+        KeyShelf::Step step = tables_.with(
+            [&](Tables& tables) { return tables.published.next(name, wants_newer, now); });
+        if (step.next == KeyShelf::Next::Take) {
             co_return std::move(step.keys);
         }
-        if (step.next == Next::Fetch) {
+        if (step.next == KeyShelf::Next::Fetch) {
             Fetching fetching(this, name);
             Result<std::vector<oauth::Jwk>> fetched = co_await fetch_keys(services, row);
             Keys keys = fetched
@@ -197,7 +165,7 @@ net::Task<Result<TokenDesk::Keys>> TokenDesk::keys_of(const Services* services, 
                 co_return keys ? std::move(keys) : std::move(step.keys);
             }
         }
-        if (step.next != Next::Wait || net::Shard::here().now() >= deadline) {
+        if (step.next != KeyShelf::Next::Wait || net::Shard::here().now() >= deadline) {
             co_return unavailable("the issuer's keys cannot be had");
         }
         // Who waits takes what the fetch under way brings, and asks for no other.
@@ -221,6 +189,13 @@ bool has_key_for(const std::vector<oauth::Jwk>& keys, const oauth::SignedToken& 
     });
 }
 
+// By the name that the token gives, and not only by its kind.
+bool is_named(const std::vector<oauth::Jwk>& keys, const oauth::SignedToken& token) {
+    return !token.key_id.empty() && std::ranges::any_of(keys, [&](const oauth::Jwk& key) {
+        return key.id == token.key_id && oauth::fits(key, token.algorithm, token.key_id);
+    });
+}
+
 }  // namespace
 
 net::Task<Result<std::string>> TokenDesk::check_signed(const Services* services, OauthSettings row,
@@ -229,7 +204,7 @@ net::Task<Result<std::string>> TokenDesk::check_signed(const Services* services,
     const oauth::AcceptedToken accepted =
         CO_TRY(oauth::check_claims(token.claims, rules_of(row, false), services->clock->wall()));
     Keys keys = CO_TRY(co_await keys_of(services, row, false));
-    if (!has_key_for(*keys, token)) {
+    if (!is_named(*keys, token) && !is_right(*keys, token)) {
         // Keys are changed now and then: newer ones may have been published.
         keys = CO_TRY(co_await keys_of(services, row, true));
     }

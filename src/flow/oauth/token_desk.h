@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "flow/oauth/key_shelf.h"
 #include "flow/policy/recent_table.h"
 #include "flow/services.h"
 #include "net/io/locked.h"
@@ -24,16 +25,9 @@ namespace godwit::flow {
 
 /// For each request to an issuer: somebody waits to be let in.
 inline constexpr std::chrono::seconds issuer_patience{10};
-/// Published keys are taken as they are for so long; issuers announce new ones days before.
-inline constexpr std::chrono::minutes keys_refresh_after{60};
-/// And for so long when no newer ones can be had.
-inline constexpr std::chrono::hours keys_stale_max{24};
 /// An issuer that could not be asked about a token is not asked again for this long: clients try
 /// again at once.
 inline constexpr std::chrono::seconds introspection_pause(5);
-/// A token with an unknown key, or a failure, leads to another fetch no sooner: tokens are made up
-/// for nothing.
-inline constexpr std::chrono::seconds keys_fetch_pause{60};
 /// What introspection said of a token holds so long, and so long a revoked one still lets in.
 inline constexpr std::chrono::seconds introspection_keep{60};
 /// Rows of [[oauth]].
@@ -52,29 +46,15 @@ public:
     net::Task<Result<std::string>> account_of(const Services* services, std::string token);
 
 private:
-    using Keys = std::shared_ptr<const std::vector<oauth::Jwk>>;
-    // Of one issuer, by where they come from.
-    struct Published {
-        Keys keys;
-        MonoTime fetched_at{};
-        std::optional<MonoTime> tried_at;
-        bool is_fetching = false;
-    };
+    using Keys = KeyShelf::Keys;
     struct Tables {
-        std::map<std::string, Published> published;  // By name_of(row); emptied when too many.
+        KeyShelf published;                                             // By name_of(row).
         RecentTable<std::optional<oauth::AcceptedToken>> introspected;  // By the token's hash.
         RecentTable<MonoTime> introspected_at;                          // The same keys.
         std::map<std::string, MonoTime> silent_until;  // By name_of(row): the configured ones.
     };
-    enum class Next : std::uint8_t { Take, Wait, Fetch, GiveUp };
-    struct Step {
-        Next next = Next::GiveUp;
-        Keys keys;
-    };
     class Fetching;
 
-    Step next_step(const std::string& name, bool wants_newer, MonoTime now);
-    void end_fetch(const std::string& name, Keys keys, MonoTime now);
     net::Task<Result<Keys>> keys_of(const Services* services, OauthSettings row, bool wants_newer);
     net::Task<Result<std::string>> check_signed(const Services* services, OauthSettings row,
                                                 oauth::SignedToken token);

@@ -119,7 +119,7 @@ KeyType key_type_of(SignatureAlgorithm algorithm) {
 
 bool fits(const Jwk& key, SignatureAlgorithm algorithm, std::string_view id) {
     return key.type == key_type_of(algorithm) && (!key.algorithm || *key.algorithm == algorithm) &&
-           (id.empty() || key.id == id);
+           (id.empty() || key.id.empty() || key.id == id);
 }
 
 Result<std::vector<Jwk>> parse_jwks(std::string_view text) {

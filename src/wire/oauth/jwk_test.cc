@@ -91,6 +91,10 @@ TEST(Jwk, a_key_fits_its_algorithm_and_its_name) {
     EXPECT_TRUE(fits(key, SignatureAlgorithm::Rs256, ""));
     EXPECT_TRUE(fits(key, SignatureAlgorithm::Ps256, "a"));
     EXPECT_FALSE(fits(key, SignatureAlgorithm::Rs256, "b"));
+    // RFC 7517: naming keys is a choice; one without a name may be meant by any.
+    Jwk unnamed = key;
+    unnamed.id.clear();
+    EXPECT_TRUE(fits(unnamed, SignatureAlgorithm::Rs256, "b"));
     EXPECT_FALSE(fits(key, SignatureAlgorithm::Es256, "a"));
     EXPECT_FALSE(fits(key, SignatureAlgorithm::EdDsa, "a"));
     key.algorithm = SignatureAlgorithm::Rs256;
