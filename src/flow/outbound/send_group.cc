@@ -266,6 +266,12 @@ bool was_or_may_be_sent(const std::vector<AttemptResult>& results) {
     });
 }
 
+bool is_answered(const std::vector<AttemptResult>& results) {
+    return std::ranges::any_of(results, [](const AttemptResult& result) {
+        return result.outcome.kind == smtp::OutcomeKind::Delivered || !result.outcome.is_local;
+    });
+}
+
 std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
                                         const smtp::Outcome& outcome, const std::string& remote) {
     std::vector<AttemptResult> results;
