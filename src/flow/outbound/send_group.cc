@@ -426,7 +426,7 @@ net::Task<GroupResult> send_group(const Services* services, const Loaded* loaded
         add(&run, outcome_of(walk.dead_end(age)), "");
     }
     GroupResult result{.end = GroupEnd::Done, .results = last_of(std::move(run.results))};
-    if (run.has_hope || walk.has_passed_over()) {
+    if (run.is_any_tried && (run.has_hope || walk.has_passed_over())) {
         keep_hope(&result.results);
     }
     if (settings->outbound.keep_blocked) {
