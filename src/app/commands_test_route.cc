@@ -65,6 +65,9 @@ std::string tell_route(const JsonValue& route) {
         line.append(provider.empty() ? "" : " (" + provider + ")");
     }
     line.append("\n");
+    line.append(route.bool_or("kept_for_request", false)
+                    ? "  kept until its own server asks for it (ETRN, ATRN)\n"
+                    : "");
     const std::string suspended = route.string_or("suspended", "");
     line.append(suspended.empty() ? "" : "  suspended: " + suspended + "\n");
     const std::string until = route.string_or("paused_until", "");

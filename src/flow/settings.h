@@ -157,7 +157,7 @@ struct LimitSettings {
     std::uint32_t connections_per_address = limits::connections_per_address_max;
     std::uint32_t recipients = limits::smtp_recipients_max;
     std::uint32_t recipients_authenticated = limits::smtp_recipients_authenticated_max;
-    std::uint32_t deliveries_per_site = 10;  ///< Concurrent outbound sessions to one site.
+    std::uint32_t deliveries_per_site = 20;  ///< Concurrent outbound sessions to one site.
     std::uint32_t deliveries_total = 200;
     std::chrono::seconds command_timeout = limits::smtp_command_timeout;
     std::uint32_t login_attempts_per_minute = 20;      ///< Failed ones, per account and address.

@@ -13,16 +13,12 @@ std::optional<smtp::Reply> refuse_changed_hands(const store::Recipient& resolved
         return std::nullopt;
     }
     const std::string name = "<" + address.to_string() + ">";
-    for (const store::Target& target : resolved.targets) {
-        const auto* local = std::get_if<store::LocalTarget>(&target);
-        if (local == nullptr) {
-            continue;
-        }
-        if (local->owned_since == 0) {
+    for (const std::int64_t owned_since : resolved.owned_since) {
+        if (owned_since == 0) {
             return smtp::make_reply(550, {5, 7, 19},
                                     "It is not known since when " + name + " has its owner");
         }
-        if (local->owned_since > since) {
+        if (owned_since > since) {
             return smtp::make_reply(550, {5, 7, 17}, "The owner of " + name + " has changed");
         }
     }

@@ -15,9 +15,10 @@ namespace godwit::flow {
 /// Fields Require-Recipient-Valid-Since that are read; more say nothing.
 inline constexpr std::size_t valid_since_fields_max = 100;
 
-/// The refusal when one of the mailboxes that `address` leads to has another owner than at `since`
-/// (Unix seconds; 550 5.7.17), or when that is not known of it (550 5.7.19). Roles (postmaster,
-/// abuse) have no owner, and what goes on elsewhere is for others to tell: nullopt.
+/// The refusal when one of those who have `address` had it not yet at `since` (Unix seconds; 550
+/// 5.7.17), or when that is not known (550 5.7.19). Who it is forwarded to in the end does not
+/// matter: it is the named address that may have changed hands. Roles (postmaster, abuse) have no
+/// owner, and an alias for somewhere else is for others to tell: nullopt.
 std::optional<smtp::Reply> refuse_changed_hands(const store::Recipient& resolved,
                                                 const mail::Address& address, std::int64_t since);
 

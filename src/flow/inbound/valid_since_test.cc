@@ -9,9 +9,7 @@ const mail::Address kAnn{.local = "ann", .domain = "example.test"};
 
 store::Recipient owned(std::vector<std::int64_t> since) {
     store::Recipient recipient;
-    for (const std::int64_t each : since) {
-        recipient.targets.emplace_back(store::LocalTarget{.owned_since = each});
-    }
+    recipient.owned_since = std::move(since);
     return recipient;
 }
 

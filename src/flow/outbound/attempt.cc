@@ -158,8 +158,9 @@ std::vector<AttemptResult> settled_by_route(const Partition& parts) {
     return results;
 }
 
-AttemptEnd settled_if(bool is_durable) {
-    return {.kind = is_durable ? AttemptEnd::Kind::Settled : AttemptEnd::Kind::Refused};
+AttemptEnd settled_if(bool is_durable, bool is_answered = false) {
+    return {.kind = is_durable ? AttemptEnd::Kind::Settled : AttemptEnd::Kind::Refused,
+            .is_answered = is_answered};
 }
 
 // A source that a provider has sent away keeps its own mail waiting and nobody else's: with several
@@ -270,6 +271,7 @@ net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDeliv
     const std::int64_t sent = std::ranges::count_if(results, [](const AttemptResult& result) {
         return result.outcome.kind == smtp::OutcomeKind::Delivered && !result.is_dropped;
     });
+    const bool is_answered = flow::is_answered(results);
     AttemptOutcome outcome{.message = std::move(loaded.message),
                            .delivery = std::move(loaded.delivery),
                            .results = std::move(results)};
@@ -281,7 +283,7 @@ net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDeliv
     if (guard) {
         guard->set_may_be_sent(false);
     }
-    co_return settled_if(is_recorded);
+    co_return settled_if(is_recorded, is_answered);
 }
 
 net::Task<bool> discard_deliveries(const Services* services, std::vector<store::DueDelivery> due) {

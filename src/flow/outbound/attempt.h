@@ -20,6 +20,8 @@ struct AttemptEnd {
         Paused,   ///< Not tried: its outlet rests until `until`.
     } kind = Kind::Settled;
     MonoTime until{};
+    /// Somebody took the message or said why not, and was not ourselves.
+    bool is_answered = false;
 };
 /// `kept` and `slot` are the worker's.
 net::Task<AttemptEnd> attempt_delivery(const Services* services, store::DueDelivery due,

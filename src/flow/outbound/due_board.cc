@@ -34,25 +34,7 @@ std::size_t DueBoard::waiting(const std::string& name) const {
     return found == sites_.end() ? 0 : found->second->waiting.size() + found->second->guests.size();
 }
 
-// --- Bounds --------------------------------------------------------------------------------------
-
-std::uint32_t DueBoard::workers_max(const Site& at) {
-    switch (at.lane) {
-        case Lane::Quick: break;
-        case Lane::New: return std::min(at.workers_max, outbound_new_site_workers_max);
-        case Lane::Slow: return std::min(at.workers_max, 1U);
-    }
-    return at.workers_max;
-}
-
-bool DueBoard::has_room(Lane lane, std::uint32_t total) const {
-    const std::uint32_t slow = engaged_[index(Lane::Slow)];
-    const std::uint32_t unproven = engaged_[index(Lane::New)] + slow;
-    const std::uint32_t quarter = total / 4;
-    return unproven + engaged_[index(Lane::Quick)] < total &&
-           (lane == Lane::Quick || unproven < total - quarter) &&
-           (lane != Lane::Slow || slow < std::max(quarter, 1U));
-}
+// --- Its bounds ----------------------------------------------------------------------------------
 
 std::size_t DueBoard::refill_rows() const {
     return waiting_ < outbound_kept_max
@@ -65,10 +47,6 @@ std::size_t DueBoard::window_max(const Site& at) const {
         return limits::outbound_window_max;
     }
     return at.workers > 0 || at.is_refilling ? outbound_window_crowded : 0;
-}
-
-void DueBoard::engage(Site& at, std::int32_t by) {
-    engaged_[index(at.lane)] += static_cast<std::uint32_t>(by);
 }
 
 // --- The window ----------------------------------------------------------------------------------
@@ -324,38 +302,6 @@ void DueBoard::settle(Site& at) {
     }
 }
 
-bool DueBoard::change_lane(Site& at, Lane lane) {
-    if (lane == at.lane) {
-        return false;
-    }
-    probe<"outbound.lane_changed">();
-    const bool is_better = lane < at.lane;
-    if (at.work_at) {
-        agendas_[index(at.lane)].erase({*at.work_at, at.serial});
-        at.work_at.reset();
-    }
-    const auto engaged = static_cast<std::int32_t>(at.workers) + (at.is_reserved ? 1 : 0);
-    engage(at, -engaged);
-    at.lane = lane;
-    engage(at, engaged);
-    at.workers_max = std::numeric_limits<std::uint32_t>::max();
-    known_.set(at.name, lane);
-    return is_better;
-}
-
-// Among the lanes that have room, the site that has waited longest.
-DueBoard::Site* DueBoard::next_site(WallTime now, std::uint32_t workers_max) const {
-    const std::pair<const AgendaKey, Site*>* first = nullptr;
-    for (const Lane lane : {Lane::Quick, Lane::New, Lane::Slow}) {
-        const auto& agenda = agendas_[index(lane)];
-        if (!agenda.empty() && agenda.begin()->first.first <= now && has_room(lane, workers_max) &&
-            (first == nullptr || agenda.begin()->first < first->first)) {
-            first = &*agenda.begin();
-        }
-    }
-    return first == nullptr ? nullptr : first->second;
-}
-
 // I6: what was put off until then would be put off until the clock gets there again.
 void DueBoard::clock_put_back() {
     probe<"outbound.clock_put_back">();
@@ -445,17 +391,6 @@ std::optional<DueDelivery> DueBoard::take_from(Site& at, WallTime now) {
     return DueDelivery{at.name, place.due, place.mail, place.number};
 }
 
-// True when another site would begin in the place of this worker.
-bool DueBoard::must_yield(const Site& at, WallTime now, std::uint32_t given) {
-    if (given < (at.lane == Lane::Quick ? outbound_turn_max : 1)) {
-        return false;
-    }
-    --engaged_[index(at.lane)];
-    const Site* other = next_site(now, planned_workers_);
-    ++engaged_[index(at.lane)];
-    return other != nullptr && other != &at;
-}
-
 std::optional<DueDelivery> DueBoard::take(const std::string& name, WallTime now,
                                           std::uint32_t given, bool others_wait) {
     Site* at = find(name);
@@ -463,8 +398,7 @@ std::optional<DueDelivery> DueBoard::take(const std::string& name, WallTime now,
     if (at->workers > workers_max(*at)) {
         return std::nullopt;
     }
-    const std::uint32_t turn = at->lane == Lane::Quick ? outbound_turn_max : 1;
-    if ((others_wait && given >= turn) || must_yield(*at, now, given)) {
+    if ((others_wait && given >= turn_max(*at)) || must_yield(*at, now, given)) {
         probe<"outbound.turn_given_away">();
         at->served_at = now;
         settle(*at);
@@ -485,15 +419,8 @@ bool DueBoard::done(const DueDelivery& taken, const Ending& ending) {
     if (due && !(ending.is_settled && *due == taken.due)) {
         keep(*at, {.due = *due, .mail = taken.mail, .number = taken.number}, ending.now);
     }
-    bool is_more_welcome = false;
-    if (ending.is_settled) {
-        const bool is_over = !due;
-        const bool is_slow =
-            ending.took > (is_over ? outbound_slow_delivery : outbound_slow_attempt);
-        is_more_welcome = change_lane(*at, is_slow                              ? Lane::Slow
-                                           : is_over || at->lane == Lane::Quick ? Lane::Quick
-                                                                                : Lane::New);
-    }
+    const bool is_more_welcome =
+        ending.is_settled && change_lane(*at, lane_after(at->lane, ending));
     settle(*at);
     return is_more_welcome;
 }

@@ -12,9 +12,10 @@
 // due longest, whosever it is, so that nothing waits for ever. Hence the bound (M9): a message
 // whose sender has nothing else due at the site, and which no higher priority stands before, is
 // handed out after at most S * 8 / 7 + 1 others, S being the senders that have mail due there.
-// Lanes keep the slow from standing in the way of the quick (RELIABILITY.md 6, "Slow peers"): a
-// site that is not known to be quick never gets the last quarter of the workers, and those known to
-// be slow get a quarter together, one worker each.
+// Lanes keep the slow from standing in the way of the quick (RELIABILITY.md 6, "Slow peers"). What
+// counts is how long a site keeps a worker until it has answered, whatever the answer: a site that
+// puts mail off at once (greylisting) is quick. One that is not known to be quick never gets the
+// last quarter of the workers, and those known to be slow get a quarter together, one worker each.
 #pragma once
 
 #include <array>
@@ -43,12 +44,15 @@ inline constexpr std::chrono::minutes outbound_foresight(10);
 inline constexpr std::size_t outbound_kept_max = 50'000;
 inline constexpr std::size_t outbound_window_crowded = 64;
 /// Concurrent deliveries to a site that nothing is known of yet: two, so that one that hangs does
-/// not stop the other. A delivery that is done quickly lifts it to limits.deliveries_per_site.
+/// not stop the other. An attempt that was answered in good time lifts it to
+/// limits.deliveries_per_site.
 inline constexpr std::uint32_t outbound_new_site_workers_max = 2;
-/// An attempt that took longer and came to no end shows a slow site; so does one that took much
-/// longer, however it ended. A healthy server answers all commands in a few seconds and takes a
-/// message of 50 MiB over a common line in a minute; DNS that is silent (dns_lookup_timeout) is
-/// slow.
+/// An attempt that was answered in this time shows a quick site: a healthy server answers all
+/// commands in a few seconds.
+inline constexpr std::chrono::seconds outbound_quick_delivery(5);
+/// An attempt that took longer and got no answer shows a slow site; so does one that took much
+/// longer, answered or not. A message of 50 MiB takes a minute over a common line; DNS that is
+/// silent (dns_lookup_timeout) is slow.
 inline constexpr std::chrono::seconds outbound_slow_attempt(10);
 inline constexpr std::chrono::seconds outbound_slow_delivery(60);
 /// One turn in so many is that of what is due longest.
@@ -97,6 +101,9 @@ public:
     struct Ending {
         /// Its commit has been learned by now, if it has a new time; else it waits as before.
         bool is_settled = true;
+        /// The peer took it or said why not. Otherwise it could not be reached, fell silent, or the
+        /// fault was ours.
+        bool is_answered = false;
         WallTime now{};
         Duration took{};
     };
@@ -154,7 +161,9 @@ private:
         double had = 0;  ///< Messages and their size, counted up from those before it.
     };
     using TurnKey = std::pair<int, std::uint64_t>;  ///< Minus the priority, sender.
-    enum class Lane : std::uint8_t { Quick, New, Slow };
+    /// Better ones first. Steady: answers, and takes its time.
+    enum class Lane : std::uint8_t { Quick, Steady, New, Slow };
+    static constexpr std::size_t kLanes = 4;
     using AgendaKey = std::pair<WallTime, std::uint64_t>;
     struct Site {
         std::string name;
@@ -186,6 +195,8 @@ private:
     Site* find(const std::string& name);
     static std::size_t index(Lane lane) { return static_cast<std::size_t>(lane); }
     static std::uint32_t workers_max(const Site& at);
+    static std::uint32_t turn_max(const Site& at);
+    static Lane lane_after(Lane before, const Ending& ending);
     static bool has_room(const Site& at) { return at.workers < workers_max(at); }
     [[nodiscard]] bool has_room(Lane lane, std::uint32_t total) const;
     [[nodiscard]] bool must_yield(const Site& at, WallTime now, std::uint32_t given);
@@ -216,9 +227,10 @@ private:
 
     TraitsOf traits_of_;
     std::unordered_map<std::string, std::unique_ptr<Site>> sites_;
-    std::array<std::map<AgendaKey, Site*>, 3> agendas_;  ///< By lane.
+    std::array<std::map<AgendaKey, Site*>, kLanes> agendas_;  ///< By lane.
     std::map<AgendaKey, Site*> reads_;
-    std::array<std::uint32_t, 3> engaged_{};  ///< By lane: workers, and refills that one waits for.
+    std::array<std::uint32_t, kLanes>
+        engaged_{};  ///< By lane: workers, and refills that one waits for.
     Recent<std::string, Lane> known_{kRecentBound};
     std::uint64_t next_serial_ = 0;
     std::uint32_t workers_ = 0;

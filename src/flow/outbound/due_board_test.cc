@@ -5,137 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <deque>
 #include <random>
 
 #include "base/limits.h"
+#include "flow/outbound/due_board_desk.h"
 
 namespace godwit::flow {
 namespace {
-
-WallTime at(std::int64_t seconds) {
-    return from_unix_seconds(seconds);
-}
-
-/// The rows on disk, the board, and who works on what.
-class Desk {
-public:
-    explicit Desk(std::uint32_t workers_max = 200, std::uint32_t site_workers_max = 10) {
-        bounds_.workers_max = workers_max;
-        bounds_.site_workers_max = [this, site_workers_max](const std::string&) {
-            ++looks;
-            return site_workers_max;
-        };
-    }
-    /// A row on disk that nobody has told the board of.
-    void put_row(const std::string& site, std::uint64_t mail, std::int64_t due) {
-        rows_[site].insert({at(due), mail});
-        due_of_[mail] = at(due);
-    }
-    void put(const std::string& site, std::uint64_t mail, std::int64_t due) {
-        remove_row(site, mail);
-        put_row(site, mail, due);
-        board.learn({.mail = MailId(mail), .delivery = 1, .site = site, .due = at(due)}, now_);
-    }
-    void remove(const std::string& site, std::uint64_t mail) {
-        remove_row(site, mail);
-        board.learn({.mail = MailId(mail), .delivery = 1, .site = site, .due = {}, .is_gone = true},
-                    now_);
-    }
-    /// As the start does.
-    void learn_site(const std::string& site) {
-        const auto& [due, mail] = *rows_[site].begin();
-        board.learn_site({site, due, MailId(mail), 1});
-    }
-    /// So that it may have all the workers of its bounds.
-    void prove(const std::string& site) {
-        put(site, 999'999, 0);
-        plan(0);
-        end_one(0);
-        tried.clear();
-    }
-    /// Plans until nothing more is ordered; refills read the rows as they stand.
-    void plan(std::int64_t now) {
-        now_ = at(now);
-        for (;;) {
-            DueBoard::Orders orders = board.plan(at(now), bounds_);
-            ordered_refills += orders.refills.size();
-            std::ranges::move(orders.workers, std::back_inserter(working));
-            for (const store::DueRange& range : orders.refills) {
-                board.refilled(range, read(range));
-            }
-            if (orders.refills.empty()) {
-                return;
-            }
-        }
-    }
-    /// One working delivery ends; its worker goes on with the next one or ends. False: none works.
-    bool end_one(std::int64_t now, std::optional<std::int64_t> again_at = std::nullopt,
-                 std::uint32_t given = 1) {
-        if (working.empty()) {
-            return false;
-        }
-        const store::DueDelivery taken = working.front();
-        working.pop_front();
-        tried.push_back(taken);
-        if (again_at) {
-            put(taken.site, taken.mail.value(), *again_at);
-        } else {
-            remove(taken.site, taken.mail.value());
-        }
-        board.done(taken, {.now = at(now)});
-        if (auto next = board.take(taken.site, at(now), given)) {
-            working.push_front(*std::move(next));
-        } else {
-            board.worker_ended(taken.site);
-        }
-        plan(now);
-        return true;
-    }
-    std::vector<store::DueDelivery> read(const store::DueRange& range) const {
-        std::vector<store::DueDelivery> out;
-        const auto found = rows_.find(range.site);
-        if (found == rows_.end()) {
-            return out;
-        }
-        for (const auto& [due, mail] : found->second) {
-            const store::DueDelivery row{range.site, due, MailId(mail), 1};
-            if (out.size() == range.count || (!out.empty() && out.back().due >= range.until)) {
-                break;
-            }
-            if (row.place() >= range.from) {
-                out.push_back(row);
-            }
-        }
-        return out;
-    }
-    std::size_t rows(const std::string& site) const {
-        const auto found = rows_.find(site);
-        return found == rows_.end() ? 0 : found->second.size();
-    }
-
-    std::map<std::uint64_t, DueTraits> traits;
-    DueBoard board{[this](MailId mail) {
-        const auto found = traits.find(mail.value());
-        return found == traits.end() ? DueTraits{} : found->second;
-    }};
-    std::deque<store::DueDelivery> working;
-    std::vector<store::DueDelivery> tried;
-    std::size_t looks = 0;
-    std::size_t ordered_refills = 0;
-
-private:
-    void remove_row(const std::string& site, std::uint64_t mail) {
-        if (const auto due = due_of_.find(mail); due != due_of_.end()) {
-            rows_[site].erase({due->second, mail});
-            due_of_.erase(due);
-        }
-    }
-    DueBoard::Bounds bounds_;
-    WallTime now_{};
-    std::map<std::string, std::set<std::pair<WallTime, std::uint64_t>>> rows_;
-    std::map<std::uint64_t, WallTime> due_of_;
-};
 
 // How many of the site are handed out before `mail`, one after the other.
 std::size_t handed_out_before(Desk& desk, std::uint64_t mail) {
@@ -235,19 +111,6 @@ TEST(DueBoard, F12_a_site_that_waits_for_room_begins_when_it_is_woken) {
     EXPECT_EQ(board.next_look(at(12)), at(50));
     kind = DueBoard::Entry::Kind::Open;
     EXPECT_EQ(board.plan(at(50), bounds).workers.size(), 1U);
-}
-
-TEST(DueBoard, F12_a_worker_gives_its_connection_away_where_others_wait_for_it) {
-    Desk desk(10, 1);
-    desk.prove("a.test");
-    for (std::uint64_t mail = 1; mail <= 50; ++mail) {
-        desk.put("a.test", mail, 10);
-    }
-    desk.plan(20);
-    ASSERT_EQ(desk.working.size(), 1U);
-    EXPECT_TRUE(desk.board.take("a.test", at(20), outbound_turn_max - 1, true).has_value());
-    EXPECT_FALSE(desk.board.take("a.test", at(20), outbound_turn_max, true).has_value());
-    EXPECT_TRUE(desk.board.take("a.test", at(20), outbound_turn_max, false).has_value());
 }
 
 TEST(DueBoard, tries_what_is_due_earliest_first) {
@@ -474,44 +337,6 @@ TEST(DueBoard, start_reads_nothing_before_its_time) {
     EXPECT_EQ(desk.board.next_look(at(1001)), at(1002));
 }
 
-// Of 1,000 sites with a backlog that is due longer, none keeps a site with one message waiting for
-// more than a turn of each.
-TEST(DueBoard, sites_take_turns) {
-    Desk desk(40);
-    std::uint64_t mail = 0;
-    for (int site = 0; site < 1000; ++site) {
-        for (int i = 0; i < 50; ++i) {
-            desk.put_row("s" + std::to_string(site), ++mail, 1);
-        }
-        desk.learn_site("s" + std::to_string(site));
-    }
-    desk.put("single.test", 999'999, 2);
-    desk.plan(10);
-    while (std::ranges::none_of(
-        desk.tried, [](const store::DueDelivery& tried) { return tried.site == "single.test"; })) {
-        ASSERT_TRUE(desk.end_one(10, 5000));
-        ASSERT_LE(desk.tried.size(), 1000U + 2 * 40U);
-    }
-}
-
-TEST(DueBoard, quick_site_gives_its_place_away_after_a_turn) {
-    Desk desk(1);
-    desk.prove("busy.test");
-    for (std::uint64_t mail = 1; mail <= 100; ++mail) {
-        desk.put("busy.test", mail, 1);
-    }
-    desk.plan(10);
-    desk.put("other.test", 200, 9);
-    for (std::uint32_t i = 0; i < outbound_turn_max; ++i) {
-        ASSERT_EQ(desk.working.front().site, "busy.test") << i;
-        desk.end_one(10, std::nullopt, i + 1);
-    }
-    EXPECT_EQ(desk.working.front().site, "other.test");
-    while (desk.end_one(10)) {
-    }
-    EXPECT_EQ(desk.tried.size(), 101U);
-}
-
 TEST(DueBoard, clock_put_back_puts_nothing_off) {
     Desk desk;
     desk.put("a.test", 1, 0);
@@ -523,109 +348,6 @@ TEST(DueBoard, clock_put_back_puts_nothing_off) {
     desk.working.clear();
     desk.plan(100);
     EXPECT_EQ(desk.working.size(), 1U);
-}
-
-/// Attempts that take time, on the board alone: who waits how long for whom.
-class Traffic {
-public:
-    explicit Traffic(std::uint32_t workers_max) {
-        bounds_.workers_max = workers_max;
-        bounds_.site_workers_max = [](const std::string&) { return 10U; };
-    }
-    /// What is put from now on to a site of this kind takes so long; `again`: and comes back.
-    void put(const std::string& site, std::uint64_t mail, Duration takes, bool is_refused) {
-        mails_[mail] = {.takes = takes, .put_at = now_, .is_refused = is_refused};
-        board_.learn({.mail = MailId(mail), .delivery = 1, .site = site, .due = now_}, now_);
-        begin();
-    }
-    void run_until(WallTime until) {
-        while (!ends_.empty() && ends_.begin()->first <= until) {
-            now_ = ends_.begin()->first;
-            const store::DueDelivery taken = ends_.begin()->second;
-            ends_.erase(ends_.begin());
-            end(taken);
-            begin();
-        }
-        now_ = until;
-        begin();
-    }
-    [[nodiscard]] WallTime now() const { return now_; }
-    [[nodiscard]] std::size_t at_work() const { return ends_.size(); }
-    /// How long the 95th of 100 deliveries of `site`s that begin so took, waiting and working.
-    Duration p95(const std::string& prefix) {
-        std::vector<Duration>& took = took_[prefix];
-        std::ranges::sort(took);
-        return took.at(took.size() * 95 / 100);
-    }
-
-private:
-    struct Mail {
-        Duration takes{};
-        WallTime put_at{};
-        bool is_refused = false;
-    };
-    void begin() {
-        for (store::DueDelivery& taken : board_.plan(now_, bounds_).workers) {
-            work(std::move(taken));
-        }
-    }
-    void work(store::DueDelivery taken) {
-        ends_.emplace(now_ + mails_.at(taken.mail.value()).takes, std::move(taken));
-    }
-    void end(const store::DueDelivery& taken) {
-        const Mail& mail = mails_.at(taken.mail.value());
-        store::QueueChange::Item item{.mail = taken.mail, .delivery = 1, .site = taken.site};
-        item.due = now_ + std::chrono::minutes(1);
-        item.is_gone = !mail.is_refused;
-        board_.learn(item, now_);
-        board_.done(taken, {.now = now_, .took = mail.takes});
-        took_[taken.site.substr(0, 4)].push_back(now_ - mail.put_at);
-        if (auto next = board_.take(taken.site, now_, 1)) {
-            work(*std::move(next));
-        } else {
-            board_.worker_ended(taken.site);
-        }
-    }
-
-    DueBoard board_;
-    DueBoard::Bounds bounds_;
-    WallTime now_ = at(1000);
-    std::map<std::uint64_t, Mail> mails_;
-    std::multimap<WallTime, store::DueDelivery> ends_;
-    std::map<std::string, std::vector<Duration>> took_;
-};
-
-/// An hour of mail for 50 sites that take a second each, 10 messages a second in all; beside it
-/// perhaps 1,000 sites with five messages each, all of which keep a client for five minutes.
-Duration healthy_p95(bool has_tarpits) {
-    Traffic traffic(200);
-    std::uint64_t mail = 0;
-    const auto healthy = [&] {
-        ++mail;
-        traffic.put("good" + std::to_string(mail % 50), mail, std::chrono::seconds(1), false);
-        traffic.run_until(traffic.now() + std::chrono::milliseconds(100));
-    };
-    // They are known: mail went there before.
-    for (int i = 0; i < 500; ++i) {
-        healthy();
-    }
-    for (int i = 0; has_tarpits && i < 5000; ++i) {
-        ++mail;
-        traffic.put("slow" + std::to_string(i % 1000), mail, std::chrono::minutes(5), true);
-    }
-    for (int i = 0; i < 36'000; ++i) {
-        healthy();
-        EXPECT_LE(traffic.at_work(), 200U);
-    }
-    return traffic.p95("good");
-}
-
-// RELIABILITY.md 6, "Slow peers".
-TEST(DueBoard, thousand_tarpits_do_not_delay_healthy_sites) {
-    const Duration alone = healthy_p95(false);
-    const Duration beside = healthy_p95(true);
-    EXPECT_LT(beside, 2 * alone);
-    EXPECT_LT(alone, std::chrono::seconds(2));
 }
 
 // Random changes, reads that are stale by a while, ends and failures; in the end all were tried.
@@ -678,7 +400,7 @@ TEST(DueBoard, random_walk_loses_nothing) {
                         } else {
                             desk.remove(taken.site, taken.mail.value());
                         }
-                        desk.board.done(taken, {.now = at(now)});
+                        desk.board.done(taken, {.is_answered = true, .now = at(now)});
                         if (auto next = desk.board.take(taken.site, at(now), 1)) {
                             desk.working.push_back(*std::move(next));
                         } else {

@@ -193,7 +193,7 @@ bool HopWalk::begin_fallback() {
     probe<"outbound.fallback">();
     is_fallback_ = true;
     hosts_.clear();
-    postponed_.clear();
+    pass_over();
     next_ = 0;
     addresses_left_ = outbound_addresses_max;
     for (const HostPort& host : hop_.fallback) {
@@ -210,9 +210,14 @@ bool HopWalk::met_ourselves() {
     const bool is_best =
         !is_fallback_ && hosts_.front().preference == hosts_.at(next_ - 1).preference;
     may_fall_back_ = false;
-    postponed_.clear();
+    pass_over();
     next_ = hosts_.size();
     return is_best && !is_patient(hop_.host);
+}
+
+void HopWalk::pass_over() {
+    has_passed_over_ = has_passed_over_ || !postponed_.empty();
+    postponed_.clear();
 }
 
 void HopWalk::miss(std::string text, smtp::EnhancedStatus status) {
@@ -227,6 +232,7 @@ void HopWalk::miss(std::string text, smtp::EnhancedStatus status) {
 net::Task<std::vector<net::Endpoint>> HopWalk::endpoints(HopAddress host) {
     std::vector<net::Endpoint> out;
     std::vector<net::IpAddress> found;
+    was_postponed_ = false;
     if (host.host.starts_with(kUnix)) {
         out.push_back(net::Endpoint::unix_path(host.host.substr(kUnix.size())));
         co_return out;
@@ -283,6 +289,7 @@ net::Task<std::vector<net::Endpoint>> HopWalk::endpoints(HopAddress host) {
     if (is_dead && next_ < hosts_.size()) {
         probe<"outbound.dead_host_postponed">();
         postponed_.push_back(hosts_[next_ - 1]);
+        was_postponed_ = true;
         co_return out;
     }
     const std::vector<net::IpAddress> order =

@@ -47,6 +47,10 @@ public:
     /// Where that host is; empty: nowhere that mail could go to, which dead_end() tells. Never more
     /// than are left of outbound_addresses_max.
     net::Task<std::vector<net::Endpoint>> endpoints(HopAddress host);
+    /// That host is at the end of the list now, as one that was dead a moment ago.
+    [[nodiscard]] bool was_postponed() const { return was_postponed_; }
+    /// Such a host was given up for others, and not tried.
+    [[nodiscard]] bool has_passed_over() const { return has_passed_over_; }
     /// C10: who was reached was ourselves; the less preferred are dropped. True when nobody better
     /// had been named: mail for the domain goes in circles for good. Not of a relay domain.
     bool met_ourselves();
@@ -60,6 +64,7 @@ private:
     HopAddress address_of(HostPort host, bool is_configured) const;
     [[nodiscard]] bool is_patient(std::string_view domain) const;
     bool begin_fallback();
+    void pass_over();
     void miss(std::string text, smtp::EnhancedStatus status);
 
     struct Candidate {
@@ -77,6 +82,8 @@ private:
     std::vector<Candidate> postponed_;  ///< Dead a moment ago, while others were left.
     std::size_t next_ = 0;
     bool is_begun_ = false;
+    bool was_postponed_ = false;
+    bool has_passed_over_ = false;
     bool is_fallback_ = false;
     bool may_fall_back_ = true;
     std::size_t addresses_left_ = outbound_addresses_max;

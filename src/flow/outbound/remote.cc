@@ -341,6 +341,7 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::send(RemoteMail mail) {
             return !goes_again;
         });
         if (messages_ >= mails_max && is_ready_) {
+            is_used_up_ = !open.empty();
             co_await close();  // B7: the peer wants no more on this connection.
         }
     }

@@ -76,6 +76,10 @@ public:
     /// It is not to be used for a further message (E17, E18); close() it when there is time.
     void spend() { is_spent_ = true; }
     [[nodiscard]] bool is_spent() const { return is_spent_; }
+    /// B7: the peer wanted no more on this connection while there was more.
+    [[nodiscard]] bool is_used_up() const { return is_used_up_; }
+    /// HELO was our own choice (C5, C18): what the peer lacks it may have with EHLO.
+    [[nodiscard]] bool chose_helo() const { return chose_helo_; }
     /// Transactions begun.
     [[nodiscard]] std::uint32_t messages() const { return messages_; }
     /// What the last send() found wrong with the stored body; the outcomes then say nothing.
@@ -126,6 +130,8 @@ private:
     std::uint32_t messages_ = 0;
     bool is_spent_ = false;
     bool is_ready_ = false;
+    bool is_used_up_ = false;
+    bool chose_helo_ = false;
     InHandGuard* in_hand_ = nullptr;  ///< Of the transaction under way.
     std::string reply_buffer_;        ///< What is read goes here; of one size once it was used.
     BodyForm form_;                   ///< Of the message that is being sent.

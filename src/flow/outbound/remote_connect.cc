@@ -292,7 +292,9 @@ net::Task<std::unique_ptr<RemoteSession>> RemoteSession::turn(const Services* se
 
 // On a fresh stream, up to ready.
 net::Task<std::optional<smtp::Outcome>> RemoteSession::greet(bool without_tls) {
-    engine_.emplace(client_options(without_tls));
+    smtp::ClientOptions options = client_options(without_tls);
+    chose_helo_ = options.use_helo;
+    engine_.emplace(std::move(options));
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;

@@ -96,6 +96,40 @@ TEST(Route, F6_we_and_all_less_preferred_are_dropped) {
     EXPECT_EQ(loop.error().reply.enhanced->to_string(), "5.4.6");
 }
 
+TEST(Route, F1_a_dot_beside_another_MX_is_no_host_and_says_nothing) {
+    const auto hosts = order_mx(answer({{0, ""}, {10, "mx.test"}}), "example.com", kOwn, 1);
+    ASSERT_TRUE(hosts.has_value());
+    EXPECT_EQ(names_of(*hosts), std::vector<std::string>{"mx.test"});
+    EXPECT_FALSE(hosts->includes_us);
+}
+
+TEST(Route, F9_equal_preferences_are_shuffled_and_none_goes_before_a_better_one) {
+    const std::vector<std::string> equal = {"a.test", "b.test", "c.test", "d.test"};
+    std::map<std::string, int> first;
+    std::set<std::vector<std::string>> orders;
+    for (std::uint64_t chance = 0; chance < 400; ++chance) {
+        const std::vector<std::string> names = names_of(order_mx(answer({{30, "last.test"},
+                                                                         {20, equal[0]},
+                                                                         {20, equal[1]},
+                                                                         {20, equal[2]},
+                                                                         {20, equal[3]},
+                                                                         {10, "best.test"}}),
+                                                                 "example.com", kOwn, chance)
+                                                            .value());
+        ASSERT_EQ(names.size(), 6U);
+        EXPECT_EQ(names.front(), "best.test");
+        EXPECT_EQ(names.back(), "last.test");
+        ++first[names[1]];
+        orders.insert(names);
+    }
+    // Each as often as another, within what chance allows, and in any order.
+    for (const std::string& name : equal) {
+        EXPECT_GT(first[name], 60) << name;
+        EXPECT_LT(first[name], 140) << name;
+    }
+    EXPECT_EQ(orders.size(), 24U);
+}
+
 TEST(Route, F5_an_MX_named_localhost_is_no_host) {
     EXPECT_EQ(
         names_of(order_mx(answer({{10, "localhost"}, {20, "b.test"}}), "a.test", kOwn, 1).value()),

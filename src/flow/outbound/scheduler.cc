@@ -253,10 +253,12 @@ net::Task<AttemptEnd> OutboundScheduler::Part::attempt(store::DueDelivery due, K
         }
         end.kind = co_await discard_deliveries(services_, batch) ? AttemptEnd::Kind::Settled
                                                                  : AttemptEnd::Kind::Refused;
+        end.is_answered = true;
     } else {
         end = co_await attempt_delivery(services_, batch.front(), kept, slot);
     }
     ending.is_settled = end.kind == AttemptEnd::Kind::Settled;
+    ending.is_answered = end.is_answered;
     // The commit's own word (posted before this resumes) has the new time, if there is one.
     ending.now = now();
     ending.took = shard_->now() - began;

@@ -8,6 +8,7 @@
 #include "base/metrics.h"
 #include "base/probe.h"
 #include "flow/outbound/hop_walk.h"
+#include "flow/outbound/lacking.h"
 #include "flow/outbound/providers.h"
 #include "flow/outbound/reply_rules.h"
 
@@ -21,13 +22,42 @@ struct Run {
     const Loaded* loaded = nullptr;
     KeptSession* kept = nullptr;
     OutletSlot* slot = nullptr;
-    std::vector<std::size_t> open;  // Recipients that may do better at another host.
+    std::vector<std::size_t> open;      // Recipients that may do better at another host.
+    std::vector<std::size_t> again{};   // Those that the same host takes on a new connection (B7).
+    std::vector<std::size_t> parted{};  // Those that this host is not for; open at the next one.
     std::vector<AttemptResult> results{};
     std::uint32_t messages_max = 0;  // Of one connection; 0: any number.
     bool is_any_tried = false;
-    bool has_hope = false;            // Another host may take it later.
+    bool has_hope = false;            // A host that could not be asked may take it later.
+    bool had_hope = false;            // The same, of those before this host.
     bool was_or_may_be_sent = false;  // To others, before.
 };
+
+// What one recipient came to over one session.
+void note_outcome(Run* run, const RemoteSession& session, std::size_t recipient,
+                  smtp::Outcome outcome) {
+    const bool is_lacking = flow::is_lacking(outcome);
+    if (is_lacking && session.chose_helo()) {
+        probe<"outbound.helo_was_not_enough">();
+        outcome = for_now(std::move(outcome));
+    }
+    if (outcome.is_ambiguous) {
+        // Window W1: lost after the final dot (RFC 1047). Tried again, and counted.
+        probe<"outbound.reply_lost">();
+        count(Metric::PossibleDuplicates);
+    }
+    const bool is_host_fault = outcome.kind != smtp::OutcomeKind::Delivered &&
+                               outcome.scope == smtp::FaultScope::Host && !outcome.is_ambiguous;
+    if (is_host_fault) {
+        probe<"outbound.host_failed_in_transaction">();
+        run->has_hope = run->has_hope || outcome.kind == smtp::OutcomeKind::Temporary;
+        (is_lacking ? run->parted : run->open).push_back(recipient);
+    }
+    run->results.push_back({recipient, std::move(outcome), session.peer_name(),
+                            session.peer_has_dsn(), session.peer_keeps_time()});
+    run->results.back().is_lacking = is_lacking;
+    run->results.back().tls = session.tls();
+}
 
 // Sends over one session; recipients that may do better at another host stay in `open`, unless the
 // stored body is at fault.
@@ -45,35 +75,24 @@ net::Task<void> send_through(Run* run) {
         run->open.clear();
         co_return;
     }
-    std::vector<std::size_t> still_open;
+    const std::vector<std::size_t> tried = std::exchange(run->open, {});
+    run->again.clear();
     bool is_all_put_off = !outcomes.empty();
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        const bool is_host_fault = outcomes[i].kind != smtp::OutcomeKind::Delivered &&
-                                   outcomes[i].scope == smtp::FaultScope::Host &&
-                                   !outcomes[i].is_ambiguous;
+        if (session->is_used_up() && goes_on_elsewhere(outcomes[i])) {
+            run->again.push_back(tried[i]);
+            continue;
+        }
         is_all_put_off = is_all_put_off && outcomes[i].kind == smtp::OutcomeKind::Temporary &&
                          !outcomes[i].is_local;
-        if (outcomes[i].is_ambiguous) {
-            // Window W1: lost after the final dot (RFC 1047). Tried again, and counted.
-            probe<"outbound.reply_lost">();
-            count(Metric::PossibleDuplicates);
-        }
-        if (is_host_fault) {
-            probe<"outbound.host_failed_in_transaction">();
-            run->has_hope = run->has_hope || outcomes[i].kind == smtp::OutcomeKind::Temporary;
-            still_open.push_back(run->open[i]);
-        }
-        run->results.push_back({run->open[i], std::move(outcomes[i]), session->peer_name(),
-                                session->peer_has_dsn(), session->peer_keeps_time()});
-        run->results.back().tls = session->tls();
+        note_outcome(run, *session, tried[i], std::move(outcomes[i]));
     }
     if (run->loaded->in_hand != nullptr) {
         run->loaded->in_hand->set_may_be_sent(run->was_or_may_be_sent ||
                                               was_or_may_be_sent(run->results));
     }
-    run->open = std::move(still_open);
-    const bool is_used_up = run->messages_max != 0 && session->messages() >= run->messages_max;
-    if (is_all_put_off || is_used_up) {
+    const bool is_enough = run->messages_max != 0 && session->messages() >= run->messages_max;
+    if (is_all_put_off || is_enough) {
         probe<"outbound.session_spent">();
         // E17: who puts everything off is not offered more in this session. E18: providers count.
         // QUIT comes after the outcome is durable.
@@ -130,9 +149,8 @@ void note_failure(Run* run, HopWalk* walk, smtp::Outcome failure, const HopAddre
     } else if (must_be_encrypted(host) && failure.stage == smtp::Stage::Tls) {
         failure = without_encryption(std::move(failure));
     } else if (failure.reply.code == 521 && !failure.is_local) {
-        // RFC 7504: the host takes no mail, now or later. Its words are final where all hosts say
-        // so.
-        failure.kind = run->has_hope ? smtp::OutcomeKind::Temporary : smtp::OutcomeKind::Permanent;
+        // RFC 7504: the host takes no mail, now or later.
+        failure.kind = smtp::OutcomeKind::Permanent;
     } else if (failure.stage != smtp::Stage::Hello) {
         // The greeting's 5xx is still temporary for the message (C3).
         failure.kind = smtp::OutcomeKind::Temporary;
@@ -151,37 +169,59 @@ net::Task<void> leave(KeptSession* kept) {
     kept->reset();
 }
 
-// Tries the addresses of one host that there is no connection to.
-net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
-    const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host);
-    run->has_hope = run->has_hope || endpoints.empty();
-    for (const net::Endpoint& at : endpoints) {
-        run->is_any_tried = true;
+void note_answer(Run* run, const HopAddress& host, const net::Endpoint& at,
+                 const smtp::Outcome* failure) {
+    if (at.is_unix()) {
+        return;
+    }
+    const MonoTime now = run->slot->outlets().now();
+    const bool is_silent =
+        failure != nullptr && failure->is_local && failure->stage == smtp::Stage::Greeting;
+    run->slot->outlets().hosts().with([&](HostCache& hosts) {
+        is_silent ? hosts.failed(at.address(), now, host.host) : hosts.answered(at.address());
+        return 0;
+    });
+}
+
+// Tries one address of a host, on as many connections as it wants (B7): each settles one recipient
+// at the least. False: no further address is to be tried.
+net::Task<bool> try_address(Run* run, HopWalk* walk, HopAddress host, net::Endpoint at) {
+    run->is_any_tried = true;
+    for (;;) {
         auto session = co_await RemoteSession::open(run->services, host, at);
-        if (!at.is_unix()) {
-            const MonoTime now = run->slot->outlets().now();
-            const bool is_silent = !session && session.error().is_local &&
-                                   session.error().stage == smtp::Stage::Greeting;
-            run->slot->outlets().hosts().with([&](HostCache& hosts) {
-                is_silent ? hosts.failed(at.address(), now, host.host)
-                          : hosts.answered(at.address());
-                return 0;
-            });
-        }
+        note_answer(run, host, at, session ? nullptr : &session.error());
         if (!session) {
             const bool is_us = says_it_is_us(session.error());
             note_failure(run, walk, std::move(session.error()), host);
-            if (is_us) {
-                break;
-            }
-            continue;
+            co_return !is_us;
         }
+        // It is there: that another of its addresses is not, as those of a family that leads
+        // nowhere, is no hope beside its word.
+        run->has_hope = run->had_hope;
         *run->kept = std::move(*session);
         co_await send_through(run);
-        if (run->open.empty() || (*run->kept)->body_damage()) {
-            break;
+        const bool is_done = run->open.empty() && run->again.empty();
+        if ((*run->kept)->body_damage() || (is_done && run->parted.empty())) {
+            co_return false;
         }
         co_await leave(run->kept);
+        if (run->again.empty()) {
+            co_return !is_done;
+        }
+        probe<"outbound.connection_used_up">();
+        run->open = std::exchange(run->again, {});
+    }
+}
+
+// Tries the addresses of one host that there is no connection to.
+net::Task<void> try_host(Run* run, HopWalk* walk, HopAddress host) {
+    run->had_hope = run->has_hope;
+    const std::vector<net::Endpoint> endpoints = co_await walk->endpoints(host);
+    run->has_hope = run->has_hope || (endpoints.empty() && !walk->was_postponed());
+    for (const net::Endpoint& at : endpoints) {
+        if (!co_await try_address(run, walk, host, at)) {
+            co_return;
+        }
     }
 }
 
@@ -199,10 +239,39 @@ net::Task<void> retire_kept(Run* run) {
     }
 }
 
+// Through the connection that is kept, where it leads to this host.
+net::Task<void> ask_host(Run* run, HopWalk* walk, HopAddress host) {
+    KeptSession& kept = *run->kept;
+    if (kept != nullptr && kept->hop() != host) {
+        co_await leave(&kept);
+    }
+    if (kept != nullptr) {
+        const bool had_hope = run->has_hope;
+        co_await send_through(run);
+        const bool is_done = run->open.empty() && run->again.empty();
+        if (kept->body_damage() || (is_done && run->parted.empty())) {
+            co_return;
+        }
+        const bool is_alive = kept->is_ready();
+        co_await leave(&kept);
+        if (is_alive || is_done) {
+            // This host is not the one for those that are left.
+            co_return;
+        }
+        // E16: a kept connection that had died is no attempt of its own; nor is one that the peer
+        // had enough of (B7). The host is tried afresh.
+        run->again.empty() ? probe<"outbound.kept_connection_died">()
+                           : probe<"outbound.kept_connection_used_up">();
+        run->has_hope = had_hope;
+        std::ranges::move(std::exchange(run->again, {}), std::back_inserter(run->open));
+    }
+    co_await try_host(run, walk, std::move(host));
+}
+
 net::Task<void> try_hosts(Run* run, HopWalk* walk) {
     while (!run->open.empty()) {
         co_await retire_kept(run);
-        KeptSession& kept = *run->kept;
+        const KeptSession& kept = *run->kept;
         std::optional<HostPort> favoured;
         if (kept != nullptr) {
             favoured = HostPort{kept->hop().host, kept->hop().port};
@@ -213,26 +282,11 @@ net::Task<void> try_hosts(Run* run, HopWalk* walk) {
         }
         co_await decide_hop_tls(run->services, &*host, run->loaded->delivery.site,
                                 tls_wish(run->loaded->message));
-        if (kept != nullptr && kept->hop() == *host) {
-            co_await send_through(run);
-            if (run->open.empty() || kept->body_damage()) {
-                co_return;
-            }
-            if (kept->is_ready()) {
-                // It lives, and this host is not the one for those that are left.
-                co_await leave(&kept);
-                continue;
-            }
-            // E16: a kept connection that had died is no attempt of its own; try the host afresh.
-            probe<"outbound.kept_connection_died">();
-            kept.reset();
-        } else if (kept != nullptr) {
-            co_await leave(&kept);
-        }
-        co_await try_host(run, walk, *host);
+        co_await ask_host(run, walk, *std::move(host));
         if (kept != nullptr && kept->body_damage()) {
             co_return;
         }
+        std::ranges::move(std::exchange(run->parted, {}), std::back_inserter(run->open));
     }
 }
 
@@ -266,6 +320,12 @@ bool was_or_may_be_sent(const std::vector<AttemptResult>& results) {
     });
 }
 
+bool is_answered(const std::vector<AttemptResult>& results) {
+    return std::ranges::any_of(results, [](const AttemptResult& result) {
+        return result.outcome.kind == smtp::OutcomeKind::Delivered || !result.outcome.is_local;
+    });
+}
+
 std::vector<AttemptResult> same_for_all(const std::vector<std::size_t>& recipients,
                                         const smtp::Outcome& outcome, const std::string& remote) {
     std::vector<AttemptResult> results;
@@ -290,7 +350,9 @@ OutletReport report_of(const std::vector<AttemptResult>& results) {
     for (const AttemptResult& result : results) {
         const smtp::Outcome& outcome = result.outcome;
         const bool is_delivered = outcome.kind == smtp::OutcomeKind::Delivered;
-        const bool is_host_fault = !is_delivered && outcome.scope == smtp::FaultScope::Host;
+        // D8: whom we refused was spoken to.
+        const bool is_host_fault =
+            !is_delivered && outcome.scope == smtp::FaultScope::Host && !result.is_lacking;
         const ReplyRule* rule = rule_of(outcome);
         // C4, H6: who does not let us in while others are in has enough of us.
         const bool is_crowded = (rule != nullptr && rule->kind == ReplyRule::Kind::Crowded) ||
@@ -364,6 +426,9 @@ net::Task<GroupResult> send_group(const Services* services, const Loaded* loaded
         add(&run, outcome_of(walk.dead_end(age)), "");
     }
     GroupResult result{.end = GroupEnd::Done, .results = last_of(std::move(run.results))};
+    if (run.is_any_tried && (run.has_hope || walk.has_passed_over())) {
+        keep_hope(&result.results);
+    }
     if (settings->outbound.keep_blocked) {
         keep_blocked(&result.results);
     }

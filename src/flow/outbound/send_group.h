@@ -66,6 +66,9 @@ smtp::Outcome outcome_of(smtp::Reply reply);
 /// Somebody has the message, or may have it (W1).
 bool was_or_may_be_sent(const std::vector<AttemptResult>& results);
 
+/// A peer spoke for itself about the message or one of its recipients, or took it. Pure.
+bool is_answered(const std::vector<AttemptResult>& results);
+
 /// What an attempt's results mean for its outlet. Pure.
 OutletReport report_of(const std::vector<AttemptResult>& results);
 

@@ -27,6 +27,7 @@ struct AttemptResult {
     bool remote_reports = false;      ///< The next hop took over NOTIFY=SUCCESS.
     bool remote_keeps_time = false;   ///< It took over BY= (RFC 2852).
     bool is_final = false;            ///< Into a mailbox here: delivered, not relayed.
+    bool is_lacking = false;          ///< We refused the host: it lacks what the message needs.
     bool is_dropped = false;          ///< By a route: nobody is told, nobody had it.
     std::optional<AttemptTls> tls{};  ///< With the host that said it; nullopt: there was none.
 };

@@ -9,6 +9,7 @@
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/providers.h"
 #include "flow/outbound/scheduler.h"
+#include "flow/policy/relay_domains.h"
 #include "flow/read.h"
 
 namespace godwit::flow {
@@ -88,6 +89,7 @@ net::Task<SurveyedRoute> survey_route(const Services* services, mail::Address ad
         out.route = name_of(*route);
     }
     out.hop = decide_next_hop(*settings, query);
+    out.is_kept_for_request = is_kept_for_request(*settings, domain);
     note_orders(services, &out, question.sender);
     const auto* relay = std::get_if<RelayHop>(&out.hop);
     if (relay == nullptr) {

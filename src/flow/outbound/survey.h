@@ -52,6 +52,7 @@ struct SurveyedRoute {
     mail::Address address;
     std::string route;  ///< What the route that decides is for; empty: none does.
     NextHop hop;
+    bool is_kept_for_request = false;  ///< Waits until its own server asks for it (ETRN, ATRN).
     std::string source;  ///< Name of the [[egress]]; one of several that may be chosen.
     std::string hello;
     std::string provider;               ///< Whose bounds hold; empty: nobody's.

@@ -109,6 +109,7 @@ void write_next_hop(JsonWriter& json, const flow::NextHop& hop) {
 void write_route(JsonWriter& json, const SurveyedRoute& route, WallTime now) {
     json.begin_object().field("address", route.address.to_string()).field("route", route.route);
     write_next_hop(json, route.hop);
+    json.field("kept_for_request", route.is_kept_for_request);
     json.field("source", route.source).field("hello", route.hello);
     json.field("provider", route.provider).field("connections_max", route.connections_max);
     json.key("suspended");

@@ -73,8 +73,7 @@ struct LocalTarget {
     std::string account_name;
     std::string detail;  ///< The subaddress ("tag" of user+tag), or empty.
     std::uint64_t quota_bytes = 0;
-    mail::Address address;         ///< The address that matched, for Delivered-To.
-    std::int64_t owned_since = 0;  ///< Account::created_at.
+    mail::Address address;  ///< The address that matched, for Delivered-To.
 };
 struct RemoteTarget {
     mail::Address address;
@@ -98,7 +97,10 @@ enum class RecipientVerdict : std::uint8_t {
 struct Recipient {
     RecipientVerdict verdict = RecipientVerdict::NotLocal;
     std::vector<Target> targets;  ///< Without doubles.
-    std::string archive{};        ///< archive_inbound of the address's domain.
+    /// Account::created_at of those whose address it is, itself or as an alias of theirs; not of
+    /// those they forward to (RFC 7293).
+    std::vector<std::int64_t> owned_since{};
+    std::string archive{};  ///< archive_inbound of the address's domain.
 };
 
 /// Expands aliases and forwarding (bounded: limits::alias_depth_max, alias_expansion_max), domain

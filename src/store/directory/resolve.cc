@@ -211,6 +211,9 @@ private:
             met_disabled_ = true;
             return;
         }
+        if (!step.forwarder) {
+            owned_since_.push_back(account.created_at);
+        }
         const bool is_followed = further_ == Further::Follow && !account.forward_to.empty();
         if (!is_followed || account.forward_keeps) {
             take_local(account, address, detail);
@@ -236,8 +239,7 @@ private:
                                               .account_name = account.name,
                                               .detail = detail,
                                               .quota_bytes = account.quota_bytes,
-                                              .address = address,
-                                              .owned_since = account.created_at});
+                                              .address = address});
         }
     }
 
@@ -248,6 +250,7 @@ private:
         } else if (!targets_.empty()) {
             recipient.verdict = RecipientVerdict::Local;
             recipient.targets = std::move(targets_);
+            recipient.owned_since = std::move(owned_since_);
         } else if (met_disabled_) {
             recipient.verdict = RecipientVerdict::Disabled;
         } else {
@@ -263,6 +266,7 @@ private:
     std::deque<Step> waiting_;
     std::set<std::string> seen_;
     std::vector<Target> targets_;
+    std::vector<std::int64_t> owned_since_;
     bool is_too_large_ = false;
     bool met_again_ = false;
     bool met_disabled_ = false;

@@ -250,6 +250,37 @@ TEST_F(ResolveTest, K4_forwarding_gives_no_right_to_write) {
     EXPECT_TRUE(owns(bob_, "bob@example.test"));
 }
 
+// Whose address it is that was named counts, and not who reads its mail in the end.
+TEST_F(ResolveTest, Rfc7293_the_owner_is_that_of_the_address_that_was_named) {
+    const auto add = [this](std::string name, std::int64_t created_at) {
+        Account made;
+        made.name = std::move(name);
+        made.created_at = created_at;
+        take(plan_add_account(*desk_.snapshot(), made));
+        return (*find_account(*desk_.snapshot(), ReadTier::Disk, made.name, ""))->id;
+    };
+    const AccountId old = add("old@example.test", 1000);
+    const AccountId young = add("young@example.test", 2000);
+    using Since = std::vector<std::int64_t>;
+    EXPECT_EQ(resolve("old+tag@example.test").owned_since, Since{1000});
+    alias("one@example.test", {"young@example.test"});
+    alias("all@example.test", {"one@example.test", "old@example.test", "x@far.test"});
+    EXPECT_EQ(resolve("one@example.test").owned_since, Since{2000});
+    EXPECT_EQ(resolve("all@example.test").owned_since, (Since{1000, 2000}));
+    // Old address, forwarded to somebody young, with and without a copy.
+    forward(old, {"young@example.test"}, true);
+    EXPECT_EQ(resolve("old@example.test").owned_since, Since{1000});
+    forward(old, {"young@example.test"}, false);
+    EXPECT_EQ(resolve("old@example.test").owned_since, Since{1000});
+    // Young address, all of whose mail goes elsewhere.
+    forward(young, {"x@far.test"}, false);
+    EXPECT_EQ(resolve("young@example.test").owned_since, Since{2000});
+    EXPECT_EQ(names("young@example.test"), "x@far.test<young@example.test;");
+    // Nobody's here.
+    alias("away@example.test", {"x@far.test"});
+    EXPECT_EQ(resolve("away@example.test").owned_since, Since{});
+}
+
 TEST_F(ResolveTest, The_archive_is_that_of_the_domain_that_answers) {
     domain({.name = "kept.test", .archive_inbound = "bob@example.test"});
     domain({.name = "alias.test", .alias_of = "kept.test"});

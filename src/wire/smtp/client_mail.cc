@@ -143,7 +143,7 @@ void ClientEngine::refuse_unchecked_recipients() {
         const auto& since = mail_->recipients[i].parameters.valid_since;
         if (since && since->must_be_checked) {
             settle(i, {.kind = OutcomeKind::Permanent,
-                       .scope = FaultScope::Recipient,
+                       .scope = FaultScope::Host,
                        .stage = Stage::Mail,
                        .reply = make_reply(554, {5, 3, 3}, "The next host does not offer RRVS"),
                        .is_local = true});
