@@ -374,6 +374,15 @@ void Stage::add_alias(const std::string& address, const std::vector<std::string>
     commit(must(store::plan_add_alias(*store_->snapshot(), alias), "alias"));
 }
 
+namespace {
+
+net::Task<void> keep_survey(const flow::Services* services, flow::SurveyQuestion question,
+                            std::optional<Result<flow::Survey>>* found) {
+    *found = co_await flow::survey(services, std::move(question));
+}
+
+}  // namespace
+
 std::string Stage::administer(const std::string& call, const std::string& arguments) {
     serve::AdminHost host;
     host.store = store_.get();
@@ -381,11 +390,18 @@ std::string Stage::administer(const std::string& call, const std::string& argume
     host.random = &random_;
     host.services = &services_;
     host.survey = [this](flow::SurveyQuestion question) -> Result<flow::Survey> {
-        auto found = net::run(loop_, flow::survey(&services_, std::move(question)));
-        if (!found) {
+        if (survey_ == nullptr) {
+            survey_ = std::make_unique<std::optional<Result<flow::Survey>>>();
+            net::spawn(loop_.shard(), "dialog.survey",
+                       keep_survey(&services_, std::move(question), survey_.get()));
+            settle();
+        }
+        if (!survey_->has_value()) {
             return temporary_error(ErrorCode::Timeout, "it waits for a peer");
         }
-        return *std::move(found);
+        Result<flow::Survey> found = **std::move(survey_);
+        survey_.reset();
+        return found;
     };
     host.argon2 = [this] { return settings_.argon2; };
     host.default_domain = settings_.default_domain;
@@ -516,6 +532,7 @@ void Stage::stop() {
     }
     loop_.cancel_tasks();
     loop_.run_until_idle();
+    survey_.reset();
     scheduler_.reset();
     tls_reporter_.reset();
     services_.operators = nullptr;
