@@ -3,61 +3,61 @@
 //   C: EHLO client.test          we (the client) send this line with CRLF
 //   S: 250 ... OK                the server must say this line next; "..." stands for any text,
 //                                $name binds a word where it is first met and must match it after
-//   S*: A1 OK ...                lines are passed over until this one comes (C*: from a peer's
-//   view) S{: ... S}:                  the lines between may come in any order C+: text without
-//   CRLF        raw text; \r \n \t \0 \xHH \\ are understood in C: and C+: lines
-//   @connect NAME DOOR [tls] [from=ADDRESS]   opens a connection (DOOR: smtp submission submissions
-//                                lmtp imap imaps pop3 pop3s, or proxied-smtp
-//                                proxied-imaps, which want a PROXY header); C: and S: mean the
-//                                newest, or: @on NAME
+//   S*: A1 OK ...                lines are passed over until this one comes
+//                                (C*: from a peer's view)
+//   S{: ... S}:                  the lines between may come in any order
+//   C+: text without CRLF        raw text; \r \n \t \0 \xHH \\ are understood in C: and C+: lines
+//   @connect NAME DOOR [tls] [from=ADDRESS]
+//                                opens a connection (DOOR: smtp submission submissions lmtp imap
+//                                imaps pop3 pop3s, or proxied-smtp proxied-imaps, which want a
+//                                PROXY header); C: and S: mean the newest, or: @on NAME
 //   @oauth                       an issuer whose tokens are taken; OAUTHBEARER and XOAUTH2 in
-//   @login
-//                                take the name of one (tokens.h) as the password
-//   @login MECHANISM NAME PASSWORD [denied] [passwd=NEW]   a whole SASL exchange, which must
-//   succeed
-//                                (or not); passwd=: the account gets a new password in the middle
-//                                of it
+//                                @login take the name of one (tokens.h) as the password
+//   @login MECHANISM NAME PASSWORD [denied] [passwd=NEW]
+//                                a whole SASL exchange, which must succeed (or not); passwd=: the
+//                                account gets a new password in the middle of it
 //   @starttls                    handshake on the current connection
-//   @starttls [self-signed] [fails] REPLY   on a peer's connection: REPLY to STARTTLS, then the
-//                                handshake as mx.example.com, whose certificate the house trusts or
+//   @starttls [self-signed] [fails] REPLY
+//                                on a peer's connection: REPLY to STARTTLS, then the handshake as
+//                                mx.example.com, whose certificate the house trusts or
 //                                (self-signed) does not
 //   @closed                      the server must have closed the current connection
 //   @close                       we close it
 //   @silent                      the server says nothing now
 //   @peer NAME IP:PORT [tls]     (TLS from the first octet) the next connection the house makes
-//   there is NAME; on it we play
-//                                the server: S: is sent, C: is expected
-//   @accept NAME [from=ADDRESS|from=$NAME]  waits until the house has connected to that peer, from
-//                                there
+//                                there is NAME; on it we play the server: S: is sent, C: is
+//                                expected
+//   @accept NAME [from=ADDRESS|from=$NAME]
+//                                waits until the house has connected to that peer, from there
 //   @nobody NAME                 the house has not connected to that peer
-//   @account NAME PASSWORD [QUOTA]   @alias ADDRESS TARGET...   @route DOMAIN
-//   discard|hold|HOST:PORT|unix:PATH|mx|mx=DOMAIN|srv=NAME [lmtp] [never-tls] [require-tls]
-//                                [user=U password=P] [recipient=A] [sender=S] [fallback=H,..]
-//                                [egress=N,..] [families=WORD]; DOMAIN "-": none
-//   @egress NAME [ipv4=A] [ipv6=A] [hello=NAME] [domains=D,..]   @outbound [fallback=H,..]
-//                                [families=WORD] [own=A,..]   as [[egress]] and outbound.*
-//   @provider NAME mx=HOST,.. [connections=N] [messages=N]   as [[provider]]
+//   @account NAME PASSWORD [QUOTA]   @alias ADDRESS TARGET...
+//   @route DOMAIN discard|hold|HOST:PORT|unix:PATH|mx|mx=DOMAIN|srv=NAME [lmtp]
+//                                [never-tls|require-tls|implicit-tls] [user=U password=P]
+//                                [recipient=A] [sender=S] [fallback=H,..] [egress=N,..]
+//                                [families=WORD]; DOMAIN "-": none
+//   @egress NAME [ipv4=A] [ipv6=A] [hello=NAME] [domains=D,..]   as [[egress]]
+//   @outbound [fallback=H,..] [families=WORD] [own=A,..]         as outbound.*
+//   @provider NAME mx=HOST,.. [connections=N] [messages=N]       as [[provider]]
 //   @set trust.xclient NETWORK   one more of trust.*
-//   @set limit.message_size N    settings, before the house starts (see runner.cc)
+//   @set limit.message_size N    settings, before the house starts (house_settings.cc)
 //   @tls_policy DOMAIN MODE      a [[tls_policy]]; the fingerprint is that of the trusted
-//   certificate
+//                                certificate
 //   @dns LINE                    as in net/resolver/scripted_resolver.h; {certificate} stands for
-//   the
-//                                digest of the trusted certificate ("TLSA 3 0 1 {certificate}")
+//                                the digest of the trusted certificate ("TLSA 3 0 1 {certificate}")
 //   @admin CALL {JSON}           a call of serve/admin/api.h, which must succeed
 //   @advance 30m                 virtual time: s, m, h, d
 //   @once                        this script is not replayed with failing steps (dialog_test.cc)
 //   @restart                     graceful stop and start on the same store
 //   @queue N                     the queue has N deliveries; @queue shows TEXT: one line has it
-//   @operator VERB [JSON] [shows TEXT]   what `godwit queue VERB` does (--all without arguments),
-//   or
-//                                any call with a dot in its name;
-//                                the answer, one JSON object, has TEXT in it
-//   @damage LETTER N            the N-th row of a family (docs/storage.md) becomes garbage
+//   @operator VERB [JSON] [shows TEXT]
+//                                what `godwit queue VERB` does (--all without arguments), or any
+//                                call with a dot in its name; the answer, one JSON object, has
+//                                TEXT in it
+//   @damage LETTER N             the N-th row of a family (docs/storage.md) becomes garbage
 //   @disk full | low | free      free space below both watermarks, between them, or plenty; a
-//   second
-//                                goes by, since the store looks no oftener
-//   @passwd NAME PASSWORD, @disable NAME, @remove NAME   an administrator changes an account
+//                                second goes by, since the store looks no oftener
+//   @passwd NAME PASSWORD, @disable NAME, @remove NAME
+//                                an administrator changes an account
 //   @fill NAME MAILBOX COUNT     small messages with the Subject "number N", delivered beside
 // Blank lines and lines that begin with # are comments.
 #pragma once

@@ -10,14 +10,15 @@
 #include <vector>
 
 #include "flow/inbound/refusal_trail.h"
+#include "flow/oauth/token_desk.h"
 #include "flow/outbound/mail_request.h"
 #include "flow/outbound/operator_desk.h"
 #include "flow/outbound/outbound_tls.h"
 #include "flow/outbound/peer_quirks.h"
 #include "flow/outbound/scheduler.h"
+#include "flow/outbound/survey.h"
 #include "flow/outbound/verify.h"
 #include "flow/policy/connection_guard.h"
-#include "flow/oauth/token_desk.h"
 #include "flow/policy/login_guard.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/policy/sender_domains.h"
@@ -76,6 +77,7 @@ public:
     /// `godwit queue VERB` of an operator, with the call's arguments as JSON (without any: --all);
     /// the answer. Starts with {"ok":true} when it was carried out.
     std::string order(const std::string& verb, const std::string& arguments);
+    /// route.test "waits for a peer" until that has answered; asked again, it tells what was found.
     /// An administrator's call (serve/admin/api.h) with a JSON object of arguments: the answer.
     std::string administer(const std::string& call, const std::string& arguments);
     void add_alias(const std::string& address, const std::vector<std::string>& targets);
@@ -133,6 +135,8 @@ private:
     net::SwapCell<flow::Settings> cell_;
     flow::Services services_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;
+    /// What `test-route` asked and has not told yet: a peer may have to answer it first.
+    std::unique_ptr<std::optional<Result<flow::Survey>>> survey_;
 };
 
 }  // namespace godwit::dialog

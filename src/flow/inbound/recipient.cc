@@ -146,12 +146,12 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
                          "Too many unknown recipients from your address, try again later");
     }
     const std::string domain = services->settings()->default_domain;
-    // <postmaster> alone, and the postmaster of this very host, are the default domain's (RFC
-    // 5321 4.5.1).
-    const bool is_hosts_postmaster =
-        equals_ignore_case(recipient.address.local, "postmaster") &&
+    // <postmaster> alone, and the roles of this very host, are the default domain's (RFC 5321
+    // 4.5.1): reports come from the mailer-daemon of the host, and some answer them (G11).
+    const bool is_hosts_role =
+        store::is_role(recipient.address.local) &&
         equals_ignore_case(recipient.address.domain, services->settings()->hostname);
-    if (recipient.is_bare_postmaster || is_hosts_postmaster) {
+    if (recipient.is_bare_postmaster || is_hosts_role) {
         recipient.address.domain = domain;
     }
     const mail::Address address = recipient.address;

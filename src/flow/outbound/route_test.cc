@@ -75,6 +75,27 @@ TEST(Route, F1_null_MX_is_permanent) {
     EXPECT_EQ(hosts.error().reply.enhanced->to_string(), "5.1.10");
 }
 
+TEST(Route, F1_a_dot_beside_another_MX_is_passed_over) {
+    const auto hosts = order_mx(answer({{0, ""}, {10, "mx.test"}}), "example.com", kOwn, 1);
+    EXPECT_EQ(names_of(hosts.value()), std::vector<std::string>{"mx.test"});
+}
+
+TEST(Route, F9_equal_preferences_are_shuffled_and_no_others) {
+    std::map<std::string, int> first;
+    for (std::uint64_t chance = 1; chance <= 300; ++chance) {
+        const auto hosts =
+            order_mx(answer({{20, "last.test"}, {10, "a.test"}, {10, "b.test"}, {10, "c.test"}}),
+                     "example.com", kOwn, chance * 0x9E3779B97F4A7C15U);
+        ASSERT_EQ(hosts->hosts.size(), 4U);
+        EXPECT_EQ(hosts->hosts.back().host, "last.test");
+        ++first[hosts->hosts.front().host];
+    }
+    ASSERT_EQ(first.size(), 3U);
+    for (const auto& [host, count] : first) {
+        EXPECT_GT(count, 60) << host;
+    }
+}
+
 TEST(Route, F2_no_MX_means_the_domain_itself_and_no_domain_is_permanent) {
     net::MxAnswer mx;
     mx.outcome = net::DnsOutcome::NoData;

@@ -1,5 +1,7 @@
 // Real sockets on loopback and real shards: transfer, TLS, deadlines, moving, stopping, exhaustion.
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -143,6 +145,48 @@ TEST(Sockets, echo_larger_than_their_buffers) {
     auto got = run_on(street.pool.shard(0), echoed(&street.network, street.request(), big));
     ASSERT_TRUE(got) << got.error().text;
     EXPECT_EQ(*got, big);
+}
+
+// Connected TCP sockets of this process, and how many of them send small writes at once.
+struct TcpSockets {
+    int connected = 0;
+    int undelayed = 0;
+};
+TcpSockets tcp_sockets() {
+    TcpSockets found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+        const int number = std::stoi(entry.path().filename().string());
+        sockaddr_storage peer{};
+        socklen_t size = sizeof peer;
+        if (getpeername(number, reinterpret_cast<sockaddr*>(&peer), &size) != 0 ||
+            peer.ss_family != AF_INET) {
+            continue;
+        }
+        int on = 0;
+        size = sizeof on;
+        ++found.connected;
+        if (getsockopt(number, IPPROTO_TCP, TCP_NODELAY, &on, &size) == 0 && on != 0) {
+            ++found.undelayed;
+        }
+    }
+    return found;
+}
+Task<Result<TcpSockets>> sockets_of_an_echo(Network* network, ConnectRequest request) {
+    auto stream = CO_TRY(co_await network->connect(std::move(request)));
+    stream->set_deadline(Shard::here().now() + seconds(20));
+    CO_TRY(co_await stream->write_all("x"));
+    std::string back(1, '\0');
+    CO_TRY(co_await stream->read_some(back));
+    co_return tcp_sockets();
+}
+
+TEST(Sockets, C20_small_writes_leave_at_once_on_both_ends) {
+    Street street;
+    const auto found =
+        run_on(street.pool.shard(0), sockets_of_an_echo(&street.network, street.request()));
+    ASSERT_TRUE(found) << found.error().text;
+    EXPECT_EQ(found->connected, 2);
+    EXPECT_EQ(found->undelayed, 2);
 }
 
 TEST(Sockets, refused_and_wrong) {
