@@ -8,10 +8,12 @@
 #include "flow/forward/return_address.h"
 #include "flow/inbound/sender.h"
 #include "flow/inbound/valid_since.h"
+#include "flow/outbound/route.h"
 #include "flow/outbound/verify.h"
 #include "flow/policy/recipient_guard.h"
 #include "flow/policy/relay_domains.h"
 #include "flow/read.h"
+#include "net/io/network.h"
 #include "store/mailbox/mailbox.h"
 #include "store/queue/queue.h"
 
@@ -116,6 +118,15 @@ net::Task<std::optional<RecipientAnswer>> refuse_relayed(const Services* service
     co_return std::nullopt;
 }
 
+// By its name, or by an address of its doors for mail from outside.
+bool is_this_host(const Services* services, const std::string& domain) {
+    const SettingsPtr settings = services->settings();
+    const auto address = address_in_literal(domain);
+    return address ? is_own_door(*settings, services->network->local_addresses(),
+                                 net::Endpoint(*address, 25))
+                   : equals_ignore_case(domain, settings->hostname);
+}
+
 }  // namespace
 
 bool has_room_for(const std::vector<store::Recipient>& taken, const store::Recipient& next) {
@@ -146,11 +157,11 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
                          "Too many unknown recipients from your address, try again later");
     }
     const std::string domain = services->settings()->default_domain;
-    // <postmaster> alone, and the roles of this very host, are the default domain's (RFC 5321
-    // 4.5.1): reports come from the mailer-daemon of the host, and some answer them (G11).
+    // <postmaster> alone, and the roles of this very host (F14: also by its address), are the
+    // default domain's (RFC 5321 4.5.1): reports come from the mailer-daemon of the host, and some
+    // answer them (G11).
     const bool is_hosts_role =
-        store::is_role(recipient.address.local) &&
-        equals_ignore_case(recipient.address.domain, services->settings()->hostname);
+        store::is_role(recipient.address.local) && is_this_host(services, recipient.address.domain);
     if (recipient.is_bare_postmaster || is_hosts_role) {
         recipient.address.domain = domain;
     }

@@ -22,12 +22,6 @@ std::optional<net::IpAddress> address_from(const std::string& text) {
     return text.empty() || !parsed ? std::nullopt : std::optional(*parsed);
 }
 
-// RFC 5321 4.1.3: "[192.0.2.1]", "[IPv6:2001:db8::1]".
-std::string inside_literal(std::string_view literal) {
-    std::string_view inside = literal.substr(1, literal.size() - 2);
-    return std::string(starts_with_ignore_case(inside, "IPv6:") ? inside.substr(5) : inside);
-}
-
 }  // namespace
 
 HopWalk::HopWalk(const Services* services, RelayHop hop, const EgressSettings* egress,
@@ -67,9 +61,9 @@ HopAddress HopWalk::address_of(HostPort host, bool is_configured) const {
 
 net::Task<void> HopWalk::look_up_mx() {
     const std::string domain = hop_.host;
-    if (mail::is_address_literal(domain)) {
+    if (const auto address = address_in_literal(domain)) {
         // RFC 5321 5.1: a literal is the host; no MX is asked for.
-        hosts_.push_back({address_of({inside_literal(domain), hop_.port}, hop_.is_configured)});
+        hosts_.push_back({address_of({address->to_string(), hop_.port}, hop_.is_configured)});
         co_return;
     }
     const Result<net::MxAnswer> answer = co_await services_->resolver->mx(domain);

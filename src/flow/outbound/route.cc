@@ -322,6 +322,17 @@ std::vector<std::string> own_names(const Settings& settings) {
     return names;
 }
 
+std::optional<net::IpAddress> address_in_literal(std::string_view domain) {
+    if (!mail::is_address_literal(domain)) {
+        return std::nullopt;
+    }
+    constexpr std::string_view kSix = "IPv6:";
+    std::string_view inside = domain.substr(1, domain.size() - 2);
+    inside.remove_prefix(starts_with_ignore_case(inside, kSix) ? kSix.size() : 0);
+    const auto parsed = net::IpAddress::parse(inside);
+    return parsed ? std::optional(*parsed) : std::nullopt;
+}
+
 bool is_own_door(const Settings& settings, const std::vector<net::IpAddress>& interfaces,
                  const net::Endpoint& at) {
     for (const ListenerSettings& listener : settings.listeners) {

@@ -102,6 +102,8 @@ std::expected<std::vector<HostPort>, MxFailure> order_srv(const net::SrvAnswer& 
 
 /// The hostname and the names said in EHLO.
 std::vector<std::string> own_names(const Settings& settings);
+/// What stands in "[192.0.2.1]" and "[IPv6:2001:db8::1]" (RFC 5321 4.1.3); nullopt for a name.
+std::optional<net::IpAddress> address_in_literal(std::string_view domain);
 /// Mail sent to `at` would come back to us: a listener for mail from outside is there.
 /// `interfaces`: the machine's addresses, for listeners on all of them. Pure.
 bool is_own_door(const Settings& settings, const std::vector<net::IpAddress>& interfaces,
