@@ -91,6 +91,65 @@ def queue_hold_show_release_delete(world):
 
 
 @case
+def queue_flags_choose(world):
+    """--domain, --sender, --age and --state choose what list shows and delete drops; delete --report tells the sender."""
+    word = token()
+    keep, drop = f"{word}-keep@{HELD}", f"{word}-drop@{HELD}"
+    for recipient in (keep, drop):
+        submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))
+
+    def chosen(*flags):
+        text = world.godwit("queue", "list", *flags, "--json")[1]
+        return [recipient for recipient in (keep, drop) if recipient in text]
+
+    both = [keep, drop]
+    time.sleep(1.1)  # --age is of whole seconds, and at least one.
+    for flag, right, wrong in (("--domain", HELD, f"{word}.test"), ("--sender", f"alice@{DOMAIN}", f"bob@{DOMAIN}"), ("--sender", f"@{DOMAIN}", "<>"),
+                               ("--age", "1s", "2h"), ("--state", "held", "sending")):
+        expect_equal(chosen(flag, right), both, f"queue list {flag} {right}")
+        expect_equal(chosen(flag, wrong), [], f"queue list {flag} {wrong}")
+    expect_equal(chosen("--domain", HELD, "--state", "sending"), [], "all that is said must hold")
+    expect_equal(world.godwit("queue", "list", "--state", "lost", check=False)[0], 1, "exit code of a state that there is not")
+    world.godwit("queue", "delete", "--domain", HELD, "--age", "2h")
+    expect_equal(chosen(), both, "after a delete that chose none")
+    entry = identifier(held(world, drop)[0])
+    world.godwit("queue", "delete", entry, "--report")
+    expect_equal(chosen(), [keep], "after queue delete --report")
+    end = time.monotonic() + 20
+    while True:
+        with world.imap("alice") as client:
+            numbers = client.search(None, "BODY", drop)[1][0].split()
+            if numbers:
+                report = client.fetch(numbers[-1], "(BODY.PEEK[])")[1][0][1].lower()
+                break
+        expect(time.monotonic() < end, "no report came")
+        time.sleep(0.2)
+    expect(b"status: 5.7.1" in report and b"return-path: <>" in report, "a failure report", report[:2000])
+    world.godwit("queue", "delete", identifier(held(world, keep)[0]))
+    with world.imap("alice") as client:
+        expect_equal(client.search(None, "BODY", keep)[1][0].split(), [], "a delete without --report tells nobody")
+
+
+@case
+def queue_suspend_flags(world):
+    """suspend takes one of --site, --sender and --all, for a time or until one; resume ends it."""
+    word = token()
+    listed = lambda: [row for row in json.loads(world.godwit("queue", "suspensions", "--json")[1]) if word in json.dumps(row)]  # noqa: E731
+    for flags in (["--site", f"{word}.test"], ["--sender", f"{word}@{DOMAIN}"], ["--sender", f"@{word}.test"]):
+        for until in ([], ["--for", "4h"], ["--until", "2199-01-31T10:00Z"]):
+            world.godwit("queue", "suspend", *flags, *until, "--reason", f"why {word}")
+            rows = listed()
+            expect_equal(len(rows), 1, f"suspensions after {flags} {until}")
+            expect(f"why {word}" in json.dumps(rows) and flags[1] in json.dumps(rows), "the row", rows)
+            expect(("2199-01-31T10:00" in json.dumps(rows)) == (until[:1] == ["--until"]), "its end", rows)
+            world.godwit("queue", "resume", *flags)
+            expect_equal(listed(), [], "after resume")
+    expect(world.godwit("queue", "suspend", "--reason", word, check=False)[0] != 0, "suspending nothing in particular")
+    expect(world.godwit("queue", "suspend", "--site", "a.test", "--for", "soon", check=False)[0] != 0, "a time that is none")
+    expect_equal(listed(), [], "after what was refused")
+
+
+@case
 def queue_list_pages_and_summary(world):
     word = token()
     recipients = [f"{word}{i}@{HELD}" for i in range(5)]
@@ -344,6 +403,23 @@ def logs_are_documented(world):
     expect_equal(sorted(set(documented) - chosen), sorted(logged), "events in docs/operating/logs.md")
     for event, (level, fields) in logged.items():
         expect(documented[event][0] == level and fields <= documented[event][1], f"level and fields of {event}", documented[event])
+
+
+@case
+def each_line_of_the_log_is_one_object(world):
+    """What a running server wrote: each line of the log one JSON object, its event and fields those of docs/operating/logs.md."""
+    submit(world, [world.address("bob")], message(token(), sender=world.address("alice")))
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \| (\w+) \| (.*?) \| .+ \|$", open(os.path.join(ROOT, "docs", "operating", "logs.md")).read(), re.M)
+    documented = {event: (level, set(re.findall(r"`(\w+)`", fields))) for event, level, fields in rows}
+    lines = [line for line in open(world.log).read().splitlines(True) if line.endswith("\n") and line.startswith("{")]
+    expect(len(lines) > 3, "lines in the log", world.log_tail())
+    for line in lines:
+        entry = json.loads(line)
+        expect(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time")), "time", line)
+        event, level = entry.pop("event"), entry.pop("level")
+        expect(event in documented, "an event of the table", line)
+        expect(level == documented[event][0] or event in ("queue.quarantined", "queue.suspected"), "its level", line)
+        expect(set(entry) <= documented[event][1], "its fields", line)
 
 
 @case

@@ -1,5 +1,6 @@
 """Postfix on both sides: it sends to us over SMTP and LMTP, and takes what we relay, with and without STARTTLS."""
 import json
+import re
 import smtplib
 import time
 
@@ -22,6 +23,13 @@ def wait_empty(world, word, seconds=20):
             return
         time.sleep(0.2)
     expect(False, f"still queued: {word}", world.queue())
+
+
+def wait_until(predicate, what, more, seconds=20):
+    end = time.monotonic() + seconds
+    while not predicate():
+        expect(time.monotonic() < end, what, more())
+        time.sleep(0.2)
 
 
 @case(seconds=90)
@@ -69,6 +77,9 @@ def godwit_relays_to_postfix(world):
         # virtual(8) puts Return-Path and Delivered-To on top; Postfix and we add Received.
         expect_equal(without_trace(found), data, "bytes")
         expect(b"ESMTPSA" in found, "our Received says how it was submitted", found[:900])
+        # Postfix counts what it was asked as the session ends: "ehlo=1 mail=1 rcpt=1 bdat=1 quit=1".
+        wait_until(lambda: re.search(r"disconnect from .* mail=.* bdat=", peer.log_text()), "BDAT, which both offer", peer.log_text)
+        expect(not re.search(r"disconnect from .* data=[1-9]", peer.log_text()), "no DATA where BDAT is offered", peer.log())
         if tls:
             expect(b"using TLSv1.3" in found, "the relay used STARTTLS", found[:900])
         wait_empty(world, f"user@{peer.domain}")
