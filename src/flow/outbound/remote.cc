@@ -388,6 +388,9 @@ net::Task<std::vector<smtp::Outcome>> RemoteSession::transact(const RemoteMail* 
         break;
     }
     in_hand_ = nullptr;
+    if (engine_->is_closed()) {
+        co_await part();  // D15: it may still have its QUIT to say.
+    }
     if (engine_->has_hung_in_group()) {
         note_quirk(PeerQuirk::HangsInGroups);
     }
