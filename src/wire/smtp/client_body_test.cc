@@ -1,4 +1,6 @@
 // The message itself: who gets it, how it ends, and what is known when the connection is lost.
+#include <gtest/gtest.h>
+
 #include "base/limits.h"
 #include "wire/smtp/client_driver.h"
 

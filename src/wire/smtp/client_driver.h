@@ -1,8 +1,6 @@
 // For tests: drives the client engine while the test plays the peer.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -97,9 +95,9 @@ inline constexpr std::string_view kPipelining = "250-mx\r\n250-PIPELINING\r\n250
 
 inline Driver ready(std::string_view ehlo = kPipelining, ClientOptions options = {}) {
     Driver driver(std::move(options));
-    EXPECT_EQ(driver.hears("220 mx ESMTP\r\n"), "EHLO localhost\r\n");
+    check(driver.hears("220 mx ESMTP\r\n") == "EHLO localhost\r\n", "it greets");
     (void)driver.hears(ehlo);
-    EXPECT_EQ(driver.ready, 1);
+    check(driver.ready == 1, "it is ready");
     return driver;
 }
 

@@ -1,4 +1,6 @@
 // The client engine against scripted peers, and against our own server: the session.
+#include <gtest/gtest.h>
+
 #include "base/random.h"
 #include "wire/smtp/client_driver.h"
 #include "wire/smtp/scripted_caller.h"

@@ -1,4 +1,6 @@
 // What the client says of a message to which peer, and what it makes of several answers.
+#include <gtest/gtest.h>
+
 #include "wire/smtp/client_driver.h"
 
 namespace godwit::smtp {
