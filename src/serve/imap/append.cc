@@ -80,8 +80,7 @@ net::Task<Result<std::optional<Answer>>> Appending::receive() {
             }
         } else if (const auto* command = std::get_if<imap::Command>(&event)) {
             imap::Lexer lexer(*command);
-            const Result<imap::AppendArguments> whole =
-                imap::parse_append(lexer, Conversation::spelling());
+            const Result<imap::AppendArguments> whole = imap::parse_append(lexer, c_->spelling());
             co_return whole ? std::optional<Answer>() : bad(whole.error().text);
         } else if (std::holds_alternative<imap::Continue>(event)) {
             c_->out().continuation("Go ahead");
@@ -207,12 +206,10 @@ net::Task<std::expected<MailboxId, Answer>> judge(Conversation* c,
 AnswerTask run_append(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
     if (command.streamed.empty()) {
-        const Result<imap::AppendArguments> whole =
-            imap::parse_append(lexer, Conversation::spelling());
+        const Result<imap::AppendArguments> whole = imap::parse_append(lexer, c->spelling());
         co_return bad(whole ? "APPEND wants a message" : whole.error().text);
     }
-    Result<imap::AppendArguments> arguments =
-        imap::parse_append_offer(lexer, Conversation::spelling());
+    Result<imap::AppendArguments> arguments = imap::parse_append_offer(lexer, c->spelling());
     if (!arguments) {
         c->reader().refuse_literal();
         co_return bad(arguments.error().text);

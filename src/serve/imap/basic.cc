@@ -1,5 +1,5 @@
-// Serves CAPABILITY, NOOP, CHECK, LOGOUT, ID and ENABLE.
-// RFC 3501 6.1.1-6.1.3, 6.4.1; RFC 2971 3; RFC 5161 3. Q36 (ID in any state).
+// Serves CAPABILITY, NOOP, CHECK, LOGOUT and ID.
+// RFC 3501 6.1.1-6.1.3, 6.4.1; RFC 2971 3. Q36 (ID in any state).
 #include "serve/imap/conversation.h"
 #include "wire/imap/arguments.h"
 
@@ -58,17 +58,6 @@ AnswerTask run_id(Conversation* c, imap::Command command) {
                       ? R"(ID ("name" "Godwit"))"
                       : R"(ID ("name" "Godwit" "vendor" "The Godwit project"))");
     co_return ok("ID completed");
-}
-
-AnswerTask run_enable(Conversation* c, imap::Command command) {
-    imap::Lexer lexer(command);
-    const Result<std::vector<std::string>> names = imap::parse_enable(lexer);
-    if (!names) {
-        co_return bad(names.error().text);
-    }
-    // RFC 5161 3.1: what is not known is passed over; nothing announced here needs enabling.
-    c->out().line("ENABLED");
-    co_return ok("ENABLE completed");
 }
 
 }  // namespace godwit::serve::imap_desk

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -45,7 +46,9 @@ struct CommandRow {
 
 /// nullptr when there is no such command.
 const CommandRow* find_command(std::string_view name);
-/// Words of a CAPABILITY response for this session, in the order of the table.
+/// THE TABLE, sorted by name.
+std::span<const CommandRow> all_commands();
+/// Words of a CAPABILITY response for this session, each once (capability.cc).
 std::string capability_list(const Conversation& conversation);
 
 Answer ok(std::string text);
@@ -64,7 +67,7 @@ AnswerTask run_close(Conversation* c, imap::Command command);   // select.cc
 AnswerTask run_copy(Conversation* c, imap::Command command);    // copy_move.cc
 AnswerTask run_create(Conversation* c, imap::Command command);  // mailboxes.cc
 AnswerTask run_delete(Conversation* c, imap::Command command);
-AnswerTask run_enable(Conversation* c, imap::Command command);       // basic.cc
+AnswerTask run_enable(Conversation* c, imap::Command command);       // enable.cc
 AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
 AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc
 AnswerTask run_fetch(Conversation* c, imap::Command command);        // fetch.cc
@@ -81,7 +84,7 @@ AnswerTask run_rename(Conversation* c, imap::Command command);       // mailboxe
 AnswerTask run_search(Conversation* c, imap::Command command);       // search.cc
 AnswerTask run_select(Conversation* c, imap::Command command);       // select.cc
 AnswerTask run_starttls(Conversation* c, imap::Command command);     // login.cc
-AnswerTask run_status(Conversation* c, imap::Command command);       // mailboxes.cc
+AnswerTask run_status(Conversation* c, imap::Command command);       // status.cc
 AnswerTask run_store(Conversation* c, imap::Command command);        // store_flags.cc
 AnswerTask run_subscribe(Conversation* c, imap::Command command);    // mailboxes.cc
 AnswerTask run_unselect(Conversation* c, imap::Command command);     // select.cc

@@ -1,4 +1,4 @@
-// THE TABLE of IMAP commands. CAPABILITY, the states and the UID prefix are read from it.
+// THE TABLE of IMAP commands. The states, the UID prefix and most of CAPABILITY are read from it.
 #include <algorithm>
 #include <array>
 
@@ -18,7 +18,7 @@ constexpr std::uint8_t kOpen = static_cast<std::uint8_t>(State::Selected);
 constexpr std::uint8_t kAny = kFresh | kIn;
 
 constexpr std::array kCommands = {
-    CommandRow{"APPEND", Prefix::None, kIn, Expunges::Tell, "LITERAL+", "3501 6.3.11", &run_append},
+    CommandRow{"APPEND", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.11", &run_append},
     CommandRow{"AUTHENTICATE", Prefix::None, kFresh, Expunges::Tell, "SASL-IR", "3501 6.2.2",
                &run_authenticate},
     CommandRow{"CAPABILITY", Prefix::None, kAny, Expunges::Tell, "IMAP4rev1", "3501 6.1.1",
@@ -60,12 +60,6 @@ constexpr std::array kCommands = {
 static_assert(std::ranges::is_sorted(kCommands, {}, &CommandRow::name),
               "the table is sorted by name");
 
-void add_words(std::string& list, std::string_view words) {
-    if (!words.empty()) {
-        list.append(list.empty() ? "" : " ").append(words);
-    }
-}
-
 }  // namespace
 
 const CommandRow* find_command(std::string_view name) {
@@ -73,29 +67,8 @@ const CommandRow* find_command(std::string_view name) {
     return found != kCommands.end() && found->name == name ? &*found : nullptr;
 }
 
-std::string capability_list(const Conversation& conversation) {
-    // RFC 3501 7.2.1: IMAP4rev1 is always there; first, since old clients look for it there.
-    std::string list = "IMAP4rev1";
-    const bool is_fresh = conversation.state() == State::NotAuthenticated;
-    for (const CommandRow& row : kCommands) {
-        const bool is_for_login = row.states == kFresh;
-        if (row.capability != "IMAP4rev1" && is_for_login <= is_fresh) {
-            add_words(list, row.capability);
-        }
-    }
-    if (!is_fresh) {
-        return list;
-    }
-    if (conversation.may_start_tls()) {
-        add_words(list, "STARTTLS");
-    }
-    if (!conversation.may_send_password()) {
-        add_words(list, "LOGINDISABLED");
-    }
-    for (const sasl::MechanismRow* row : conversation.mechanisms()) {
-        add_words(list, "AUTH=" + std::string(row->name));
-    }
-    return list;
+std::span<const CommandRow> all_commands() {
+    return kCommands;
 }
 
 Answer ok(std::string text) {

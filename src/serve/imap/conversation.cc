@@ -56,6 +56,16 @@ std::vector<const sasl::MechanismRow*> Conversation::mechanisms() const {
     return sasl::offered_mechanisms(means(), bindings());
 }
 
+void Conversation::enable(Feature feature) {
+    enabled_.add(feature);
+    out_.set_spelling(spelling());
+}
+
+imap::NameSpelling Conversation::spelling() const {
+    return enabled_.has(Feature::Rev2) || enabled_.has(Feature::Utf8) ? imap::NameSpelling::Utf8
+                                                                      : imap::NameSpelling::Utf7;
+}
+
 net::Task<Result<>> Conversation::start_tls() {
     stream_->set_deadline(stream_->shard().now() + limits::tls_handshake_timeout);
     CO_TRY(co_await stream_->start_tls_server(tls_));

@@ -11,6 +11,7 @@
 #include "serve/connection.h"
 #include "serve/imap/account_room.h"
 #include "serve/imap/command.h"
+#include "serve/imap/feature.h"
 #include "serve/imap/selected.h"
 #include "serve/login/login.h"
 #include "wire/imap/lexer.h"
@@ -77,9 +78,12 @@ public:
     void call_once_written(void (*call)()) { once_written_ = call; }
     void wake_on_news(bool on) { wakes_on_news_ = on; }
 
-    [[nodiscard]] static constexpr imap::NameSpelling spelling() {
-        return imap::NameSpelling::Utf7;
-    }
+    /// What the client has enabled, which stays so to the connection's end (RFC 5161 3.1) or to
+    /// UNAUTHENTICATE.
+    [[nodiscard]] bool has_enabled(Feature feature) const { return enabled_.has(feature); }
+    void enable(Feature feature);
+    /// How mailbox names are written. Q41: UTF-8 only once it was enabled.
+    [[nodiscard]] imap::NameSpelling spelling() const;
 
 private:
     void on_change(const store::AccountChange& change);
@@ -101,6 +105,7 @@ private:
     std::shared_ptr<AccountRoom> room_;
     Watcher watcher_;
     std::unique_ptr<Selected> selected_;
+    Features enabled_;
     bool credentials_changed_ = false;
     bool wakes_on_news_ = false;
     bool has_said_bye_ = false;

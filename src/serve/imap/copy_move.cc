@@ -73,7 +73,7 @@ net::Task<Result<store::Copied>> copy_all(Conversation* c, MailboxId target, std
 
 AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
     imap::Lexer lexer(command);
-    const Result<imap::CopyArguments> arguments = imap::parse_copy(lexer, Conversation::spelling());
+    const Result<imap::CopyArguments> arguments = imap::parse_copy(lexer, c->spelling());
     if (!arguments) {
         co_return bad(arguments.error().text);
     }

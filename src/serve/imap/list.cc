@@ -173,7 +173,7 @@ net::Task<Result<>> Lister::write_all() {
 
 AnswerTask list(Conversation* c, imap::Command command, Form form) {
     imap::Lexer lexer(command);
-    Result<imap::ListArguments> arguments = imap::parse_list(lexer, Conversation::spelling());
+    Result<imap::ListArguments> arguments = imap::parse_list(lexer, c->spelling());
     if (!arguments) {
         co_return bad(arguments.error().text);
     }

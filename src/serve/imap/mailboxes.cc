@@ -1,5 +1,5 @@
-// Serves CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE, STATUS and NAMESPACE.
-// RFC 3501 6.3.3-6.3.7, 6.3.10; RFC 2342 5; RFC 5530 3. Q7, Q15, Q28, Q33; T85, T86.
+// Serves CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE and NAMESPACE.
+// RFC 3501 6.3.3-6.3.7; RFC 2342 5; RFC 5530 3. Q7, Q15, Q28, Q33; T85, T86.
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/read.h"
@@ -36,7 +36,7 @@ net::Task<Result<>> commit_steps(Conversation* c, std::vector<store::PlanStep> s
 
 AnswerTask subscribe(Conversation* c, imap::Command command, bool subscribed) {
     imap::Lexer lexer(command);
-    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, Conversation::spelling());
+    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, c->spelling());
     if (!name) {
         co_return bad(name.error().text);
     }
@@ -89,42 +89,11 @@ net::Task<Result<>> empty_inbox_into(Conversation* c, std::vector<store::PlanSte
     }
 }
 
-// How many messages above `from` there are; bounded steps over one mailbox.
-net::Task<Result<std::uint32_t>> count_above(Conversation* c, MailboxId mailbox, Uid from) {
-    const AccountId account = c->account();
-    std::uint32_t count = 0;
-    Uid next(from.value() + 1);
-    for (;;) {
-        const std::vector<store::MessageRow> rows = CO_TRY(co_await flow::read(
-            c->services(),
-            [account, mailbox, next](const store::Snapshot& snapshot, store::ReadTier tier) {
-                return store::read_rows(snapshot, tier, account, mailbox, next,
-                                        limits::scan_rows_max);
-            }));
-        count += static_cast<std::uint32_t>(rows.size());
-        if (rows.size() < limits::scan_rows_max) {
-            co_return count;
-        }
-        next = Uid(rows.back().uid.value() + 1);
-    }
-}
-
-net::Task<Result<std::uint32_t>> count_recent(Conversation* c, store::MailboxState state) {
-    Uid after = state.recent_after;
-    if (const std::shared_ptr<OpenMailbox> open = c->room().find_open(state.id)) {
-        after = std::max(after, open->recent_after());
-    }
-    if (after.value() + 1 >= state.uid_next.value()) {
-        co_return 0U;
-    }
-    co_return co_await count_above(c, state.id, after);
-}
-
 }  // namespace
 
 AnswerTask run_create(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
-    const Result<imap::MailboxName> argument = imap::parse_mailbox(lexer, Conversation::spelling());
+    const Result<imap::MailboxName> argument = imap::parse_mailbox(lexer, c->spelling());
     if (!argument) {
         co_return bad(argument.error().text);
     }
@@ -153,7 +122,7 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
 
 AnswerTask run_delete(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
-    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, Conversation::spelling());
+    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, c->spelling());
     if (!name) {
         co_return bad(name.error().text);
     }
@@ -179,7 +148,7 @@ AnswerTask run_delete(Conversation* c, imap::Command command) {
 
 AnswerTask run_rename(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
-    const Result<imap::RenameArguments> names = imap::parse_rename(lexer, Conversation::spelling());
+    const Result<imap::RenameArguments> names = imap::parse_rename(lexer, c->spelling());
     if (!names) {
         co_return bad(names.error().text);
     }
@@ -224,46 +193,6 @@ AnswerTask run_subscribe(Conversation* c, imap::Command command) {
 
 AnswerTask run_unsubscribe(Conversation* c, imap::Command command) {
     co_return co_await subscribe(c, std::move(command), false);
-}
-
-AnswerTask run_status(Conversation* c, imap::Command command) {
-    imap::Lexer lexer(command);
-    const Result<imap::StatusArguments> arguments =
-        imap::parse_status(lexer, Conversation::spelling());
-    if (!arguments) {
-        co_return bad(arguments.error().text);
-    }
-    const Result<store::MailboxState> state = co_await find_selectable(c, arguments->mailbox.name);
-    if (!state) {
-        co_return refusal(state.error(), "STATUS");
-    }
-    const auto wants = [&](imap::StatusItem item) {
-        return (arguments->items & static_cast<std::uint8_t>(item)) != 0;
-    };
-    std::uint32_t recent = 0;
-    if (wants(imap::StatusItem::Recent)) {
-        const Result<std::uint32_t> counted = co_await count_recent(c, *state);
-        if (!counted) {
-            co_return refusal(counted.error(), "STATUS");
-        }
-        recent = *counted;
-    }
-    imap::ResponseWriter& out = c->out();
-    out.raw("* STATUS ").mailbox(state->name).raw(" (");
-    bool is_first = true;
-    const auto write = [&](imap::StatusItem item, std::string_view name, std::uint64_t value) {
-        if (wants(item)) {
-            out.raw(is_first ? "" : " ").raw(name).raw(" ").number(value);
-            is_first = false;
-        }
-    };
-    write(imap::StatusItem::Messages, "MESSAGES", state->messages);
-    write(imap::StatusItem::Recent, "RECENT", recent);
-    write(imap::StatusItem::UidNext, "UIDNEXT", state->uid_next.value());
-    write(imap::StatusItem::UidValidity, "UIDVALIDITY", state->uid_validity.value());
-    write(imap::StatusItem::Unseen, "UNSEEN", state->unseen);
-    out.raw(")").crlf();
-    co_return ok("STATUS completed");
 }
 
 AnswerTask run_namespace(Conversation* c, imap::Command command) {

@@ -28,7 +28,7 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
     // RFC 3501 6.3.1: the mailbox selected before is left, whatever comes now.
     co_await c->leave_mailbox();
     imap::Lexer lexer(command);
-    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, Conversation::spelling());
+    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, c->spelling());
     if (!name) {
         co_return bad(name.error().text);
     }
