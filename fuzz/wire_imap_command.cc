@@ -10,6 +10,7 @@
 #include "wire/imap/fetch.h"
 #include "wire/imap/reader.h"
 #include "wire/imap/search.h"
+#include "wire/imap/select.h"
 
 using namespace godwit;
 using namespace godwit::imap;
@@ -22,6 +23,7 @@ std::size_t parse_all(const Command& command) {
     const auto note = [&out](bool parsed) { out = out * 2 + (parsed ? 1 : 0); };
     for (const NameSpelling spelling : {NameSpelling::Utf7, NameSpelling::Utf8}) {
         note(parse_mailbox(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_select(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_rename(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_copy(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_status(*std::make_unique<Lexer>(command), spelling).has_value());

@@ -20,6 +20,8 @@ struct CapabilityRow {
 // whole, for every session and mailbox.
 constexpr std::array kWords = {
     CapabilityRow{"LITERAL+", When::Always},
+    CapabilityRow{"CONDSTORE"},
+    CapabilityRow{"QRESYNC"},
 };
 
 void add_words(std::string& list, std::string_view words) {

@@ -55,7 +55,8 @@ std::vector<Uid> slice(const std::vector<Uid>& uids, std::size_t from, std::size
 }
 
 net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
-                                    store::FlagChange change, store::FlagNames flags) {
+                                    store::FlagChange change, store::FlagNames flags,
+                                    std::optional<std::uint64_t> unchanged_since) {
     FlagOutcome outcome;
     for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
         store::ChangeFlags step;
@@ -64,6 +65,9 @@ net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
         step.uids = slice(uids, at, limits::plan_rows_max);
         step.change = change;
         step.flags = flags;
+        if (unchanged_since) {
+            step.unchanged_since = ModSeq(*unchanged_since);
+        }
         store::Plan plan;
         plan.steps.emplace_back(std::move(step));
         crash_point<"imap.store_planned">();
@@ -77,11 +81,13 @@ net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
         // Piece by piece: a session remembers no more changes than one commit brings (T88).
         c->selected()->forget_change(done.changed, done.mod_seq);
         outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
+        outcome.rejected.insert(outcome.rejected.end(), done.rejected.begin(), done.rejected.end());
     }
     co_return outcome;
 }
 
-net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids) {
+net::Task<Result<std::size_t>> expunge_deleted(Conversation* c,
+                                               std::optional<imap::NumberSet> uids) {
     std::vector<Uid> doomed;
     for (const store::MessageRow& row : c->selected()->view().rows()) {
         if (row.flags.has(store::SystemFlag::Deleted) &&
@@ -100,7 +106,7 @@ net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberS
         CO_TRY(co_await flow::commit_all(c->services()->store, std::move(plan)));
         crash_point<"imap.expunge_committed">();
     }
-    co_return Result<>();
+    co_return doomed.size();
 }
 
 }  // namespace godwit::serve::imap_desk

@@ -28,15 +28,18 @@ std::optional<Answer> forbid_read(Conversation* c);
 
 /// What a change of flags did, and what stopped it.
 struct FlagOutcome {
-    std::vector<Uid> changed;  ///< Rising.
+    std::vector<Uid> changed;   ///< Rising.
+    std::vector<Uid> rejected;  ///< Rising; changed after `unchanged_since` by somebody.
     std::optional<Error> failure;
 };
 /// Changes flags in the selected mailbox, at most limits::plan_rows_max messages a commit. The
 /// session is not told of what changed: that is the caller's answer.
 net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
-                                    store::FlagChange change, store::FlagNames flags);
-/// Expunges those of `uids` (nullopt: all) in the selected mailbox that have \Deleted.
-net::Task<Result<>> expunge_deleted(Conversation* c, std::optional<imap::NumberSet> uids);
+                                    store::FlagChange change, store::FlagNames flags,
+                                    std::optional<std::uint64_t> unchanged_since = std::nullopt);
+/// Expunges those of `uids` (nullopt: all) in the selected mailbox that have \Deleted; how many.
+net::Task<Result<std::size_t>> expunge_deleted(Conversation* c,
+                                               std::optional<imap::NumberSet> uids);
 
 /// The `count` uids from `from`, or fewer at the end.
 std::vector<Uid> slice(const std::vector<Uid>& uids, std::size_t from, std::size_t count);

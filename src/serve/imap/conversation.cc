@@ -61,6 +61,17 @@ void Conversation::enable(Feature feature) {
     out_.set_spelling(spelling());
 }
 
+void Conversation::follow_mod_seqs() {
+    if (enabled_.has(Feature::Condstore)) {
+        return;
+    }
+    enable(Feature::Condstore);
+    if (selected_ != nullptr) {
+        out_.untagged(imap::Condition::Ok, imap::code::highest_mod_seq(selected_->told_mod_seq()),
+                      "Highest mod-sequence");
+    }
+}
+
 imap::NameSpelling Conversation::spelling() const {
     return enabled_.has(Feature::Rev2) || enabled_.has(Feature::Utf8) ? imap::NameSpelling::Utf8
                                                                       : imap::NameSpelling::Utf7;
@@ -106,7 +117,7 @@ net::Task<Result<>> Conversation::select(const store::MailboxState& mailbox, Acc
     std::shared_ptr<OpenMailbox> opened =
         CO_TRY(co_await room_->open(mailbox.id, mailbox.highest_mod_seq));
     CO_TRY(co_await room_->refresh_keywords());
-    selected_ = std::make_unique<Selected>(room_, std::move(opened), access, [this] {
+    selected_ = std::make_unique<Selected>(room_, std::move(opened), access, &enabled_, [this] {
         if (wakes_on_news_) {
             stream_->interrupt();
         }

@@ -82,6 +82,9 @@ public:
     /// UNAUTHENTICATE.
     [[nodiscard]] bool has_enabled(Feature feature) const { return enabled_.has(feature); }
     void enable(Feature feature);
+    /// Each command that names a mod-sequence is a CONDSTORE enabling one. The first tells how far
+    /// the selected mailbox has come. RFC 7162 3.1.
+    void follow_mod_seqs();
     /// How mailbox names are written. Q41: UTF-8 only once it was enabled.
     [[nodiscard]] imap::NameSpelling spelling() const;
 

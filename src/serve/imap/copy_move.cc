@@ -1,5 +1,6 @@
 // Serves COPY, MOVE and their UID forms.
-// RFC 3501 6.4.7; RFC 6851 3; RFC 4315 3 (COPYUID); RFC 2180 4.4. All or nothing, as COPY must be.
+// RFC 3501 6.4.7; RFC 6851 3, 4.4; RFC 4315 3 (COPYUID); RFC 2180 4.4. All or nothing, as COPY must
+// be.
 #include <algorithm>
 
 #include "base/probe.h"
@@ -107,6 +108,10 @@ AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
     if (kind == Kind::Move) {
         // RFC 6851 4.3: untagged, before the EXPUNGE responses.
         c->out().untagged(imap::Condition::Ok, code, "Moved");
+        if (c->has_enabled(Feature::Condstore)) {
+            // RFC 6851 4.4. All up to here has been told when the answer is given.
+            answer.code = imap::code::highest_mod_seq(c->selected()->view().highest_mod_seq());
+        }
         answer.once_written = &crash_point<"imap.move_answered">;
     } else {
         answer.code = std::move(code);

@@ -1,4 +1,4 @@
-// Serves ENABLE. RFC 5161 3; Q41.
+// Serves ENABLE. RFC 5161 3; RFC 7162 3.1, 3.2.3; Q41.
 #include <array>
 
 #include "base/ascii.h"
@@ -15,7 +15,18 @@ struct FeatureRow {
 };
 
 // What CAPABILITY announces and ENABLE turns on.
-constexpr std::array<FeatureRow, 0> kFeatures = {};
+constexpr std::array kFeatures = {
+    FeatureRow{"CONDSTORE", Feature::Condstore},
+    FeatureRow{"QRESYNC", Feature::Qresync},
+};
+
+void turn_on(Conversation* c, Feature feature) {
+    // RFC 7162 3.2.3: QRESYNC brings CONDSTORE.
+    if (feature == Feature::Condstore || feature == Feature::Qresync) {
+        c->follow_mod_seqs();
+    }
+    c->enable(feature);
+}
 
 }  // namespace
 
@@ -27,15 +38,22 @@ AnswerTask run_enable(Conversation* c, imap::Command command) {
     }
     // RFC 5161 3.1: what is not known is passed over, what was enabled before is not said again.
     std::string enabled = "ENABLED";
+    Features fresh;
     for (const std::string& name : *names) {
         for (const FeatureRow& row : kFeatures) {
-            if (equals_ignore_case(name, row.name) && !c->has_enabled(row.feature)) {
-                c->enable(row.feature);
+            if (equals_ignore_case(name, row.name) && !c->has_enabled(row.feature) &&
+                !fresh.has(row.feature)) {
+                fresh.add(row.feature);
                 enabled.append(" ").append(row.name);
             }
         }
     }
     c->out().line(enabled);
+    for (const FeatureRow& row : kFeatures) {
+        if (fresh.has(row.feature)) {
+            turn_on(c, row.feature);
+        }
+    }
     co_return ok("ENABLE completed");
 }
 

@@ -1,12 +1,14 @@
 // Serves FETCH and UID FETCH.
-// RFC 3501 6.4.5, 7.4.2; RFC 2180 4.1 (messages expunged meanwhile); RFC 5530 3. Q1, Q8, Q16, Q21,
-// Q33-Q35. Flags, dates and sizes come from the view; envelope and structure from the stored
-// summary; bodies stream in steps of 64 KiB. Sets \Seen by a plan before the data is sent.
+// RFC 3501 6.4.5, 7.4.2; RFC 2180 4.1 (messages expunged meanwhile); RFC 5530 3; RFC
+// 7162 3.1.4, 3.2.6. Q1, Q2, Q8, Q16, Q21, Q33-Q35. Flags, dates and sizes come from the view;
+// envelope and structure from the stored summary; bodies stream in steps of 64 KiB. Sets \Seen by a
+// plan before the data is sent.
 #include <algorithm>
 
 #include "base/log.h"
 #include "base/probe.h"
 #include "serve/imap/fetching.h"
+#include "serve/imap/vanished.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -52,16 +54,24 @@ net::Task<void> Fetching::set_seen(std::vector<Uid> uids) {
 // "* n FETCH (" and what the row knows. The closing parenthesis is the caller's.
 void Fetching::begin_row(std::size_t index, const store::MessageRow& row) {
     imap::ResponseWriter& out = c_->out();
-    out.raw("* ").number(c_->selected()->number_at(index, row.uid)).raw(" FETCH (");
+    c_->selected()->begin_fetch(out, index, row.uid);
     is_first_item_ = true;
-    if (attributes_.uid) {
+    RowItems items;
+    if (!seen_now_.empty() && std::ranges::binary_search(seen_now_, row.uid)) {
+        items = c_->selected()->update_items(numbering_);
+        items.flags = true;
+    }
+    if (attributes_.uid || items.uid) {
         begin_item();
         out.raw("UID ").number(row.uid.value());
     }
-    if (attributes_.flags ||
-        (!seen_now_.empty() && std::ranges::binary_search(seen_now_, row.uid))) {
+    if (attributes_.flags || items.flags) {
         begin_item();
         c_->selected()->write_flags(out, row);
+    }
+    if (attributes_.mod_seq || items.mod_seq) {
+        begin_item();
+        out.raw("MODSEQ (").number(row.mod_seq.value()).raw(")");
     }
     if (attributes_.internal_date) {
         begin_item();
@@ -174,12 +184,49 @@ AnswerTask Fetching::run(Targets targets) {
     co_return ok(numbering_ == Numbering::Uid ? "UID FETCH completed" : "FETCH completed");
 }
 
+namespace {
+
+// RFC 7162 3.2.6: why VANISHED cannot be given here.
+const char* refuse_vanished(const Conversation& c, bool is_uid,
+                            const imap::FetchModifiers& modifiers) {
+    if (!modifiers.vanished) {
+        return nullptr;
+    }
+    if (!is_uid) {
+        return "VANISHED is for UID FETCH";
+    }
+    if (!modifiers.changed_since) {
+        return "VANISHED needs CHANGEDSINCE";
+    }
+    return c.has_enabled(Feature::Qresync) ? nullptr : "VANISHED needs ENABLE QRESYNC";
+}
+
+// RFC 7162 3.1.4.1. Q2: every mod-sequence is above 0.
+void leave_unchanged(const Selected& selected, ModSeq since, Targets& targets) {
+    if (selected.view().highest_mod_seq() <= since) {
+        targets.uids.clear();
+        return;
+    }
+    std::erase_if(targets.uids, [&](Uid uid) {
+        const store::MessageRow* row = selected.view().find(uid);
+        return row != nullptr && row->mod_seq <= since;
+    });
+}
+
+}  // namespace
+
 AnswerTask run_fetch(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
     Result<imap::FetchArguments> arguments = imap::parse_fetch(lexer);
     if (!arguments) {
         co_return bad(arguments.error().text);
     }
+    const imap::FetchModifiers modifiers = arguments->modifiers;
+    if (const char* wrong = refuse_vanished(*c, command.uid, modifiers)) {
+        co_return bad(wrong);
+    }
+    arguments->attributes.mod_seq =
+        arguments->attributes.mod_seq || modifiers.changed_since.has_value();
     if (auto forbidden = forbid_read(c)) {
         co_return *std::move(forbidden);
     }
@@ -187,6 +234,17 @@ AnswerTask run_fetch(Conversation* c, imap::Command command) {
     std::optional<Targets> targets = c->selected()->resolve(arguments->set, numbering);
     if (!targets) {
         co_return bad("No message has such a number");
+    }
+    if (arguments->attributes.mod_seq || modifiers.changed_since) {
+        c->follow_mod_seqs();
+    }
+    if (modifiers.vanished) {
+        // RFC 7162 3.2.6: before the first FETCH response.
+        CO_TRY(co_await tell_vanished_earlier(c, uids_ever(c, &arguments->set),
+                                              ModSeq(*modifiers.changed_since)));
+    }
+    if (modifiers.changed_since) {
+        leave_unchanged(*c->selected(), ModSeq(*modifiers.changed_since), *targets);
     }
     Fetching fetching(c, std::move(arguments->attributes), numbering);
     co_return co_await fetching.run(*std::move(targets));

@@ -1,8 +1,10 @@
 // Serves SELECT, EXAMINE, CLOSE and UNSELECT.
-// RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 2; RFC 5530 3. Q13, Q15, Q42, Q45.
+// RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 2; RFC 5530 3; RFC 7162 3.1.8, 3.2.5, 3.2.8, 3.2.11.
+// Q13, Q15, Q42, Q45.
 #include "flow/read.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/conversation.h"
+#include "serve/imap/vanished.h"
 #include "wire/imap/arguments.h"
 
 namespace godwit::serve::imap_desk {
@@ -22,17 +24,31 @@ void describe(Conversation* c) {
                  "UIDs are valid");
     out.untagged(imap::Condition::Ok, imap::code::uid_next(selected.view().uid_next()),
                  "Next UID at least");
+    // RFC 7162 3.1.2: always, so that a client need not ask twice.
+    out.untagged(imap::Condition::Ok,
+                 imap::code::highest_mod_seq(selected.view().highest_mod_seq()),
+                 "Highest mod-sequence");
 }
 
 AnswerTask open(Conversation* c, imap::Command command, Access access) {
     // RFC 3501 6.3.1: the mailbox selected before is left, whatever comes now.
-    co_await c->leave_mailbox();
-    imap::Lexer lexer(command);
-    const Result<imap::MailboxName> name = imap::parse_mailbox(lexer, c->spelling());
-    if (!name) {
-        co_return bad(name.error().text);
+    if (c->selected() != nullptr) {
+        co_await c->leave_mailbox();
+        // RFC 7162 3.2.11: to every client, also to those that enabled nothing. Q42.
+        c->out().untagged(imap::Condition::Ok, imap::code::kClosed, "Previous mailbox was left");
     }
-    const Result<store::MailboxState> state = co_await find_selectable(c, name->name);
+    imap::Lexer lexer(command);
+    Result<imap::SelectArguments> arguments = imap::parse_select(lexer, c->spelling());
+    if (!arguments) {
+        co_return bad(arguments.error().text);
+    }
+    if (arguments->qresync && !c->has_enabled(Feature::Qresync)) {
+        co_return bad("QRESYNC needs ENABLE QRESYNC");  // RFC 7162 3.2.5.
+    }
+    if (arguments->condstore) {
+        c->follow_mod_seqs();
+    }
+    const Result<store::MailboxState> state = co_await find_selectable(c, arguments->mailbox.name);
     if (!state) {
         co_return refusal(state.error(), "SELECT");
     }
@@ -41,6 +57,9 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
         co_return refusal(opened.error(), "SELECT");
     }
     describe(c);
+    if (arguments->qresync) {
+        CO_TRY(co_await resynchronise(c, *std::move(arguments->qresync)));
+    }
     Answer answer = ok(access == Access::ReadOnly ? "EXAMINE completed" : "SELECT completed");
     answer.code = access == Access::ReadOnly ? imap::code::kReadOnly : imap::code::kReadWrite;
     co_return answer;
@@ -63,7 +82,7 @@ AnswerTask run_close(Conversation* c, imap::Command command) {
     }
     Selected& selected = *c->selected();
     if (!selected.is_read_only() && !selected.is_deleted()) {
-        const Result<> removed = co_await expunge_deleted(c, std::nullopt);
+        const Result<std::size_t> removed = co_await expunge_deleted(c, std::nullopt);
         if (!removed) {
             co_return refusal(removed.error(), "CLOSE");
         }

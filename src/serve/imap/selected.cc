@@ -1,63 +1,24 @@
 #include "serve/imap/selected.h"
 
 #include <algorithm>
-#include <array>
 #include <iterator>
 
 #include "base/limits.h"
-#include "base/probe.h"
 
 namespace godwit::serve::imap_desk {
 
 namespace {
 
-static_assert(static_cast<int>(imap::SystemFlag::Seen) ==
-                      static_cast<int>(store::SystemFlag::Seen) &&
-                  static_cast<int>(imap::SystemFlag::Answered) ==
-                      static_cast<int>(store::SystemFlag::Answered) &&
-                  static_cast<int>(imap::SystemFlag::Flagged) ==
-                      static_cast<int>(store::SystemFlag::Flagged) &&
-                  static_cast<int>(imap::SystemFlag::Deleted) ==
-                      static_cast<int>(store::SystemFlag::Deleted) &&
-                  static_cast<int>(imap::SystemFlag::Draft) ==
-                      static_cast<int>(store::SystemFlag::Draft),
-              "flags on the wire and in the store have the same bits");
-
 // T88: past it the view is compared by mod-sequence instead.
 constexpr std::size_t kChangesMax = 4096;
-constexpr std::uint8_t kRecentBit = 32;
-
-// "FLAGS (\Seen" for each set of system flags, without the closing parenthesis.
-const std::array<std::string, 64>& flag_texts() {
-    static const std::array<std::string, 64> texts = [] {
-        std::array<std::string, 64> made;
-        for (std::size_t bits = 0; bits < made.size(); ++bits) {
-            std::string& text = made[bits];
-            text = "FLAGS (";
-            const auto add = [&text](std::string_view name) {
-                text.append(text.back() == '(' ? "" : " ").append(name);
-            };
-            for (const imap::SystemFlagName& row : imap::kSystemFlags) {
-                if ((bits & static_cast<std::uint8_t>(row.flag)) != 0) {
-                    add(row.name);
-                }
-            }
-            if ((bits & kRecentBit) != 0) {
-                add("\\Recent");
-            }
-        }
-        return made;
-    }();
-    return texts;
-}
-
 }  // namespace
 
 Selected::Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox,
-                   Access access, std::move_only_function<void()> wake)
+                   Access access, const Features* features, std::move_only_function<void()> wake)
     : room_(std::move(room)),
       mailbox_(std::move(mailbox)),
       access_(access),
+      features_(features),
       wake_(std::move(wake)) {
     watcher_.on_change = [this](const store::AccountChange& change) { on_change(change); };
     room_->watch(watcher_);
@@ -149,43 +110,6 @@ std::optional<Targets> Selected::resolve(const imap::SequenceSet& set, Numbering
     return targets;
 }
 
-void Selected::write_flags(imap::ResponseWriter& out, const store::MessageRow& row) const {
-    const std::size_t bits = (row.flags.system & 31U) | (is_recent(row.uid) ? kRecentBit : 0U);
-    const std::string& text = flag_texts()[bits];
-    out.raw(text);
-    if (!row.flags.keywords.is_empty()) {
-        bool is_first = text.back() == '(';
-        for (std::size_t word = 0; word < row.flags.keywords.words().size(); ++word) {
-            std::uint64_t left = row.flags.keywords.words()[word];
-            for (; left != 0; left &= left - 1) {
-                const auto id = static_cast<std::uint8_t>(
-                    word * 64 + static_cast<std::size_t>(__builtin_ctzll(left)));
-                const std::string& name = room_->keywords().name(id);
-                if (!name.empty()) {
-                    out.raw(is_first ? "" : " ").raw(name);
-                    is_first = false;
-                }
-            }
-        }
-    }
-    out.raw(")");
-}
-
-void Selected::write_flag_lists(imap::ResponseWriter& out) {
-    imap::FlagSet all;
-    all.system = 31;
-    all.keywords = room_->keywords().all();
-    told_keywords_ = room_->keywords().count();
-    out.raw("* FLAGS ").flags(all).crlf();
-    // Q13: new keywords may be made. RFC 3501 6.3.2: EXAMINE allows no change.
-    out.raw("* OK [PERMANENTFLAGS ");
-    if (is_read_only()) {
-        out.raw("()] No flags can be changed").crlf();
-    } else {
-        out.permanent_flags(all, true).raw("] Flags that are kept").crlf();
-    }
-}
-
 void Selected::on_change(const store::AccountChange& change) {
     for (const store::MailboxChange& one : change.mailboxes) {
         if (one.mailbox != view().mailbox()) {
@@ -233,98 +157,29 @@ void Selected::note_expunged(const store::MessagesExpunged& expunged) {
     std::merge(ghosts_.begin(), ghosts_.end(), expunged.uids.begin(), known_end,
                std::back_inserter(merged));
     ghosts_ = std::move(merged);
-}
-
-bool Selected::has_news() const {
-    return !ghosts_.empty() || !changes_.empty() || resync_from_ || known_ < view().rows().size() ||
-           room_->has_stale_keywords();
-}
-
-void Selected::forget_change(const std::vector<Uid>& uids, ModSeq mod_seq) {
-    std::erase_if(changes_, [&](const FlagChange& change) {
-        return change.mod_seq == mod_seq && std::ranges::binary_search(uids, change.uid);
-    });
-}
-
-bool Selected::announce(imap::ResponseWriter& out, Expunges expunges) {
-    if (is_deleted()) {
-        changes_.clear();
-        resync_from_.reset();
+    if (!ghosts_.empty()) {
+        ghosts_from_ = std::min(ghosts_from_.value_or(expunged.mod_seq), expunged.mod_seq);
     }
-    tell_keywords(out);
-    if (expunges == Expunges::Hold && !ghosts_.empty()) {
-        probe<"imap.expunge_held_back">();
-    }
-    if (expunges == Expunges::Tell && tell_expunges(out)) {
-        return true;
-    }
-    tell_arrivals(out);
-    return tell_flags(out);
 }
 
-bool Selected::tell_expunges(imap::ResponseWriter& out) {
-    std::size_t told = 0;
-    while (told < ghosts_.size() && !out.should_drain()) {
-        // All ghosts below are gone from the client's numbers already.
-        const std::size_t row = view().lower_bound(ghosts_[told]);
-        out.numbered(static_cast<std::uint32_t>(row + 1), "EXPUNGE");
-        ++told;
-    }
-    ghosts_.erase(ghosts_.begin(), ghosts_.begin() + static_cast<std::ptrdiff_t>(told));
-    return !ghosts_.empty();
-}
-
-void Selected::tell_arrivals(imap::ResponseWriter& out) {
-    const auto rows = view().rows();
-    if (known_ >= rows.size()) {
-        return;  // Q6: EXISTS only when it grew.
-    }
-    last_uid_ = rows.back().uid;
-    known_ = rows.size();
-    take_recent();
-    out.numbered(exists(), "EXISTS");
-    out.numbered(recent_count(), "RECENT");
-}
-
-bool Selected::tell_flags(imap::ResponseWriter& out) {
-    const auto tell = [&](const store::MessageRow& row, std::size_t index) {
-        out.raw("* ")
-            .number(number_at(index, row.uid))
-            .raw(" FETCH (UID ")
-            .number(row.uid.value())
-            .raw(" ");
-        write_flags(out, row);
-        out.raw(")\r\n");
+ModSeq Selected::told_mod_seq() const {
+    ModSeq told = view().highest_mod_seq();
+    const auto leave_out = [&told](ModSeq untold) {
+        told = std::min(told, ModSeq(untold.value() - 1));
     };
-    const auto rows = view().rows();
+    if (ghosts_from_) {
+        leave_out(*ghosts_from_);
+    }
+    for (const FlagChange& change : changes_) {
+        leave_out(change.mod_seq);
+    }
     if (resync_from_) {
-        for (std::size_t at = view().lower_bound(resync_at_); at < known_; ++at) {
-            if (out.should_drain()) {
-                resync_at_ = rows[at].uid;
-                return true;
-            }
-            if (rows[at].mod_seq > *resync_from_) {
-                tell(rows[at], at);
-            }
-        }
-        resync_from_.reset();
+        told = std::min(told, *resync_from_);
     }
-    // Once a message, however often it changed.
-    std::ranges::sort(changes_, {}, &FlagChange::uid);
-    std::size_t told = 0;
-    while (told < changes_.size() && !out.should_drain()) {
-        const Uid uid = changes_[told].uid;
-        const std::size_t index = view().lower_bound(uid);
-        if (index < known_ && rows[index].uid == uid) {
-            probe<"imap.flags_of_others_told">();
-            tell(rows[index], index);
-        }
-        while (told < changes_.size() && changes_[told].uid == uid) {
-            ++told;
-        }
+    for (const store::MessageRow& row : view().rows().subspan(known_)) {
+        leave_out(row.mod_seq);
     }
-    changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(told));
-    return !changes_.empty();
+    return told;
 }
 
 }  // namespace godwit::serve::imap_desk

@@ -1,5 +1,6 @@
 // The selected mailbox of one session: the only place that knows sequence numbers, and which of
-// them the client has been told. RFC 3501 2.3.1, 5.2, 5.5, 7.3, 7.4.1; RFC 2180; Q6.
+// them the client has been told. RFC 3501 2.3.1, 5.2, 5.5, 7.3, 7.4.1; RFC 2180; RFC 7162 3.2.10;
+// Q6. What the client is told of changes is in telling.cc, the rest in selected.cc.
 //
 // What the client knows is the shared view up to the last uid it was told of, plus the "ghosts":
 // messages that are expunged but whose EXPUNGE was not sent yet. So numbers cost no memory while
@@ -10,9 +11,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "serve/imap/account_room.h"
+#include "serve/imap/feature.h"
 #include "wire/imap/seqset.h"
 #include "wire/imap/writer.h"
 
@@ -30,12 +33,20 @@ struct Targets {
     bool has_gone = false;  ///< A sequence number named one that is expunged meanwhile.
 };
 
+/// What of a row a FETCH response shall say.
+struct RowItems {
+    bool uid = false;
+    bool flags = false;
+    bool mod_seq = false;
+};
+
 class Selected {
 public:
-    /// The client is told of everything that is in the view now by describe(). `wake` is called
-    /// when there is something to tell.
+    /// The client is told of everything that is in the view now by describe(). `features` is what
+    /// the session has enabled, and outlives this. `wake` is called when there is something to
+    /// tell.
     Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox, Access access,
-             std::move_only_function<void()> wake);
+             const Features* features, std::move_only_function<void()> wake);
 
     [[nodiscard]] const store::MailboxView& view() const { return mailbox_->view(); }
     [[nodiscard]] OpenMailbox& mailbox() { return *mailbox_; }
@@ -61,6 +72,18 @@ public:
         return !recent_.empty() && recent_.contains(uid.value());
     }
 
+    /// "* n FETCH (": the start of every FETCH response.
+    void begin_fetch(imap::ResponseWriter& out, std::size_t index, Uid uid) const;
+    /// A whole FETCH response of what the row knows.
+    void write_row(imap::ResponseWriter& out, std::size_t index, const store::MessageRow& row,
+                   RowItems items) const;
+    /// What a FETCH response says that nobody asked for, and that of STORE. RFC 7162 3.2.4: UID and
+    /// MODSEQ once the client knows of mod-sequences.
+    [[nodiscard]] RowItems update_items(Numbering numbering) const;
+    /// What the client takes for there and is expunged. Rising.
+    [[nodiscard]] std::span<const Uid> ghosts() const { return ghosts_; }
+    /// RFC 7162 3.2: the client was told of all changes up to here.
+    [[nodiscard]] ModSeq told_mod_seq() const;
     /// "FLAGS (...)" of a row.
     void write_flags(imap::ResponseWriter& out, const store::MessageRow& row) const;
     /// FLAGS and PERMANENTFLAGS lines.
@@ -89,6 +112,8 @@ private:
     void note_flags(const store::MessageFlagsChanged& changed);
     void note_expunged(const store::MessagesExpunged& expunged);
     bool tell_expunges(imap::ResponseWriter& out);
+    std::size_t tell_vanished(imap::ResponseWriter& out);
+    void tell_held_back(imap::ResponseWriter& out);
     void tell_arrivals(imap::ResponseWriter& out);
     bool tell_flags(imap::ResponseWriter& out);
     void take_recent();
@@ -96,11 +121,14 @@ private:
     std::shared_ptr<AccountRoom> room_;
     std::shared_ptr<OpenMailbox> mailbox_;
     Access access_;
+    const Features* features_;
     std::move_only_function<void()> wake_;
     Watcher watcher_;
     Uid last_uid_;                       ///< Last uid the client was told of.
     std::size_t known_ = 0;              ///< Rows of the view up to it.
     std::vector<Uid> ghosts_;            ///< Rising.
+    std::optional<ModSeq> ghosts_from_;  ///< Lowest mod-sequence of an expunge among the ghosts.
+    bool is_lowered_ = false;            ///< HIGHESTMODSEQ was said to be below what is held back.
     imap::NumberSet recent_;             ///< Uids that are \Recent to this session.
     std::vector<FlagChange> changes_;    ///< Flags to tell, at most kChangesMax.
     std::optional<ModSeq> resync_from_;  ///< Too many: all rows that changed after this (T88).

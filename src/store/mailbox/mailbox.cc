@@ -279,8 +279,12 @@ Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, 
         if (++scanned > limits::change_log_scan_max) {
             return std::nullopt;
         }
-        const auto row = TRY(if_sound(
-            cursor->key(), decode_log(ModSeq(key_tail_u64(cursor->key())), cursor->value())));
+        // Every mod-sequence that was drawn has its row. One that is missing might be the expunge.
+        const std::uint64_t drawn = key_tail_u64(cursor->key());
+        if (drawn != since.value() + scanned) {
+            return std::nullopt;
+        }
+        const auto row = TRY(if_sound(cursor->key(), decode_log(ModSeq(drawn), cursor->value())));
         if (!row) {
             return std::nullopt;
         }
@@ -289,6 +293,9 @@ Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, 
         }
     }
     TRY(cursor->status());
+    if (since.value() + scanned < head->mod_seq) {
+        return std::nullopt;
+    }
     std::ranges::sort(uids);
     return uids;
 }

@@ -82,7 +82,8 @@ Result<std::vector<std::optional<MessageRecord>>> read_records(const Snapshot& s
                                                                ReadTier tier, AccountId account,
                                                                std::span<const EmailId> emails);
 /// Uids expunged from the mailbox since `since`, rising; nullopt when the change log no longer
-/// reaches back that far, is damaged, or holds more than limits::change_log_scan_max rows since.
+/// reaches back that far, is damaged, lacks a row, or holds more than limits::change_log_scan_max
+/// rows since.
 Result<std::optional<std::vector<Uid>>> read_expunged(const Snapshot& snapshot, ReadTier tier,
                                                       AccountId account, MailboxId mailbox,
                                                       ModSeq since);

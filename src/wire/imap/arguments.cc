@@ -269,6 +269,15 @@ Result<StoreArguments> parse_store(Lexer& lexer) {
     TRY(lexer.space());
     StoreArguments out{TRY(read_set(lexer)), StoreMode::Replace, false, {}};
     TRY(lexer.space());
+    if (lexer.take('(')) {
+        if (!lexer.take_word("UNCHANGEDSINCE")) {
+            return lexer.bad("UNCHANGEDSINCE");
+        }
+        TRY(lexer.space());
+        out.unchanged_since = TRY(lexer.number64());
+        TRY(lexer.expect(')'));
+        TRY(lexer.space());
+    }
     if (lexer.take('+')) {
         out.mode = StoreMode::Add;
     } else if (lexer.take('-')) {

@@ -91,6 +91,7 @@ struct StoreArguments {
     StoreMode mode = StoreMode::Replace;
     bool silent = false;
     FlagSet flags;
+    std::optional<std::uint64_t> unchanged_since = {};  ///< RFC 7162 3.1.3.
 };
 Result<StoreArguments> parse_store(Lexer& lexer);
 

@@ -19,6 +19,7 @@ constexpr PlainItem kPlainItems[] = {
     {"RFC822.SIZE", &FetchAttributes::size},
     {"ENVELOPE", &FetchAttributes::envelope},
     {"BODYSTRUCTURE", &FetchAttributes::body_structure},
+    {"MODSEQ", &FetchAttributes::mod_seq},
 };
 
 Result<> add_body(FetchAttributes& out, BodyItem item) {
@@ -98,6 +99,36 @@ Result<> read_item(Lexer& lexer, FetchAttributes& out) {
     return {};
 }
 
+Result<> read_modifier(Lexer& lexer, FetchModifiers& out) {
+    if (!out.changed_since && lexer.take_word("CHANGEDSINCE")) {
+        TRY(lexer.space());
+        out.changed_since = TRY(lexer.number64());
+        return {};
+    }
+    if (!out.vanished && lexer.take_word("VANISHED")) {
+        out.vanished = true;
+        return {};
+    }
+    return lexer.bad("a FETCH modifier");
+}
+
+// RFC 4466 2.4: SP "(" fetch-modifier *(SP fetch-modifier) ")".
+Result<FetchModifiers> read_modifiers(Lexer& lexer) {
+    FetchModifiers out;
+    if (lexer.end()) {
+        return out;
+    }
+    TRY(lexer.space());
+    TRY(lexer.expect('('));
+    for (;;) {
+        TRY(read_modifier(lexer, out));
+        if (lexer.take(')')) {
+            return out;
+        }
+        TRY(lexer.space());
+    }
+}
+
 }  // namespace
 
 bool FetchAttributes::sets_seen() const {
@@ -131,9 +162,10 @@ Result<FetchAttributes> read_fetch_attributes(Lexer& lexer) {
 Result<FetchArguments> parse_fetch(Lexer& lexer) {
     TRY(lexer.space());
     const std::string_view set = TRY(lexer.run([](char c) { return c != ' '; }, "a sequence set"));
-    FetchArguments out{TRY(SequenceSet::parse(set)), {}};
+    FetchArguments out{TRY(SequenceSet::parse(set)), {}, {}};
     TRY(lexer.space());
     out.attributes = TRY(read_fetch_attributes(lexer));
+    out.modifiers = TRY(read_modifiers(lexer));
     TRY(lexer.end());
     return out;
 }

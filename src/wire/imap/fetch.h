@@ -1,4 +1,5 @@
-// What a FETCH asks for. RFC 3501 6.4.5, RFC 3501 9 (fetch).
+// What a FETCH asks for. RFC 3501 6.4.5, RFC 3501 9 (fetch); RFC 4466 2.4 (modifiers); RFC
+// 7162 3.1.4, 3.2.6.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,8 @@ struct FetchAttributes {
     bool uid = false;
     bool flags = false;
     bool internal_date = false;
-    bool size = false;  ///< RFC822.SIZE
+    bool size = false;     ///< RFC822.SIZE
+    bool mod_seq = false;  ///< RFC 7162 3.1.4.2.
     bool envelope = false;
     bool body = false;  ///< BODY without a section: structure without extension data.
     bool body_structure = false;
@@ -51,9 +53,16 @@ struct FetchAttributes {
     [[nodiscard]] bool sets_seen() const;
 };
 
+/// What stands in parentheses behind the attributes. RFC 4466 2.4.
+struct FetchModifiers {
+    std::optional<std::uint64_t> changed_since;  ///< RFC 7162 3.1.4.1; 0 is all (Q2).
+    bool vanished = false;                       ///< RFC 7162 3.2.6.
+};
+
 struct FetchArguments {
     SequenceSet set;
     FetchAttributes attributes;
+    FetchModifiers modifiers;
 };
 
 /// All of FETCH's arguments, from the SP after its name to the end.

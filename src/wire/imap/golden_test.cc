@@ -14,6 +14,7 @@
 #include "wire/imap/fetch.h"
 #include "wire/imap/reader.h"
 #include "wire/imap/section_range.h"
+#include "wire/imap/select.h"
 #include "wire/imap/structure.h"
 
 namespace godwit::imap {
@@ -122,12 +123,31 @@ std::string fetch_text(const FetchArguments& fetch) {
          {std::pair{a.uid, " uid"}, {a.flags, " flags"}, {a.size, " size"}}) {
         out += on ? word : "";
     }
+    out += a.mod_seq ? " modseq" : "";
     for (const BodyItem& item : a.bodies) {
         out += item.peek ? " peek" : " body";
         out += to_string(item.section);
         if (item.partial) {
             out += "<" + std::to_string(item.partial->origin) + "." +
                    std::to_string(item.partial->count) + ">";
+        }
+    }
+    if (fetch.modifiers.changed_since) {
+        out += " since " + std::to_string(*fetch.modifiers.changed_since);
+    }
+    out += fetch.modifiers.vanished ? " vanished" : "";
+    return out;
+}
+
+std::string select_text(const SelectArguments& select) {
+    std::string out = select.mailbox.name + (select.condstore ? " condstore" : "");
+    if (const auto& known = select.qresync) {
+        out += " qresync " + std::to_string(known->uid_validity) + " " +
+               std::to_string(known->mod_seq);
+        out += known->known_uids ? " uids " + known->known_uids->to_string() : "";
+        if (!known->matched_uids.empty()) {
+            out += " numbers " + known->matched_numbers.to_string() + " are " +
+                   known->matched_uids.to_string();
         }
     }
     return out;
@@ -147,7 +167,7 @@ std::string arguments_text(const Command& command) {
         });
     }
     if (command.name == "SELECT" || command.name == "EXAMINE") {
-        return shown(parse_mailbox(lexer, kSpelling), [](const MailboxName& a) { return a.name; });
+        return shown(parse_select(lexer, kSpelling), select_text);
     }
     if (command.name == "FETCH") {
         return shown(parse_fetch(lexer), fetch_text);
@@ -161,7 +181,8 @@ std::string arguments_text(const Command& command) {
         return shown(parse_store(lexer), [](const StoreArguments& a) {
             static constexpr const char* kModes[] = {" replace", " add", " remove"};
             return a.set.resolve(100).to_string() + kModes[static_cast<int>(a.mode)] +
-                   (a.silent ? " silent " : " ") + flags_text(a.flags);
+                   (a.silent ? " silent " : " ") + flags_text(a.flags) +
+                   (a.unchanged_since ? " unless after " + std::to_string(*a.unchanged_since) : "");
         });
     }
     if (command.name == "APPEND") {

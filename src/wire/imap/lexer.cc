@@ -160,6 +160,19 @@ Result<std::uint32_t> Lexer::nz_number() {
     return value;
 }
 
+Result<std::uint64_t> Lexer::number64() {
+    const std::size_t begin = pos_;
+    while (pos_ < text_.size() && is_digit(text_[pos_])) {
+        ++pos_;
+    }
+    const auto value = parse_u64(text_.substr(begin, pos_ - begin));
+    if (!value || *value > static_cast<std::uint64_t>(INT64_MAX)) {
+        pos_ = begin;
+        return bad("a number below 2^63");
+    }
+    return *value;
+}
+
 // RFC 3501 9 quoted, with the UTF-8 of RFC 6855 3 passed through: octets are judged by their user.
 Result<std::string> Lexer::quoted() {
     ++pos_;

@@ -68,6 +68,8 @@ public:
     [[nodiscard]] Result<std::uint32_t> number();
     /// 1 to 2^32-1.
     [[nodiscard]] Result<std::uint32_t> nz_number();
+    /// 0 to 2^63-1. RFC 9051 9 (number64); RFC 7162 7 (mod-sequence-valzer).
+    [[nodiscard]] Result<std::uint64_t> number64();
     /// A literal's header; the cursor is then behind its octets (which a streamed one has none of).
     [[nodiscard]] Result<LiteralToken> literal_token();
     /// "expected WHAT at octet N".

@@ -207,6 +207,17 @@ bool SequenceSet::has_star() const {
     });
 }
 
+bool SequenceSet::is_ascending() const {
+    std::uint64_t last = 0;
+    for (const Member& member : members_) {
+        if (member.first <= last || member.last < member.first) {
+            return false;
+        }
+        last = member.last;
+    }
+    return last != kStar;
+}
+
 std::string write_uid_set(std::span<const Uid> uids) {
     std::string out;
     std::size_t at = 0;

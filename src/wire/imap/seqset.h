@@ -70,6 +70,8 @@ public:
     /// (RFC 3501 9, seq-number).
     [[nodiscard]] std::uint32_t largest_written() const;
     [[nodiscard]] bool has_star() const;
+    /// Written in rising order, each number once, "*" not among them. RFC 7162 7 (known-uid-set).
+    [[nodiscard]] bool is_ascending() const;
     /// How many members were written.
     [[nodiscard]] std::size_t size() const { return members_.size(); }
 

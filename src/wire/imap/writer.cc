@@ -6,7 +6,6 @@
 #include "base/ascii.h"
 #include "wire/imap/date_time.h"
 #include "wire/imap/lexer.h"
-#include "wire/imap/seqset.h"
 #include "wire/imap/utf7.h"
 
 namespace godwit::imap {
@@ -68,6 +67,14 @@ std::string uid_next(Uid value) {
 
 std::string unseen(std::uint32_t sequence_number) {
     return "UNSEEN " + std::to_string(sequence_number);
+}
+
+std::string highest_mod_seq(ModSeq value) {
+    return "HIGHESTMODSEQ " + std::to_string(std::max<std::uint64_t>(1, value.value()));
+}
+
+std::string modified(const NumberSet& set) {
+    return "MODIFIED " + set.to_string();
 }
 
 std::string append_uid(UidValidity validity, Uid uid) {

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "wire/imap/flags.h"
 #include "wire/imap/mailbox_name.h"
+#include "wire/imap/seqset.h"
 
 namespace godwit::imap {
 
@@ -52,6 +53,10 @@ std::string uid_validity(UidValidity value);
 std::string uid_next(Uid value);
 /// The first unseen message's sequence number.
 std::string unseen(std::uint32_t sequence_number);
+/// RFC 7162 3.1.2.1: never below 1.
+std::string highest_mod_seq(ModSeq value);
+/// RFC 7162 3.1.3. `set` is of numbers or of uids, as the command's was.
+std::string modified(const NumberSet& set);
 /// RFC 4315 3.
 std::string append_uid(UidValidity validity, Uid uid);
 /// RFC 4315 3. The n-th source became the n-th target; neither is empty.
