@@ -172,6 +172,31 @@ TEST_F(Damage, E_K_T_H_L_Y_O_V_cost_nothing_that_is_read) {
     EXPECT_EQ(std::get<Trimmed>(commit(**trim)->results[0]).is_done, true);
 }
 
+TEST_F(Damage, L_that_is_missing_is_not_taken_for_nothing) {
+    const auto expunged_since = [&](std::uint64_t since) {
+        return *read_expunged(*store_->snapshot(), ReadTier::Disk, account_, kInbox, ModSeq{since});
+    };
+    const auto lose = [&](std::uint64_t mod_seq) {
+        Batch batch;
+        batch.erase(log_key(account_, ModSeq{mod_seq}));
+        ASSERT_TRUE(store_->kv().commit(batch));
+        open();
+    };
+    ASSERT_TRUE(expunge({Uid{2}}));
+    ASSERT_TRUE(deliver(account_, "four"));
+    const std::uint64_t last =
+        read_head(*store_->snapshot(), ReadTier::Disk, account_)->value().mod_seq;
+    EXPECT_EQ(expunged_since(last - 3), std::vector<Uid>{Uid{2}});
+    EXPECT_EQ(expunged_since(last), std::vector<Uid>{});
+    lose(last - 1);  // The expunge, in the middle.
+    EXPECT_EQ(expunged_since(last - 3), std::nullopt);
+    EXPECT_EQ(expunged_since(last - 2), std::nullopt);
+    EXPECT_EQ(expunged_since(last - 1), std::vector<Uid>{});
+    lose(last);  // And the end.
+    EXPECT_EQ(expunged_since(last - 1), std::nullopt);
+    EXPECT_EQ(expunged_since(last), std::vector<Uid>{});
+}
+
 TEST_F(Damage, V_does_not_stop_the_clean_up) {
     const MailId mail(4);
     EXPECT_TRUE(one(TraceEvent{mail, system_clock().wall(), "a", "{}"}));

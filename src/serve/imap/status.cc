@@ -1,4 +1,4 @@
-// Serves STATUS. RFC 3501 6.3.10. Q33 (the list is never empty), Q39.
+// Serves STATUS. RFC 3501 6.3.10; RFC 7162 3.1.7. Q33 (the list is never empty), Q39.
 #include "flow/read.h"
 #include "serve/imap/changes.h"
 #include "wire/imap/arguments.h"
@@ -53,6 +53,9 @@ AnswerTask run_status(Conversation* c, imap::Command command) {
     const auto wants = [&](imap::StatusItem item) {
         return (arguments->items & static_cast<std::uint8_t>(item)) != 0;
     };
+    if (wants(imap::StatusItem::HighestModSeq)) {
+        c->follow_mod_seqs();
+    }
     std::uint32_t recent = 0;
     if (wants(imap::StatusItem::Recent)) {
         const Result<std::uint32_t> counted = co_await count_recent(c, *state);
@@ -75,6 +78,9 @@ AnswerTask run_status(Conversation* c, imap::Command command) {
     write(imap::StatusItem::UidNext, "UIDNEXT", state->uid_next.value());
     write(imap::StatusItem::UidValidity, "UIDVALIDITY", state->uid_validity.value());
     write(imap::StatusItem::Unseen, "UNSEEN", state->unseen);
+    // RFC 7162 3.1.7: what SELECT would say.
+    write(imap::StatusItem::HighestModSeq, "HIGHESTMODSEQ",
+          std::max<std::uint64_t>(1, state->highest_mod_seq.value()));
     out.raw(")").crlf();
     co_return ok("STATUS completed");
 }

@@ -21,7 +21,7 @@ struct StatusRow {
 constexpr StatusRow kStatusItems[] = {
     {"MESSAGES", StatusItem::Messages}, {"RECENT", StatusItem::Recent},
     {"UIDNEXT", StatusItem::UidNext},   {"UIDVALIDITY", StatusItem::UidValidity},
-    {"UNSEEN", StatusItem::Unseen},
+    {"UNSEEN", StatusItem::Unseen},     {"HIGHESTMODSEQ", StatusItem::HighestModSeq},
 };
 
 // "(SUBSCRIBED SPECIAL-USE)": words that each set a member.

@@ -65,6 +65,7 @@ enum class StatusItem : std::uint8_t {
     UidNext = 4,
     UidValidity = 8,
     Unseen = 16,
+    HighestModSeq = 32,  ///< RFC 7162 3.1.7.
 };
 struct StatusArguments {
     MailboxName mailbox;
