@@ -22,6 +22,7 @@ constexpr std::array kWords = {
     CapabilityRow{"LITERAL+", When::Always},
     CapabilityRow{"CONDSTORE"},
     CapabilityRow{"QRESYNC"},
+    CapabilityRow{"UIDONLY"},
 };
 
 void add_words(std::string& list, std::string_view words) {

@@ -26,6 +26,8 @@ struct Answer {
     std::string text;
     /// Was already sent, or never shall be.
     bool is_silent = false;
+    /// Numbers were in use, UID prefix or not (RFC 7162 3.2.10: UID SEARCH 1:5).
+    bool holds_expunges = false;
     /// A crash point to pass once the response is written.
     void (*once_written)() = nullptr;
 };
@@ -54,6 +56,8 @@ std::string capability_list(const Conversation& conversation);
 Answer ok(std::string text);
 Answer no(std::string_view code, std::string text);
 Answer bad(std::string text);
+/// RFC 9586 3: the client promised to name messages by uid alone.
+Answer uid_required();
 /// What a client is told of an error of a parser or of the store. RFC 5530. Internal ones are
 /// logged.
 Answer refusal(const Error& error, std::string_view doing);

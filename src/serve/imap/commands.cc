@@ -83,6 +83,11 @@ Answer bad(std::string text) {
     return {imap::Condition::Bad, "", std::move(text)};
 }
 
+Answer uid_required() {
+    return {imap::Condition::Bad, std::string(imap::code::kUidRequired),
+            "Only UIDs name messages in UIDONLY"};
+}
+
 Answer refusal(const Error& error, std::string_view doing) {
     if (error.kind == ErrorKind::Internal) {
         log::error("imap.failed", {{"doing", doing}, {"error", error.text}});

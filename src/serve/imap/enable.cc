@@ -1,4 +1,4 @@
-// Serves ENABLE. RFC 5161 3; RFC 7162 3.1, 3.2.3; Q41.
+// Serves ENABLE. RFC 5161 3; RFC 7162 3.1, 3.2.3; RFC 9051 6.3.1; RFC 9586 3; RFC 6855 3; Q41.
 #include <array>
 
 #include "base/ascii.h"
@@ -16,8 +16,9 @@ struct FeatureRow {
 
 // What CAPABILITY announces and ENABLE turns on.
 constexpr std::array kFeatures = {
-    FeatureRow{"CONDSTORE", Feature::Condstore},
-    FeatureRow{"QRESYNC", Feature::Qresync},
+    FeatureRow{"CONDSTORE", Feature::Condstore}, FeatureRow{"QRESYNC", Feature::Qresync},
+    FeatureRow{"IMAP4rev2", Feature::Rev2},      FeatureRow{"UIDONLY", Feature::UidOnly},
+    FeatureRow{"UTF8=ACCEPT", Feature::Utf8},
 };
 
 void turn_on(Conversation* c, Feature feature) {

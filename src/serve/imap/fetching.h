@@ -33,7 +33,9 @@ class Fetching {
 public:
     Fetching(Conversation* conversation, imap::FetchAttributes attributes, Numbering numbering)
         : c_(conversation), attributes_(std::move(attributes)), numbering_(numbering) {
-        attributes_.uid = attributes_.uid || numbering == Numbering::Uid;  // RFC 3501 6.4.8.
+        // RFC 3501 6.4.8. In UIDONLY the response begins with the uid (RFC 9586 3).
+        attributes_.uid = attributes_.uid || (numbering == Numbering::Uid &&
+                                              !conversation->has_enabled(Feature::UidOnly));
     }
     AnswerTask run(Targets targets);
 

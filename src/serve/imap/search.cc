@@ -333,6 +333,10 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
             ? no(imap::code::kBadCharset, "The charset is not known")
             : bad(program.error().text);
     }
+    const bool is_by_number = program->uses_sequence_numbers();
+    if (is_by_number && c->has_enabled(Feature::UidOnly)) {
+        co_return uid_required();
+    }
     if (auto forbidden = forbid_read(c)) {
         co_return *std::move(forbidden);
     }
@@ -341,7 +345,12 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
         co_return refusal(fresh.error(), "SEARCH");
     }
     Searching searching(c, std::move(*program));
-    co_return co_await searching.run(command.uid ? Numbering::Uid : Numbering::Sequence);
+    Result<Answer> answer =
+        co_await searching.run(command.uid ? Numbering::Uid : Numbering::Sequence);
+    if (answer) {
+        answer->holds_expunges = is_by_number;
+    }
+    co_return answer;
 }
 
 }  // namespace godwit::serve::imap_desk

@@ -1,9 +1,10 @@
 // Serves SELECT, EXAMINE, CLOSE and UNSELECT.
-// RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 2; RFC 5530 3; RFC 7162 3.1.8, 3.2.5, 3.2.8, 3.2.11.
-// Q13, Q15, Q42, Q45.
+// RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 2; RFC 5530 3; RFC 7162 3.1.8, 3.2.5, 3.2.8, 3.2.11;
+// RFC 9051 6.3.2. Q13, Q15, Q41, Q42, Q45.
 #include "flow/read.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/conversation.h"
+#include "serve/imap/mailbox_line.h"
 #include "serve/imap/vanished.h"
 #include "wire/imap/arguments.h"
 
@@ -11,14 +12,20 @@ namespace godwit::serve::imap_desk {
 
 namespace {
 
-void describe(Conversation* c) {
+void describe(Conversation* c, const store::MailboxState* state, std::string_view asked) {
     Selected& selected = *c->selected();
     imap::ResponseWriter& out = c->out();
     selected.write_flag_lists(out);
     out.numbered(selected.exists(), "EXISTS");
-    out.numbered(selected.recent_count(), "RECENT");
-    if (const std::optional<std::uint32_t> first = selected.first_unseen()) {
-        out.untagged(imap::Condition::Ok, imap::code::unseen(*first), "First unseen message");
+    if (c->has_enabled(Feature::Rev2)) {
+        // RFC 9051 6.3.2, Appendix E 10-12.
+        write_name(c, *state, asked);
+    } else {
+        out.numbered(selected.recent_count(), "RECENT");
+        const std::optional<std::uint32_t> first = selected.first_unseen();
+        if (first && !c->has_enabled(Feature::UidOnly)) {
+            out.untagged(imap::Condition::Ok, imap::code::unseen(*first), "First unseen message");
+        }
     }
     out.untagged(imap::Condition::Ok, imap::code::uid_validity(selected.view().uid_validity()),
                  "UIDs are valid");
@@ -45,6 +52,10 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
     if (arguments->qresync && !c->has_enabled(Feature::Qresync)) {
         co_return bad("QRESYNC needs ENABLE QRESYNC");  // RFC 7162 3.2.5.
     }
+    if (arguments->qresync && !arguments->qresync->matched_numbers.empty() &&
+        c->has_enabled(Feature::UidOnly)) {
+        co_return uid_required();  // RFC 9586 3.
+    }
     if (arguments->condstore) {
         c->follow_mod_seqs();
     }
@@ -56,7 +67,7 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
     if (!opened) {
         co_return refusal(opened.error(), "SELECT");
     }
-    describe(c);
+    describe(c, &*state, arguments->mailbox.given);
     if (arguments->qresync) {
         CO_TRY(co_await resynchronise(c, *std::move(arguments->qresync)));
     }

@@ -117,6 +117,11 @@ std::optional<Answer> Session::forbid(const CommandRow* row, const imap::Command
     if (command.uid ? row->prefix == Prefix::None : row->prefix == Prefix::Required) {
         return imap_desk::bad("Unknown command");
     }
+    // RFC 9586 3: these would name messages by number. EXPUNGE names none.
+    if (row->prefix == Prefix::Optional && !command.uid && row->run != &imap_desk::run_expunge &&
+        conversation_.has_enabled(imap_desk::Feature::UidOnly)) {
+        return imap_desk::uid_required();
+    }
     if ((row->states & static_cast<std::uint8_t>(conversation_.state())) != 0) {
         return std::nullopt;
     }
@@ -146,7 +151,7 @@ net::Task<Result<>> Session::handle_command(imap::Command command) {
     const Answer done = CO_TRY(co_await row->run(&conversation_, std::move(command)));
     if (!conversation_.has_said_bye() && !done.is_silent &&
         done.condition != imap::Condition::Bad) {
-        CO_TRY(co_await conversation_.announce(expunges));
+        CO_TRY(co_await conversation_.announce(done.holds_expunges ? Expunges::Hold : expunges));
     }
     answer(tag, done);
     co_return Result<>();

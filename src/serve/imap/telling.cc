@@ -1,5 +1,6 @@
 // What the client of a selected mailbox is told: flags, arrivals, expunges, and up to where it
-// knows all changes. RFC 3501 7.2.6, 7.3, 7.4; RFC 7162 3.1.4.2, 3.2, 3.2.4, 3.2.10; Q6, Q13; T88.
+// knows all changes. RFC 3501 7.2.6, 7.3, 7.4; RFC 7162 3.1.4.2, 3.2, 3.2.4, 3.2.10;
+// RFC 9051 7.5.2 (and no RECENT); RFC 9586 3; Q6, Q13, Q41; T88.
 #include <algorithm>
 #include <array>
 
@@ -53,7 +54,9 @@ const std::array<std::string, 64>& flag_texts() {
 }  // namespace
 
 void Selected::write_flags(imap::ResponseWriter& out, const store::MessageRow& row) const {
-    const std::size_t bits = (row.flags.system & 31U) | (is_recent(row.uid) ? kRecentBit : 0U);
+    // RFC 9051 2.3.2: \Recent is no more.
+    const bool is_recent_told = is_recent(row.uid) && !features_->has(Feature::Rev2);
+    const std::size_t bits = (row.flags.system & 31U) | (is_recent_told ? kRecentBit : 0U);
     const std::string& text = flag_texts()[bits];
     out.raw(text);
     if (!row.flags.keywords.is_empty()) {
@@ -90,12 +93,20 @@ void Selected::write_flag_lists(imap::ResponseWriter& out) {
 }
 
 void Selected::begin_fetch(imap::ResponseWriter& out, std::size_t index, Uid uid) const {
+    if (features_->has(Feature::UidOnly)) {
+        out.raw("* ").number(uid.value()).raw(" UIDFETCH (");
+        return;
+    }
     out.raw("* ").number(number_at(index, uid)).raw(" FETCH (");
 }
 
 RowItems Selected::update_items(Numbering numbering) const {
     const bool is_aware = features_->has(Feature::Condstore);
-    return {.uid = is_aware || numbering == Numbering::Uid, .flags = false, .mod_seq = is_aware};
+    // In UIDONLY the response begins with the uid.
+    const bool is_named = !features_->has(Feature::UidOnly);
+    return {.uid = is_named && (is_aware || numbering == Numbering::Uid),
+            .flags = false,
+            .mod_seq = is_aware};
 }
 
 void Selected::write_row(imap::ResponseWriter& out, std::size_t index, const store::MessageRow& row,
@@ -165,7 +176,7 @@ void Selected::tell_held_back(imap::ResponseWriter& out) {
 
 bool Selected::tell_expunges(imap::ResponseWriter& out) {
     std::size_t told = 0;
-    if (features_->has(Feature::Qresync)) {
+    if (features_->has(Feature::Qresync) || features_->has(Feature::UidOnly)) {
         told = tell_vanished(out);
     }
     while (told < ghosts_.size() && !out.should_drain()) {
@@ -203,7 +214,9 @@ void Selected::tell_arrivals(imap::ResponseWriter& out) {
     known_ = rows.size();
     take_recent();
     out.numbered(exists(), "EXISTS");
-    out.numbered(recent_count(), "RECENT");
+    if (!features_->has(Feature::Rev2)) {
+        out.numbered(recent_count(), "RECENT");
+    }
 }
 
 bool Selected::tell_flags(imap::ResponseWriter& out) {

@@ -38,9 +38,12 @@ Result<std::optional<Partial>> read_partial(Lexer& lexer) {
         return std::optional<Partial>();
     }
     Partial out;
-    out.origin = TRY(lexer.number());
+    out.origin = TRY(lexer.number64());
     TRY(lexer.expect('.'));
-    out.count = TRY(lexer.nz_number());
+    out.count = TRY(lexer.number64());
+    if (out.count == 0) {
+        return lexer.bad("a number above zero");
+    }
     TRY(lexer.expect('>'));
     return std::optional(out);
 }

@@ -13,10 +13,10 @@
 
 namespace godwit::imap {
 
-/// <origin.count>: octets of a section, count at least 1.
+/// <origin.count>: octets of a section, count at least 1. RFC 9051 9 (partial): 63 bits.
 struct Partial {
-    std::uint32_t origin = 0;
-    std::uint32_t count = 1;
+    std::uint64_t origin = 0;
+    std::uint64_t count = 1;
     bool operator==(const Partial&) const = default;
 };
 

@@ -74,6 +74,7 @@ Result<MailboxName> parse_mailbox_name(std::string_view wire, NameSpelling spell
     if (std::cmp_greater(levels, limits::mailbox_depth_max)) {
         return peer_error(ErrorCode::LimitExceeded, "Mailbox name has too many levels");
     }
+    out.given = out.name;
     raise_inbox(out.name);
     return out;
 }

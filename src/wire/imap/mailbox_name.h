@@ -23,6 +23,8 @@ enum class NameSpelling : unsigned char {
 /// A mailbox name in UTF-8, with "INBOX" in capitals where its first level is INBOX.
 struct MailboxName {
     std::string name;
+    /// As the client spelt it, decoded: "inbox". RFC 9051 6.3.9.7.
+    std::string given{};
     /// The client left out the encoding: "&" or 8-bit octets stood bare. The name is what it looks
     /// like. Every command but CREATE should take it; CREATE may refuse (RFC 3501 5.1.3).
     bool repaired = false;

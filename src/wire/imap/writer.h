@@ -22,7 +22,8 @@ namespace godwit::imap {
 
 enum class Condition : std::uint8_t { Ok, No, Bad, Bye, Preauth };
 
-/// Response codes without arguments. RFC 3501 7.1, RFC 5530 3, RFC 4469 4.2 (TOOBIG).
+/// Response codes without arguments. RFC 3501 7.1, RFC 5530 3, RFC 4469 4.2 (TOOBIG), RFC 9586 3
+/// (UIDREQUIRED).
 namespace code {
 inline constexpr std::string_view kAlert = "ALERT";
 inline constexpr std::string_view kParse = "PARSE";
@@ -48,6 +49,7 @@ inline constexpr std::string_view kLimit = "LIMIT";
 inline constexpr std::string_view kOverQuota = "OVERQUOTA";
 inline constexpr std::string_view kAlreadyExists = "ALREADYEXISTS";
 inline constexpr std::string_view kNonExistent = "NONEXISTENT";
+inline constexpr std::string_view kUidRequired = "UIDREQUIRED";
 
 std::string uid_validity(UidValidity value);
 std::string uid_next(Uid value);
