@@ -3,6 +3,7 @@
 
 #include "serve/imap/command.h"
 #include "serve/imap/conversation.h"
+#include "serve/imap/save_limit.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -54,6 +55,7 @@ std::string capability_list(const Conversation& conversation) {
         }
     }
     if (!is_fresh) {
+        add_words(list, save_limit_capability());
         return list;
     }
     if (conversation.may_start_tls()) {

@@ -1,11 +1,12 @@
 // Serves COPY, MOVE and their UID forms.
-// RFC 3501 6.4.7; RFC 6851 3, 4.4; RFC 4315 3 (COPYUID); RFC 2180 4.4. All or nothing, as COPY must
-// be.
+// RFC 3501 6.4.7; RFC 6851 3, 4.4; RFC 4315 3 (COPYUID); RFC 2180 4.4; RFC 9738 3.1. All or
+// nothing, as COPY must be.
 #include <algorithm>
 
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "serve/imap/changes.h"
+#include "serve/imap/save_limit.h"
 #include "wire/imap/arguments.h"
 
 namespace godwit::serve::imap_desk {
@@ -88,6 +89,11 @@ AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
     }
     if (targets->has_gone) {
         co_return no(imap::code::kExpungeIssued, "Some of the messages are gone");
+    }
+    if (kind == Kind::Copy) {
+        if (auto too_many = forbid_save(targets->uids)) {
+            co_return *std::move(too_many);
+        }
     }
     const Result<store::MailboxState> target = co_await find_selectable(c, arguments->mailbox.name);
     if (!target) {

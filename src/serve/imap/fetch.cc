@@ -1,8 +1,8 @@
 // Serves FETCH and UID FETCH.
-// RFC 3501 6.4.5, 7.4.2; RFC 2180 4.1 (messages expunged meanwhile); RFC 5530 3; RFC
-// 7162 3.1.4, 3.2.6. Q1, Q2, Q8, Q16, Q21, Q33-Q35. Flags, dates and sizes come from the view;
-// envelope and structure from the stored summary; bodies stream in steps of 64 KiB. Sets \Seen by a
-// plan before the data is sent.
+// RFC 3501 6.4.5, 7.4.2; RFC 2180 4.1 (messages expunged meanwhile); RFC 5530 3;
+// RFC 7162 3.1.4, 3.2.6; RFC 9394 3.3. Q1, Q2, Q8, Q16, Q21, Q33-Q35. Flags, dates and sizes come
+// from the view; envelope and structure from the stored summary; bodies stream in steps of 64 KiB.
+// Sets \Seen by a plan before the data is sent.
 #include <algorithm>
 
 #include "base/log.h"
@@ -186,9 +186,12 @@ AnswerTask Fetching::run(Targets targets) {
 
 namespace {
 
-// RFC 7162 3.2.6: why VANISHED cannot be given here.
-const char* refuse_vanished(const Conversation& c, bool is_uid,
-                            const imap::FetchModifiers& modifiers) {
+// Why the modifiers cannot be given here. RFC 7162 3.2.6; RFC 9394 3.3.
+const char* refuse_modifiers(const Conversation& c, bool is_uid,
+                             const imap::FetchModifiers& modifiers) {
+    if (modifiers.partial && !is_uid) {
+        return "PARTIAL is for UID FETCH";
+    }
     if (!modifiers.vanished) {
         return nullptr;
     }
@@ -199,6 +202,12 @@ const char* refuse_vanished(const Conversation& c, bool is_uid,
         return "VANISHED needs CHANGEDSINCE";
     }
     return c.has_enabled(Feature::Qresync) ? nullptr : "VANISHED needs ENABLE QRESYNC";
+}
+
+// RFC 9394 3.4: first the page, then which of it changed.
+void keep_page(const imap::PartialRange& page, Targets& targets) {
+    const imap::PartialRange::Span span = page.within(targets.uids.size());
+    targets.uids = slice(targets.uids, span.begin, span.end - span.begin);
 }
 
 // RFC 7162 3.1.4.1. Q2: every mod-sequence is above 0.
@@ -222,7 +231,7 @@ AnswerTask run_fetch(Conversation* c, imap::Command command) {
         co_return bad(arguments.error().text);
     }
     const imap::FetchModifiers modifiers = arguments->modifiers;
-    if (const char* wrong = refuse_vanished(*c, command.uid, modifiers)) {
+    if (const char* wrong = refuse_modifiers(*c, command.uid, modifiers)) {
         co_return bad(wrong);
     }
     arguments->attributes.mod_seq =
@@ -242,6 +251,9 @@ AnswerTask run_fetch(Conversation* c, imap::Command command) {
         // RFC 7162 3.2.6: before the first FETCH response.
         CO_TRY(co_await tell_vanished_earlier(c, uids_ever(c, &arguments->set),
                                               ModSeq(*modifiers.changed_since)));
+    }
+    if (modifiers.partial) {
+        keep_page(*modifiers.partial, *targets);
     }
     if (modifiers.changed_since) {
         leave_unchanged(*c->selected(), ModSeq(*modifiers.changed_since), *targets);

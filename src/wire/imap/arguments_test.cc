@@ -313,7 +313,7 @@ TEST(Fetch, Sections_and_partials) {
     EXPECT_EQ(fetch_text(" 1 (BODY[1] BODY[1] BODY[1]<0.5>)"), "0[1] 0[1]<0.5> ");
     for (const char* bad :
          {" 1 BODY[MIME]", " 1 BODY[0]", " 1 BODY[1.]", " 1 BODY[1", " 1 BODY[HEADER.FIELDS]",
-          " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[]<1>", " 1 BODY[]<0.0>", " 1 BODY[]<4294967296.1>",
+          " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[]<1>", " 1 BODY[]<0.0>", " 1 BODY[]<9223372036854775808.1>",
           " 1 BODY.PEEK", " 1 BODY[HEADER.FIELDS (A:B)]", " 1 BODY[HEADER.FIELDS (\"a b\")]",
           " 1 BODY[FOO]"}) {
         EXPECT_EQ(fetch_text(bad), "error") << bad;

@@ -112,6 +112,11 @@ Result<> read_modifier(Lexer& lexer, FetchModifiers& out) {
         out.vanished = true;
         return {};
     }
+    if (!out.partial && lexer.take_word("PARTIAL")) {
+        TRY(lexer.space());
+        out.partial = TRY(read_partial_range(lexer));
+        return {};
+    }
     return lexer.bad("a FETCH modifier");
 }
 

@@ -1,5 +1,5 @@
-// What a FETCH asks for. RFC 3501 6.4.5, RFC 3501 9 (fetch); RFC 4466 2.4 (modifiers); RFC
-// 7162 3.1.4, 3.2.6.
+// What a FETCH asks for. RFC 3501 6.4.5, RFC 3501 9 (fetch); RFC 4466 2.4 (modifiers);
+// RFC 7162 3.1.4, 3.2.6; RFC 9394 3.3.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "wire/imap/lexer.h"
+#include "wire/imap/partial_range.h"
 #include "wire/imap/section.h"
 #include "wire/imap/seqset.h"
 
@@ -57,6 +58,7 @@ struct FetchAttributes {
 struct FetchModifiers {
     std::optional<std::uint64_t> changed_since;  ///< RFC 7162 3.1.4.1; 0 is all (Q2).
     bool vanished = false;                       ///< RFC 7162 3.2.6.
+    std::optional<PartialRange> partial;         ///< RFC 9394 3.3.
 };
 
 struct FetchArguments {

@@ -136,6 +136,7 @@ std::string fetch_text(const FetchArguments& fetch) {
         out += " since " + std::to_string(*fetch.modifiers.changed_since);
     }
     out += fetch.modifiers.vanished ? " vanished" : "";
+    out += fetch.modifiers.partial ? " partial " + fetch.modifiers.partial->to_string() : "";
     return out;
 }
 

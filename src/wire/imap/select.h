@@ -1,5 +1,5 @@
-// What SELECT and EXAMINE ask for. RFC 3501 6.3.1; RFC 4466 2.1 (parameters); RFC
-// 7162 3.1.8, 3.2.5.
+// What SELECT and EXAMINE ask for. RFC 3501 6.3.1; RFC 4466 2.1 (parameters);
+// RFC 7162 3.1.8, 3.2.5.
 #pragma once
 
 #include <cstdint>

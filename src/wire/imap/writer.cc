@@ -77,6 +77,10 @@ std::string modified(const NumberSet& set) {
     return "MODIFIED " + set.to_string();
 }
 
+std::string message_limit(std::size_t limit, Uid lowest) {
+    return "MESSAGELIMIT " + std::to_string(limit) + " " + std::to_string(lowest.value());
+}
+
 std::string append_uid(UidValidity validity, Uid uid) {
     return "APPENDUID " + std::to_string(validity.value()) + " " + std::to_string(uid.value());
 }

@@ -59,6 +59,8 @@ std::string unseen(std::uint32_t sequence_number);
 std::string highest_mod_seq(ModSeq value);
 /// RFC 7162 3.1.3. `set` is of numbers or of uids, as the command's was.
 std::string modified(const NumberSet& set);
+/// RFC 9738 3.1: at most `limit` messages; `lowest` is the uid from which on there are so many.
+std::string message_limit(std::size_t limit, Uid lowest);
 /// RFC 4315 3.
 std::string append_uid(UidValidity validity, Uid uid);
 /// RFC 4315 3. The n-th source became the n-th target; neither is empty.
