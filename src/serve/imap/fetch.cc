@@ -216,9 +216,14 @@ void leave_unchanged(const Selected& selected, ModSeq since, Targets& targets) {
         targets.uids.clear();
         return;
     }
+    // Both rise: one walk.
+    const auto rows = selected.view().rows();
+    std::size_t at = 0;
     std::erase_if(targets.uids, [&](Uid uid) {
-        const store::MessageRow* row = selected.view().find(uid);
-        return row != nullptr && row->mod_seq <= since;
+        while (at < rows.size() && rows[at].uid < uid) {
+            ++at;
+        }
+        return at < rows.size() && rows[at].uid == uid && rows[at].mod_seq <= since;
     });
 }
 

@@ -5,6 +5,7 @@
 #include "flow/read.h"
 #include "mail/text/charset.h"
 #include "serve/imap/changes.h"
+#include "serve/imap/mailbox_line.h"
 #include "wire/imap/arguments.h"
 
 namespace godwit::serve::imap_desk {
@@ -115,6 +116,7 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
         co_return refusal(done.error(), "CREATE");
     }
     crash_point<"imap.create_committed">();
+    tell_other_name(c, "", name, argument->given);
     Answer answer = ok("CREATE completed");
     answer.once_written = &crash_point<"imap.create_answered">;
     co_return answer;
@@ -141,6 +143,7 @@ AnswerTask run_delete(Conversation* c, imap::Command command) {
         co_return refusal(done.error(), "DELETE");
     }
     crash_point<"imap.delete_committed">();
+    tell_other_name(c, "\\NonExistent", (*state)->name, name->given);
     Answer answer = ok("DELETE completed");
     answer.once_written = &crash_point<"imap.delete_answered">;
     co_return answer;
@@ -182,6 +185,9 @@ AnswerTask run_rename(Conversation* c, imap::Command command) {
         co_return refusal(done.error(), "RENAME");
     }
     crash_point<"imap.rename_committed">();
+    if ((*state)->name != names->from.given || to != names->to.given) {
+        tell_other_name(c, "", to, names->from.given);
+    }
     Answer answer = ok("RENAME completed");
     answer.once_written = &crash_point<"imap.rename_answered">;
     co_return answer;

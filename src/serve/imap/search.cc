@@ -66,6 +66,8 @@ Truth ask_row(const Question& question, const SearchNode& node, const store::Mes
         case SearchOp::Since: return truth(day_of(row.internal_date) >= node.day);
         case SearchOp::Larger: return truth(row.size > node.number);
         case SearchOp::Smaller: return truth(row.size < node.number);
+        case SearchOp::UidAfter: return truth(row.uid.value() > node.number);
+        case SearchOp::UidBefore: return truth(row.uid.value() < node.number);
         default: return Truth::Unknown;
     }
 }
@@ -332,6 +334,10 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
         co_return program.error().code == ErrorCode::Unsupported
             ? no(imap::code::kBadCharset, "The charset is not known")
             : bad(program.error().text);
+    }
+    // RFC 6855 3: strings are UTF-8 now, whatever else the command says.
+    if (program->has_charset && c->has_enabled(Feature::Utf8)) {
+        co_return bad("No CHARSET after ENABLE UTF8=ACCEPT");
     }
     const bool is_by_number = program->uses_sequence_numbers();
     if (is_by_number && c->has_enabled(Feature::UidOnly)) {

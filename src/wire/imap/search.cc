@@ -11,7 +11,7 @@ namespace godwit::imap {
 
 namespace {
 
-enum class Argument : std::uint8_t { None, Date, Number, Text, Keyword, HeaderAndText, Set };
+enum class Argument : std::uint8_t { None, Date, Number, Uid, Text, Keyword, HeaderAndText, Set };
 
 /// One key of RFC 3501 6.4.4; `name` is the header of those that search one.
 struct KeyRow {
@@ -49,6 +49,8 @@ constexpr KeyRow kKeys[] = {
     {"TEXT", SearchOp::Text, Argument::Text},
     {"TO", SearchOp::Header, Argument::Text, SystemFlag::Seen, true, "To"},
     {"UID", SearchOp::Uids, Argument::Set},
+    {"UIDAFTER", SearchOp::UidAfter, Argument::Uid},
+    {"UIDBEFORE", SearchOp::UidBefore, Argument::Uid},
     {"UNANSWERED", SearchOp::Flag, Argument::None, SystemFlag::Answered, false},
     {"UNDELETED", SearchOp::Flag, Argument::None, SystemFlag::Deleted, false},
     {"UNDRAFT", SearchOp::Flag, Argument::None, SystemFlag::Draft, false},
@@ -123,6 +125,7 @@ private:
         if (!lexer_.take_word("CHARSET")) {
             return {};
         }
+        program_.has_charset = true;
         TRY(lexer_.space());
         const std::string charset = TRY(lexer_.astring());
         if (!equals_ignore_case(charset, "UTF-8") && !equals_ignore_case(charset, "US-ASCII")) {
@@ -232,6 +235,7 @@ private:
             case Argument::Set: break;
             case Argument::Date: node.day = TRY(read_date(lexer_)); break;
             case Argument::Number: node.number = TRY(lexer_.number()); break;
+            case Argument::Uid: node.number = TRY(lexer_.nz_number()); break;
             case Argument::Text: node.text = TRY(read_needle(lexer_)); break;
             case Argument::Keyword: node.text = TRY(read_keyword(lexer_)); break;
             case Argument::HeaderAndText:

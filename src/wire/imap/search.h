@@ -35,8 +35,10 @@ enum class SearchOp : std::uint8_t {
     SentBefore,  ///< day: by the Date header, without time and zone.
     SentOn,
     SentSince,
-    Larger,   ///< number
-    Smaller,  ///< number
+    Larger,    ///< number
+    Smaller,   ///< number
+    UidAfter,  ///< number; RFC 9738 3.2.
+    UidBefore,
 };
 
 /// One node. Nodes stand in prefix order: a node's subtree is [its index, end), its first child is
@@ -57,6 +59,7 @@ struct SearchNode {
 struct SearchProgram {
     std::vector<SearchNode> nodes;
     std::vector<SequenceSet> sets;
+    bool has_charset = false;  ///< A CHARSET was named.
     /// Some key needs sequence numbers: RFC 3501 5.5.
     [[nodiscard]] bool uses_sequence_numbers() const;
 };
