@@ -8,6 +8,8 @@
 #include "base/result.h"
 #include "wire/imap/arguments.h"
 #include "wire/imap/fetch.h"
+#include "wire/imap/list.h"
+#include "wire/imap/metadata.h"
 #include "wire/imap/reader.h"
 #include "wire/imap/search.h"
 #include "wire/imap/select.h"
@@ -28,6 +30,9 @@ std::size_t parse_all(const Command& command) {
         note(parse_copy(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_status(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_list(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_create(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_get_metadata(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_set_metadata(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_append(*std::make_unique<Lexer>(command), spelling).has_value());
     }
     note(parse_login(*std::make_unique<Lexer>(command)).has_value());

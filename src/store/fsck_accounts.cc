@@ -187,6 +187,7 @@ struct CounterCounts {
     FsckCount sequences{"no mod-sequence is above its mailbox's and its account's highest"};
     FsckCount totals{"every account's totals equal the sum of its mailboxes"};
     FsckCount names{"every mailbox has its name and every name its mailbox"};
+    FsckCount annotations{"every annotation can be read and its mailbox is there"};
     FsckCount heads{"every account has its head, and every mailbox its counters"};
 };
 
@@ -281,6 +282,20 @@ Result<> check_names(const FsckWalk& walk, CounterCounts& counts, const Remains&
         });
 }
 
+Result<> check_annotations(FsckWalk& walk, CounterCounts& counts, const Remains& remains) {
+    return walk.each(
+        letter(Family::Annotation), [&](std::string_view key, std::string_view value) -> Result<> {
+            const AccountId account = account_of(key);
+            const MailboxId mailbox(second_of(key));
+            const bool has_mailbox = mailbox == MailboxId(0) ||
+                                     TRY(walk.has(mailbox_key(Family::Mailbox, account, mailbox)));
+            counts.annotations.expect(
+                remains.has(account) || (has_mailbox && decode_annotation(value)),
+                [&] { return key_text(key); });
+            return {};
+        });
+}
+
 void count_message(AccountRecount& recount, MailboxId mailbox, const MessageRow& row) {
     MailboxCounters& counters = recount.mailboxes[mailbox];
     ++counters.messages;
@@ -329,10 +344,11 @@ Result<> fsck_mailboxes(FsckWalk& walk) {
         TRY(check_account(walk, counters, remains, recount));
     }
     TRY(check_names(walk, counters, remains));
+    TRY(check_annotations(walk, counters, remains));
     for (FsckCount* count :
          {&messages.emails, &messages.sizes, &messages.keywords, &messages.logged,
           &messages.mailboxes, &counters.counters, &counters.uids, &counters.sequences,
-          &counters.totals, &counters.names, &counters.heads}) {
+          &counters.totals, &counters.names, &counters.annotations, &counters.heads}) {
         walk.add(std::move(*count));
     }
     return {};

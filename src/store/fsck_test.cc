@@ -42,6 +42,10 @@ protected:
         expunge.mailbox = kInbox;
         expunge.uids = {Uid{1}};
         one(std::move(expunge));
+        one(SetAnnotations{.account = account_,
+                           .mailbox = kInbox,
+                           .user = {},
+                           .entries = {{"/shared/comment", "hello"}}});
         AddToQueue queue;
         queue.message.mail = store_->next_mail_id();
         queue.message.blob = {sha256("three")};
@@ -110,6 +114,12 @@ TEST_F(Fsck, Sound_store_has_no_violations) {
 TEST_F(Fsck, Account_that_is_still_being_cleared_away_is_no_violation) {
     commit(plan_remove_account(*store_->snapshot(), "user1@example.test").value());
     EXPECT_EQ(violated(), std::set<std::string>{});
+}
+
+TEST_F(Fsck, Annotation_of_no_mailbox) {
+    put(annotation_key(account_, MailboxId{99}, AccountId{0}, "/shared/comment"),
+        encode_annotation("lost"));
+    expect("every annotation can be read and its mailbox is there");
 }
 
 TEST_F(Fsck, Damaged_value) {

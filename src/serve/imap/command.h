@@ -75,6 +75,7 @@ AnswerTask run_enable(Conversation* c, imap::Command command);       // enable.c
 AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
 AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc
 AnswerTask run_fetch(Conversation* c, imap::Command command);        // fetch.cc
+AnswerTask run_getmetadata(Conversation* c, imap::Command command);  // metadata.cc
 AnswerTask run_id(Conversation* c, imap::Command command);           // basic.cc
 AnswerTask run_idle(Conversation* c, imap::Command command);         // idle.cc
 AnswerTask run_list(Conversation* c, imap::Command command);         // list.cc
@@ -87,6 +88,7 @@ AnswerTask run_noop(Conversation* c, imap::Command command);         // basic.cc
 AnswerTask run_rename(Conversation* c, imap::Command command);       // mailboxes.cc
 AnswerTask run_search(Conversation* c, imap::Command command);       // search.cc
 AnswerTask run_select(Conversation* c, imap::Command command);       // select.cc
+AnswerTask run_setmetadata(Conversation* c, imap::Command command);  // metadata.cc
 AnswerTask run_starttls(Conversation* c, imap::Command command);     // login.cc
 AnswerTask run_status(Conversation* c, imap::Command command);       // status.cc
 AnswerTask run_store(Conversation* c, imap::Command command);        // store_flags.cc

@@ -1,14 +1,18 @@
 // Serves LIST, LSUB and XLIST.
-// RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 3348 (children); RFC 6154 2 (special use). Q3, Q15, Q17.
+// RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 5258 (extended); RFC 5819 (STATUS lines); RFC 6154 2
+// (special use). Q3, Q11, Q15, Q17, Q39.
 #include <algorithm>
 #include <map>
 #include <set>
 
+#include "base/log.h"
 #include "flow/read.h"
 #include "mail/text/charset.h"
 #include "serve/imap/conversation.h"
+#include "serve/imap/metadata.h"
+#include "serve/imap/status.h"
 #include "store/mailbox/mailbox.h"
-#include "wire/imap/arguments.h"
+#include "wire/imap/list.h"
 #include "wire/imap/match.h"
 
 namespace godwit::serve::imap_desk {
@@ -42,6 +46,16 @@ std::string_view xlist_role(std::string_view special_use) {
                                         : special_use;
 }
 
+// INBOX first, then as octets compare: the order of store::list_mailboxes.
+struct NameOrder {
+    using is_transparent = void;
+    bool operator()(std::string_view left, std::string_view right) const {
+        const bool left_is_inbox = left == imap::kInbox;
+        const bool right_is_inbox = right == imap::kInbox;
+        return left_is_inbox != right_is_inbox ? left_is_inbox : left < right;
+    }
+};
+
 class Lister {
 public:
     Lister(Conversation* conversation, Form form, imap::ListArguments arguments,
@@ -49,25 +63,47 @@ public:
     net::Task<Result<>> write_all();
 
 private:
+    // A name that LIST may tell of: a mailbox, a subscription, or a level above one.
+    struct Entry {
+        const store::MailboxState* mailbox = nullptr;  ///< In inventory_; null: there is none.
+        bool is_subscribed = false;
+        bool matches = false;
+        bool has_met_inferior = false;     ///< One below meets the selection.
+        bool has_hidden_inferior = false;  ///< Such a one is not told of itself.
+    };
     struct Line {
         std::string name;
         std::string attributes;
+        const store::MailboxState* mailbox = nullptr;  ///< STATUS may follow.
+        bool has_child_info = false;
     };
-    void add_mailboxes();
-    void add_subscriptions();
+    void collect();
+    void look_below();
+    void add_lines();
+    void add_lsub_levels();
+    [[nodiscard]] bool meets(const Entry& entry) const;
     [[nodiscard]] bool matches(const std::string& name) const;
-    [[nodiscard]] std::string attributes_of(const store::MailboxState& mailbox) const;
+    [[nodiscard]] std::string attributes_of(const std::string& name, const Entry& entry) const;
+    void write_line(const Line& line) const;
 
     Conversation* c_;
     Form form_;
     imap::ListArguments arguments_;
     Inventory inventory_;
-    std::set<std::string_view>
-        parents_;  ///< Names with inferiors; views of inventory_, which stays.
-    std::set<std::string_view> subscribed_;
+    std::set<std::string, std::less<>> parents_;  ///< Names with inferiors.
     std::vector<imap::ListPattern> patterns_;
+    std::map<std::string, Entry, NameOrder> entries_;
     std::vector<Line> lines_;
 };
+
+// Calls `act` with each level above `name`, from the top.
+template <class Act>
+void each_level_above(const std::string& name, Act act) {
+    for (std::size_t end = name.find(imap::kHierarchySeparator); end != std::string::npos;
+         end = name.find(imap::kHierarchySeparator, end + 1)) {
+        act(name.substr(0, end));
+    }
+}
 
 Lister::Lister(Conversation* conversation, Form form, imap::ListArguments arguments,
                Inventory inventory)
@@ -75,20 +111,54 @@ Lister::Lister(Conversation* conversation, Form form, imap::ListArguments argume
       form_(form),
       arguments_(std::move(arguments)),
       inventory_(std::move(inventory)) {
+    if (form_ == Form::Lsub) {
+        arguments_.select_subscribed = true;
+    }
     for (const std::string& pattern : arguments_.patterns) {
         patterns_.emplace_back(mail::to_nfc(arguments_.reference + pattern));
     }
+    collect();
+    look_below();
+    add_lines();
+    if (form_ == Form::Lsub) {
+        add_lsub_levels();
+    }
+}
+
+void Lister::collect() {
     for (const store::MailboxState& mailbox : inventory_.mailboxes) {
-        const std::size_t end = mailbox.name.rfind(imap::kHierarchySeparator);
-        if (end != std::string::npos) {
-            parents_.insert(std::string_view(mailbox.name).substr(0, end));
+        entries_[mailbox.name].mailbox = &mailbox;
+        each_level_above(mailbox.name,
+                         [this](std::string level) { parents_.insert(std::move(level)); });
+    }
+    for (const std::string& name : inventory_.subscriptions) {
+        entries_[name].is_subscribed = true;
+        if (arguments_.select_recursive) {
+            each_level_above(name,
+                             [this](std::string level) { entries_.try_emplace(std::move(level)); });
         }
     }
-    subscribed_.insert(inventory_.subscriptions.begin(), inventory_.subscriptions.end());
-    if (form_ == Form::Lsub || arguments_.select_subscribed) {
-        add_subscriptions();
-    } else {
-        add_mailboxes();
+    for (auto& [name, entry] : entries_) {
+        entry.matches = matches(name);
+    }
+}
+
+// RFC 5258 3.5.
+void Lister::look_below() {
+    if (!arguments_.select_recursive) {
+        return;
+    }
+    for (const auto& [name, entry] : entries_) {
+        if (meets(entry)) {
+            const bool is_told = entry.matches;
+            each_level_above(name, [this, is_told](const std::string& level) {
+                const auto above = entries_.find(level);
+                if (above != entries_.end()) {
+                    above->second.has_met_inferior = true;
+                    above->second.has_hidden_inferior |= !is_told;
+                }
+            });
+        }
     }
 }
 
@@ -97,75 +167,101 @@ bool Lister::matches(const std::string& name) const {
         patterns_, [&name](const imap::ListPattern& pattern) { return pattern.matches(name); });
 }
 
-std::string Lister::attributes_of(const store::MailboxState& mailbox) const {
-    std::string text = parents_.contains(mailbox.name) ? "\\HasChildren" : "\\HasNoChildren";
-    if (!mailbox.is_selectable) {
+bool Lister::meets(const Entry& entry) const {
+    if (entry.mailbox == nullptr && !arguments_.select_subscribed) {
+        return false;
+    }
+    const bool has_use = entry.mailbox != nullptr && !entry.mailbox->special_use.empty();
+    return (!arguments_.select_subscribed || entry.is_subscribed) &&
+           (!arguments_.select_special_use || has_use);
+}
+
+std::string Lister::attributes_of(const std::string& name, const Entry& entry) const {
+    std::string text = parents_.contains(name) ? "\\HasChildren" : "\\HasNoChildren";
+    if (entry.mailbox == nullptr) {
+        // Q15: clients of LSUB know \Noselect alone. Q11: nothing else is ever \NonExistent.
+        text = form_ == Form::Lsub ? "\\Noselect" : text + " \\NonExistent";
+    } else if (!entry.mailbox->is_selectable) {
         text += " \\Noselect";
     }
-    if (!mailbox.special_use.empty()) {
+    if (entry.mailbox != nullptr && !entry.mailbox->special_use.empty()) {
         // Q3: in every reply, whether asked for or not.
-        text.append(" ").append(form_ == Form::Xlist ? xlist_role(mailbox.special_use)
-                                                     : mailbox.special_use);
-    } else if (form_ == Form::Xlist && mailbox.id == store::kInbox) {
+        text.append(" ").append(form_ == Form::Xlist ? xlist_role(entry.mailbox->special_use)
+                                                     : entry.mailbox->special_use);
+    } else if (form_ == Form::Xlist && name == imap::kInbox) {
         text += " \\Inbox";
     }
-    if ((arguments_.return_subscribed || arguments_.select_subscribed) &&
-        subscribed_.contains(mailbox.name)) {
+    if (form_ == Form::List && arguments_.return_subscribed && entry.is_subscribed) {
         text += " \\Subscribed";
     }
     return text;
 }
 
-void Lister::add_mailboxes() {
-    for (const store::MailboxState& mailbox : inventory_.mailboxes) {
-        if (arguments_.select_special_use && mailbox.special_use.empty()) {
+void Lister::add_lines() {
+    for (const auto& [name, entry] : entries_) {
+        if (!entry.matches) {
             continue;
         }
-        if (matches(mailbox.name)) {
-            lines_.push_back({mailbox.name, attributes_of(mailbox)});
+        const bool is_met = meets(entry);
+        if (is_met || entry.has_hidden_inferior) {
+            lines_.push_back({name, attributes_of(name, entry), is_met ? entry.mailbox : nullptr,
+                              entry.has_met_inferior});
         }
     }
 }
 
-void Lister::add_subscriptions() {
-    std::map<std::string_view, const store::MailboxState*> known;
-    for (const store::MailboxState& mailbox : inventory_.mailboxes) {
-        known.emplace(mailbox.name, &mailbox);
+// RFC 3501 6.3.9: with "%", a level above a subscribed name is told as \Noselect.
+void Lister::add_lsub_levels() {
+    std::set<std::string, std::less<>> told;
+    for (const Line& line : lines_) {
+        told.insert(line.name);
     }
-    std::map<std::string, std::string> found;
     for (const std::string& name : inventory_.subscriptions) {
-        const auto at = known.find(name);
-        const store::MailboxState* mailbox = at == known.end() ? nullptr : at->second;
-        if (arguments_.select_special_use && (mailbox == nullptr || mailbox->special_use.empty())) {
-            continue;
-        }
         if (matches(name)) {
-            // Q15: what can no longer be selected says so.
-            found[name] = mailbox == nullptr ? "\\Noselect" : attributes_of(*mailbox);
-        }
-        if (form_ != Form::Lsub) {
             continue;
         }
-        // RFC 3501 6.3.9: with "%", a level above a subscribed name is told as \Noselect.
-        for (std::size_t end = name.find(imap::kHierarchySeparator); end != std::string::npos;
-             end = name.find(imap::kHierarchySeparator, end + 1)) {
-            const std::string parent = name.substr(0, end);
-            if (!subscribed_.contains(parent) && !matches(name) && matches(parent)) {
-                found.emplace(parent, "\\Noselect");
+        each_level_above(name, [&](const std::string& level) {
+            if (matches(level) && told.insert(level).second) {
+                lines_.push_back({level, "\\Noselect"});
             }
-        }
+        });
     }
-    for (auto& [name, attributes] : found) {
-        lines_.push_back({name, std::move(attributes)});
+    std::ranges::sort(lines_, NameOrder{}, &Line::name);
+}
+
+void Lister::write_line(const Line& line) const {
+    constexpr std::string_view kWords[] = {"* LIST (", "* LSUB (", "* XLIST ("};
+    imap::ResponseWriter& out = c_->out();
+    out.raw(kWords[static_cast<std::size_t>(form_)]).raw(line.attributes).raw(R"() "/" )");
+    out.mailbox(line.name);
+    if (line.has_child_info) {
+        out.raw(R"( ("CHILDINFO" ()");
+        out.raw(arguments_.select_subscribed ? R"("SUBSCRIBED")" : "");
+        out.raw(arguments_.select_subscribed && arguments_.select_special_use ? " " : "");
+        out.raw(arguments_.select_special_use ? R"("SPECIAL-USE")" : "");
+        out.raw("))");
     }
+    out.crlf();
 }
 
 net::Task<Result<>> Lister::write_all() {
-    constexpr std::string_view kWords[] = {"* LIST (", "* LSUB (", "* XLIST ("};
-    imap::ResponseWriter& out = c_->out();
     for (const Line& line : lines_) {
-        out.raw(kWords[static_cast<std::size_t>(form_)]).raw(line.attributes).raw(R"() "/" )");
-        out.mailbox(line.name).crlf();
+        write_line(line);
+        if (arguments_.return_status != 0 && line.mailbox != nullptr &&
+            line.mailbox->is_selectable) {
+            // Q39, RFC 5819 2: where it cannot be told the line is left out.
+            const Result<> told = co_await write_status(c_, line.mailbox, arguments_.return_status);
+            if (!told) {
+                log::warn("imap.status_unread", {{"error", told.error().text}});
+            }
+        }
+        if (!arguments_.return_metadata.empty() && line.mailbox != nullptr) {
+            const MetadataQuestion question{.entries = arguments_.return_metadata};
+            const Result<std::size_t> told = co_await write_metadata(c_, line.mailbox, &question);
+            if (!told) {
+                log::warn("imap.metadata_unread", {{"error", told.error().text}});
+            }
+        }
         CO_TRY(co_await c_->drain());
     }
     co_return Result<>();

@@ -1,11 +1,12 @@
 // Serves CREATE, DELETE, RENAME, SUBSCRIBE, UNSUBSCRIBE and NAMESPACE.
-// RFC 3501 6.3.3-6.3.7; RFC 2342 5; RFC 5530 3. Q7, Q15, Q28, Q33; T85, T86.
+// RFC 3501 6.3.3-6.3.7; RFC 2342 5; RFC 5530 3; RFC 6154 3. Q7, Q15, Q28, Q33; T85, T86.
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/read.h"
 #include "mail/text/charset.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/mailbox_line.h"
+#include "serve/imap/special_use.h"
 #include "wire/imap/arguments.h"
 
 namespace godwit::serve::imap_desk {
@@ -94,11 +95,16 @@ net::Task<Result<>> empty_inbox_into(Conversation* c, std::vector<store::PlanSte
 
 AnswerTask run_create(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
-    const Result<imap::MailboxName> argument = imap::parse_mailbox(lexer, c->spelling());
-    if (!argument) {
-        co_return bad(argument.error().text);
+    const Result<imap::CreateArguments> arguments = imap::parse_create(lexer, c->spelling());
+    if (!arguments) {
+        co_return bad(arguments.error().text);
     }
-    const std::string name = mail::to_nfc(argument->name);
+    const std::string name = mail::to_nfc(arguments->mailbox.name);
+    // RFC 6154 3. One role a mailbox: what a client asks for more is refused, not forgotten.
+    if (arguments->uses.size() > 1 ||
+        (!arguments->uses.empty() && !is_special_use(arguments->uses.front()))) {
+        co_return no(imap::code::kUseAttr, "No such special use, or more than one");
+    }
     if (name == imap::kInbox) {
         co_return no(imap::code::kAlreadyExists, "INBOX is always there");
     }
@@ -109,9 +115,14 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
     store::CreateMailbox step;
     step.account = c->account();
     step.name = name;
+    step.special_use = arguments->uses.empty() ? "" : as_special_use(arguments->uses.front());
+    step.must_have_use = true;
     steps->emplace_back(std::move(step));
     crash_point<"imap.create_planned">();
     const Result<> done = co_await commit_steps(c, std::move(*steps));
+    if (!done && !arguments->uses.empty() && done.error().code == ErrorCode::Denied) {
+        co_return no(imap::code::kUseAttr, done.error().text);
+    }
     if (!done) {
         co_return refusal(done.error(), "CREATE");
     }

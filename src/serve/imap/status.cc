@@ -1,7 +1,8 @@
-// Serves STATUS. RFC 3501 6.3.10; RFC 7162 3.1.7. Q33 (the list is never empty), Q39.
+// Serves STATUS, and its lines in LIST. RFC 3501 6.3.10; RFC 7162 3.1.7; RFC 8438; RFC 9208 4.1.4.
+// Q33 (the list is never empty), Q39.
+#include "serve/imap/status.h"
 #include "flow/read.h"
 #include "serve/imap/changes.h"
-#include "wire/imap/arguments.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -38,7 +39,68 @@ net::Task<Result<std::uint32_t>> count_recent(Conversation* c, store::MailboxSta
     co_return co_await count_above(c, state.id, after);
 }
 
+// RFC 9208 4.1.4: what EXPUNGE would free. Bounded steps over one mailbox.
+net::Task<Result<std::uint64_t>> deleted_size(Conversation* c, const store::MailboxState* state) {
+    const AccountId account = c->account();
+    const MailboxId mailbox = state->id;
+    std::uint64_t size = 0;
+    Uid next(1);
+    while (state->deleted != 0) {
+        const std::vector<store::MessageRow> rows = CO_TRY(co_await flow::read(
+            c->services(),
+            [account, mailbox, next](const store::Snapshot& snapshot, store::ReadTier tier) {
+                return store::read_rows(snapshot, tier, account, mailbox, next,
+                                        limits::scan_rows_max);
+            }));
+        for (const store::MessageRow& row : rows) {
+            size += row.flags.has(store::SystemFlag::Deleted) ? row.size : 0;
+        }
+        if (rows.size() < limits::scan_rows_max) {
+            break;
+        }
+        next = Uid(rows.back().uid.value() + 1);
+    }
+    co_return size;
+}
+
 }  // namespace
+
+net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* state,
+                                 imap::StatusItems items) {
+    if (has_item(items, imap::StatusItem::HighestModSeq)) {
+        c->follow_mod_seqs();
+    }
+    std::uint32_t recent = 0;
+    if (has_item(items, imap::StatusItem::Recent)) {
+        recent = CO_TRY(co_await count_recent(c, *state));
+    }
+    std::uint64_t deleted = 0;
+    if (has_item(items, imap::StatusItem::DeletedStorage)) {
+        deleted = CO_TRY(co_await deleted_size(c, state));
+    }
+    imap::ResponseWriter& out = c->out();
+    out.raw("* STATUS ").mailbox(state->name).raw(" (");
+    bool is_first = true;
+    const auto write = [&](imap::StatusItem item, std::string_view name, std::uint64_t value) {
+        if (has_item(items, item)) {
+            out.raw(is_first ? "" : " ").raw(name).raw(" ").number(value);
+            is_first = false;
+        }
+    };
+    write(imap::StatusItem::Messages, "MESSAGES", state->messages);
+    write(imap::StatusItem::Recent, "RECENT", recent);
+    write(imap::StatusItem::UidNext, "UIDNEXT", state->uid_next.value());
+    write(imap::StatusItem::UidValidity, "UIDVALIDITY", state->uid_validity.value());
+    write(imap::StatusItem::Unseen, "UNSEEN", state->unseen);
+    write(imap::StatusItem::Size, "SIZE", state->bytes);
+    write(imap::StatusItem::Deleted, "DELETED", state->deleted);
+    write(imap::StatusItem::DeletedStorage, "DELETED-STORAGE", deleted);
+    // RFC 7162 3.1.7: what SELECT would say.
+    write(imap::StatusItem::HighestModSeq, "HIGHESTMODSEQ",
+          std::max<std::uint64_t>(1, state->highest_mod_seq.value()));
+    out.raw(")").crlf();
+    co_return Result<>();
+}
 
 AnswerTask run_status(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
@@ -50,38 +112,10 @@ AnswerTask run_status(Conversation* c, imap::Command command) {
     if (!state) {
         co_return refusal(state.error(), "STATUS");
     }
-    const auto wants = [&](imap::StatusItem item) {
-        return (arguments->items & static_cast<std::uint8_t>(item)) != 0;
-    };
-    if (wants(imap::StatusItem::HighestModSeq)) {
-        c->follow_mod_seqs();
+    const Result<> written = co_await write_status(c, &*state, arguments->items);
+    if (!written) {
+        co_return refusal(written.error(), "STATUS");
     }
-    std::uint32_t recent = 0;
-    if (wants(imap::StatusItem::Recent)) {
-        const Result<std::uint32_t> counted = co_await count_recent(c, *state);
-        if (!counted) {
-            co_return refusal(counted.error(), "STATUS");
-        }
-        recent = *counted;
-    }
-    imap::ResponseWriter& out = c->out();
-    out.raw("* STATUS ").mailbox(state->name).raw(" (");
-    bool is_first = true;
-    const auto write = [&](imap::StatusItem item, std::string_view name, std::uint64_t value) {
-        if (wants(item)) {
-            out.raw(is_first ? "" : " ").raw(name).raw(" ").number(value);
-            is_first = false;
-        }
-    };
-    write(imap::StatusItem::Messages, "MESSAGES", state->messages);
-    write(imap::StatusItem::Recent, "RECENT", recent);
-    write(imap::StatusItem::UidNext, "UIDNEXT", state->uid_next.value());
-    write(imap::StatusItem::UidValidity, "UIDVALIDITY", state->uid_validity.value());
-    write(imap::StatusItem::Unseen, "UNSEEN", state->unseen);
-    // RFC 7162 3.1.7: what SELECT would say.
-    write(imap::StatusItem::HighestModSeq, "HIGHESTMODSEQ",
-          std::max<std::uint64_t>(1, state->highest_mod_seq.value()));
-    out.raw(")").crlf();
     co_return ok("STATUS completed");
 }
 

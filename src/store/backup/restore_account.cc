@@ -229,6 +229,7 @@ Result<> AccountRestore::begin_box() {
     }
     const auto target = make_box(name, box);
     if (target) {
+        TRY(annotate_box(*target, box));
         target_ = *target;
         phase_ = Phase::Scan;
         return {};
@@ -269,6 +270,38 @@ Result<MailboxId> AccountRestore::make_box(const std::string& name, const Box& b
             return found->id;
         }
     }
+}
+
+// Its owner's annotations and the shared ones, where there is none of the name now.
+Result<> AccountRestore::annotate_box(MailboxId target, const Box& box) {
+    for (const AccountId user : {AccountId(0), saved_}) {
+        const std::string prefix = annotation_key(saved_, box.source, user, {});
+        SetAnnotations step{.account = account_, .mailbox = target, .user = user, .entries = {}};
+        step.user = user == saved_ ? account_ : AccountId(0);
+        for (const KeyFileReader::Row& row : TRY(rows_->read_prefix(prefix, annotations_max))) {
+            auto value = sound("row " + key_text(row.key), decode_annotation(row.value));
+            std::string name = row.key.substr(prefix.size());
+            const std::string key = annotation_key(account_, target, step.user, name);
+            if (value && !TRY(store_->snapshot()->get(key, kTier))) {
+                step.entries.push_back({std::move(name), *std::move(value)});
+            }
+        }
+        if (step.entries.empty()) {
+            continue;
+        }
+        const auto done = change([&](const Snapshot&) -> Result<Plan> {
+            Plan plan;
+            plan.steps.emplace_back(step);
+            return plan;
+        });
+        if (!done && is_hopeless(done.error())) {
+            return std::unexpected(done.error());
+        }
+        if (!done) {
+            problem("annotations of " + box.fixed.name + ": " + done.error().text);
+        }
+    }
+    return {};
 }
 
 Result<> AccountRestore::scan_present() {

@@ -99,6 +99,7 @@ private:
     Result<> load_boxes();
     Result<> begin_box();
     Result<MailboxId> make_box(const std::string& name, const Box& box);
+    Result<> annotate_box(MailboxId target, const Box& box);
     Result<> scan_present();
     Result<> append_missing();
     Result<> append(std::vector<Candidate> candidates);

@@ -87,6 +87,9 @@ struct CreateMailbox {
                        ///< it in the plan.
     std::string special_use;  ///< "\\Sent" ... or empty.
     bool subscribed = false;
+    /// Q4: an account has one mailbox of a role. When there is one already: Denied, else it is made
+    /// without the role.
+    bool must_have_use = false;
 };
 struct RenameMailbox {
     AccountId account;
@@ -104,6 +107,28 @@ struct SubscribeMailbox {
     std::string name;
     bool subscribed = true;
 };
+
+/// RFC 6154 5.4: the mailbox's role, or none. Another mailbox that has it loses it (Q4).
+struct SetSpecialUse {
+    AccountId account;
+    MailboxId mailbox;
+    std::string special_use;
+};
+/// RFC 5464 4.3: sets and removes entries, all or none. LimitExceeded past annotations_max and
+/// annotations_size_max.
+struct SetAnnotations {
+    struct Entry {
+        std::string name;                  ///< Lower case, checked by the caller.
+        std::optional<std::string> value;  ///< nullopt removes it.
+    };
+    AccountId account;
+    MailboxId mailbox;  ///< 0: of the server, as the account sees it.
+    AccountId user;     ///< Whose private entries; 0: shared ones.
+    std::vector<Entry> entries;
+};
+/// Annotations of an account's mailboxes together: entries, and octets of their names and values.
+inline constexpr std::size_t annotations_max = 1000;
+inline constexpr std::size_t annotations_size_max = 1024 * 1024;
 
 /// RFC 3501 2.3.2: messages that came since the last claim are \Recent to the session that claims
 /// them, and to no other.
@@ -162,10 +187,11 @@ struct RemoveFromQueue {
     MailId mail;
 };
 
-using PlanStep = std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages,
-                              CreateMailbox, RenameMailbox, DeleteMailbox, SubscribeMailbox,
-                              ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows,
-                              AddToQueue, UpdateQueue, RemoveFromQueue, TraceEvent>;
+using PlanStep =
+    std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages, CreateMailbox,
+                 RenameMailbox, DeleteMailbox, SubscribeMailbox, SetSpecialUse, SetAnnotations,
+                 ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows, AddToQueue,
+                 UpdateQueue, RemoveFromQueue, TraceEvent>;
 
 struct Plan {
     std::vector<PlanStep> steps;

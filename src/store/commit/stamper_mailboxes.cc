@@ -1,4 +1,4 @@
-// Stamps what happens to mailboxes: create, rename, delete, subscribe.
+// Stamps what happens to mailboxes: create, rename, delete, subscribe, roles.
 // RFC 3501 6.3.3-6.3.7, RFC 9051 6.3.4-6.3.8. RELIABILITY.md I16, I26.
 #include <algorithm>
 
@@ -120,16 +120,46 @@ Result<> set_subscription(StampContext& context, StampedAccount& account, std::s
     return {};
 }
 
+/// Q4: the one mailbox of that role. The scan is bounded by mailboxes_max, and only steps that give
+/// a role pay for it.
+Result<std::optional<MailboxId>> find_use(const StampContext& context, AccountId account,
+                                          std::string_view special_use) {
+    std::optional<MailboxId> found;
+    const std::string prefix = account_prefix(Family::Mailbox, account);
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&](std::string_view key, std::string_view value) -> Result<bool> {
+                              const auto fixed = decode_fixed(value);
+                              if (fixed && fixed->special_use == special_use) {
+                                  found = MailboxId(key_tail_u32(key));
+                              }
+                              return !found;
+                          }));
+    return found;
+}
+
+Result<> write_use(StampContext& context, StampedAccount& account, MailboxId id,
+                   std::string special_use) {
+    StampedMailbox& mailbox = *TRY(context.accounts.mailbox(account, id));
+    mailbox.fixed.special_use = std::move(special_use);
+    write_mailbox(context, account.id, id, mailbox.fixed);
+    tell_list(context, account.id,
+              {.mailbox = id,
+               .kind = LogKind::MailboxChanged,
+               .change = {},
+               .mod_seq = context.accounts.draw_mod_seq(account)});
+    return {};
+}
+
 /// A \Noselect name becomes a mailbox again. It never held messages, but its number of validity may
 /// have been seen: a new one.
 Result<MailboxCreated> revive(StampContext& context, StampedAccount& account, MailboxId id,
-                              const CreateMailbox& step) {
+                              std::string special_use) {
     StampedMailbox& mailbox = *TRY(context.accounts.mailbox(account, id));
     if (mailbox.fixed.is_selectable) {
         return exists_already(mailbox.fixed.name);
     }
     mailbox.fixed.is_selectable = true;
-    mailbox.fixed.special_use = step.special_use;
+    mailbox.fixed.special_use = std::move(special_use);
     mailbox.fixed.uid_validity = TRY(context.accounts.draw_uid_validity(account, context.now));
     write_mailbox(context, account.id, id, mailbox.fixed);
     const ModSeq drawn = context.accounts.draw_mod_seq(account, mailbox);
@@ -144,10 +174,16 @@ Result<StepResult> stamp_step(StampContext& context, const CreateMailbox& step) 
     const std::string name = TRY(mailbox_name(step.name));
     TRY(check_parent(context, step.account, name));
     const std::optional<MailboxId> known = TRY(find_name(context, step.account, name));
+    std::string use = step.special_use;
+    if (!use.empty() && TRY(find_use(context, step.account, use))) {
+        if (step.must_have_use) {
+            return peer_error(ErrorCode::Denied, "another mailbox is " + use + " already");
+        }
+        use.clear();
+    }
     const MailboxCreated created =
-        known
-            ? TRY(revive(context, account, *known, step))
-            : TRY(make_mailbox(context, account, {.name = name, .special_use = step.special_use}));
+        known ? TRY(revive(context, account, *known, std::move(use)))
+              : TRY(make_mailbox(context, account, {.name = name, .special_use = std::move(use)}));
     if (step.subscribed) {
         TRY(set_subscription(context, account, name, true));
     }
@@ -169,6 +205,7 @@ Result<StepResult> rename_inbox(StampContext& context, StampedAccount& account,
     // pieces.
     moved.uids = TRY(read_uids(context, account.id, kInbox, limits::plan_rows_max + 1));
     TRY(stamp_step(context, moved));
+    TRY(copy_annotations(context, account.id, kInbox, created.mailbox));
     return created;
 }
 
@@ -211,6 +248,21 @@ Result<StepResult> stamp_step(StampContext& context, const RenameMailbox& step) 
     return Done{};
 }
 
+Result<StepResult> stamp_step(StampContext& context, const SetSpecialUse& step) {
+    StampedAccount& account = *TRY(context.accounts.account(step.account));
+    const StampedMailbox& mailbox = *TRY(context.accounts.mailbox(account, step.mailbox));
+    if (mailbox.fixed.special_use == step.special_use) {
+        return Done{};
+    }
+    if (!step.special_use.empty()) {
+        if (const auto before = TRY(find_use(context, step.account, step.special_use))) {
+            TRY(write_use(context, account, *before, {}));
+        }
+    }
+    TRY(write_use(context, account, step.mailbox, step.special_use));
+    return Done{};
+}
+
 Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) {
     StampedAccount& account = *TRY(context.accounts.account(step.account));
     if (step.mailbox == kInbox) {
@@ -232,6 +284,7 @@ Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) 
     context.rows.erase(mailbox_key(Family::Counters, step.account, step.mailbox));
     context.rows.erase(name_key(Family::MailboxName, step.account, name));
     context.accounts.remove_mailbox(account, step.mailbox);
+    TRY(erase_annotations(context, step.account, step.mailbox));
     tell_list(context, step.account,
               {.mailbox = step.mailbox,
                .kind = LogKind::MailboxDeleted,

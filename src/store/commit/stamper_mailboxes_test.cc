@@ -26,6 +26,70 @@ TEST_F(StamperTest, Create_wants_a_free_valid_name_with_a_parent) {
     EXPECT_NE(desk_.named(alice_, "INBOX/sub"), MailboxId(0));
 }
 
+TEST_F(StamperTest, Q4_a_role_has_one_mailbox) {
+    const auto role = [this](MailboxId id) { return desk_.mailbox(alice_, id).special_use; };
+    const MailboxId sent = desk_.named(alice_, "Sent");
+    CreateMailbox second{.account = alice_, .name = "Sent Messages", .special_use = "\\Sent"};
+    second.must_have_use = true;
+    EXPECT_EQ(desk_.refusal(second), ErrorCode::Denied);
+    second.must_have_use = false;
+    const MailboxId made = desk_.must<MailboxCreated>(second).mailbox;
+    EXPECT_EQ(role(made), "");
+    EXPECT_EQ(role(sent), "\\Sent");
+    // RFC 6154 5.4: given by hand, it moves.
+    desk_.must<Done>(SetSpecialUse{alice_, made, "\\Sent"});
+    EXPECT_EQ(role(made), "\\Sent");
+    EXPECT_EQ(role(sent), "");
+    desk_.must<Done>(SetSpecialUse{alice_, made, ""});
+    EXPECT_EQ(role(made), "");
+}
+
+TEST_F(StamperTest, Annotations_are_all_or_none_and_go_with_their_mailbox) {
+    const MailboxId work = create("Work").mailbox;
+    const auto set = [&](MailboxId mailbox, std::string name, std::optional<std::string> value) {
+        SetAnnotations step{.account = alice_, .mailbox = mailbox, .user = {}, .entries = {}};
+        step.entries.push_back({std::move(name), std::move(value)});
+        return step;
+    };
+    const auto count = [&](MailboxId mailbox) {
+        return read_annotations(*desk_.snapshot(), ReadTier::Disk, alice_, mailbox, AccountId(0))
+            ->size();
+    };
+    desk_.must<Done>(set(work, "/shared/comment", "hello"));
+    desk_.must<Done>(set(kInbox, "/shared/comment", "inbox"));
+    EXPECT_EQ(count(work), 1U);
+    EXPECT_EQ(desk_.refusal(set(MailboxId(99), "/shared/comment", "x")), ErrorCode::NotFound);
+    SetAnnotations both = set(work, "/shared/a", "1");
+    both.entries.push_back({"/shared/b", std::string(annotations_size_max, 'x')});
+    EXPECT_EQ(desk_.refusal(both), ErrorCode::LimitExceeded);
+    EXPECT_EQ(count(work), 1U);
+    desk_.must<Done>(set(work, "/shared/comment", std::nullopt));
+    EXPECT_EQ(count(work), 0U);
+    desk_.must<Done>(set(work, "/shared/comment", "again"));
+    remove(work);
+    EXPECT_EQ(count(work), 0U);
+    // RFC 5464 4.1: INBOX keeps them, the new mailbox has them too.
+    const auto moved = desk_.must<MailboxCreated>(RenameMailbox{alice_, kInbox, "Old"});
+    EXPECT_EQ(count(kInbox), 1U);
+    EXPECT_EQ(count(moved.mailbox), 1U);
+}
+
+TEST_F(StamperTest, Annotations_at_minus_one_zero_plus_one) {
+    SetAnnotations step{.account = alice_, .mailbox = kInbox, .user = {}, .entries = {}};
+    for (std::size_t i = 0; i + 1 < annotations_max; ++i) {
+        step.entries.push_back({"/shared/" + std::to_string(i), "x"});
+    }
+    desk_.must<Done>(step);
+    step.entries = {{"/private/last", "x"}};
+    desk_.must<Done>(step);
+    step.entries = {{"/private/one-more", "x"}};
+    EXPECT_EQ(desk_.refusal(step), ErrorCode::LimitExceeded);
+    step.entries = {{"/private/last", std::nullopt}};
+    desk_.must<Done>(step);
+    step.entries = {{"/private/one-more", "x"}};
+    desk_.must<Done>(step);
+}
+
 TEST_F(StamperTest, Rename_keeps_ids_and_takes_inferiors_along) {
     const MailboxCreated work = create("Work");
     const MailboxCreated year = create("Work/2024");

@@ -56,6 +56,8 @@ Result<StepResult> stamp_step(StampContext& context, const CreateMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const RenameMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const SubscribeMailbox& step);
+Result<StepResult> stamp_step(StampContext& context, const SetSpecialUse& step);
+Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step);
 Result<StepResult> stamp_step(StampContext& context, const ClaimRecent& step);
 Result<StepResult> stamp_step(StampContext& context, const PurgeRemains& step);
 Result<StepResult> stamp_step(StampContext& context, const TrimChangeLog& step);
@@ -106,6 +108,10 @@ Result<> check_quota(const StampedAccount& account, std::uint64_t size);
 Result<> check_uids(const std::vector<Uid>& uids);
 void write_log(StampContext& context, AccountId account, LogRow row);
 void publish(StampContext& context, AccountId account, MailboxChange change);
+/// The annotations of a mailbox that is deleted (stamper_annotations.cc).
+Result<> erase_annotations(StampContext& context, AccountId account, MailboxId mailbox);
+/// RFC 5464 4.1: renaming INBOX leaves its shared and private entries there and copies them.
+Result<> copy_annotations(StampContext& context, AccountId account, MailboxId from, MailboxId to);
 /// What a deleted mailbox left: removes at most `count` of its messages, gives how many.
 Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account, MailboxId mailbox,
                                   std::size_t count);

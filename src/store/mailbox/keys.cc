@@ -25,6 +25,13 @@ std::string email_key(Family family, AccountId account, EmailId email) {
 std::string name_key(Family family, AccountId account, std::string_view name) {
     return make_key(letter(family), account, name);
 }
+std::string annotation_prefix(AccountId account, MailboxId mailbox) {
+    return make_key(letter(Family::Annotation), account, mailbox);
+}
+std::string annotation_key(AccountId account, MailboxId mailbox, AccountId user,
+                           std::string_view entry) {
+    return make_key(letter(Family::Annotation), account, mailbox, user, entry);
+}
 std::string log_key(AccountId account, ModSeq mod_seq) {
     return make_key(letter(Family::ChangeLog), account, mod_seq);
 }

@@ -17,6 +17,7 @@ namespace godwit::store {
 enum class Family : char {
     AccountHead = 'A',    ///< account -> AccountHead
     Mailbox = 'B',        ///< account mailbox -> MailboxFixed
+    Annotation = 'C',     ///< account mailbox user entry -> value of a METADATA entry
     QueueDelivery = 'D',  ///< mail number -> QueueDelivery
     Membership = 'E',     ///< account email -> places, when they differ from the email's first
     Open = 'G',           ///< text -> rows of upper floors, changed by ChangeRows
@@ -46,6 +47,11 @@ std::string message_key(AccountId account, MailboxId mailbox, Uid uid);
 std::string email_key(Family family, AccountId account, EmailId email);
 /// Families keyed by account and text: MailboxName, Subscription.
 std::string name_key(Family family, AccountId account, std::string_view name);
+/// Annotations of a mailbox (0: of the server, as the account sees it), of one user or all.
+std::string annotation_prefix(AccountId account, MailboxId mailbox);
+/// `user` 0: shared. `entry` is in lower case.
+std::string annotation_key(AccountId account, MailboxId mailbox, AccountId user,
+                           std::string_view entry);
 std::string log_key(AccountId account, ModSeq mod_seq);
 std::string thread_reference_key(AccountId account, std::uint64_t hash);
 std::string thread_member_key(AccountId account, ThreadId thread, EmailId email);

@@ -109,6 +109,23 @@ Result<std::optional<MailboxState>> read_mailbox(const Snapshot& snapshot, ReadT
     return state_of(mailbox, TRY(decode_fixed(*fixed)), TRY(decode_counters(*counters)));
 }
 
+Result<std::vector<Annotation>> read_annotations(const Snapshot& snapshot, ReadTier tier,
+                                                 AccountId account, MailboxId mailbox,
+                                                 AccountId user) {
+    std::vector<Annotation> found;
+    const std::string prefix = annotation_key(account, mailbox, user, {});
+    const std::string upper = prefix_end(prefix);
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    for (cursor->seek(prefix); cursor->is_valid(); cursor->next()) {
+        auto value = TRY(if_sound(cursor->key(), decode_annotation(cursor->value())));
+        if (value) {
+            found.emplace_back(cursor->key().substr(prefix.size()), *std::move(value));
+        }
+    }
+    TRY(cursor->status());
+    return found;
+}
+
 Result<std::vector<std::string>> list_subscriptions(const Snapshot& snapshot, ReadTier tier,
                                                     AccountId account) {
     std::vector<std::string> names;

@@ -67,6 +67,13 @@ Result<std::optional<MailboxState>> read_mailbox(const Snapshot& snapshot, ReadT
 Result<std::vector<std::string>> list_subscriptions(const Snapshot& snapshot, ReadTier tier,
                                                     AccountId account);
 Result<KeywordNames> read_keywords(const Snapshot& snapshot, ReadTier tier, AccountId account);
+/// An entry's name and its value. RFC 5464 3.
+using Annotation = std::pair<std::string, std::string>;
+/// Annotations of a mailbox (0: of the server) that are shared (`user` 0) or `user`'s own, by name;
+/// bounded by annotations_max and annotations_size_max (commit/plan.h).
+Result<std::vector<Annotation>> read_annotations(const Snapshot& snapshot, ReadTier tier,
+                                                 AccountId account, MailboxId mailbox,
+                                                 AccountId user);
 /// Rows with uid >= `from`, at most `count` (limits::scan_rows_max), rising. Damaged ones are
 /// left out and logged, here and wherever many rows are read.
 Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier,

@@ -348,6 +348,18 @@ Result<std::uint64_t> decode_number(std::string_view value, std::string_view nam
     TRY(in.finish(name));
     return number;
 }
+std::string encode_annotation(std::string_view value) {
+    ByteWriter out = begin();
+    out.bytes(value);
+    return seal(std::move(out));
+}
+Result<std::string> decode_annotation(std::string_view row) {
+    ByteReader in = TRY(open(row, "annotation"));
+    std::string value(in.bytes());
+    TRY(in.finish("annotation"));
+    return value;
+}
+
 std::string encode_nothing() {
     return seal(kVersion, {});
 }

@@ -113,6 +113,9 @@ Result<Appended> decode_once(std::string_view value);
 /// One number: MailboxName, rows of the directory.
 std::string encode_number(std::uint64_t number);
 Result<std::uint64_t> decode_number(std::string_view value, std::string_view name);
+/// Row C: the octets of an annotation's value.
+std::string encode_annotation(std::string_view value);
+Result<std::string> decode_annotation(std::string_view row);
 /// The value of rows whose key says all.
 std::string encode_nothing();
 

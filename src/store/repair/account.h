@@ -65,6 +65,7 @@ private:
     Result<> lose_email(EmailId email, const std::vector<EmailPlace>& places, std::string what);
     Result<> settle_mailboxes();
     Result<> settle_mailbox(MailboxId id, FoundMailbox& mailbox);
+    Result<> settle_annotations();
     Result<> settle_keywords();
     Result<> settle_threads();
     Result<> settle_head();

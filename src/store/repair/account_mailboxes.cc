@@ -98,6 +98,23 @@ Result<> AccountRepair::settle_mailboxes() {
         });
 }
 
+Result<> AccountRepair::settle_annotations() {
+    return work_->each(
+        account_prefix(Family::Annotation, account_),
+        [this](std::string_view key, std::string_view value) -> Result<> {
+            constexpr std::size_t kSmallestKey = 14;  // Family, account, mailbox, user, a name.
+            const auto found = mailboxes_.find(MailboxId(second_of(key)));
+            const bool has_place =
+                key.size() >= kSmallestKey &&
+                (second_of(key) == 0 || (found != mailboxes_.end() && found->second.fixed));
+            if (has_place && decode_annotation(value)) {
+                return {};
+            }
+            work_->lose({.what = "annotation of a mailbox", .detail = key_text(key)});
+            return work_->erase(std::string(key), "annotations of mailboxes");
+        });
+}
+
 Result<> AccountRepair::settle_keywords() {
     const std::string key = account_prefix(Family::Keywords, account_);
     const auto row = TRY(work_->get(key));

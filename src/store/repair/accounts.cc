@@ -67,6 +67,7 @@ Result<> AccountRepair::run() {
         }
     }
     TRY(settle_mailboxes());
+    TRY(settle_annotations());
     TRY(settle_keywords());
     TRY(settle_threads());
     return settle_head();

@@ -1,7 +1,5 @@
 #include "wire/imap/arguments.h"
 
-#include <algorithm>
-
 #include "base/ascii.h"
 #include "base/limits.h"
 #include "wire/imap/date_time.h"
@@ -14,66 +12,29 @@ Result<SequenceSet> read_set(Lexer& lexer) {
     return SequenceSet::parse(TRY(lexer.run([](char c) { return c != ' '; }, "a sequence set")));
 }
 
-struct StatusRow {
-    std::string_view word;
-    StatusItem item;
-};
-constexpr StatusRow kStatusItems[] = {
-    {"MESSAGES", StatusItem::Messages}, {"RECENT", StatusItem::Recent},
-    {"UIDNEXT", StatusItem::UidNext},   {"UIDVALIDITY", StatusItem::UidValidity},
-    {"UNSEEN", StatusItem::Unseen},     {"HIGHESTMODSEQ", StatusItem::HighestModSeq},
-};
+constexpr std::size_t kUsesMax = 16;
 
-// "(SUBSCRIBED SPECIAL-USE)": words that each set a member.
-struct OptionRow {
-    std::string_view word;
-    bool ListArguments::* member;
-};
-Result<> read_options(Lexer& lexer, std::span<const OptionRow> rows, ListArguments& out) {
+// "(USE (\\Drafts \\Sent))": RFC 6154 6.
+Result<std::vector<std::string>> read_create_parameters(Lexer& lexer) {
+    std::vector<std::string> uses;
     TRY(lexer.expect('('));
-    if (lexer.take(')')) {
-        return {};
+    if (!lexer.take_word("USE")) {
+        return lexer.bad("USE");
     }
-    for (;;) {
-        const auto row = std::ranges::find_if(
-            rows, [&](const OptionRow& each) { return lexer.take_word(each.word); });
-        if (row == rows.end()) {
-            return lexer.bad("a LIST option");
+    TRY(lexer.space());
+    TRY(lexer.expect('('));
+    while (!lexer.take(')')) {
+        if (!uses.empty()) {
+            TRY(lexer.space());
         }
-        out.*row->member = true;
-        if (lexer.take(')')) {
-            return {};
+        if (uses.size() == kUsesMax) {
+            return peer_error(ErrorCode::LimitExceeded, "Too many special uses");
         }
-        TRY(lexer.space());
+        TRY(lexer.expect('\\'));
+        uses.push_back("\\" + std::string(TRY(lexer.atom())));
     }
-}
-
-constexpr OptionRow kSelections[] = {
-    {"SUBSCRIBED", &ListArguments::select_subscribed},
-    {"SPECIAL-USE", &ListArguments::select_special_use},
-};
-constexpr OptionRow kReturns[] = {
-    {"SUBSCRIBED", &ListArguments::return_subscribed},
-    {"CHILDREN", &ListArguments::return_children},
-    {"SPECIAL-USE", &ListArguments::return_special_use},
-};
-
-Result<> read_patterns(Lexer& lexer, NameSpelling spelling, ListArguments& out) {
-    if (!lexer.take('(')) {
-        out.patterns.push_back(TRY(read_list_pattern(TRY(lexer.list_mailbox()), spelling)));
-        return {};
-    }
-    out.extended = true;
-    for (;;) {
-        if (out.patterns.size() == limits::imap_list_patterns_max) {
-            return peer_error(ErrorCode::LimitExceeded, "Too many mailbox patterns");
-        }
-        out.patterns.push_back(TRY(read_list_pattern(TRY(lexer.list_mailbox()), spelling)));
-        if (lexer.take(')')) {
-            return {};
-        }
-        TRY(lexer.space());
-    }
+    TRY(lexer.expect(')'));
+    return uses;
 }
 
 Result<WallTime> read_date_time(Lexer& lexer) {
@@ -217,51 +178,14 @@ Result<SequenceSet> parse_sequence_set(Lexer& lexer) {
     return out;
 }
 
-Result<StatusArguments> parse_status(Lexer& lexer, NameSpelling spelling) {
-    StatusArguments out;
+Result<CreateArguments> parse_create(Lexer& lexer, NameSpelling spelling) {
+    CreateArguments out;
     TRY(lexer.space());
     out.mailbox = TRY(read_mailbox_name(lexer, spelling));
-    TRY(lexer.space());
-    TRY(lexer.expect('('));
-    for (;;) {
-        const auto* row = std::ranges::find_if(
-            kStatusItems, [&](const StatusRow& each) { return lexer.take_word(each.word); });
-        if (row == std::end(kStatusItems)) {
-            return lexer.bad("a STATUS item");
-        }
-        out.items |= static_cast<std::uint8_t>(row->item);
-        if (lexer.take(')')) {
-            break;
-        }
-        TRY(lexer.space());
-    }
-    TRY(lexer.end());
-    return out;
-}
-
-Result<ListArguments> parse_list(Lexer& lexer, NameSpelling spelling) {
-    ListArguments out;
-    TRY(lexer.space());
-    if (lexer.peek() == '(') {
-        out.extended = true;
-        TRY(read_options(lexer, kSelections, out));
-        TRY(lexer.space());
-    }
-    out.reference = TRY(read_list_pattern(TRY(lexer.astring()), spelling));
-    TRY(lexer.space());
-    TRY(read_patterns(lexer, spelling, out));
     if (lexer.take(' ') && !lexer.at_end()) {
-        if (!lexer.take_word("RETURN")) {
-            return lexer.bad("RETURN");
-        }
-        out.extended = true;
-        TRY(lexer.space());
-        TRY(read_options(lexer, kReturns, out));
+        out.uses = TRY(read_create_parameters(lexer));
     }
     TRY(lexer.end());
-    // RFC 6154 2: the selection option implies the return option.
-    out.return_special_use = out.return_special_use || out.select_special_use;
-    out.return_subscribed = out.return_subscribed || out.select_subscribed;
     return out;
 }
 

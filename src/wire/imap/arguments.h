@@ -1,7 +1,7 @@
 // The arguments of the commands whose grammar is short. Each function reads from the SP after the
 // command's name to the end of the command.
-// RFC 3501 9; RFC 4466 3 (append); RFC 4959 (initial response); RFC 2971; RFC 5161; RFC 6154; RFC
-// 5819.
+// RFC 3501 9; RFC 4466 3 (append); RFC 4959 (initial response); RFC 2971; RFC 5161; RFC 6154 6
+// (CREATE). LIST and STATUS are in list.h.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,15 @@ Result<IdFields> parse_id(Lexer& lexer);
 /// Capability names in upper case, unknown ones included (RFC 5161 3.1).
 Result<std::vector<std::string>> parse_enable(Lexer& lexer);
 
-/// SELECT, EXAMINE, CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE: one mailbox.
+/// SELECT, EXAMINE, DELETE, SUBSCRIBE, UNSUBSCRIBE: one mailbox.
 Result<MailboxName> parse_mailbox(Lexer& lexer, NameSpelling spelling);
+
+struct CreateArguments {
+    MailboxName mailbox;
+    std::vector<std::string> uses;  ///< As written; RFC 6154 3.
+};
+/// Parameters other than USE are an error (RFC 4466 2.2).
+Result<CreateArguments> parse_create(Lexer& lexer, NameSpelling spelling);
 
 struct RenameArguments {
     MailboxName from;
@@ -57,34 +64,6 @@ Result<CopyArguments> parse_copy(Lexer& lexer, NameSpelling spelling);
 
 /// UID EXPUNGE. RFC 4315 2.1.
 Result<SequenceSet> parse_sequence_set(Lexer& lexer);
-
-/// Bits of what STATUS, and LIST with RETURN (STATUS ...), ask for.
-enum class StatusItem : std::uint8_t {
-    Messages = 1,
-    Recent = 2,
-    UidNext = 4,
-    UidValidity = 8,
-    Unseen = 16,
-    HighestModSeq = 32,  ///< RFC 7162 3.1.7.
-};
-struct StatusArguments {
-    MailboxName mailbox;
-    std::uint8_t items = 0;  ///< StatusItem bits, at least one.
-};
-Result<StatusArguments> parse_status(Lexer& lexer, NameSpelling spelling);
-
-/// LIST, LSUB, XLIST (Q17). RFC 3501 6.3.8; the extended form of RFC 6154 2 is understood.
-struct ListArguments {
-    std::string reference;              ///< UTF-8, may be empty.
-    std::vector<std::string> patterns;  ///< UTF-8, without the reference; at least one.
-    bool select_subscribed = false;     ///< LIST (SUBSCRIBED)
-    bool select_special_use = false;    ///< LIST (SPECIAL-USE)
-    bool return_subscribed = false;
-    bool return_children = false;
-    bool return_special_use = false;
-    bool extended = false;  ///< Any of the extended syntax was used.
-};
-Result<ListArguments> parse_list(Lexer& lexer, NameSpelling spelling);
 
 enum class StoreMode : std::uint8_t { Replace, Add, Remove };
 struct StoreArguments {

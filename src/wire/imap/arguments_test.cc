@@ -102,36 +102,6 @@ TEST(Arguments, Mailbox_rename_copy) {
     EXPECT_FALSE(parse_named(" 2:4x Archive", parse_copy));
 }
 
-TEST(Arguments, Status) {
-    const auto status = parse_named(" \"a b\" (MESSAGES unseen UIDNEXT)", parse_status);
-    ASSERT_TRUE(status);
-    EXPECT_EQ(status->items, 1 | 16 | 4);
-    EXPECT_FALSE(parse_named(" a ()", parse_status));
-    EXPECT_FALSE(parse_named(" a (FOO)", parse_status));
-    EXPECT_FALSE(parse_named(" a MESSAGES", parse_status));
-}
-
-TEST(Arguments, List_plain_and_extended) {
-    const auto plain = parse_named(" \"\" *", parse_list);
-    ASSERT_TRUE(plain);
-    EXPECT_EQ(plain->reference, "");
-    EXPECT_EQ(plain->patterns, std::vector<std::string>{"*"});
-    EXPECT_FALSE(plain->extended);
-    EXPECT_EQ(parse_named(" \"\" &ZeVnLIqe-/%", parse_list)->patterns.at(0), "日本語/%");
-    EXPECT_EQ(parse_named(" \"\" \"\"", parse_list)->patterns.at(0), "");
-    const auto use = parse_named(" (SPECIAL-USE) \"\" \"*\"", parse_list);
-    ASSERT_TRUE(use);
-    EXPECT_TRUE(use->select_special_use && use->return_special_use && use->extended);
-    const auto both =
-        parse_named(" () \"\" (\"INBOX\" \"Sent/%\") RETURN (CHILDREN SPECIAL-USE)", parse_list);
-    ASSERT_TRUE(both);
-    EXPECT_EQ(both->patterns.size(), 2U);
-    EXPECT_TRUE(both->return_children && both->return_special_use);
-    EXPECT_FALSE(parse_named(" \"\" ()", parse_list));
-    EXPECT_FALSE(parse_named(" (FOO) \"\" *", parse_list));
-    EXPECT_FALSE(parse_named(" \"\" * RETURN (FOO)", parse_list));
-}
-
 TEST(Arguments, Store) {
     const auto add = parse(" 1:* +FLAGS.SILENT (\\Seen \\deleted $Forwarded)", parse_store);
     ASSERT_TRUE(add);

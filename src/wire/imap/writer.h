@@ -39,6 +39,7 @@ inline constexpr std::string_view kAuthorizationFailed = "AUTHORIZATIONFAILED";
 inline constexpr std::string_view kPrivacyRequired = "PRIVACYREQUIRED";
 inline constexpr std::string_view kContactAdmin = "CONTACTADMIN";
 inline constexpr std::string_view kNoPerm = "NOPERM";
+inline constexpr std::string_view kUseAttr = "USEATTR";  ///< RFC 6154 3.
 inline constexpr std::string_view kInUse = "INUSE";
 inline constexpr std::string_view kExpungeIssued = "EXPUNGEISSUED";
 inline constexpr std::string_view kCorruption = "CORRUPTION";

@@ -1,0 +1,15 @@
+// The STATUS line of a mailbox, as STATUS, LIST-STATUS and NOTIFY write it.
+#pragma once
+
+#include "net/io/task.h"
+#include "serve/imap/conversation.h"
+#include "wire/imap/list.h"
+
+namespace godwit::serve::imap_desk {
+
+/// Writes "* STATUS name (...)" with `items` (at least one: Q33) of `state`, which must outlive the
+/// task. Errors are the store's; nothing is written then.
+net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* state,
+                                 imap::StatusItems items);
+
+}  // namespace godwit::serve::imap_desk

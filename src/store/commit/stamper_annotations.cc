@@ -1,0 +1,95 @@
+// Stamps the annotations of mailboxes. RFC 5464 4.1, 4.3.
+#include "base/bytes.h"
+#include "store/commit/stamper_steps.h"
+#include "store/kv/key.h"
+
+namespace godwit::store {
+
+namespace {
+
+struct Held {
+    std::size_t count = 0;
+    std::size_t size = 0;
+};
+
+std::size_t size_of(std::string_view key, std::string_view value) {
+    return key.size() + value.size();
+}
+
+// Of all the account's annotations: bounded by what this lets in.
+Result<Held> held_by(const StampContext& context, AccountId account) {
+    Held held;
+    const std::string prefix = account_prefix(Family::Annotation, account);
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&](std::string_view key, std::string_view value) -> Result<bool> {
+                              ++held.count;
+                              held.size += size_of(key, value);
+                              return true;
+                          }));
+    return held;
+}
+
+Result<> check_bounds(const StampContext& context, AccountId account) {
+    const Held held = TRY(held_by(context, account));
+    if (held.count > annotations_max || held.size > annotations_size_max) {
+        return peer_error(ErrorCode::LimitExceeded,
+                          "an account has at most " + std::to_string(annotations_max) +
+                              " annotations of " + std::to_string(annotations_size_max) +
+                              " octets together");
+    }
+    return {};
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> rows_of(const StampContext& context,
+                                                                 AccountId account,
+                                                                 MailboxId mailbox) {
+    std::vector<std::pair<std::string, std::string>> rows;
+    const std::string prefix = annotation_prefix(account, mailbox);
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&](std::string_view key, std::string_view value) -> Result<bool> {
+                              rows.emplace_back(key, value);
+                              return true;
+                          }));
+    return rows;
+}
+
+}  // namespace
+
+Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step) {
+    StampedAccount& account = *TRY(context.accounts.account(step.account));
+    if (step.mailbox != MailboxId(0)) {
+        TRY(context.accounts.mailbox(account, step.mailbox));
+    }
+    bool has_grown = false;
+    for (const SetAnnotations::Entry& entry : step.entries) {
+        std::string key = annotation_key(step.account, step.mailbox, step.user, entry.name);
+        if (entry.value) {
+            context.rows.put(std::move(key), encode_annotation(*entry.value));
+            has_grown = true;
+        } else if (TRY(context.rows.get(key))) {
+            context.rows.erase(std::move(key));
+        }
+    }
+    if (has_grown) {
+        TRY(check_bounds(context, step.account));
+    }
+    return Done{};
+}
+
+Result<> erase_annotations(StampContext& context, AccountId account, MailboxId mailbox) {
+    for (auto& [key, value] : TRY(rows_of(context, account, mailbox))) {
+        context.rows.erase(std::move(key));
+    }
+    return {};
+}
+
+Result<> copy_annotations(StampContext& context, AccountId account, MailboxId from, MailboxId to) {
+    const std::size_t prefix = annotation_prefix(account, from).size();
+    for (const auto& [key, value] : TRY(rows_of(context, account, from))) {
+        context.rows.put(annotation_prefix(account, to) + key.substr(prefix), value);
+    }
+    // Past the bounds the copies would be refused one by one: the rename is, as a whole.
+    return check_bounds(context, account);
+}
+
+}  // namespace godwit::store
