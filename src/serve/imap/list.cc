@@ -1,6 +1,6 @@
 // Serves LIST, LSUB and XLIST.
-// RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 5258 (extended); RFC 5819 (STATUS lines); RFC 6154 2
-// (special use). Q3, Q11, Q15, Q17, Q39.
+// RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 3348 (children); RFC 5258 (extended); RFC 5819 (STATUS lines);
+// RFC 6154 2 (special use). Q3, Q11, Q15, Q17, Q39.
 #include <algorithm>
 #include <map>
 #include <set>

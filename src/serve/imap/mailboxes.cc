@@ -127,7 +127,7 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
         co_return refusal(done.error(), "CREATE");
     }
     crash_point<"imap.create_committed">();
-    tell_other_name(c, "", name, argument->given);
+    tell_other_name(c, "", name, arguments->mailbox.given);
     Answer answer = ok("CREATE completed");
     answer.once_written = &crash_point<"imap.create_answered">;
     co_return answer;
