@@ -141,9 +141,7 @@ net::Task<void> HopWalk::look_up() {
         all_hosts_.resize(outlet_hosts_size_max);
         all_hosts_ += "..." + std::to_string(hash);
     }
-    if (hosts_.size() > limits::outbound_hosts_max) {
-        hosts_.resize(limits::outbound_hosts_max);
-    }
+    cut_hosts();
 }
 
 std::vector<std::string> HopWalk::host_names() const {
@@ -193,9 +191,7 @@ bool HopWalk::begin_fallback() {
     for (const HostPort& host : hop_.fallback) {
         hosts_.push_back({address_of(host, true)});
     }
-    if (hosts_.size() > limits::outbound_hosts_max) {
-        hosts_.resize(limits::outbound_hosts_max);
-    }
+    cut_hosts();
     rules_.allow_private = true;
     return true;
 }
@@ -207,6 +203,14 @@ bool HopWalk::met_ourselves() {
     pass_over();
     next_ = hosts_.size();
     return is_best && !is_patient(hop_.host);
+}
+
+// Of those that are cut off nobody knows what they would take.
+void HopWalk::cut_hosts() {
+    if (hosts_.size() > limits::outbound_hosts_max) {
+        has_passed_over_ = true;
+        hosts_.resize(limits::outbound_hosts_max);
+    }
 }
 
 void HopWalk::pass_over() {

@@ -49,7 +49,7 @@ public:
     net::Task<std::vector<net::Endpoint>> endpoints(HopAddress host);
     /// That host is at the end of the list now, as one that was dead a moment ago.
     [[nodiscard]] bool was_postponed() const { return was_postponed_; }
-    /// Such a host was given up for others, and not tried.
+    /// Such a host was given up for others, or there were more than one attempt tries.
     [[nodiscard]] bool has_passed_over() const { return has_passed_over_; }
     /// C10: who was reached was ourselves; the less preferred are dropped. True when nobody better
     /// had been named: mail for the domain goes in circles for good. Not of a relay domain.
@@ -64,6 +64,7 @@ private:
     HopAddress address_of(HostPort host, bool is_configured) const;
     [[nodiscard]] bool is_patient(std::string_view domain) const;
     bool begin_fallback();
+    void cut_hosts();
     void pass_over();
     void miss(std::string text, smtp::EnhancedStatus status);
 
