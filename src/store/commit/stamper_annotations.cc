@@ -53,14 +53,27 @@ Result<std::vector<std::pair<std::string, std::string>>> rows_of(const StampCont
     return rows;
 }
 
+// RFC 7162 3.2: an annotation that changes moves its mailbox's mod-sequence on. Views hear of it as
+// of an expunge that took nothing.
+void tell_moved_on(StampContext& context, StampedAccount& account, MailboxId id,
+                   StampedMailbox& mailbox) {
+    const ModSeq drawn = context.accounts.draw_mod_seq(account, mailbox);
+    write_log(context, account.id,
+              {.mod_seq = drawn, .kind = LogKind::MailboxChanged, .mailbox = id});
+    publish(context, account.id,
+            {.mailbox = id, .what = MessagesExpunged{.uids = {}, .mod_seq = drawn}});
+}
+
 }  // namespace
 
 Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step) {
     StampedAccount& account = *TRY(context.accounts.account(step.account));
+    StampedMailbox* mailbox = nullptr;
     if (step.mailbox != MailboxId(0)) {
-        TRY(context.accounts.mailbox(account, step.mailbox));
+        mailbox = TRY(context.accounts.mailbox(account, step.mailbox));
     }
     bool has_grown = false;
+    bool has_shrunk = false;
     for (const SetAnnotations::Entry& entry : step.entries) {
         std::string key = annotation_key(step.account, step.mailbox, step.user, entry.name);
         if (entry.value) {
@@ -68,10 +81,14 @@ Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step)
             has_grown = true;
         } else if (TRY(context.rows.get(key))) {
             context.rows.erase(std::move(key));
+            has_shrunk = true;
         }
     }
     if (has_grown) {
         TRY(check_bounds(context, step.account));
+    }
+    if (mailbox != nullptr && (has_grown || has_shrunk)) {
+        tell_moved_on(context, account, step.mailbox, *mailbox);
     }
     return Done{};
 }
