@@ -1,4 +1,4 @@
-// Serves SEARCH and UID SEARCH. RFC 3501 6.4.4, 7.2.5. T78.
+// Serves SEARCH and UID SEARCH. RFC 3501 6.4.4, 7.2.5; RFC 7162 3.1.5, 3.1.6; RFC 9738 3.2. T78.
 // Three rounds, each only for what the one before could not tell: the view, the stored summary, and
 // (on the offload pool) the message itself. Every round goes in bounded steps.
 #include <algorithm>
@@ -66,6 +66,7 @@ Truth ask_row(const Question& question, const SearchNode& node, const store::Mes
         case SearchOp::Since: return truth(day_of(row.internal_date) >= node.day);
         case SearchOp::Larger: return truth(row.size > node.number);
         case SearchOp::Smaller: return truth(row.size < node.number);
+        case SearchOp::ModSeq: return truth(row.mod_seq.value() >= node.number);
         case SearchOp::UidAfter: return truth(row.uid.value() > node.number);
         case SearchOp::UidBefore: return truth(row.uid.value() < node.number);
         default: return Truth::Unknown;
@@ -161,6 +162,7 @@ private:
     net::Task<void> ask_rows();
     net::Task<Result<>> ask_records();
     net::Task<Result<>> ask_messages(std::vector<OpenCase> open);
+    [[nodiscard]] ModSeq highest_found() const;
     net::Task<Result<>> write_found(Numbering numbering);
 
     Conversation* c_;
@@ -297,6 +299,17 @@ net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
     co_return Result<>();
 }
 
+// RFC 7162 3.1.6. What was expunged meanwhile is told as such; it had a mod-sequence of 1 at least.
+ModSeq Searching::highest_found() const {
+    ModSeq highest(1);
+    for (const Uid uid : found_) {
+        if (const store::MessageRow* row = c_->selected()->view().find(uid)) {
+            highest = std::max(highest, row->mod_seq);
+        }
+    }
+    return highest;
+}
+
 net::Task<Result<>> Searching::write_found(Numbering numbering) {
     std::ranges::sort(found_);
     imap::ResponseWriter& out = c_->out();
@@ -310,6 +323,9 @@ net::Task<Result<>> Searching::write_found(Numbering numbering) {
             out.number(c_->selected()->number_at(c_->selected()->view().lower_bound(uid), uid));
         }
         CO_TRY(co_await c_->drain());
+    }
+    if (question_->program.uses_mod_seqs() && !found_.empty()) {
+        out.raw(" (MODSEQ ").number(highest_found().value()).raw(")");
     }
     out.crlf();
     co_return Result<>();
@@ -349,6 +365,9 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
     const Result<> fresh = co_await c->room().refresh_keywords();
     if (!fresh) {
         co_return refusal(fresh.error(), "SEARCH");
+    }
+    if (program->uses_mod_seqs()) {
+        c->follow_mod_seqs();
     }
     Searching searching(c, std::move(*program));
     Result<Answer> answer =

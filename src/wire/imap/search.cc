@@ -11,7 +11,17 @@ namespace godwit::imap {
 
 namespace {
 
-enum class Argument : std::uint8_t { None, Date, Number, Uid, Text, Keyword, HeaderAndText, Set };
+enum class Argument : std::uint8_t {
+    None,
+    Date,
+    Number,
+    Uid,
+    ModSeq,
+    Text,
+    Keyword,
+    HeaderAndText,
+    Set
+};
 
 /// One key of RFC 3501 6.4.4; `name` is the header of those that search one.
 struct KeyRow {
@@ -36,6 +46,7 @@ constexpr KeyRow kKeys[] = {
     {"HEADER", SearchOp::Header, Argument::HeaderAndText},
     {"KEYWORD", SearchOp::Keyword, Argument::Keyword},
     {"LARGER", SearchOp::Larger, Argument::Number},
+    {"MODSEQ", SearchOp::ModSeq, Argument::ModSeq},
     {"OLD", SearchOp::Recent, Argument::None, SystemFlag::Seen, false},
     {"ON", SearchOp::On, Argument::Date},
     {"RECENT", SearchOp::Recent},
@@ -59,6 +70,23 @@ constexpr KeyRow kKeys[] = {
     {"UNSEEN", SearchOp::Flag, Argument::None, SystemFlag::Seen, false},
 };
 static_assert(std::ranges::is_sorted(kKeys, {}, &KeyRow::word));
+
+// RFC 7162 3.1.5: a message has one mod-sequence here, so the entry that may be named counts for
+// nothing; it must be one.
+Result<std::uint64_t> read_mod_seq(Lexer& lexer) {
+    if (lexer.peek() == '"') {
+        const std::string entry = TRY(lexer.string());
+        if (!to_lower(entry).starts_with("/flags/")) {
+            return lexer.bad("an entry in /flags/");
+        }
+        TRY(lexer.space());
+        if (!lexer.take_word("priv") && !lexer.take_word("shared") && !lexer.take_word("all")) {
+            return lexer.bad("priv, shared or all");
+        }
+        TRY(lexer.space());
+    }
+    return lexer.number64();
+}
 
 const KeyRow* find_key(std::string_view word) {
     const std::string upper = to_upper(word);
@@ -234,8 +262,9 @@ private:
             case Argument::None:
             case Argument::Set: break;
             case Argument::Date: node.day = TRY(read_date(lexer_)); break;
-            case Argument::Number: node.number = TRY(lexer_.number()); break;
+            case Argument::Number: node.number = TRY(lexer_.number64()); break;
             case Argument::Uid: node.number = TRY(lexer_.nz_number()); break;
+            case Argument::ModSeq: node.number = TRY(read_mod_seq(lexer_)); break;
             case Argument::Text: node.text = TRY(read_needle(lexer_)); break;
             case Argument::Keyword: node.text = TRY(read_keyword(lexer_)); break;
             case Argument::HeaderAndText:
@@ -261,6 +290,11 @@ private:
 };
 
 }  // namespace
+
+bool SearchProgram::uses_mod_seqs() const {
+    return std::ranges::any_of(nodes,
+                               [](const SearchNode& node) { return node.op == SearchOp::ModSeq; });
+}
 
 bool SearchProgram::uses_sequence_numbers() const {
     return std::ranges::any_of(

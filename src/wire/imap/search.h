@@ -39,6 +39,7 @@ enum class SearchOp : std::uint8_t {
     Smaller,   ///< number
     UidAfter,  ///< number; RFC 9738 3.2.
     UidBefore,
+    ModSeq,  ///< number: at least that; RFC 7162 3.1.5.
 };
 
 /// One node. Nodes stand in prefix order: a node's subtree is [its index, end), its first child is
@@ -48,7 +49,7 @@ struct SearchNode {
     std::uint32_t end = 0;
     bool wanted = true;
     SystemFlag flag = SystemFlag::Seen;
-    std::uint32_t number = 0;
+    std::uint64_t number = 0;
     std::uint32_t set = 0;  ///< Index into SearchProgram::sets.
     std::chrono::sys_days day{};
     std::string name = {};  ///< Header name, as written.
@@ -62,6 +63,8 @@ struct SearchProgram {
     bool has_charset = false;  ///< A CHARSET was named.
     /// Some key needs sequence numbers: RFC 3501 5.5.
     [[nodiscard]] bool uses_sequence_numbers() const;
+    /// Some key is MODSEQ: the answer says the highest one found (RFC 7162 3.1.6).
+    [[nodiscard]] bool uses_mod_seqs() const;
 };
 
 /// All of SEARCH's arguments, from the SP after its name to the end. CHARSET may be US-ASCII or

@@ -106,7 +106,7 @@ TEST(Search, Malformed_searches_are_errors) {
                              " SEEN  DRAFT",
                              " SUBJECT",
                              " LARGER x",
-                             " LARGER 4294967296",
+                             " LARGER 9223372036854775808",
                              " SINCE 31-Feb-1994",
                              " UID",
                              " UID 0",
