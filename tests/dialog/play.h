@@ -59,6 +59,7 @@ private:
     Failure accept(const Words& words, std::string_view rest);
     Failure nobody(const Words& words, std::string_view rest);
     Failure turn_to(const Words& words, std::string_view rest);
+    Failure compress(const Words& words, std::string_view rest);
     Failure starttls(const Words& words, std::string_view rest);
     Failure answer_starttls(const Words& words, std::string_view rest);
     Failure close(const Words& words, std::string_view rest);

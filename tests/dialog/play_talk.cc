@@ -251,6 +251,18 @@ std::optional<std::string> Play::turn_to(const Words& words, std::string_view) {
     return std::nullopt;
 }
 
+// "@compress [heard|off]"
+std::optional<std::string> Play::compress(const Words& words, std::string_view) {
+    const bool is_off = words.size() == 2 && words[1] == "off";
+    current_->is_compressing = words.size() == 1;
+    if (words.size() > 1 && !is_off && words[1] != "heard") {
+        return "@compress [heard|off]";
+    }
+    hear();
+    current_->compression = is_off ? nullptr : std::make_unique<imap::Compression>();
+    return std::nullopt;
+}
+
 std::optional<std::string> Play::starttls(const Words& words, std::string_view rest) {
     if (current_->is_server) {
         return answer_starttls(words, rest);

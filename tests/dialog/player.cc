@@ -18,11 +18,26 @@ net::Task<void> listen_to(Player* player) {
             player->is_closed = true;
             co_return;
         }
-        player->heard.append(buffer, 0, *got);
+        if (player->compression == nullptr) {
+            player->heard.append(buffer, 0, *got);
+            continue;
+        }
+        player->compression->feed(std::string_view(buffer).substr(0, *got));
+        while (player->compression->has_pending()) {
+            const Result<std::string> piece = player->compression->expand();
+            if (!piece || piece->empty()) {
+                player->is_closed = player->is_closed || !piece;
+                break;
+            }
+            player->heard += *piece;
+        }
     }
 }
 
 net::Task<void> say(Player* player, std::string bytes) {
+    if (player->compression != nullptr && player->is_compressing) {
+        bytes = player->compression->compress(bytes);
+    }
     const Result<> written = co_await player->stream->write_all(bytes);
     if (!written) {
         player->is_closed = true;

@@ -9,6 +9,7 @@
 #include "net/io/stream.h"
 #include "net/io/task.h"
 #include "net/tls/context.h"
+#include "wire/imap/compression.h"
 
 namespace godwit::dialog {
 
@@ -19,6 +20,8 @@ struct Player {
     bool is_server = false;   ///< We play the server: roles of C: and S: are swapped.
     std::string door;         ///< What it was opened to: "imap".
     bool is_shaking = false;  ///< A handshake reads what comes.
+    std::unique_ptr<imap::Compression> compression{};  ///< After @compress.
+    bool is_compressing = false;                       ///< What is said, too.
 };
 
 net::Task<void> dial(Player* player, net::MemoryNetwork* network, net::Endpoint door);

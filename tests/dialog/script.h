@@ -16,6 +16,8 @@
 //   @login MECHANISM NAME PASSWORD [denied] [passwd=NEW]
 //                                a whole SASL exchange, which must succeed (or not); passwd=: the
 //                                account gets a new password in the middle of it
+//   @compress [heard|off]        what is said and heard from here on is deflated; heard: what is
+//                                heard alone; off: no more
 //   @starttls                    handshake on the current connection
 //   @starttls [self-signed] [fails] REPLY
 //                                on a peer's connection: REPLY to STARTTLS, then the handshake as

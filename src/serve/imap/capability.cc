@@ -21,9 +21,11 @@ struct CapabilityRow {
 // whole, for every session and mailbox.
 constexpr std::array kWords = {
     CapabilityRow{"LITERAL+", When::Always},
+    CapabilityRow{"COMPRESS=DEFLATE"},
     CapabilityRow{"CONDSTORE"},
     CapabilityRow{"QRESYNC"},
     CapabilityRow{"UIDONLY"},
+    CapabilityRow{"UNAUTHENTICATE"},
 };
 
 void add_words(std::string& list, std::string_view words) {
@@ -56,6 +58,10 @@ std::string capability_list(const Conversation& conversation) {
     }
     if (!is_fresh) {
         add_words(list, save_limit_capability());
+        // RFC 7889 2: one bound for all mailboxes.
+        add_words(list,
+                  "APPENDLIMIT=" +
+                      std::to_string(conversation.services()->settings()->limits.message_size));
         return list;
     }
     if (conversation.may_start_tls()) {

@@ -106,6 +106,22 @@ net::Task<Result<>> Conversation::log_in(LoggedIn who) {
     co_return Result<>();
 }
 
+void Conversation::log_out() {
+    watcher_.on_change = nullptr;
+    watcher_.unlink();
+    room_.reset();
+    login_.reset();
+    credentials_changed_ = false;
+    enabled_.clear();
+    out_.set_spelling(spelling());
+    reader_.set_limits(imap::ReaderLimits::before_login());
+    ending_ = std::move(compression_);
+    if (ending_ != nullptr) {
+        feed_rest();
+    }
+    connected_at_ = heard_at_ = stream_->shard().now();
+}
+
 void Conversation::on_change(const store::AccountChange& change) {
     if (change.credentials_changed) {
         credentials_changed_ = true;
@@ -147,7 +163,10 @@ net::Task<void> Conversation::leave_mailbox() {
 
 net::Task<Result<>> Conversation::flush() {
     if (!out_.empty()) {
-        const std::string bytes = out_.take();
+        std::string bytes = out_.take();
+        if (compression_ != nullptr) {
+            bytes = compression_->compress(bytes);
+        }
         stream_->set_deadline(stream_->shard().now() +
                               services_->settings()->limits.command_timeout);
         CO_TRY(co_await stream_->write_all(bytes));
@@ -172,6 +191,11 @@ MonoTime Conversation::silence_limit() const {
 
 net::Task<Result<bool>> Conversation::fill(MonoTime wake_at) {
     CO_TRY(co_await flush());
+    if (compression_ != nullptr && compression_->has_pending() && feed_expanded()) {
+        // A little input can become much: others have their turn in between.
+        co_await net::yield_now();
+        co_return true;
+    }
     net::Shard& shard = stream_->shard();
     stream_->set_deadline(net::kNever);
     alarm_ = shard.call_at(std::min(wake_at, silence_limit()),
@@ -191,8 +215,42 @@ net::Task<Result<bool>> Conversation::fill(MonoTime wake_at) {
         co_return peer_error(ErrorCode::Closed, "the client went away");
     }
     heard_at_ = shard.now();
-    reader_.feed(std::string_view(buffer).substr(0, got));
+    feed(std::string_view(buffer).substr(0, got));
     co_return true;
+}
+
+void Conversation::feed(std::string_view bytes) {
+    if (ending_ != nullptr) {
+        ending_->feed(bytes);
+        feed_rest();
+    } else if (compression_ != nullptr) {
+        compression_->feed(bytes);
+        feed_expanded();
+    } else {
+        reader_.feed(bytes);
+    }
+}
+
+void Conversation::feed_rest() {
+    if (ending_->drain()) {
+        reader_.feed(ending_->take_rest());
+        ending_.reset();
+    }
+}
+
+// True when the reader got something, or the session is over.
+bool Conversation::feed_expanded() {
+    const Result<std::string> piece = compression_->expand();
+    if (!piece) {
+        say_bye(imap::code::kClientBug, "Compressed data cannot be read: " + piece.error().text);
+        return true;
+    }
+    reader_.feed(*piece);
+    return !piece->empty();
+}
+
+void Conversation::start_compression() {
+    compression_ = std::make_unique<imap::Compression>();
 }
 
 net::Task<Result<std::optional<std::string>>> Conversation::read_line(std::size_t size_max) {

@@ -14,6 +14,7 @@
 #include "serve/imap/feature.h"
 #include "serve/imap/selected.h"
 #include "serve/login/login.h"
+#include "wire/imap/compression.h"
 #include "wire/imap/lexer.h"
 #include "wire/imap/mailbox_name.h"
 #include "wire/imap/reader.h"
@@ -46,6 +47,12 @@ public:
     [[nodiscard]] sasl::ChannelBindings bindings() const;
 
     // Moves between states.
+    /// What is written and read from now on is compressed; what was written is sent. RFC 4978 3.
+    void start_compression();
+    [[nodiscard]] bool is_compressing() const { return compression_ != nullptr; }
+    /// Nobody is logged in any more: all that the login brought and ENABLE turned on is forgotten,
+    /// compression too. The mailbox must have been left. RFC 8437 3, 4.
+    void log_out();
     /// Handshakes; what was read before is forgotten.
     net::Task<Result<>> start_tls();
     /// Moves to the account's home shard. The stream's error, or the store's.
@@ -91,6 +98,9 @@ public:
 private:
     void on_change(const store::AccountChange& change);
     net::Task<bool> are_credentials_stale();
+    void feed(std::string_view bytes);
+    bool feed_expanded();
+    void feed_rest();
 
     flow::Services* services_;
     flow::ListenerSettings listener_;
@@ -103,6 +113,9 @@ private:
     MonoTime heard_at_;
     imap::CommandReader reader_;
     imap::ResponseWriter out_;
+    std::unique_ptr<imap::Compression> compression_;
+    /// After log_out(): the end of what the client compressed is still to come.
+    std::unique_ptr<imap::Compression> ending_;
     std::optional<LoggedIn> login_;
     // Shared with the other sessions of the account on this shard.
     std::shared_ptr<AccountRoom> room_;

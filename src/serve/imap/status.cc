@@ -98,6 +98,8 @@ net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* sta
     // RFC 7162 3.1.7: what SELECT would say.
     write(imap::StatusItem::HighestModSeq, "HIGHESTMODSEQ",
           std::max<std::uint64_t>(1, state->highest_mod_seq.value()));
+    write(imap::StatusItem::AppendLimit, "APPENDLIMIT",
+          c->services()->settings()->limits.message_size);
     out.raw(")").crlf();
     co_return Result<>();
 }

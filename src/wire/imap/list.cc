@@ -22,6 +22,7 @@ constexpr StatusRow kStatusItems[] = {
     {"UNSEEN", StatusItem::Unseen},
     {"SIZE", StatusItem::Size},
     {"HIGHESTMODSEQ", StatusItem::HighestModSeq},
+    {"APPENDLIMIT", StatusItem::AppendLimit},
     {"DELETED", StatusItem::Deleted},
     {"DELETED-STORAGE", StatusItem::DeletedStorage},
 };

@@ -23,6 +23,7 @@ enum class StatusItem : std::uint16_t {
     Deleted = 64,          ///< RFC 9208 4.1.4, RFC 9051 6.3.11.
     DeletedStorage = 128,  ///< RFC 9208 4.1.4.
     HighestModSeq = 256,   ///< RFC 7162 3.1.7.
+    AppendLimit = 512,     ///< RFC 7889 3.1.
 };
 /// StatusItem bits.
 using StatusItems = std::uint16_t;
