@@ -101,7 +101,7 @@ Result<std::string> Compression::expand() {
         if (outcome != Z_OK && outcome != Z_BUF_ERROR && outcome != Z_STREAM_END) {
             return peer_error(ErrorCode::Invalid, "this is no DEFLATE stream");
         }
-        if (!piece.empty() || input_.empty() || input_.size() == before) {
+        if (!piece.empty() || input_.empty() || (input_.size() == before && !is_over_)) {
             return piece;
         }
     }
