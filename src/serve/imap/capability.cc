@@ -23,9 +23,13 @@ constexpr std::array kWords = {
     CapabilityRow{"LITERAL+", When::Always},
     CapabilityRow{"COMPRESS=DEFLATE"},
     CapabilityRow{"CONDSTORE"},
+    CapabilityRow{"ESEARCH"},
+    CapabilityRow{"PARTIAL"},
     CapabilityRow{"QRESYNC"},
+    CapabilityRow{"SEARCHRES"},
     CapabilityRow{"UIDONLY"},
     CapabilityRow{"UNAUTHENTICATE"},
+    CapabilityRow{"WITHIN"},
 };
 
 void add_words(std::string& list, std::string_view words) {

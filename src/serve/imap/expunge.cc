@@ -14,7 +14,7 @@ AnswerTask run_expunge(Conversation* c, imap::Command command) {
         if (!set) {
             co_return bad(set.error().text);
         }
-        uids = set->resolve(c->selected()->last_uid().value());
+        uids = c->selected()->uids_of(*set, c->selected()->last_uid().value());
     } else if (const Result<> end = lexer.end(); !end) {
         co_return bad(end.error().text);
     }

@@ -1,4 +1,5 @@
-// Serves SEARCH and UID SEARCH. RFC 3501 6.4.4, 7.2.5; RFC 7162 3.1.5, 3.1.6; RFC 9738 3.2. T78.
+// Serves SEARCH and UID SEARCH.
+// RFC 3501 6.4.4; RFC 5032 3; RFC 5182 2; RFC 7162 3.1.5; RFC 9738 3.2. T78.
 // Three rounds, each only for what the one before could not tell: the view, the stored summary, and
 // (on the offload pool) the message itself. Every round goes in bounded steps.
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include "mail/text/date.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/message_source.h"
+#include "serve/imap/search_answer.h"
 #include "serve/imap/text_search.h"
 #include "wire/imap/search.h"
 
@@ -40,6 +42,7 @@ struct Question {
     std::vector<imap::NumberSet> sets;        ///< By SearchNode::set.
     std::vector<store::KeywordSet> keywords;  ///< By node.
     std::vector<std::string> needles;         ///< By node, folded.
+    std::int64_t now = 0;                     ///< When it was asked; unix seconds.
 };
 
 Truth ask_row(const Question& question, const SearchNode& node, const store::MessageRow& row,
@@ -67,6 +70,13 @@ Truth ask_row(const Question& question, const SearchNode& node, const store::Mes
         case SearchOp::Larger: return truth(row.size > node.number);
         case SearchOp::Smaller: return truth(row.size < node.number);
         case SearchOp::ModSeq: return truth(row.mod_seq.value() >= node.number);
+        // RFC 5032 3: the message of that very second is in both.
+        case SearchOp::Older:
+            return truth(question.now - row.internal_date >=
+                         static_cast<std::int64_t>(node.number));
+        case SearchOp::Younger:
+            return truth(question.now - row.internal_date <=
+                         static_cast<std::int64_t>(node.number));
         case SearchOp::UidAfter: return truth(row.uid.value() > node.number);
         case SearchOp::UidBefore: return truth(row.uid.value() < node.number);
         default: return Truth::Unknown;
@@ -156,14 +166,12 @@ Result<bool> ask_message(const Question& question, store::Store* store, const Op
 class Searching {
 public:
     Searching(Conversation* conversation, imap::SearchProgram program);
-    AnswerTask run(Numbering numbering);
+    AnswerTask run(std::string tag, Numbering numbering);
 
 private:
     net::Task<void> ask_rows();
     net::Task<Result<>> ask_records();
     net::Task<Result<>> ask_messages(std::vector<OpenCase> open);
-    [[nodiscard]] ModSeq highest_found() const;
-    net::Task<Result<>> write_found(Numbering numbering);
 
     Conversation* c_;
     std::shared_ptr<const Question> question_;
@@ -174,6 +182,7 @@ private:
 Searching::Searching(Conversation* conversation, imap::SearchProgram program) : c_(conversation) {
     auto question = std::make_shared<Question>();
     question->program = std::move(program);
+    question->now = unix_seconds(c_->services()->clock->wall());
     Selected& selected = *c_->selected();
     question->sets.resize(question->program.sets.size());
     question->keywords.resize(question->program.nodes.size());
@@ -184,7 +193,7 @@ Searching::Searching(Conversation* conversation, imap::SearchProgram program) : 
             question->sets[node.set] = question->program.sets[node.set].resolve(selected.exists());
         } else if (node.op == SearchOp::Uids) {
             question->sets[node.set] =
-                question->program.sets[node.set].resolve(selected.last_uid().value());
+                selected.uids_of(question->program.sets[node.set], selected.last_uid().value());
         } else if (node.op == SearchOp::Keyword) {
             question->keywords[i] = c_->room().keywords().find(node.text);
         }
@@ -299,45 +308,19 @@ net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
     co_return Result<>();
 }
 
-// RFC 7162 3.1.6. What was expunged meanwhile is told as such; it had a mod-sequence of 1 at least.
-ModSeq Searching::highest_found() const {
-    ModSeq highest(1);
-    for (const Uid uid : found_) {
-        if (const store::MessageRow* row = c_->selected()->view().find(uid)) {
-            highest = std::max(highest, row->mod_seq);
-        }
-    }
-    return highest;
-}
-
-net::Task<Result<>> Searching::write_found(Numbering numbering) {
-    std::ranges::sort(found_);
-    imap::ResponseWriter& out = c_->out();
-    out.raw("* SEARCH");
-    for (const Uid uid : found_) {
-        out.raw(" ");
-        if (numbering == Numbering::Uid) {
-            out.number(uid.value());
-        } else {
-            // Right for one that is expunged meanwhile too: its number holds until EXPUNGE.
-            out.number(c_->selected()->number_at(c_->selected()->view().lower_bound(uid), uid));
-        }
-        CO_TRY(co_await c_->drain());
-    }
-    if (question_->program.uses_mod_seqs() && !found_.empty()) {
-        out.raw(" (MODSEQ ").number(highest_found().value()).raw(")");
-    }
-    out.crlf();
-    co_return Result<>();
-}
-
-AnswerTask Searching::run(Numbering numbering) {
+AnswerTask Searching::run(std::string tag, Numbering numbering) {
     co_await ask_rows();
     const Result<> read = co_await ask_records();
     if (!read) {
         co_return refusal(read.error(), "SEARCH");
     }
-    CO_TRY(co_await write_found(numbering));
+    std::ranges::sort(found_);
+    const SearchAnswer answer{.tag = std::move(tag),
+                              .returns = question_->program.returns,
+                              .numbering = numbering,
+                              .has_mod_seq = question_->program.uses_mod_seqs(),
+                              .found = std::move(found_)};
+    CO_TRY(co_await write_search_answer(c_, &answer));
     co_return ok(numbering == Numbering::Uid ? "UID SEARCH completed" : "SEARCH completed");
 }
 
@@ -347,6 +330,11 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
     Result<imap::SearchProgram> program = imap::parse_search(lexer);
     if (!program) {
+        if (program.error().code == ErrorCode::Unsupported) {
+            // RFC 5182 2.1: a SEARCH that ends in NO leaves nothing saved; whether this one was to
+            // save is not known, and "$" of an older one would mislead.
+            c->selected()->save({});
+        }
         co_return program.error().code == ErrorCode::Unsupported
             ? no(imap::code::kBadCharset, "The charset is not known")
             : bad(program.error().text);
@@ -369,9 +357,13 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
     if (program->uses_mod_seqs()) {
         c->follow_mod_seqs();
     }
+    const bool saves = program->returns.save;
     Searching searching(c, std::move(*program));
-    Result<Answer> answer =
-        co_await searching.run(command.uid ? Numbering::Uid : Numbering::Sequence);
+    Result<Answer> answer = co_await searching.run(
+        std::move(command.tag), command.uid ? Numbering::Uid : Numbering::Sequence);
+    if (answer && answer->condition == imap::Condition::No && saves) {
+        c->selected()->save({});
+    }
     if (answer) {
         answer->holds_expunges = is_by_number;
     }

@@ -72,8 +72,8 @@ std::uint32_t Selected::number_at(std::size_t index, Uid uid) const {
 std::optional<Targets> Selected::resolve(const imap::SequenceSet& set, Numbering numbering) const {
     Targets targets;
     const auto rows = view().rows().first(known_);
-    if (numbering == Numbering::Uid) {
-        for (const imap::NumberRange& range : set.resolve(last_uid_.value()).ranges()) {
+    if (numbering == Numbering::Uid || set.is_saved()) {
+        for (const imap::NumberRange& range : uids_of(set, last_uid_.value()).ranges()) {
             for (std::size_t at = view().lower_bound(Uid(range.first));
                  at < rows.size() && rows[at].uid.value() <= range.last; ++at) {
                 targets.uids.push_back(rows[at].uid);

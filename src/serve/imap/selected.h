@@ -64,6 +64,13 @@ public:
     /// nullopt: a sequence number beyond EXISTS, which is BAD (RFC 3501 9, seq-number).
     [[nodiscard]] std::optional<Targets> resolve(const imap::SequenceSet& set,
                                                  Numbering numbering) const;
+    /// RFC 5182: what "$" stands for. Those that go leave it, as their uids never come again.
+    void save(imap::NumberSet uids) { saved_ = std::move(uids); }
+    /// The uids that a set names, of those that are or were there up to `largest`.
+    [[nodiscard]] imap::NumberSet uids_of(const imap::SequenceSet& set,
+                                          std::uint32_t largest) const {
+        return set.is_saved() ? saved_ : set.resolve(largest);
+    }
     /// Of a message that is in the view and known to the client; `index` is its row's.
     [[nodiscard]] std::uint32_t number_at(std::size_t index, Uid uid) const;
     /// Rows of the view that the client knows: indices below.
@@ -129,6 +136,7 @@ private:
     std::vector<Uid> ghosts_;            ///< Rising.
     std::optional<ModSeq> ghosts_from_;  ///< Lowest mod-sequence of an expunge among the ghosts.
     bool is_lowered_ = false;            ///< HIGHESTMODSEQ was said to be below what is held back.
+    imap::NumberSet saved_;
     imap::NumberSet recent_;             ///< Uids that are \Recent to this session.
     std::vector<FlagChange> changes_;    ///< Flags to tell, at most kChangesMax.
     std::optional<ModSeq> resync_from_;  ///< Too many: all rows that changed after this (T88).

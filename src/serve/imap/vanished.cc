@@ -99,7 +99,7 @@ imap::NumberSet uids_ever(Conversation* c, const imap::SequenceSet* set) {
     const std::uint32_t last = c->selected()->view().uid_next().value() - 1;
     imap::NumberSet ever;
     ever.add(1, last);
-    return last == 0 ? imap::NumberSet() : set->resolve(last).intersected(ever);
+    return last == 0 ? imap::NumberSet() : c->selected()->uids_of(*set, last).intersected(ever);
 }
 
 net::Task<Result<>> tell_vanished_earlier(Conversation* c, imap::NumberSet uids, ModSeq since) {

@@ -15,6 +15,7 @@ enum class Argument : std::uint8_t {
     None,
     Date,
     Number,
+    Seconds,
     Uid,
     ModSeq,
     Text,
@@ -48,6 +49,7 @@ constexpr KeyRow kKeys[] = {
     {"LARGER", SearchOp::Larger, Argument::Number},
     {"MODSEQ", SearchOp::ModSeq, Argument::ModSeq},
     {"OLD", SearchOp::Recent, Argument::None, SystemFlag::Seen, false},
+    {"OLDER", SearchOp::Older, Argument::Seconds},
     {"ON", SearchOp::On, Argument::Date},
     {"RECENT", SearchOp::Recent},
     {"SEEN", SearchOp::Flag, Argument::None, SystemFlag::Seen},
@@ -68,6 +70,7 @@ constexpr KeyRow kKeys[] = {
     {"UNFLAGGED", SearchOp::Flag, Argument::None, SystemFlag::Flagged, false},
     {"UNKEYWORD", SearchOp::Keyword, Argument::Keyword, SystemFlag::Seen, false},
     {"UNSEEN", SearchOp::Flag, Argument::None, SystemFlag::Seen, false},
+    {"YOUNGER", SearchOp::Younger, Argument::Seconds},
 };
 static_assert(std::ranges::is_sorted(kKeys, {}, &KeyRow::word));
 
@@ -95,7 +98,7 @@ const KeyRow* find_key(std::string_view word) {
 }
 
 bool is_set_char(char c) {
-    return is_digit(c) || c == '*' || c == ':' || c == ',';
+    return is_digit(c) || c == '*' || c == ':' || c == ',' || c == '$';
 }
 
 Result<std::chrono::sys_days> read_date(Lexer& lexer) {
@@ -128,6 +131,7 @@ public:
     explicit Parser(Lexer& lexer) : lexer_(lexer) {}
 
     Result<SearchProgram> run() {
+        TRY(read_returns());
         TRY(read_charset());
         program_.nodes.push_back({.op = SearchOp::And});
         for (;;) {
@@ -145,6 +149,18 @@ public:
 private:
     [[nodiscard]] std::uint32_t size() const {
         return static_cast<std::uint32_t>(program_.nodes.size());
+    }
+
+    Result<> read_returns() {
+        const std::size_t start = lexer_.offset();
+        TRY(lexer_.space());
+        if (!lexer_.take_word("RETURN")) {
+            lexer_.rewind(start);
+            return {};
+        }
+        TRY(lexer_.space());
+        program_.returns = TRY(read_search_returns(lexer_));
+        return {};
     }
 
     // The SP before the first key, and CHARSET if there is one.
@@ -263,6 +279,7 @@ private:
             case Argument::Set: break;
             case Argument::Date: node.day = TRY(read_date(lexer_)); break;
             case Argument::Number: node.number = TRY(lexer_.number64()); break;
+            case Argument::Seconds:
             case Argument::Uid: node.number = TRY(lexer_.nz_number()); break;
             case Argument::ModSeq: node.number = TRY(read_mod_seq(lexer_)); break;
             case Argument::Text: node.text = TRY(read_needle(lexer_)); break;
@@ -281,6 +298,10 @@ private:
         const std::uint32_t node = TRY(add_node({.op = op}));
         program_.nodes[node].set = static_cast<std::uint32_t>(program_.sets.size());
         program_.sets.push_back(TRY(SequenceSet::parse(text)));
+        if (program_.sets.back().is_saved()) {
+            program_.nodes[node].op =
+                SearchOp::Uids;  // RFC 5182 2.1: it names messages, not numbers.
+        }
         return {};
     }
 

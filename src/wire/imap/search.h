@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "wire/imap/flags.h"
 #include "wire/imap/lexer.h"
+#include "wire/imap/search_return.h"
 #include "wire/imap/seqset.h"
 
 namespace godwit::imap {
@@ -40,6 +41,8 @@ enum class SearchOp : std::uint8_t {
     UidAfter,  ///< number; RFC 9738 3.2.
     UidBefore,
     ModSeq,  ///< number: at least that; RFC 7162 3.1.5.
+    Older,   ///< number: seconds since the internal date, that many or more; RFC 5032 3.
+    Younger,
 };
 
 /// One node. Nodes stand in prefix order: a node's subtree is [its index, end), its first child is
@@ -60,6 +63,7 @@ struct SearchNode {
 struct SearchProgram {
     std::vector<SearchNode> nodes;
     std::vector<SequenceSet> sets;
+    SearchReturns returns{};
     bool has_charset = false;  ///< A CHARSET was named.
     /// Some key needs sequence numbers: RFC 3501 5.5.
     [[nodiscard]] bool uses_sequence_numbers() const;

@@ -83,6 +83,34 @@ TEST(Search, Operators_and_lists) {
     EXPECT_EQ(parsed(" (OR SEEN DRAFT) ALL "), "and(and(or(flag1 flag16)) all)");
 }
 
+TEST(Search, Rfc4731_return_options) {
+    const auto returns = [](std::string_view text) {
+        Lexer lexer(text);
+        const auto program = parse_search(lexer);
+        return program ? std::optional(program->returns) : std::nullopt;
+    };
+    EXPECT_FALSE(returns(" ALL")->is_given);
+    EXPECT_TRUE(returns(" RETURN () ALL")->all);
+    EXPECT_TRUE(returns(" return (save) CHARSET UTF-8 ALL")->is_silent());
+    EXPECT_TRUE(returns(" RETURN (MIN SAVE) ALL")->is_selective());
+    EXPECT_FALSE(returns(" RETURN (MIN COUNT) ALL")->is_selective());
+    EXPECT_EQ(returns(" RETURN (PARTIAL -1:-20) ALL")->partial->to_string(), "-1:-20");
+    for (const char* bad : {" RETURN ALL", " RETURN (ALL PARTIAL 1:2) ALL", " RETURN (SOME) ALL",
+                            " RETURN (ALL", " RETURN (PARTIAL) ALL", " RETURN (ALL)"}) {
+        EXPECT_FALSE(returns(bad)) << bad;
+    }
+}
+
+TEST(Search, Rfc5182_the_saved_result_is_a_set_of_messages) {
+    Lexer lexer(std::string_view(" OR $ UID $"));
+    const auto program = parse_search(lexer);
+    ASSERT_TRUE(program);
+    EXPECT_FALSE(program->uses_sequence_numbers());
+    EXPECT_TRUE(program->sets.at(0).is_saved() && program->sets.at(1).is_saved());
+    Lexer mixed(std::string_view(" $,1"));
+    EXPECT_FALSE(parse_search(mixed));
+}
+
 TEST(Search, Charset) {
     EXPECT_EQ(parsed(" CHARSET UTF-8 SUBJECT {6}\r\n\xD0\xB4\xD0\xB0\xD0\xB4"),
               "and(header:Subject=\xD0\xB4\xD0\xB0\xD0\xB4)");

@@ -6,8 +6,9 @@ namespace {
 
 // A set of plain numbers as RFC 7162 7 wants them: no "*".
 Result<SequenceSet> read_known(Lexer& lexer) {
-    return SequenceSet::parse(TRY(
-        lexer.run([](char c) { return c != ' ' && c != '(' && c != ')'; }, "a set of numbers")));
+    SequenceSet set = TRY(SequenceSet::parse(TRY(
+        lexer.run([](char c) { return c != ' ' && c != '(' && c != ')'; }, "a set of numbers"))));
+    return set.is_saved() ? lexer.bad("a set of numbers") : Result<SequenceSet>(std::move(set));
 }
 
 Result<> read_matches(Lexer& lexer, QresyncArguments& out) {

@@ -155,6 +155,9 @@ Result<SequenceSet> SequenceSet::parse(std::string_view text) {
         return std::uint64_t{*value};
     };
     SequenceSet out;
+    if (text == "$") {
+        return out;
+    }
     std::size_t at = 0;
     for (;;) {
         if (out.members_.size() == limits::imap_sequence_ranges_max) {

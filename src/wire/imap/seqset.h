@@ -56,7 +56,7 @@ private:
     std::vector<NumberRange> ranges_;
 };
 
-/// A sequence-set as it was written, "*" unresolved. Never empty.
+/// A sequence-set as it was written, "*" unresolved. Never empty, but for "$".
 class SequenceSet {
 public:
     /// At most limits::imap_sequence_ranges_max members; zero and numbers past 2^32-1 are errors.
@@ -70,6 +70,8 @@ public:
     /// (RFC 3501 9, seq-number).
     [[nodiscard]] std::uint32_t largest_written() const;
     [[nodiscard]] bool has_star() const;
+    /// It is "$": what the last SEARCH with SAVE found (RFC 5182). Resolves to nothing here.
+    [[nodiscard]] bool is_saved() const { return members_.empty(); }
     /// Written in rising order, each number once, "*" not among them. RFC 7162 7 (known-uid-set).
     [[nodiscard]] bool is_ascending() const;
     /// How many members were written.

@@ -1,0 +1,26 @@
+// What SEARCH says of the messages it found. RFC 3501 7.2.5; RFC 4731 3.1; RFC 5182; RFC
+// 7162 3.1.6, 3.1.10; RFC 9394 3. Q38.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "net/io/task.h"
+#include "serve/imap/conversation.h"
+#include "wire/imap/search_return.h"
+
+namespace godwit::serve::imap_desk {
+
+struct SearchAnswer {
+    std::string tag;
+    imap::SearchReturns returns;
+    Numbering numbering = Numbering::Sequence;
+    bool has_mod_seq = false;  ///< MODSEQ was among the keys.
+    std::vector<Uid> found{};  ///< Rising.
+};
+
+/// Writes the answer, and keeps what SAVE asks for. `answer` must outlive the task. The error is
+/// the connection's.
+net::Task<Result<>> write_search_answer(Conversation* c, const SearchAnswer* answer);
+
+}  // namespace godwit::serve::imap_desk
