@@ -8,12 +8,17 @@
 
 #include "base/result.h"
 #include "wire/imap/search.h"
+#include "wire/imap/sort.h"
 
 using namespace godwit;
 using namespace godwit::imap;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string text = " " + std::string(reinterpret_cast<const char*>(data), size);
+    Lexer sorted(text);
+    (void)parse_sort(sorted);
+    Lexer threaded(text);
+    (void)parse_thread(threaded);
     Lexer lexer(text);
     const auto program = parse_search(lexer);
     if (!program) {

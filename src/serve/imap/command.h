@@ -90,10 +90,12 @@ AnswerTask run_rename(Conversation* c, imap::Command command);          // mailb
 AnswerTask run_search(Conversation* c, imap::Command command);          // search.cc
 AnswerTask run_select(Conversation* c, imap::Command command);          // select.cc
 AnswerTask run_setmetadata(Conversation* c, imap::Command command);     // metadata.cc
+AnswerTask run_sort(Conversation* c, imap::Command command);            // sort.cc
 AnswerTask run_starttls(Conversation* c, imap::Command command);        // login.cc
 AnswerTask run_status(Conversation* c, imap::Command command);          // status.cc
 AnswerTask run_store(Conversation* c, imap::Command command);           // store_flags.cc
 AnswerTask run_subscribe(Conversation* c, imap::Command command);       // mailboxes.cc
+AnswerTask run_thread(Conversation* c, imap::Command command);          // thread.cc
 AnswerTask run_unauthenticate(Conversation* c, imap::Command command);  // compress.cc
 AnswerTask run_unselect(Conversation* c, imap::Command command);        // select.cc
 AnswerTask run_unsubscribe(Conversation* c, imap::Command command);     // mailboxes.cc

@@ -10,6 +10,7 @@
 #include "serve/imap/changes.h"
 #include "serve/imap/message_source.h"
 #include "serve/imap/search_answer.h"
+#include "serve/imap/search_run.h"
 #include "serve/imap/text_search.h"
 #include "wire/imap/search.h"
 
@@ -166,7 +167,7 @@ Result<bool> ask_message(const Question& question, store::Store* store, const Op
 class Searching {
 public:
     Searching(Conversation* conversation, imap::SearchProgram program);
-    AnswerTask run(std::string tag, Numbering numbering);
+    net::Task<Result<std::vector<Uid>>> run();
 
 private:
     net::Task<void> ask_rows();
@@ -308,65 +309,72 @@ net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
     co_return Result<>();
 }
 
-AnswerTask Searching::run(std::string tag, Numbering numbering) {
+net::Task<Result<std::vector<Uid>>> Searching::run() {
     co_await ask_rows();
-    const Result<> read = co_await ask_records();
-    if (!read) {
-        co_return refusal(read.error(), "SEARCH");
-    }
+    CO_TRY(co_await ask_records());
     std::ranges::sort(found_);
-    const SearchAnswer answer{.tag = std::move(tag),
-                              .returns = question_->program.returns,
-                              .numbering = numbering,
-                              .has_mod_seq = question_->program.uses_mod_seqs(),
-                              .found = std::move(found_)};
-    CO_TRY(co_await write_search_answer(c_, &answer));
-    co_return ok(numbering == Numbering::Uid ? "UID SEARCH completed" : "SEARCH completed");
+    co_return std::move(found_);
 }
 
 }  // namespace
 
-AnswerTask run_search(Conversation* c, imap::Command command) {
-    imap::Lexer lexer(command);
-    Result<imap::SearchProgram> program = imap::parse_search(lexer);
-    if (!program) {
-        if (program.error().code == ErrorCode::Unsupported) {
-            // RFC 5182 2.1: a SEARCH that ends in NO leaves nothing saved; whether this one was to
-            // save is not known, and "$" of an older one would mislead.
-            c->selected()->save({});
+net::Task<Result<std::vector<Uid>>> find_messages(Conversation* c, imap::SearchProgram program) {
+    Searching searching(c, std::move(program));
+    co_return co_await searching.run();
+}
+
+net::Task<std::optional<Answer>> forbid_search(Conversation* c,
+                                               const Result<imap::SearchProgram>* program) {
+    if (!*program) {
+        if (program->error().code != ErrorCode::Unsupported) {
+            co_return bad(program->error().text);
         }
-        co_return program.error().code == ErrorCode::Unsupported
-            ? no(imap::code::kBadCharset, "The charset is not known")
-            : bad(program.error().text);
+        // RFC 5182 2.1: a SEARCH that ends in NO leaves nothing saved; whether this one was to save
+        // is not known, and "$" of an older one would mislead.
+        c->selected()->save({});
+        co_return no(imap::code::kBadCharset, "The charset is not known");
     }
     // RFC 6855 3: strings are UTF-8 now, whatever else the command says.
-    if (program->has_charset && c->has_enabled(Feature::Utf8)) {
+    if ((*program)->has_charset && c->has_enabled(Feature::Utf8)) {
         co_return bad("No CHARSET after ENABLE UTF8=ACCEPT");
     }
-    const bool is_by_number = program->uses_sequence_numbers();
-    if (is_by_number && c->has_enabled(Feature::UidOnly)) {
+    if ((*program)->uses_sequence_numbers() && c->has_enabled(Feature::UidOnly)) {
         co_return uid_required();
     }
     if (auto forbidden = forbid_read(c)) {
-        co_return *std::move(forbidden);
+        co_return forbidden;
     }
-    const Result<> fresh = co_await c->room().refresh_keywords();
-    if (!fresh) {
+    if (const Result<> fresh = co_await c->room().refresh_keywords(); !fresh) {
         co_return refusal(fresh.error(), "SEARCH");
     }
-    if (program->uses_mod_seqs()) {
+    if ((*program)->uses_mod_seqs()) {
         c->follow_mod_seqs();
     }
-    const bool saves = program->returns.save;
-    Searching searching(c, std::move(*program));
-    Result<Answer> answer = co_await searching.run(
-        std::move(command.tag), command.uid ? Numbering::Uid : Numbering::Sequence);
-    if (answer && answer->condition == imap::Condition::No && saves) {
-        c->selected()->save({});
+    co_return std::nullopt;
+}
+
+AnswerTask run_search(Conversation* c, imap::Command command) {
+    imap::Lexer lexer(command);
+    Result<imap::SearchProgram> program = imap::parse_search(lexer);
+    if (std::optional<Answer> forbidden = co_await forbid_search(c, &program)) {
+        co_return *std::move(forbidden);
     }
-    if (answer) {
-        answer->holds_expunges = is_by_number;
+    SearchAnswer found{.tag = command.tag,
+                       .returns = program->returns,
+                       .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
+                       .has_mod_seq = program->uses_mod_seqs()};
+    const bool is_by_number = program->uses_sequence_numbers();
+    Result<std::vector<Uid>> uids = co_await find_messages(c, std::move(*program));
+    if (!uids) {
+        if (found.returns.save) {
+            c->selected()->save({});
+        }
+        co_return refusal(uids.error(), "SEARCH");
     }
+    found.found = std::move(*uids);
+    CO_TRY(co_await write_search_answer(c, &found));
+    Answer answer = ok(command.uid ? "UID SEARCH completed" : "SEARCH completed");
+    answer.holds_expunges = is_by_number;
     co_return answer;
 }
 

@@ -11,7 +11,7 @@ public:
     Answering(Conversation* c, const SearchAnswer* answer)
         : c_(c), answer_(answer), returns_(answer->returns) {
         // RFC 9051 6.4.4: after ENABLE IMAP4rev2 the answer is ESEARCH always (Q41).
-        if (!returns_.is_given && c->has_enabled(Feature::Rev2)) {
+        if (!returns_.is_given && !answer->is_sorted && c->has_enabled(Feature::Rev2)) {
             returns_.is_given = returns_.all = true;
         }
         if (returns_.partial) {
@@ -71,7 +71,7 @@ ModSeq Answering::highest(const std::vector<Uid>& uids) const {
 
 net::Task<Result<>> Answering::write_list() {
     imap::ResponseWriter& out = c_->out();
-    out.raw("* SEARCH");
+    out.raw(answer_->is_sorted ? "* SORT" : "* SEARCH");
     for (const Uid uid : found()) {
         out.raw(" ").number(number_of(uid));
         CO_TRY(co_await c_->drain());
@@ -141,7 +141,9 @@ net::Task<Result<>> Answering::write_extended() {
 net::Task<Result<>> Answering::run() {
     if (returns_.save) {
         imap::NumberSet uids;
-        for (const Uid uid : told()) {
+        std::vector<Uid> rising = told();
+        std::ranges::sort(rising);
+        for (const Uid uid : rising) {
             uids.add(uid.value());
         }
         c_->selected()->save(std::move(uids));

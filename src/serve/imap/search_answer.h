@@ -1,4 +1,4 @@
-// What SEARCH says of the messages it found. RFC 3501 7.2.5; RFC 4731 3.1; RFC 5182; RFC
+// What SEARCH and SORT say of the messages it found. RFC 3501 7.2.5; RFC 4731 3.1; RFC 5182; RFC
 // 7162 3.1.6, 3.1.10; RFC 9394 3. Q38.
 #pragma once
 
@@ -16,7 +16,8 @@ struct SearchAnswer {
     imap::SearchReturns returns;
     Numbering numbering = Numbering::Sequence;
     bool has_mod_seq = false;  ///< MODSEQ was among the keys.
-    std::vector<Uid> found{};  ///< Rising.
+    std::vector<Uid> found{};  ///< Rising; of SORT: in its order.
+    bool is_sorted = false;    ///< SORT: RFC 5256 4, RFC 5267 3.
 };
 
 /// Writes the answer, and keeps what SAVE asks for. `answer` must outlive the task. The error is

@@ -133,6 +133,17 @@ public:
     Result<SearchProgram> run() {
         TRY(read_returns());
         TRY(read_charset());
+        return read_keys();
+    }
+
+    Result<SearchProgram> run_criteria() {
+        TRY(lexer_.space());
+        TRY(read_charset_name());
+        return read_keys();
+    }
+
+private:
+    Result<SearchProgram> read_keys() {
         program_.nodes.push_back({.op = SearchOp::And});
         for (;;) {
             TRY(read_key());
@@ -146,7 +157,6 @@ public:
         return std::move(program_);
     }
 
-private:
     [[nodiscard]] std::uint32_t size() const {
         return static_cast<std::uint32_t>(program_.nodes.size());
     }
@@ -171,6 +181,11 @@ private:
         }
         program_.has_charset = true;
         TRY(lexer_.space());
+        return read_charset_name();
+    }
+
+    // With the SP behind it.
+    Result<> read_charset_name() {
         const std::string charset = TRY(lexer_.astring());
         if (!equals_ignore_case(charset, "UTF-8") && !equals_ignore_case(charset, "US-ASCII")) {
             return peer_error(ErrorCode::Unsupported, "Charset is not supported");
@@ -324,6 +339,10 @@ bool SearchProgram::uses_sequence_numbers() const {
 
 Result<SearchProgram> parse_search(Lexer& lexer) {
     return Parser(lexer).run();
+}
+
+Result<SearchProgram> parse_search_criteria(Lexer& lexer) {
+    return Parser(lexer).run_criteria();
 }
 
 }  // namespace godwit::imap

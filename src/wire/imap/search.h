@@ -76,6 +76,9 @@ struct SearchProgram {
 /// UTF-8)].
 Result<SearchProgram> parse_search(Lexer& lexer);
 
+/// The end of SORT and THREAD, from the SP before the charset, which they must name (RFC 5256 5).
+Result<SearchProgram> parse_search_criteria(Lexer& lexer);
+
 /// What a key says of a message: Unknown where more must be read first.
 enum class Truth : std::uint8_t { No, Yes, Unknown };
 

@@ -1,0 +1,320 @@
+#include "mail/message/threading.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <string_view>
+#include <unordered_map>
+
+namespace godwit::mail {
+
+namespace {
+
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+using Nodes = std::vector<ThreadForest::Node>;
+
+// Steps 1 to 6 of REFERENCES, each a method.
+class Threading {
+public:
+    explicit Threading(std::span<const ThreadedMessage> messages) : messages_(messages) {}
+    ThreadForest run();
+
+private:
+    std::uint32_t add_node();
+    std::uint32_t node_of(const std::string& id);
+    void place_messages();
+    [[nodiscard]] bool may_link(std::uint32_t parent, std::uint32_t child);
+    void link_references(std::size_t index);
+    void gather_children();
+    [[nodiscard]] std::vector<std::uint32_t> parents_first() const;
+    void prune();
+    [[nodiscard]] std::vector<std::uint32_t> without_dummies(
+        const std::vector<std::uint32_t>& nodes, bool is_root) const;
+    void sort_by_date(std::vector<std::uint32_t>* nodes);
+    void sort_siblings();
+    [[nodiscard]] bool is_dummy(std::uint32_t node) const { return !forest_.nodes[node].message; }
+    [[nodiscard]] const std::string& subject(std::uint32_t root) const;
+    [[nodiscard]] bool is_reply(std::uint32_t root) const;
+    void fill_subjects();
+    void merge_subjects();
+    void merge(std::uint32_t* held, std::uint32_t root);
+
+    std::span<const ThreadedMessage> messages_;
+    ThreadForest forest_;
+    std::size_t steps_left_ = thread_steps_max;
+    std::vector<std::uint32_t> parents_;  // By node.
+    std::vector<std::uint32_t> nodes_;    // By message.
+    std::unordered_map<std::string_view, std::uint32_t> ids_;
+    std::unordered_map<std::string_view, std::uint32_t> subjects_;
+};
+
+std::uint32_t Threading::add_node() {
+    forest_.nodes.emplace_back();
+    parents_.push_back(kNone);
+    return static_cast<std::uint32_t>(forest_.nodes.size() - 1);
+}
+
+std::uint32_t Threading::node_of(const std::string& id) {
+    const auto [place, is_new] = ids_.try_emplace(id, kNone);
+    if (is_new) {
+        place->second = add_node();
+    }
+    return place->second;
+}
+
+// The first message with an id has it; others with the same, and those without, are found by
+// nobody's references.
+void Threading::place_messages() {
+    for (std::size_t i = 0; i < messages_.size(); ++i) {
+        std::uint32_t node = messages_[i].id.empty() ? add_node() : node_of(messages_[i].id);
+        if (forest_.nodes[node].message) {
+            node = add_node();
+        }
+        forest_.nodes[node].message = static_cast<std::uint32_t>(i);
+        nodes_.push_back(node);
+    }
+}
+
+// No loop, and no end of a chain that is too long to be looked through.
+bool Threading::may_link(std::uint32_t parent, std::uint32_t child) {
+    std::uint32_t at = parent;
+    for (std::size_t depth = 0; at != kNone; ++depth) {
+        if (at == child || depth == thread_depth_max || steps_left_ == 0) {
+            return false;
+        }
+        --steps_left_;
+        at = parents_[at];
+    }
+    return true;
+}
+
+void Threading::link_references(std::size_t index) {
+    std::uint32_t before = kNone;
+    for (const std::string& id : messages_[index].references) {
+        const std::uint32_t node = node_of(id);
+        if (before != kNone && parents_[node] == kNone && may_link(before, node)) {
+            parents_[node] = before;
+        }
+        before = node;
+    }
+    // 1 (B): the last reference is the parent, whatever was there.
+    const std::uint32_t own = nodes_[index];
+    parents_[own] = kNone;
+    if (before != kNone && may_link(before, own)) {
+        parents_[own] = before;
+    }
+}
+
+void Threading::gather_children() {
+    for (std::uint32_t node = 0; node < forest_.nodes.size(); ++node) {
+        if (parents_[node] == kNone) {
+            forest_.roots.push_back(node);
+        } else {
+            forest_.nodes[parents_[node]].children.push_back(node);
+        }
+    }
+}
+
+std::vector<std::uint32_t> Threading::parents_first() const {
+    std::vector<std::uint32_t> order = forest_.roots;
+    for (std::size_t at = 0; at < order.size(); ++at) {
+        const std::vector<std::uint32_t>& children = forest_.nodes[order[at]].children;
+        order.insert(order.end(), children.begin(), children.end());
+    }
+    return order;
+}
+
+std::vector<std::uint32_t> Threading::without_dummies(const std::vector<std::uint32_t>& nodes,
+                                                      bool is_root) const {
+    std::vector<std::uint32_t> kept;
+    for (const std::uint32_t node : nodes) {
+        const std::vector<std::uint32_t>& children = forest_.nodes[node].children;
+        if (!is_dummy(node) || (is_root && children.size() > 1)) {
+            kept.push_back(node);
+        } else {
+            kept.insert(kept.end(), children.begin(), children.end());
+        }
+    }
+    return kept;
+}
+
+// Step 3, the deepest first.
+void Threading::prune() {
+    const std::vector<std::uint32_t> order = parents_first();
+    for (auto node = order.rbegin(); node != order.rend(); ++node) {
+        forest_.nodes[*node].children = without_dummies(forest_.nodes[*node].children, false);
+    }
+    forest_.roots = without_dummies(forest_.roots, true);
+}
+
+void Threading::sort_by_date(std::vector<std::uint32_t>* nodes) {
+    const auto place = [this](std::uint32_t node) {
+        const ThreadForest::Node& at = forest_.nodes[node];
+        const std::uint32_t first =
+            at.message ? *at.message : *forest_.nodes[at.children.front()].message;
+        return std::pair(messages_[first].sent, first);
+    };
+    std::ranges::sort(*nodes, {}, place);
+}
+
+// Steps 4 and 6: the children first, since a dummy stands where its first child does.
+void Threading::sort_siblings() {
+    for (ThreadForest::Node& node : forest_.nodes) {
+        const bool has_dummy = std::ranges::any_of(
+            node.children, [this](std::uint32_t child) { return is_dummy(child); });
+        if (!has_dummy) {
+            sort_by_date(&node.children);
+        }
+    }
+    sort_by_date(&forest_.roots);
+}
+
+const std::string& Threading::subject(std::uint32_t root) const {
+    const ThreadForest::Node& at = forest_.nodes[root];
+    return messages_[at.message ? *at.message : *forest_.nodes[at.children.front()].message]
+        .subject;
+}
+
+bool Threading::is_reply(std::uint32_t root) const {
+    return !is_dummy(root) && messages_[*forest_.nodes[root].message].is_reply;
+}
+
+// Step 5 (B).
+void Threading::fill_subjects() {
+    for (const std::uint32_t root : forest_.roots) {
+        if (subject(root).empty()) {
+            continue;
+        }
+        const auto [place, is_new] = subjects_.try_emplace(subject(root), root);
+        if (!is_new && !is_dummy(place->second) &&
+            (is_dummy(root) || (is_reply(place->second) && !is_reply(root)))) {
+            place->second = root;
+        }
+    }
+}
+
+// Step 5 (C) for one: `root` goes below `*held`, which is a new dummy then where neither can be the
+// other's parent. (A table that has met a dummy holds one: a dummy never goes below a message.)
+void Threading::merge(std::uint32_t* held, std::uint32_t root) {
+    if (is_dummy(*held) && is_dummy(root)) {
+        std::vector<std::uint32_t> moved = std::move(forest_.nodes[root].children);
+        forest_.nodes[root].children.clear();
+        std::ranges::copy(moved, std::back_inserter(forest_.nodes[*held].children));
+        return;
+    }
+    if (is_dummy(*held) || (is_reply(root) && !is_reply(*held))) {
+        forest_.nodes[*held].children.push_back(root);
+        return;
+    }
+    const std::uint32_t dummy = add_node();
+    forest_.nodes[dummy].children = {*held, root};
+    *held = dummy;
+}
+
+void Threading::merge_subjects() {
+    fill_subjects();
+    std::vector<std::uint32_t> kept;
+    std::unordered_map<std::uint32_t, std::uint32_t> replaced;  // A root by the dummy above it.
+    for (const std::uint32_t root : std::vector(forest_.roots)) {
+        const auto place = subject(root).empty() ? subjects_.end() : subjects_.find(subject(root));
+        if (place == subjects_.end() || place->second == root) {
+            kept.push_back(root);
+            continue;
+        }
+        const std::uint32_t before = place->second;
+        merge(&place->second, root);
+        if (place->second != before) {
+            replaced.emplace(before, place->second);
+        }
+    }
+    for (std::uint32_t& root : kept) {
+        if (const auto dummy = replaced.find(root); dummy != replaced.end()) {
+            root = dummy->second;
+        }
+    }
+    forest_.roots = std::move(kept);
+}
+
+ThreadForest Threading::run() {
+    place_messages();
+    for (std::size_t i = 0; i < messages_.size(); ++i) {
+        link_references(i);
+    }
+    gather_children();
+    prune();
+    sort_siblings();
+    merge_subjects();
+    sort_siblings();
+    return std::move(forest_);
+}
+
+// One step of writing: a node, or text that goes between.
+struct Step {
+    std::uint32_t node = kNone;
+    std::string_view text;
+};
+
+}  // namespace
+
+ThreadForest thread_by_references(std::span<const ThreadedMessage> messages) {
+    return Threading(messages).run();
+}
+
+ThreadForest thread_by_subject(std::span<const ThreadedMessage> messages) {
+    std::vector<std::uint32_t> order(messages.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::stable_sort(order, [messages](std::uint32_t left, std::uint32_t right) {
+        const int subject = messages[left].subject.compare(messages[right].subject);
+        return subject != 0 ? subject < 0 : messages[left].sent < messages[right].sent;
+    });
+    ThreadForest forest;
+    for (const std::uint32_t message : order) {
+        const auto node = static_cast<std::uint32_t>(forest.nodes.size());
+        forest.nodes.push_back({.message = message, .children = {}});
+        const bool begins =
+            forest.roots.empty() || messages[*forest.nodes[forest.roots.back()].message].subject !=
+                                        messages[message].subject;
+        if (begins) {
+            forest.roots.push_back(node);
+        } else {
+            forest.nodes[forest.roots.back()].children.push_back(node);
+        }
+    }
+    std::ranges::stable_sort(forest.roots, {}, [&](std::uint32_t root) {
+        return messages[*forest.nodes[root].message].sent;
+    });
+    return forest;
+}
+
+std::string write_threads(const ThreadForest& forest, std::span<const std::uint32_t> numbers) {
+    std::string out;
+    std::vector<Step> steps;
+    for (auto root = forest.roots.rbegin(); root != forest.roots.rend(); ++root) {
+        steps.push_back({.node = kNone, .text = ")"});
+        steps.push_back({.node = *root, .text = "("});
+    }
+    while (!steps.empty()) {
+        const Step step = steps.back();
+        steps.pop_back();
+        out += step.text;
+        if (step.node == kNone) {
+            continue;
+        }
+        const ThreadForest::Node& node = forest.nodes[step.node];
+        if (node.message) {
+            out += std::to_string(numbers[*node.message]);
+        }
+        if (node.children.size() == 1) {
+            steps.push_back({.node = node.children.front(), .text = node.message ? " " : ""});
+            continue;
+        }
+        for (std::size_t i = node.children.size(); i > 0; --i) {
+            steps.push_back({.node = kNone, .text = ")"});
+            steps.push_back(
+                {.node = node.children[i - 1], .text = i == 1 && node.message ? " (" : "("});
+        }
+    }
+    return out;
+}
+
+}  // namespace godwit::mail

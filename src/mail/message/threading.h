@@ -1,0 +1,45 @@
+// Messages as trees of replies. RFC 5256 3 (BASE.6.4.THREAD). Pure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace godwit::mail {
+
+/// What threading needs to know of a message.
+struct ThreadedMessage {
+    std::string id;                       ///< Message-ID; empty: it has none.
+    std::vector<std::string> references;  ///< References, or else the first of In-Reply-To.
+    std::string subject;                  ///< Base subject, folded.
+    bool is_reply = false;                ///< By its subject.
+    std::int64_t sent = 0;                ///< Unix seconds; the internal date where it has none.
+};
+
+/// Trees of messages, by index. A node without a message is a parent that is not among them; only
+/// roots are without.
+struct ThreadForest {
+    struct Node {
+        std::optional<std::uint32_t> message;
+        std::vector<std::uint32_t> children;  ///< Nodes.
+    };
+    std::vector<Node> nodes;
+    std::vector<std::uint32_t> roots;
+};
+
+/// A link that would make a thread deeper than this, as the search for loops sees it, is not made.
+inline constexpr std::size_t thread_depth_max = 1000;
+/// Steps of that search in all: some tenths of a second. Past it no further reference is followed.
+inline constexpr std::size_t thread_steps_max = 100'000'000;
+
+/// REFERENCES. `messages` are in the order of the mailbox.
+ThreadForest thread_by_references(std::span<const ThreadedMessage> messages);
+/// ORDEREDSUBJECT.
+ThreadForest thread_by_subject(std::span<const ThreadedMessage> messages);
+
+/// "(2)(3 6 (4 23)(44 7 96))" with numbers[i] for message i. RFC 5256 4 (BASE.7.2.THREAD).
+std::string write_threads(const ThreadForest& forest, std::span<const std::uint32_t> numbers);
+
+}  // namespace godwit::mail

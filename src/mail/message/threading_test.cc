@@ -1,0 +1,109 @@
+#include "mail/message/threading.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace godwit::mail {
+namespace {
+
+ThreadedMessage message(std::string id, std::vector<std::string> references, std::int64_t sent,
+                        std::string subject = "", bool is_reply = false) {
+    return {.id = std::move(id),
+            .references = std::move(references),
+            .subject = std::move(subject),
+            .is_reply = is_reply,
+            .sent = sent};
+}
+
+std::string written(const ThreadForest& forest, std::size_t count) {
+    std::vector<std::uint32_t> numbers(count);
+    std::iota(numbers.begin(), numbers.end(), 1U);
+    return write_threads(forest, numbers);
+}
+std::string by_references(const std::vector<ThreadedMessage>& messages) {
+    return written(thread_by_references(messages), messages.size());
+}
+std::string by_subject(const std::vector<ThreadedMessage>& messages) {
+    return written(thread_by_subject(messages), messages.size());
+}
+
+TEST(Threading, Chains_and_branches) {
+    EXPECT_EQ(by_references({}), "");
+    EXPECT_EQ(
+        by_references({message("a", {}, 1), message("b", {"a"}, 2), message("c", {"a", "b"}, 3)}),
+        "(1 2 3)");
+    EXPECT_EQ(by_references({message("a", {}, 1), message("b", {"a"}, 3), message("c", {"a"}, 2)}),
+              "(1 (3)(2))");
+    EXPECT_EQ(by_references({message("a", {}, 2), message("b", {}, 1)}), "(2)(1)");
+}
+
+TEST(Threading, A_parent_that_is_not_there) {
+    // One child takes its place; several stay together below nobody.
+    EXPECT_EQ(by_references({message("b", {"gone"}, 1)}), "(1)");
+    EXPECT_EQ(by_references({message("b", {"gone"}, 2), message("c", {"gone"}, 1)}), "((2)(1))");
+    EXPECT_EQ(by_references({message("a", {}, 1), message("c", {"a", "gone"}, 2)}), "(1 2)");
+}
+
+TEST(Threading, Ids_that_are_missing_double_or_in_circles) {
+    EXPECT_EQ(by_references({message("", {}, 1), message("", {}, 2)}), "(1)(2)");
+    EXPECT_EQ(by_references({message("a", {}, 1), message("a", {}, 2), message("b", {"a"}, 3)}),
+              "(1 3)(2)");
+    EXPECT_EQ(by_references({message("a", {"b"}, 1), message("b", {"a"}, 2)}), "(2 1)");
+    EXPECT_EQ(by_references({message("a", {"a"}, 1)}), "(1)");
+}
+
+TEST(Threading, The_last_reference_is_the_parent_whatever_was_known) {
+    // 3 said first that b is below x; b itself says a.
+    EXPECT_EQ(
+        by_references({message("c", {"x", "b"}, 3), message("a", {}, 1), message("b", {"a"}, 2)}),
+        "(2 3 1)");
+}
+
+TEST(Threading, Rfc5256_threads_of_one_subject_are_merged) {
+    // A reply goes below the first message.
+    EXPECT_EQ(by_references({message("a", {}, 1, "s"), message("b", {}, 2, "s", true)}), "(1 2)");
+    EXPECT_EQ(by_references({message("b", {}, 1, "s", true), message("a", {}, 2, "s")}), "(2 1)");
+    // Two that are no replies are siblings.
+    EXPECT_EQ(by_references({message("a", {}, 1, "s"), message("b", {}, 2, "s")}), "((1)(2))");
+    EXPECT_EQ(by_references(
+                  {message("a", {}, 1, "s"), message("b", {}, 2, "s"), message("c", {}, 3, "s")}),
+              "((1)(2)(3))");
+    // Children of nobody take in what has their subject.
+    EXPECT_EQ(by_references({message("b", {"gone"}, 1, "s"), message("c", {"gone"}, 2, "s"),
+                             message("d", {}, 3, "s")}),
+              "((1)(2)(3))");
+    EXPECT_EQ(by_references({message("b", {"g"}, 1, "s"), message("c", {"g"}, 2, "s"),
+                             message("d", {"h"}, 3, "s"), message("e", {"h"}, 4, "s")}),
+              "((1)(2)(3)(4))");
+    // No subject is no common one.
+    EXPECT_EQ(by_references({message("a", {}, 1), message("b", {}, 2)}), "(1)(2)");
+}
+
+TEST(Threading, Ordered_by_subject) {
+    EXPECT_EQ(by_subject({message("", {}, 3, "b"), message("", {}, 5, "a"), message("", {}, 1, "b"),
+                          message("", {}, 4, "b")}),
+              "(3 (1)(4))(2)");
+    EXPECT_EQ(by_subject({message("", {}, 2, "x"), message("", {}, 1, "x")}), "(2 1)");
+}
+
+TEST(Threading, A_chain_is_linked_up_to_the_bound_and_nobody_is_lost) {
+    for (const std::size_t length : {thread_depth_max - 1, thread_depth_max, thread_depth_max + 1,
+                                     thread_depth_max + 2, std::size_t{20'000}}) {
+        std::vector<ThreadedMessage> chain;
+        for (std::size_t i = 0; i < length; ++i) {
+            chain.push_back(
+                message(std::to_string(i),
+                        i == 0 ? std::vector<std::string>() : std::vector{std::to_string(i - 1)},
+                        static_cast<std::int64_t>(i)));
+        }
+        const std::string threads = by_references(chain);
+        const auto opened = std::ranges::count(threads, '(');
+        EXPECT_EQ(opened == 1, length <= thread_depth_max + 1) << length;
+        EXPECT_EQ(std::ranges::count(threads, ' ') + opened, static_cast<std::ptrdiff_t>(length));
+    }
+}
+
+}  // namespace
+}  // namespace godwit::mail
