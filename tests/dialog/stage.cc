@@ -320,7 +320,7 @@ void Stage::start() {
     services_.request_guard = request_guard_.get();
     services_.roll_call = roll_call_.get();
     services_.outbound_tls = &outbound_tls_;
-    services_.tls_tally = &tls_tally_;
+    services_.tls_tally = &tls_tally_.emplace();
     services_.current_settings = &cell_;
     services_.decoy_secret = std::string(32, 'd');
     std::vector<net::Shard*> shards;

@@ -127,7 +127,7 @@ private:
     std::unique_ptr<flow::RecipientVerifier> verifier_;
     std::unique_ptr<flow::RollCall> roll_call_;
     flow::OutboundTls outbound_tls_;
-    flow::TlsTally tls_tally_;
+    std::optional<flow::TlsTally> tls_tally_;  ///< Dies with the process: anew at each start.
     std::unique_ptr<flow::OperatorDesk> operators_;
     std::unique_ptr<flow::RefusalTrail> refusals_;
     std::unique_ptr<flow::OutboundScheduler> scheduler_;

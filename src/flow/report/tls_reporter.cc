@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/read.h"
 #include "flow/report/tls_report_mail.h"
@@ -134,6 +135,7 @@ net::Task<void> TlsReporter::round() {
 }
 
 net::Task<Result<>> TlsReporter::flush() {
+    const net::Semaphore::Permit permit = co_await flushing_.acquire();
     TlsCountsByDay all =
         services_->tls_tally != nullptr ? services_->tls_tally->take() : TlsCountsByDay();
     while (!all.empty()) {
@@ -246,12 +248,30 @@ net::Task<void> TlsReporter::send_due() {
         return std::pair(turn.has_begun, turn.at);
     });
     Due shared{.days = {std::make_move_iterator(due.begin()), std::make_move_iterator(due.end())},
-               .flushed_at = net::Shard::here().now()};
-    net::TaskGroup group(tls_report_parallel);
-    for (std::size_t i = 0; i < std::min(tls_report_parallel, shared.days.size()); ++i) {
+               .flushed_at = net::Shard::here().now(),
+               .at_work = std::min(tls_report_parallel, due.size())};
+    if (shared.at_work == 0) {
+        co_return;
+    }
+    net::TaskGroup group(shared.at_work + 1);
+    for (std::size_t i = shared.at_work; i > 0; --i) {
         group.try_spawn("tls_report.send", send_some(&shared));
     }
-    co_await group.join();
+    group.try_spawn("tls_report.end", watch_for_end(&shared));
+    (void)co_await shared.over.wait();
+    if (shared.at_work > 0) {
+        // A server that keeps silent must not cost what was counted, nor keep the end waiting. What
+        // it was to get is sent again; its id tells the two apart.
+        probe<"tls_report.left_at_the_end">();
+        shared.over.reset();
+        (void)co_await flush();
+        (void)co_await shared.over.wait(net::Shard::here().now() + tls_report_farewell);
+    }
+}
+
+net::Task<void> TlsReporter::watch_for_end(Due* due) {
+    (void)co_await ending_->wait();
+    due->over.set();
 }
 
 net::Task<void> TlsReporter::send_some(Due* due) {
@@ -264,6 +284,9 @@ net::Task<void> TlsReporter::send_some(Due* due) {
             due->flushed_at = now;
             (void)co_await flush();  // Said when the next round begins.
         }
+    }
+    if (--due->at_work == 0) {
+        due->over.set();
     }
 }
 

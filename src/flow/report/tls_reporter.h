@@ -31,6 +31,8 @@ inline constexpr std::chrono::minutes tls_report_pause_max{240};
 /// not answer keep no others waiting. Whose time is over is tried again with those that failed.
 inline constexpr std::size_t tls_report_parallel = 8;
 inline constexpr std::chrono::seconds tls_report_domain_time{60};
+/// At the end: what is written by then is whole, and who still waits for a server is left.
+inline constexpr std::chrono::seconds tls_report_farewell{2};
 /// For one POST with its look-up, connection and answer, of which this much is read.
 inline constexpr std::chrono::seconds tls_report_post_timeout{30};
 inline constexpr std::size_t tls_report_answer_size_max = 16 * 1024;
@@ -55,7 +57,7 @@ public:
     explicit TlsReporter(const Services* services);
     /// Until it is told to end or cancelled. Once; on the shard that end() names.
     net::Task<void> run();
-    /// Writes what was counted and ends. Any thread.
+    /// Writes what was counted and ends, whoever is silent. Any thread.
     void end(net::Shard* shard);
     /// Own shard: run() has ended, or was never called.
     [[nodiscard]] bool is_done() const { return !is_running_; }
@@ -75,7 +77,10 @@ private:
     struct Due {
         std::deque<TlsReportDay> days;
         MonoTime flushed_at{};
+        std::size_t at_work = 0;
+        net::Event over{};  ///< Nobody is at work, or it is time to end.
     };
+    net::Task<void> watch_for_end(Due* due);
     net::Task<void> send_some(Due* due);
     net::Task<void> send(TlsReportDay day);
     net::Task<Result<>> look_up(const TlsReportDay* day, TlsReportRow* row);
@@ -85,6 +90,7 @@ private:
     net::Task<Result<>> write(TlsReportDay day, TlsReportRow row);
 
     const Services* services_;
+    net::Semaphore flushing_{1};          ///< Rows are read, added to and written by one at a time.
     std::shared_ptr<net::Event> ending_;  ///< Two lifetimes: what end() posted, and this.
     bool is_running_ = false;
     std::int32_t dropped_day_ = -1;
