@@ -436,8 +436,7 @@ int run_queue_why(const Invocation& call) {
         return kExitDone;
     }
     for (const JsonValue& row : rows_of(*result, "rows")) {
-        call.console().out(show_plain(row.find("recipients")) + ": " + row.string_or("why", "") +
-                           "\n");
+        call.console().out(show_plain(row.find("recipients")) + ": " + text_of(row, "why") + "\n");
     }
     return kExitDone;
 }

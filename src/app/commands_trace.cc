@@ -32,24 +32,24 @@ std::string tell_tls(const JsonValue& recipient) {
     if (tls == nullptr) {
         return "";
     }
-    const std::string version = tls->string_or("version", "");
+    const std::string version = text_of(*tls, "version");
     std::string text = version.empty() ? " (no TLS" : " (" + version;
     if (!version.empty()) {
-        text.append(" ").append(tls->string_or("cipher", ""));
+        text.append(" ").append(text_of(*tls, "cipher"));
         text.append(tls->bool_or("verified", false) ? ", verified" : ", not verified");
     }
-    const std::string error = tls->string_or("error", "");
+    const std::string error = text_of(*tls, "error");
     text.append(error.empty() ? "" : ": " + error);
     return text.append("; policy ")
-        .append(tls->string_or("policy", ""))
+        .append(text_of(*tls, "policy"))
         .append(" by ")
-        .append(tls->string_or("origin", ""))
+        .append(text_of(*tls, "origin"))
         .append(")");
 }
 
 /// "2026-01-31T10:00:00Z accepted from=a@b to=c@d ..."; attempts with a line for each recipient.
 std::string tell_event(const JsonValue& event) {
-    std::string out = event.string_or("at", "") + "  " + event.string_or("kind", "");
+    std::string out = text_of(event, "at") + "  " + text_of(event, "kind");
     std::string lines;
     const JsonValue* detail = event.find("detail");
     if (detail == nullptr || detail->object() == nullptr) {
@@ -58,11 +58,11 @@ std::string tell_event(const JsonValue& event) {
     for (const auto& [name, value] : *detail->object()) {
         if (name == "recipients" && value.array() != nullptr) {
             for (const JsonValue& one : *value.array()) {
-                lines.append("    ").append(one.string_or("to", "")).append(": ");
-                const std::string remote = one.string_or("remote", "");
+                lines.append("    ").append(text_of(one, "to")).append(": ");
+                const std::string remote = text_of(one, "remote");
                 const bool is_ours = one.bool_or("local", false);
                 lines.append(remote.empty() || is_ours ? "" : remote + " said: ");
-                lines.append(one.string_or("reply", "")).append(tell_tls(one)).append("\n");
+                lines.append(text_of(one, "reply")).append(tell_tls(one)).append("\n");
             }
         } else {
             const bool is_time = name == "next_attempt";

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace godwit::app {
 namespace {
 
@@ -60,7 +62,7 @@ const JsonValue* next_of(Frame& frame, std::string_view& name) {
 
 std::string plain_scalar(const JsonValue& value) {
     if (const std::string* text = value.string()) {
-        return text->empty() ? "-" : *text;
+        return text->empty() ? "-" : show_text(*text);
     }
     if (std::holds_alternative<std::nullptr_t>(value.value)) {
         return "-";
@@ -114,6 +116,57 @@ std::string show_json(const JsonValue& value) {
         }
     }
     return out;
+}
+
+namespace {
+
+// Of the character that begins here: its code point when it is one that is not shown, and its size
+// (1 for all that are). Well-formed UTF-8 alone comes out of JSON.
+struct Hidden {
+    std::size_t size = 1;
+    unsigned point = 0;
+};
+Hidden hidden_at(std::string_view text) {
+    const auto octet = [text](std::size_t at) -> unsigned {
+        return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+    };
+    if (is_ctl(text.front())) {
+        return {1, octet(0)};
+    }
+    // C1: U+0080 to U+009F.
+    if (octet(0) == 0xC2 && octet(1) >= 0x80 && octet(1) < 0xA0) {
+        return {2, octet(1)};
+    }
+    // U+2028 to U+202E, U+2066 to U+2069: line ends, and what turns the direction.
+    const unsigned point =
+        octet(0) == 0xE2 ? 0x2000U | (octet(1) & 0x3FU) << 6U | (octet(2) & 0x3FU) : 0U;
+    const bool is_turn =
+        (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+    return is_turn ? Hidden{3, point} : Hidden{};
+}
+
+}  // namespace
+
+std::string show_text(std::string_view text) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string out;
+    while (!text.empty()) {
+        const Hidden hidden = hidden_at(text);
+        if (hidden.point == 0 && text.front() != '\0') {
+            out += text.front();
+        } else {
+            out += "\\u";
+            for (const unsigned shift : {12U, 8U, 4U, 0U}) {
+                out += kHex[hidden.point >> shift & 15U];
+            }
+        }
+        text.remove_prefix(hidden.size);
+    }
+    return out;
+}
+
+std::string text_of(const JsonValue& object, std::string_view name) {
+    return show_text(object.string_or(name, ""));
 }
 
 std::string show_plain(const JsonValue* value) {

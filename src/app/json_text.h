@@ -13,6 +13,12 @@ namespace godwit::app {
 /// Compact JSON; members in the order of their names.
 std::string show_json(const JsonValue& value);
 
+/// Text of strangers (replies, names, header fields) for a terminal: what it would obey or be
+/// fooled by (controls with line ends, what turns the direction of writing) as \u001b.
+std::string show_text(std::string_view text);
+/// The text of a member so; empty when there is none.
+std::string text_of(const JsonValue& object, std::string_view name);
+
 /// A scalar as a word, a list of scalars with commas between; "-" for null and empty.
 std::string show_plain(const JsonValue* value);
 

@@ -114,6 +114,11 @@ void append_json_string(std::string& out, std::string_view text) {
             out += "\\u00";
             out += kHex[static_cast<unsigned char>(c) >> 4U];
             out += kHex[static_cast<unsigned char>(c) & 15U];
+        } else if (length == 2 && c == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0) {
+            // U+0080 to U+009F: terminals obey them as they do ESC.
+            out += "\\u00";
+            out += kHex[static_cast<unsigned char>(text[1]) >> 4U];
+            out += kHex[static_cast<unsigned char>(text[1]) & 15U];
         } else {
             out += text.substr(0, length);
         }

@@ -12,6 +12,10 @@ TEST(Json, A_hostile_string_stays_one_line_and_parses_back) {
     const auto back = parse_json(out);
     ASSERT_TRUE(back.has_value());
     EXPECT_EQ(*back->string(), "\n{\"level\":\"fake\"}\x1b[0m\xEF\xBF\xBD\x01\"\\");
+    // U+0080 to U+009F are controls too; U+00A0 is none.
+    out.clear();
+    append_json_string(out, "\xC2\x80\xC2\x9B\x7F\xC2\xA0");
+    EXPECT_EQ(out, "\"\\u0080\\u009b\\u007f\xC2\xA0\"");
 }
 
 TEST(Json, Depth_is_bounded_at_the_limit) {

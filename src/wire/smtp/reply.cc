@@ -28,6 +28,14 @@ std::string sanitized(std::string_view text) {
         for (char& c : out) {
             c = is_ascii(c) ? c : '?';
         }
+        return out;
+    }
+    // U+0080 to U+009F, which terminals obey.
+    for (std::size_t at = out.find('\xC2'); at != std::string::npos;
+         at = out.find('\xC2', at + 1)) {
+        if (static_cast<unsigned char>(out[at + 1]) < 0xA0) {
+            out.replace(at, 2, " ");
+        }
     }
     return out;
 }

@@ -64,6 +64,10 @@ TEST(Reply, E12_an_enhanced_code_of_another_class_is_text) {
 TEST(Reply, E13_the_last_code_counts_and_text_is_cleaned) {
     EXPECT_EQ(parse("250-a\r\n550 b\r\n").reply.code, 550);
     EXPECT_EQ(parse("550 a\x01\xFFz\r\n").reply.text, "a ?z");
+    EXPECT_EQ(parse("550 a\xC2\x9B"
+                    "2J\xC2\x80\xC2\xA0\r\n")
+                  .reply.text,
+              "a 2J \xC2\xA0");
 }
 TEST(Reply, E11_nonsense_is_refused) {
     for (const std::string_view bad : {"\r\n", "25\r\n", "abc\r\n", "150 x\r\n", "600 x\r\n",
