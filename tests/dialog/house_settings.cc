@@ -263,13 +263,17 @@ Failure outbound(const Words& words, flow::Settings& settings) {
     return std::nullopt;
 }
 
+// "@oauth": keys of a file. "@oauth published": https://mx2.example.com/ has them.
 Failure oauth(const Words& words, flow::Settings& settings) {
-    static_cast<void>(words);
-    settings.oauth.push_back({.issuer = "https://id.example.test",
-                              .audience = "mail",
-                              .scopes = {"mail"},
-                              .keys = std::make_shared<const std::vector<godwit::oauth::Jwk>>(
-                                  std::move(godwit::oauth::parse_jwks(kTokenKeys)).value())});
+    flow::OauthSettings row{
+        .issuer = "https://id.example.test", .audience = "mail", .scopes = {"mail"}};
+    if (words.size() > 1) {
+        row.keys_url = "https://mx2.example.com/";
+    } else {
+        row.keys = std::make_shared<const std::vector<godwit::oauth::Jwk>>(
+            std::move(godwit::oauth::parse_jwks(kTokenKeys)).value());
+    }
+    settings.oauth.push_back(std::move(row));
     return std::nullopt;
 }
 

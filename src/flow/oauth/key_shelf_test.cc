@@ -39,7 +39,12 @@ TEST(KeyShelf, an_unknown_key_leads_to_one_fetch_a_minute) {
     shelf.end("a", some(), kStart);
     EXPECT_EQ(shelf.next("a", true, kStart + keys_fetch_pause - milliseconds(1)).next, Next::Take);
     EXPECT_EQ(shelf.next("a", true, kStart + keys_fetch_pause).next, Next::Fetch);
+    // Who wants newer ones waits as long as it takes, and then takes what there is.
     EXPECT_EQ(shelf.next("a", true, kStart + keys_fetch_pause).next, Next::Wait);
+    EXPECT_EQ(shelf.next("a", true, kStart + 3 * keys_fetch_pause).next, Next::Wait);
+    const KeyShelf::Keys newer = some();
+    shelf.end("a", newer, kStart + 3 * keys_fetch_pause);
+    EXPECT_EQ(shelf.next("a", true, kStart + 3 * keys_fetch_pause).keys, newer);
 }
 
 TEST(KeyShelf, stale_keys_hold_for_a_day_while_none_can_be_had) {

@@ -168,8 +168,7 @@ net::Task<Result<TokenDesk::Keys>> TokenDesk::keys_of(const Services* services, 
         if (step.next != KeyShelf::Next::Wait || net::Shard::here().now() >= deadline) {
             co_return unavailable("the issuer's keys cannot be had");
         }
-        // Who waits takes what the fetch under way brings, and asks for no other.
-        wants_newer = false;
+        // Who waits takes what the fetch under way brings, and begins no other: it is too early.
         co_await net::sleep_for(kLook);
     }
 }
