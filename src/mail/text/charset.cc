@@ -1,5 +1,6 @@
 #include "mail/text/charset.h"
 
+#include <unicode/uchar.h>
 #include <unicode/ucnv.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
@@ -258,6 +259,39 @@ std::string fold_case(std::string_view text) {
     folded.resize(static_cast<std::size_t>(size));
     const std::u16string out = normalize(folded);
     return utf16_to_utf8(out.data(), static_cast<std::int32_t>(out.size()));
+}
+
+std::string fold_for_search(std::string_view text) {
+    if (is_ascii(text)) {
+        return to_lower(text);
+    }
+    if (text.size() >= kIcuInputMax) {
+        return to_lower(scrub_utf8(text));
+    }
+    const std::u16string units =
+        utf8_to_utf16(is_utf8(text) ? text : std::string_view(scrub_utf8(text)));
+    UErrorCode status = U_ZERO_ERROR;
+    const UNormalizer2* const form = unorm2_getNFKCCasefoldInstance(&status);
+    // Most text keeps its size; some compatibility characters become eighteen.
+    std::u16string out(units.size() + units.size() / 8 + 64, u'\0');
+    for (int attempt = 0; attempt < 2 && U_SUCCESS(status); ++attempt) {
+        const std::int32_t size =
+            unorm2_normalize(form, units.data(), static_cast<std::int32_t>(units.size()),
+                             out.data(), static_cast<std::int32_t>(out.size()), &status);
+        if (status == U_BUFFER_OVERFLOW_ERROR) {
+            out.resize(static_cast<std::size_t>(size) + 1);
+            status = U_ZERO_ERROR;
+            continue;
+        }
+        return U_SUCCESS(status) ? utf16_to_utf8(out.data(), size) : to_lower(scrub_utf8(text));
+    }
+    return to_lower(scrub_utf8(text));
+}
+
+unsigned unicode_version() {
+    UVersionInfo version = {};
+    u_getUnicodeVersion(version);
+    return version[0] * 256U + version[1];
 }
 
 std::string_view utf8_prefix(std::string_view text, std::size_t count) {

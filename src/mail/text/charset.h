@@ -18,8 +18,14 @@ bool is_known_charset(std::string_view charset);
 std::string scrub_utf8(std::string_view text);
 /// Normal form C (UAX #15). Ill-formed UTF-8 comes back unchanged.
 std::string to_nfc(std::string_view text);
-/// Unicode default case folding and NFC, for searching and comparing human text.
+/// Unicode default case folding and NFC, for comparing human text.
 std::string fold_case(std::string_view text);
+/// The form in which texts are searched: NFKC_Casefold (UAX #31, Unicode 3.13), so that case, width
+/// and compatibility forms do not matter and what nobody sees (soft hyphens) is not there. Always
+/// well-formed UTF-8.
+std::string fold_for_search(std::string_view text);
+/// The Unicode version that the functions here follow, as major * 256 + minor.
+unsigned unicode_version();
 /// The first `count` code points of well-formed UTF-8.
 std::string_view utf8_prefix(std::string_view text, std::size_t count);
 

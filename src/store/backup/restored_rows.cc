@@ -35,7 +35,9 @@ Result<std::string> restored_head(AccountHead head) {
 
 std::optional<std::string> RestoredRows::restored(std::string_view key, std::string_view value) {
     const char letter = key.front();
+    // The search index is made anew from what is restored.
     if (letter == static_cast<char>(Family::ChangeLog) || key == format_key() ||
+        letter == static_cast<char>(Family::SearchIndex) ||
         (letter == static_cast<char>(Family::Due) && !how_.release_queue)) {
         return std::nullopt;
     }

@@ -169,6 +169,14 @@ struct ChangeRows {
     std::vector<AccountId> accounts;
 };
 
+/// Rows of an account's search index (store/search), which follow from its emails. Stale unless row
+/// F of the account is `state`.
+struct ChangeIndex {
+    AccountId account;
+    std::optional<std::string> state;  ///< nullopt: absent.
+    std::vector<Batch::Entry> entries;
+};
+
 struct AddToQueue {
     QueueMessage message;
     std::vector<QueueDelivery> deliveries;
@@ -190,8 +198,8 @@ struct RemoveFromQueue {
 using PlanStep =
     std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages, CreateMailbox,
                  RenameMailbox, DeleteMailbox, SubscribeMailbox, SetSpecialUse, SetAnnotations,
-                 ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows, AddToQueue,
-                 UpdateQueue, RemoveFromQueue, TraceEvent>;
+                 ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows, ChangeIndex,
+                 AddToQueue, UpdateQueue, RemoveFromQueue, TraceEvent>;
 
 struct Plan {
     std::vector<PlanStep> steps;

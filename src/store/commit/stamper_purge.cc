@@ -48,8 +48,8 @@ Result<bool> purge_account(StampContext& context, StampedAccount& account, Purge
     constexpr Family kRest[] = {Family::Message,      Family::Membership,      Family::ChangeLog,
                                 Family::ThreadMember, Family::ThreadReference, Family::Counters,
                                 Family::MailboxName,  Family::Mailbox,         Family::Subscription,
-                                Family::Keywords,     Family::Annotation,      Family::AccountHead,
-                                Family::Remains};
+                                Family::Keywords,     Family::Annotation,      Family::SearchIndex,
+                                Family::AccountHead,  Family::Remains};
     // A message has about this many rows beside its email.
     constexpr std::size_t kRowsPerMessage = 6;
     std::size_t left = (messages_max - purged.messages) * kRowsPerMessage;

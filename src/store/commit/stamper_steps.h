@@ -63,6 +63,7 @@ Result<StepResult> stamp_step(StampContext& context, const PurgeRemains& step);
 Result<StepResult> stamp_step(StampContext& context, const TrimChangeLog& step);
 Result<StepResult> stamp_step(StampContext& context, const TrimTrace& step);
 Result<StepResult> stamp_step(StampContext& context, const ChangeRows& step);
+Result<StepResult> stamp_step(StampContext& context, const ChangeIndex& step);
 Result<StepResult> stamp_step(StampContext& context, const AddToQueue& step);
 Result<StepResult> stamp_step(StampContext& context, const UpdateQueue& step);
 Result<StepResult> stamp_step(StampContext& context, const RemoveFromQueue& step);

@@ -20,6 +20,7 @@ enum class Family : char {
     Annotation = 'C',     ///< account mailbox user entry -> value of a METADATA entry
     QueueDelivery = 'D',  ///< mail number -> QueueDelivery
     Membership = 'E',     ///< account email -> places, when they differ from the email's first
+    SearchIndex = 'F',    ///< account ... -> what follows from its emails (search/rows.h)
     Open = 'G',           ///< text -> rows of upper floors, changed by ChangeRows
     ThreadMember = 'H',   ///< account thread email -> (nothing); not for the email that began it
     MailboxName = 'I',    ///< account name -> mailbox

@@ -69,6 +69,7 @@ private:
     Result<> settle_keywords();
     Result<> settle_threads();
     Result<> settle_head();
+    Result<> settle_search_index();
     Result<> log(LogKind kind, MailboxId mailbox, Uid uid, EmailId email, ModSeq mod_seq);
     [[nodiscard]] std::string name_of(MailboxId id) const;
     [[nodiscard]] bool is_leaving(MailboxId id) const { return leaving_.contains(id.value()); }
@@ -84,6 +85,7 @@ private:
     bool has_head_ = false;
     AccountHead head_;
     bool is_removed_ = false;
+    bool is_index_wrong_ = false;  // Some email is not as it was when it was read for it.
     std::set<std::uint32_t> leaving_;
     std::map<MailboxId, FoundMailbox> mailboxes_;
     std::map<std::string, MailboxId> names_;

@@ -88,6 +88,7 @@ Result<bool> AccountRepair::rebuild_email(EmailId email, const std::vector<Email
                  .is_sound = true};
         TRY(work_->put(email_key(Family::Email, account_, email), encode(row),
                        "records of messages"));
+        is_index_wrong_ = true;
         return true;
     }
     return false;

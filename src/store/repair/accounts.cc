@@ -70,7 +70,22 @@ Result<> AccountRepair::run() {
     TRY(settle_annotations());
     TRY(settle_keywords());
     TRY(settle_threads());
+    TRY(settle_search_index());
     return settle_head();
+}
+
+// The index follows from the emails: where it may be wrong it goes, and is made anew.
+Result<> AccountRepair::settle_search_index() {
+    const std::string prefix = account_prefix(Family::SearchIndex, account_);
+    TRY(work_->each(prefix, [&](std::string_view, std::string_view value) -> Result<> {
+        is_index_wrong_ = is_index_wrong_ || !open_record(value);
+        return {};
+    }));
+    return !is_index_wrong_
+               ? Result<>()
+               : work_->each(prefix, [&](std::string_view key, std::string_view) -> Result<> {
+                     return work_->erase(std::string(key), "rows of search indexes");
+                 });
 }
 
 Result<> repair_accounts(RepairState& state) {
