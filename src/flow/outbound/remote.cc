@@ -92,6 +92,13 @@ MonoTime RemoteSession::deadline_in(Duration patience) const {
     return std::min(usual, hop_.give_up_at.value_or(usual));
 }
 
+// A reply that comes in drops has the time of one that does not: whoever says an octet now and then
+// would keep its worker for ever.
+MonoTime RemoteSession::deadline_of_reply() const {
+    const MonoTime usual = waits_since_ + patience(engine_->waiting_for());
+    return std::min(usual, hop_.give_up_at.value_or(usual));
+}
+
 void RemoteSession::note_quirk(PeerQuirk quirk) {
     if (services_->peer_quirks != nullptr) {
         probe<"outbound.peer_has_quirk">();
@@ -125,6 +132,7 @@ net::Task<Result<>> RemoteSession::flush() {
     // RFC 5321 4.5.3.2.5: for each block; what is a command alone is not given longer.
     stream_->set_deadline(deadline_in(limits::smtp_client_data_block_timeout));
     Result<> written = co_await stream_->write_all(output);
+    waits_since_ = net::Shard::here().now();
     if (engine_->waiting_for() == smtp::WaitingFor::BodyWrite) {
         crash_point<"outbound.body_piece_said">();
     }
@@ -147,13 +155,15 @@ net::Task<void> RemoteSession::hear() {
     const smtp::WaitingFor awaited = engine_->waiting_for();
     pass_said(awaited);
     // After a write error the peer's last words may still be there (E7).
-    stream_->set_deadline(deadline_in(patience(engine_->waiting_for())));
+    stream_->set_deadline(deadline_of_reply());
     reply_buffer_.resize(reply_buffer_size);
     const Result<std::size_t> got = co_await stream_->read_some(reply_buffer_);
     if (got && *got > 0) {
         pass_heard(awaited);
         is_tls_proven_ = stream_->tls() != nullptr;
+        const std::uint64_t before = engine_->replies();
         engine_->feed(std::string_view(reply_buffer_).substr(0, *got));
+        waits_since_ = engine_->replies() != before ? net::Shard::here().now() : waits_since_;
     }
     if (is_late_alert(got)) {
         probe<"outbound.tls_late_alert">();

@@ -101,6 +101,7 @@ private:
     void account(const std::optional<smtp::Outcome>& failure) const;
     net::Task<std::optional<smtp::Outcome>> greet(bool without_tls);
     [[nodiscard]] MonoTime deadline_in(Duration patience) const;
+    [[nodiscard]] MonoTime deadline_of_reply() const;
     net::Task<smtp::client_event::Event> next_event();
     net::Task<Result<>> flush();
     net::Task<void> hear();
@@ -127,6 +128,7 @@ private:
     std::string peer_name_;
     AttemptTls tls_;
     MonoTime opened_at_{};
+    MonoTime waits_since_{};  ///< For the reply that is due: the command, or the one before it.
     std::uint32_t messages_ = 0;
     bool is_spent_ = false;
     bool is_ready_ = false;

@@ -295,6 +295,7 @@ net::Task<std::optional<smtp::Outcome>> RemoteSession::greet(bool without_tls) {
     smtp::ClientOptions options = client_options(without_tls);
     chose_helo_ = options.use_helo;
     engine_.emplace(std::move(options));
+    waits_since_ = net::Shard::here().now();
     const ev::Event event = co_await next_event();
     if (std::holds_alternative<ev::Ready>(event)) {
         is_ready_ = true;

@@ -28,6 +28,7 @@ void ClientEngine::feed(std::string_view bytes) {
             return;
         }
         if (progress.status == ReplyParser::Status::Complete) {
+            ++replies_;
             on_reply(parser_.take());
         }
     }

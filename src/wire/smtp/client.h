@@ -156,6 +156,8 @@ public:
     /// be delivered, whatever is heard.
     [[nodiscard]] bool is_message_complete() const;
     [[nodiscard]] WaitingFor waiting_for() const;
+    /// How many replies were heard whole: the time for the next begins with the last.
+    [[nodiscard]] std::uint64_t replies() const { return replies_; }
     [[nodiscard]] bool is_closed() const { return state_ == State::Closed; }
 
     /// After Ready. Refused locally, with TransactionDone, where the peer lacks what it needs:
@@ -295,6 +297,7 @@ private:
     std::vector<std::optional<Outcome>> block_;  ///< By recipient; PRDR's, until its end.
     bool wants_body_ = false;
     bool any_refused_ = false;
+    std::uint64_t replies_ = 0;
     std::optional<ContentSender> content_;
     bool is_counted_ = false;
     bool is_end_out_ = false;  ///< take_output() gave the message's last octet.
