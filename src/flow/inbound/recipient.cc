@@ -61,6 +61,7 @@ bool opens_route(const Settings& settings, std::string_view domain) {
 }
 
 struct Looked {
+    mail::Address address;  ///< Whose it is.
     Returned returned;
     bool is_full = false;
 };
@@ -162,25 +163,30 @@ net::Task<RecipientAnswer> check_recipient(const Services* services, smtp::Recip
     // answer them (G11).
     const bool is_hosts_role =
         store::is_role(recipient.address.local) && is_this_host(services, recipient.address.domain);
-    if (recipient.is_bare_postmaster || is_hosts_role) {
+    if (recipient.is_bare_postmaster) {
         recipient.address.domain = domain;
     }
-    const mail::Address address = recipient.address;
+    const mail::Address named = recipient.address;
     const ReturnContext context = return_context(services);
-    Result<Looked> found =
-        co_await read(services,
-                      [address, context](const store::Snapshot& snapshot,
-                                         store::ReadTier tier) -> Result<Looked> {
-                          Looked looked;
-                          looked.returned = TRY(resolve_returned(snapshot, tier, address, context));
-                          looked.is_full = TRY(is_full(snapshot, tier, looked.returned.recipient));
-                          return looked;
-                      });
+    Result<Looked> found = co_await read(
+        services,
+        [named, is_hosts_role, context](const store::Snapshot& snapshot,
+                                        store::ReadTier tier) -> Result<Looked> {
+            Looked looked{.address = named, .returned = {}};
+            // Where the host's name is a mail domain too, that has roles of its own.
+            if (is_hosts_role && !TRY(store::answering_domain(snapshot, tier, named.domain))) {
+                looked.address.domain = context.default_domain;
+            }
+            looked.returned = TRY(resolve_returned(snapshot, tier, looked.address, context));
+            looked.is_full = TRY(is_full(snapshot, tier, looked.returned.recipient));
+            return looked;
+        });
     if (!found) {
         probe<"inbound.recipient_not_looked_up">();
         log::error("smtp.recipient_lookup_failed", {{"error", found.error().text}});
         co_return refuse(451, {4, 3, 0}, "Cannot look up recipients now, try again later");
     }
+    const mail::Address address = std::move(found->address);
     const std::string name = address.to_string();
     store::Recipient& resolved = found->returned.recipient;
     if (found->returned.fault) {
