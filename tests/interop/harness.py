@@ -19,7 +19,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 DOMAIN = "example.test"
 STANDARD = dict(smtp=25, lmtp=24, submission=587, submissions=465, imap=143, imaps=993, pop3=110, pop3s=995, http=80)
 # Cases that count messages have an account to themselves; the rest share alice and bob.
-ACCOUNTS = ["alice", "bob", "carol", "sync", "fetch", "mutt", "node", "basic", "bytes", "idler", "popper", "relay"]
+ACCOUNTS = ["alice", "bob", "carol", "sync", "fetch", "mutt", "node", "basic", "bytes", "idler", "popper", "relay", "offline", "popper2", "cached", "stress"]
 READY_SECONDS = 60
 # Domains that Godwit routes to the private Postfix instances.
 PLAIN_PEER, TLS_PEER, DISCARD, HELD = "postfix.test", "postfixtls.test", "discard.test", "held.test"

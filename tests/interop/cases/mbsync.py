@@ -7,6 +7,11 @@ import re
 from harness import case, expect, expect_equal, message, need, run, sha, token
 
 
+def without_line_ends(data):
+    """With LF line ends, as a Maildir has them."""
+    return data.replace(b"\r\n", b"\n")
+
+
 def maildir(home):
     """{sha256 with LF line ends: path} of the synchronised messages, less the header that mbsync adds."""
     found = {}

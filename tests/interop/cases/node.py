@@ -24,3 +24,8 @@ def nodemailer(world):
 @case
 def imapflow(world):
     node(world, "imapflow.mjs", token())
+
+
+@case
+def imapflow_with_qresync(world):
+    node(world, "imapflow_qresync.mjs", token())
