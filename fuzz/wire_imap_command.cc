@@ -10,6 +10,7 @@
 #include "wire/imap/fetch.h"
 #include "wire/imap/list.h"
 #include "wire/imap/metadata.h"
+#include "wire/imap/notify.h"
 #include "wire/imap/reader.h"
 #include "wire/imap/search.h"
 #include "wire/imap/select.h"
@@ -33,6 +34,7 @@ std::size_t parse_all(const Command& command) {
         note(parse_create(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_get_metadata(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_set_metadata(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_notify(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_append(*std::make_unique<Lexer>(command), spelling).has_value());
     }
     note(parse_login(*std::make_unique<Lexer>(command)).has_value());

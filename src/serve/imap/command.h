@@ -85,6 +85,7 @@ AnswerTask run_logout(Conversation* c, imap::Command command);          // basic
 AnswerTask run_lsub(Conversation* c, imap::Command command);            // list.cc
 AnswerTask run_move(Conversation* c, imap::Command command);            // copy_move.cc
 AnswerTask run_namespace(Conversation* c, imap::Command command);       // mailboxes.cc
+AnswerTask run_notify(Conversation* c, imap::Command command);          // notify.cc
 AnswerTask run_noop(Conversation* c, imap::Command command);            // basic.cc
 AnswerTask run_rename(Conversation* c, imap::Command command);          // mailboxes.cc
 AnswerTask run_search(Conversation* c, imap::Command command);          // search.cc

@@ -48,6 +48,7 @@ constexpr std::array kCommands = {
     CommandRow{"NAMESPACE", Prefix::None, kIn, Expunges::Tell, "NAMESPACE", "2342 5",
                &run_namespace},
     CommandRow{"NOOP", Prefix::None, kAny, Expunges::Tell, "", "3501 6.1.2", &run_noop},
+    CommandRow{"NOTIFY", Prefix::None, kIn, Expunges::Tell, "NOTIFY", "5465 3.1", &run_notify},
     CommandRow{"RENAME", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.5", &run_rename},
     CommandRow{"SEARCH", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.4", &run_search},
     CommandRow{"SELECT", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.1", &run_select},

@@ -113,6 +113,7 @@ void Conversation::log_out() {
     login_.reset();
     credentials_changed_ = false;
     enabled_.clear();
+    notified_.reset();
     out_.set_spelling(spelling());
     reader_.set_limits(imap::ReaderLimits::before_login());
     ending_ = std::move(compression_);
@@ -127,17 +128,45 @@ void Conversation::on_change(const store::AccountChange& change) {
         credentials_changed_ = true;
         stream_->interrupt();
     }
+    const MailboxId selected = selected_ == nullptr ? MailboxId(0) : selected_->view().mailbox();
+    if (notified_ != nullptr && notified_->note(change, selected)) {
+        was_woken_ = true;
+        stream_->interrupt();
+    }
+}
+
+void Conversation::on_selected_news() {
+    was_woken_ = was_woken_ || notified_ != nullptr;
+    if (wakes_on_news_ || notified_ != nullptr) {
+        stream_->interrupt();
+    }
+}
+
+void Conversation::notify(std::unique_ptr<Notified> notified) {
+    notified_ = std::move(notified);
+    was_woken_ = notified_ != nullptr;
+    follow_notified();
+}
+
+// RFC 5465 3.1: what is not asked for of the selected mailbox is not told.
+void Conversation::follow_notified() {
+    if (selected_ == nullptr) {
+        return;
+    }
+    imap::NotifyEvents events = imap::kMessageEvents;
+    if (notified_ != nullptr) {
+        events = notified_->selected() ? notified_->selected()->events : imap::NotifyEvents{0};
+    }
+    selected_->tell_only(events);
 }
 
 net::Task<Result<>> Conversation::select(const store::MailboxState& mailbox, Access access) {
     std::shared_ptr<OpenMailbox> opened =
         CO_TRY(co_await room_->open(mailbox.id, mailbox.highest_mod_seq));
     CO_TRY(co_await room_->refresh_keywords());
-    selected_ = std::make_unique<Selected>(room_, std::move(opened), access, &enabled_, [this] {
-        if (wakes_on_news_) {
-            stream_->interrupt();
-        }
-    });
+    selected_ = std::make_unique<Selected>(room_, std::move(opened), access, &enabled_,
+                                           [this] { on_selected_news(); });
+    follow_notified();
     co_return Result<>();
 }
 

@@ -6,12 +6,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "serve/connection.h"
 #include "serve/imap/account_room.h"
 #include "serve/imap/command.h"
 #include "serve/imap/feature.h"
+#include "serve/imap/notified.h"
 #include "serve/imap/selected.h"
 #include "serve/login/login.h"
 #include "wire/imap/compression.h"
@@ -84,6 +86,11 @@ public:
     /// Called after the next flush that writes something.
     void call_once_written(void (*call)()) { once_written_ = call; }
     void wake_on_news(bool on) { wakes_on_news_ = on; }
+    /// What NOTIFY asked for; null before the first. RFC 5465.
+    [[nodiscard]] Notified* notified() { return notified_.get(); }
+    void notify(std::unique_ptr<Notified> notified);
+    /// True once after something happened that NOTIFY is about.
+    bool take_wake() { return std::exchange(was_woken_, false); }
 
     /// What the client has enabled, which stays so to the connection's end (RFC 5161 3.1) or to
     /// UNAUTHENTICATE.
@@ -97,6 +104,8 @@ public:
 
 private:
     void on_change(const store::AccountChange& change);
+    void on_selected_news();
+    void follow_notified();
     net::Task<bool> are_credentials_stale();
     void feed(std::string_view bytes);
     bool feed_expanded();
@@ -124,6 +133,8 @@ private:
     Features enabled_;
     bool credentials_changed_ = false;
     bool wakes_on_news_ = false;
+    std::unique_ptr<Notified> notified_;
+    bool was_woken_ = false;
     bool has_said_bye_ = false;
     void (*once_written_)() = nullptr;
 };

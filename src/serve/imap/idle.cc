@@ -58,7 +58,7 @@ AnswerTask run_idle(Conversation* c, imap::Command command) {
         if (CO_TRY(co_await c->must_end())) {
             co_return Answer{.code = "", .text = "", .is_silent = true};
         }
-        CO_TRY(co_await c->announce(Expunges::Tell));
+        CO_TRY(co_await tell_news(c, Expunges::Tell));
         if (c->stream().shard().now() >= keepalive) {
             probe<"imap.idle_keepalive">();
             c->out().untagged(imap::Condition::Ok, "", "Still here");

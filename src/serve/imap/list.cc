@@ -6,12 +6,10 @@
 #include <set>
 
 #include "base/log.h"
-#include "flow/read.h"
 #include "mail/text/charset.h"
-#include "serve/imap/conversation.h"
+#include "serve/imap/inventory.h"
 #include "serve/imap/metadata.h"
 #include "serve/imap/status.h"
-#include "store/mailbox/mailbox.h"
 #include "wire/imap/list.h"
 #include "wire/imap/match.h"
 
@@ -20,24 +18,6 @@ namespace godwit::serve::imap_desk {
 namespace {
 
 enum class Form : std::uint8_t { List, Lsub, Xlist };
-
-// What the account has, read in one step: the list is bounded (limits::mailboxes_max).
-struct Inventory {
-    std::vector<store::MailboxState> mailboxes;
-    std::vector<std::string> subscriptions;
-};
-
-net::Task<Result<Inventory>> take_inventory(Conversation* c) {
-    const AccountId account = c->account();
-    co_return co_await flow::read(
-        c->services(),
-        [account](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Inventory> {
-            Inventory inventory;
-            inventory.mailboxes = TRY(store::list_mailboxes(snapshot, tier, account));
-            inventory.subscriptions = TRY(store::list_subscriptions(snapshot, tier, account));
-            return inventory;
-        });
-}
 
 // Q17: the names of the old command for roles that have one there.
 std::string_view xlist_role(std::string_view special_use) {
@@ -177,13 +157,10 @@ bool Lister::meets(const Entry& entry) const {
 }
 
 std::string Lister::attributes_of(const std::string& name, const Entry& entry) const {
-    std::string text = parents_.contains(name) ? "\\HasChildren" : "\\HasNoChildren";
-    if (entry.mailbox == nullptr) {
-        // Q15: clients of LSUB know \Noselect alone. Q11: nothing else is ever \NonExistent.
-        text = form_ == Form::Lsub ? "\\Noselect" : text + " \\NonExistent";
-    } else if (!entry.mailbox->is_selectable) {
-        text += " \\Noselect";
-    }
+    // Q15: clients of LSUB know \Noselect alone.
+    std::string text = entry.mailbox == nullptr && form_ == Form::Lsub
+                           ? "\\Noselect"
+                           : list_attributes(entry.mailbox, parents_.contains(name));
     if (entry.mailbox != nullptr && !entry.mailbox->special_use.empty()) {
         // Q3: in every reply, whether asked for or not.
         text.append(" ").append(form_ == Form::Xlist ? xlist_role(entry.mailbox->special_use)

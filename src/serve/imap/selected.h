@@ -16,6 +16,7 @@
 
 #include "serve/imap/account_room.h"
 #include "serve/imap/feature.h"
+#include "wire/imap/notify.h"
 #include "wire/imap/seqset.h"
 #include "wire/imap/writer.h"
 
@@ -107,6 +108,10 @@ public:
     /// Writes what the client does not know yet and may now; true when the writer is full and more
     /// is to be told. Keywords are fresh.
     bool announce(imap::ResponseWriter& out, Expunges expunges);
+    /// From now on announce() tells only these of kMessageEvents; the rest waits. RFC 5465 3.1.
+    void tell_only(imap::NotifyEvents events) { told_events_ = events; }
+    /// The next announce() tells expunges whatever NOTIFY said: the client did them itself.
+    void tell_own_expunges() { tells_own_expunges_ = true; }
     /// Something is to be told that announce() would write.
     [[nodiscard]] bool has_news() const;
 
@@ -118,6 +123,9 @@ private:
     void on_change(const store::AccountChange& change);
     void note_flags(const store::MessageFlagsChanged& changed);
     void note_expunged(const store::MessagesExpunged& expunged);
+    [[nodiscard]] bool tells(imap::NotifyEvent event) const {
+        return imap::has_event(told_events_, event);
+    }
     bool tell_expunges(imap::ResponseWriter& out);
     std::size_t tell_vanished(imap::ResponseWriter& out);
     void tell_held_back(imap::ResponseWriter& out);
@@ -142,6 +150,8 @@ private:
     std::optional<ModSeq> resync_from_;  ///< Too many: all rows that changed after this (T88).
     Uid resync_at_{1};
     std::size_t told_keywords_ = 0;
+    imap::NotifyEvents told_events_ = imap::kMessageEvents;
+    bool tells_own_expunges_ = false;
 };
 
 }  // namespace godwit::serve::imap_desk

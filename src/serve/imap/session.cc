@@ -80,6 +80,7 @@ net::Task<Result<>> Session::converse() {
         }
         imap::ReaderEvent event = conversation_.reader().next();
         if (std::holds_alternative<imap::NeedMore>(event)) {
+            CO_TRY(co_await imap_desk::tell_unasked(&conversation_));
             static_cast<void>(CO_TRY(co_await conversation_.fill(conversation_.silence_limit())));
             continue;
         }
@@ -151,7 +152,12 @@ net::Task<Result<>> Session::handle_command(imap::Command command) {
     const Answer done = CO_TRY(co_await row->run(&conversation_, std::move(command)));
     if (!conversation_.has_said_bye() && !done.is_silent &&
         done.condition != imap::Condition::Bad) {
-        CO_TRY(co_await conversation_.announce(done.holds_expunges ? Expunges::Hold : expunges));
+        if (conversation_.selected() != nullptr &&
+            (row->run == &imap_desk::run_expunge || row->run == &imap_desk::run_move)) {
+            conversation_.selected()->tell_own_expunges();
+        }
+        CO_TRY(co_await imap_desk::tell_news(&conversation_,
+                                             done.holds_expunges ? Expunges::Hold : expunges));
     }
     answer(tag, done);
     co_return Result<>();

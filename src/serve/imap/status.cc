@@ -66,8 +66,8 @@ net::Task<Result<std::uint64_t>> deleted_size(Conversation* c, const store::Mail
 }  // namespace
 
 net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* state,
-                                 imap::StatusItems items) {
-    if (has_item(items, imap::StatusItem::HighestModSeq)) {
+                                 imap::StatusItems items, StatusCause cause) {
+    if (cause == StatusCause::Asked && has_item(items, imap::StatusItem::HighestModSeq)) {
         c->follow_mod_seqs();
     }
     std::uint32_t recent = 0;

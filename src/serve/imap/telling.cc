@@ -127,7 +127,11 @@ void Selected::write_row(imap::ResponseWriter& out, std::size_t index, const sto
 }
 
 bool Selected::has_news() const {
-    return !ghosts_.empty() || !changes_.empty() || resync_from_ || known_ < view().rows().size() ||
+    const bool has_flags = !changes_.empty() || resync_from_;
+    return (!ghosts_.empty() &&
+            (tells(imap::NotifyEvent::MessageExpunge) || tells_own_expunges_)) ||
+           (has_flags && tells(imap::NotifyEvent::FlagChange)) ||
+           (known_ < view().rows().size() && tells(imap::NotifyEvent::MessageNew)) ||
            room_->has_stale_keywords();
 }
 
@@ -146,11 +150,15 @@ bool Selected::announce(imap::ResponseWriter& out, Expunges expunges) {
     if (expunges == Expunges::Hold && !ghosts_.empty()) {
         probe<"imap.expunge_held_back">();
     }
-    if (expunges == Expunges::Tell && tell_expunges(out)) {
+    const bool may_tell = tells(imap::NotifyEvent::MessageExpunge) || tells_own_expunges_;
+    if (expunges == Expunges::Tell && may_tell && tell_expunges(out)) {
         return true;
     }
-    tell_arrivals(out);
-    if (tell_flags(out)) {
+    tells_own_expunges_ = false;
+    if (tells(imap::NotifyEvent::MessageNew)) {
+        tell_arrivals(out);
+    }
+    if (tells(imap::NotifyEvent::FlagChange) && tell_flags(out)) {
         return true;
     }
     tell_held_back(out);

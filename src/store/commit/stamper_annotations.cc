@@ -73,23 +73,28 @@ Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step)
         mailbox = TRY(context.accounts.mailbox(account, step.mailbox));
     }
     bool has_grown = false;
-    bool has_shrunk = false;
+    AnnotationsChanged changed{.user = step.user, .entries = {}};
     for (const SetAnnotations::Entry& entry : step.entries) {
         std::string key = annotation_key(step.account, step.mailbox, step.user, entry.name);
         if (entry.value) {
             context.rows.put(std::move(key), encode_annotation(*entry.value));
             has_grown = true;
+            changed.entries.push_back(entry.name);
         } else if (TRY(context.rows.get(key))) {
             context.rows.erase(std::move(key));
-            has_shrunk = true;
+            changed.entries.push_back(entry.name);
         }
     }
     if (has_grown) {
         TRY(check_bounds(context, step.account));
     }
-    if (mailbox != nullptr && (has_grown || has_shrunk)) {
+    if (changed.entries.empty()) {
+        return Done{};
+    }
+    if (mailbox != nullptr) {
         tell_moved_on(context, account, step.mailbox, *mailbox);
     }
+    publish(context, step.account, {.mailbox = step.mailbox, .what = std::move(changed)});
     return Done{};
 }
 

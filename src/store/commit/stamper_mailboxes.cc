@@ -316,6 +316,8 @@ Result<StepResult> stamp_step(StampContext& context, const SubscribeMailbox& ste
                    .kind = LogKind::MailboxChanged,
                    .change = {},
                    .mod_seq = context.accounts.draw_mod_seq(account)});
+    } else {
+        publish(context, step.account, {.mailbox = MailboxId(0), .what = MailboxListChanged{}});
     }
     return Done{};
 }

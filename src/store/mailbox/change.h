@@ -37,16 +37,22 @@ struct MessagesExpunged {
     std::vector<Uid> uids;  ///< Rising.
     ModSeq mod_seq;
 };
+/// What LIST would say; of mailbox 0 where only a subscription changed, whose name is no mailbox's.
 struct MailboxListChanged {
     bool was_deleted = false;  ///< This mailbox is gone.
     bool was_renamed = false;
+};
+/// Entries were set or removed; of mailbox 0: the server's. RFC 5464.
+struct AnnotationsChanged {
+    AccountId user;  ///< Whose private entries; 0: shared ones.
+    std::vector<std::string> entries;
 };
 struct KeywordsAdded {};  ///< The dictionary grew; names are in the account's rows.
 
 struct MailboxChange {
     MailboxId mailbox;
     std::variant<MessagesAppended, MessageFlagsChanged, MessagesExpunged, MailboxListChanged,
-                 KeywordsAdded>
+                 KeywordsAdded, AnnotationsChanged>
         what;
 };
 
