@@ -1,5 +1,6 @@
 #include "app/household.h"
 
+#include "app/indexer.h"
 #include "base/log.h"
 #include "base/random.h"
 #include "flow/outbound/sts.h"
@@ -104,6 +105,7 @@ Result<> Household::start() {
     TRY(operators_->start());
     TRY(start_queue());
     net::spawn(*ground_.shards.front(), "caretaker", take_care(&services_, &bell_));
+    net::spawn(*ground_.shards.front(), "indexer", keep_indexes(&services_));
     net::spawn(*ground_.shards.front(), "sts", flow::keep_sts_fresh(&services_));
     net::spawn(*ground_.shards.front(), "tls-reports", tls_reporter_->run());
     return {};

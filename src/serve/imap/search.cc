@@ -1,7 +1,8 @@
 // Serves SEARCH and UID SEARCH.
 // RFC 3501 6.4.4; RFC 5032 3; RFC 5182 2; RFC 7162 3.1.5; RFC 9738 3.2. T78.
-// Three rounds, each only for what the one before could not tell: the view, the stored summary, and
-// (on the offload pool) the message itself. Every round goes in bounded steps.
+// Three rounds, each only for what the one before could not tell: the view and the search index,
+// the stored summary, and (on the offload pool) the message itself. Every round goes in bounded
+// steps.
 #include <algorithm>
 
 #include "base/log.h"
@@ -12,6 +13,7 @@
 #include "serve/imap/search_answer.h"
 #include "serve/imap/search_run.h"
 #include "serve/imap/text_search.h"
+#include "store/search/ask.h"
 #include "wire/imap/search.h"
 
 namespace godwit::serve::imap_desk {
@@ -43,6 +45,7 @@ struct Question {
     std::vector<imap::NumberSet> sets;        ///< By SearchNode::set.
     std::vector<store::KeywordSet> keywords;  ///< By node.
     std::vector<std::string> needles;         ///< By node, folded.
+    std::vector<store::IndexAnswers> index;   ///< By node, what the search index says.
     std::int64_t now = 0;                     ///< When it was asked; unix seconds.
 };
 
@@ -80,8 +83,53 @@ Truth ask_row(const Question& question, const SearchNode& node, const store::Mes
                          static_cast<std::int64_t>(node.number));
         case SearchOp::UidAfter: return truth(row.uid.value() > node.number);
         case SearchOp::UidBefore: return truth(row.uid.value() < node.number);
+        case SearchOp::Header:
+        case SearchOp::Body:
+        case SearchOp::Text:
+            switch (question.index[index].of(row.email)) {
+                case store::IndexAnswer::No: return Truth::No;
+                case store::IndexAnswer::Yes: return Truth::Yes;
+                case store::IndexAnswer::Unknown: break;
+            }
+            return Truth::Unknown;
         default: return Truth::Unknown;
     }
+}
+
+bool is_text(const SearchNode& node) {
+    return node.op == SearchOp::Header || node.op == SearchOp::Body || node.op == SearchOp::Text;
+}
+
+// What the search index knows of the texts that are asked for; nothing when it cannot be asked.
+// Synchronous: on the offload pool.
+std::vector<store::IndexAnswers> ask_index_for(store::Store* store, AccountId account,
+                                               const Question& question) {
+    const std::vector<SearchNode>& asked = question.program.nodes;
+    std::vector<store::IndexAnswers> answers(asked.size());
+    std::vector<store::IndexQuestion> questions;
+    std::vector<std::size_t> nodes;
+    for (std::size_t i = 0; i < asked.size(); ++i) {
+        if (!is_text(asked[i])) {
+            continue;
+        }
+        const SearchOp op = asked[i].op;
+        nodes.push_back(i);
+        questions.push_back({.place = op == SearchOp::Header ? store::IndexedPlace::Header
+                                      : op == SearchOp::Body ? store::IndexedPlace::Body
+                                                             : store::IndexedPlace::Text,
+                             .header_name = op == SearchOp::Header ? asked[i].name : std::string(),
+                             .needle = question.needles[i]});
+    }
+    auto known = store::ask_index(*store->snapshot(), account, questions);
+    if (!known) {
+        log::error("search_index.damaged",
+                   {{"account", account.value()}, {"error", known.error().text}});
+        return answers;
+    }
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        answers[nodes[i]] = std::move((*known)[i]);
+    }
+    return answers;
 }
 
 // RFC 3501 6.4.4: by the Date field as its writer saw it, whatever the zone.
@@ -170,12 +218,13 @@ public:
     net::Task<Result<std::vector<Uid>>> run();
 
 private:
+    net::Task<Result<>> ask_index();
     net::Task<void> ask_rows();
     net::Task<Result<>> ask_records();
     net::Task<Result<>> ask_messages(std::vector<OpenCase> open);
 
     Conversation* c_;
-    std::shared_ptr<const Question> question_;
+    std::shared_ptr<Question> question_;  ///< Changed only before the first round.
     std::vector<Uid> found_;
     std::vector<Uid> unknown_;
 };
@@ -200,6 +249,20 @@ Searching::Searching(Conversation* conversation, imap::SearchProgram program) : 
         }
     }
     question_ = std::move(question);
+}
+
+net::Task<Result<>> Searching::ask_index() {
+    question_->index.resize(question_->program.nodes.size());
+    if (std::ranges::none_of(question_->program.nodes, is_text)) {
+        co_return Result<>();
+    }
+    store::Store* const store = c_->services()->store;
+    const AccountId account = c_->selected()->view().account();
+    question_->index =
+        CO_TRY(co_await net::offload(c_->services()->offload, [store, account, asked = question_] {
+            return ask_index_for(store, account, *asked);
+        }));
+    co_return Result<>();
 }
 
 net::Task<void> Searching::ask_rows() {
@@ -310,6 +373,7 @@ net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
 }
 
 net::Task<Result<std::vector<Uid>>> Searching::run() {
+    CO_TRY(co_await ask_index());
     co_await ask_rows();
     CO_TRY(co_await ask_records());
     std::ranges::sort(found_);

@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "base/limits.h"
 #include "mail/message/header.h"
+#include "mail/message/search_text.h"
 #include "mail/text/charset.h"
 #include "mail/text/encoded_word.h"
 #include "mail/text/html_text.h"
@@ -16,7 +17,7 @@ namespace godwit::serve::imap_desk {
 namespace {
 
 bool has(std::string_view text, std::string_view needle) {
-    return mail::fold_case(text).find(needle) != std::string::npos;
+    return mail::fold_for_search(text).find(needle) != std::string::npos;
 }
 
 // Base64 in windows: whole groups now, the rest with the next window.
@@ -41,7 +42,7 @@ private:
 }  // namespace
 
 std::string fold_needle(std::string_view needle) {
-    return mail::fold_case(needle);
+    return mail::fold_for_search(needle);
 }
 
 bool has_header_text(std::string_view block, std::string_view name, std::string_view needle) {
@@ -73,6 +74,12 @@ Result<std::string_view> MessageSearch::header() {
 }
 
 Result<bool> MessageSearch::has_part_text(const mail::Part& part, std::string_view needle) {
+    if (part.body_size <= limits::search_window_size) {
+        const std::string encoded =
+            TRY(read_octets(*store_, store::ReadTier::Disk, *record_,
+                            {record_->prefix.size() + part.body_offset, part.body_size}));
+        return mail::searched_part_text(part, encoded).find(needle) != std::string::npos;
+    }
     const std::string charset = mail::find_parameter(part.parameters, "charset").value_or("");
     const bool is_html = part.subtype == "html";
     // What a needle may stretch over from one window into the next, in any charset.
@@ -112,8 +119,7 @@ Result<bool> MessageSearch::has_body_text(std::string_view needle) {
         return true;
     }
     for (const mail::Part& part : summary_->parts) {
-        if (part.kind == mail::Part::Kind::Leaf && part.type == "text" &&
-            TRY(has_part_text(part, needle))) {
+        if (mail::is_searched(part) && TRY(has_part_text(part, needle))) {
             return true;
         }
     }
