@@ -30,6 +30,8 @@ constexpr OptionRow kInit[] = {
 constexpr ArgumentRow kDomain[] = {{"DOMAIN", "A domain: example.org."}};
 constexpr ArgumentRow kAddress[] = {
     {"ADDRESS", "An account's address; without a domain, the default."}};
+constexpr ArgumentRow kAccounts[] = {
+    {"ACCOUNT", "Accounts' addresses; without a domain, the default.", Occurs::Any}};
 constexpr ArgumentRow kAliasAdd[] = {
     {"ADDRESS", "The alias."}, {"TARGET", "Where its mail goes, here or elsewhere.", Occurs::Many}};
 constexpr ArgumentRow kAlias[] = {{"ADDRESS", "The alias."}};
@@ -72,6 +74,8 @@ constexpr OptionRow kRotate[] = {
     kDirOption,
     kConfigOption,
     kJsonOption};
+constexpr OptionRow kReindex[] = {
+    {"--all", "", "Those of all accounts."}, kDirOption, kConfigOption, kJsonOption};
 constexpr OptionRow kAccountAdd[] = {
     {"--password", "PASSWORD",
      "The password; asked for, or read from standard input, when absent."},
@@ -377,6 +381,9 @@ constexpr CommandRow kCommands[] = {
      {},
      {},
      run_sendmail_alone},
+    {"index", "list", "Lists search indexes and how far they are.", {}, kHere, run_admin_view},
+    {"reindex", "", "Has search indexes made anew; meanwhile searches read the messages.",
+     kAccounts, kReindex, run_admin_change},
     {"scrub",
      "",
      "Has the server read everything again now, at a bounded rate; status says what came of it.",

@@ -26,6 +26,12 @@ constexpr Column kAccountColumns[] = {{"address", "ADDRESS"},    {"full_name", "
                                       {"messages", "MESSAGES"},  {"bytes", "BYTES"},
                                       {"quota", "QUOTA"},        {"disabled", "DISABLED"},
                                       {"forward_to", "FORWARD"}, {"created_at", "CREATED"}};
+constexpr Column kIndexColumns[] = {{"address", "ADDRESS"},
+                                    {"state", "STATE"},
+                                    {"messages", "MESSAGES"},
+                                    {"waiting", "WAITING"},
+                                    {"read_each_time", "READ EACH TIME"},
+                                    {"bytes", "BYTES"}};
 constexpr Column kAppPasswordColumns[] = {{"name", "NAME"}, {"created_at", "CREATED"}};
 constexpr Column kAliasColumns[] = {
     {"address", "ADDRESS"}, {"targets", "TARGETS"}, {"owner", "OWNER"}};
@@ -60,6 +66,7 @@ constexpr ListView kListViews[] = {
     {"domain.list", kDomainColumns, "There are no domains."},
     {"account.list", kAccountColumns, "There are no accounts."},
     {"account.app_password.list", kAppPasswordColumns, "There are no app passwords."},
+    {"index.list", kIndexColumns, "There are no accounts."},
     {"alias.list", kAliasColumns, "There are no aliases."},
     {"queue.list", kQueueColumns, "The queue is empty."},
     {"queue.suspensions", kSuspensionColumns, "Nothing is suspended."},

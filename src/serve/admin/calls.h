@@ -62,6 +62,10 @@ Result<std::string> show_tls_report(const AdminHost& host, const AdminArguments&
 // trace.cc
 Result<std::string> find_traces(const AdminHost& host, const AdminArguments& arguments);
 
+// indexes.cc
+Result<std::string> list_indexes(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> make_indexes_anew(const AdminHost& host, const AdminArguments& arguments);
+
 // server.cc
 Result<std::string> show_message(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> show_status(const AdminHost& host, const AdminArguments& arguments);

@@ -294,6 +294,8 @@ def json_is_as_documented(world):
     take("alias", "add", f"other@{domain}", account)
     take("alias", "change", f"other@{domain}", account, "--owner", account)
     take("alias", "list")
+    take("index", "list")
+    take("reindex", account, key="reindex")
     name = submit(world, [recipient], message(word, sender=world.address("alice"), to=recipient))
     waiting = take("queue", "list")
     take("queue", "summary")
