@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/probe.h"
 #include "serve/imap/fetching.h"
+#include "serve/imap/object_id.h"
 #include "serve/imap/vanished.h"
 
 namespace godwit::serve::imap_desk {
@@ -80,6 +81,20 @@ void Fetching::begin_row(std::size_t index, const store::MessageRow& row) {
     if (attributes_.size) {
         begin_item();
         out.raw("RFC822.SIZE ").number(row.size);
+    }
+    if (attributes_.save_date) {
+        begin_item();
+        out.raw("SAVEDATE ").date_time(from_unix_seconds(row.saved_at));
+    }
+    const AccountId account = c_->selected()->view().account();
+    if (attributes_.email_id) {
+        begin_item();
+        out.raw("EMAILID (").raw(object_id(ObjectKind::Email, account, row.email.value())).raw(")");
+    }
+    if (attributes_.thread_id) {
+        begin_item();
+        out.raw("THREADID (");
+        out.raw(object_id(ObjectKind::Thread, account, row.thread.value())).raw(")");
     }
 }
 

@@ -6,6 +6,7 @@
 #include "mail/text/charset.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/mailbox_line.h"
+#include "serve/imap/object_id.h"
 #include "serve/imap/special_use.h"
 #include "wire/imap/arguments.h"
 
@@ -119,16 +120,20 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
     step.must_have_use = true;
     steps->emplace_back(std::move(step));
     crash_point<"imap.create_planned">();
-    const Result<> done = co_await commit_steps(c, std::move(*steps));
-    if (!done && !arguments->uses.empty() && done.error().code == ErrorCode::Denied) {
-        co_return no(imap::code::kUseAttr, done.error().text);
-    }
+    store::Plan plan;
+    plan.steps = std::move(*steps);
+    const store::CommitResult done = co_await flow::commit(c->services()->store, std::move(plan));
     if (!done) {
-        co_return refusal(done.error(), "CREATE");
+        const Error& error = done.error().error;
+        co_return !arguments->uses.empty() && error.code == ErrorCode::Denied
+            ? no(imap::code::kUseAttr, error.text)
+            : refusal(error, "CREATE");
     }
     crash_point<"imap.create_committed">();
     tell_other_name(c, "", name, arguments->mailbox.given);
+    const auto created = std::get<store::MailboxCreated>(done->results.back());
     Answer answer = ok("CREATE completed");
+    answer.code = mailbox_id_code(c->account(), created.mailbox);
     answer.once_written = &crash_point<"imap.create_answered">;
     co_return answer;
 }

@@ -1,5 +1,6 @@
 // Serves SEARCH and UID SEARCH.
-// RFC 3501 6.4.4; RFC 5032 3; RFC 5182 2; RFC 7162 3.1.5; RFC 9738 3.2. T78.
+// RFC 3501 6.4.4; RFC 5032 3; RFC 5182 2; RFC 7162 3.1.5; RFC 8474 6; RFC 8514 4.3; RFC 9738 3.2.
+// T78.
 // Three rounds, each only for what the one before could not tell: the view and the search index,
 // the stored summary, and (on the offload pool) the message itself. Every round goes in bounded
 // steps.
@@ -10,6 +11,7 @@
 #include "mail/text/date.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/message_source.h"
+#include "serve/imap/object_id.h"
 #include "serve/imap/search_answer.h"
 #include "serve/imap/search_run.h"
 #include "serve/imap/text_search.h"
@@ -42,11 +44,12 @@ std::chrono::sys_days day_of(std::int64_t unix_seconds) {
 // may outlive the session; immutable.
 struct Question {
     imap::SearchProgram program;
-    std::vector<imap::NumberSet> sets;        ///< By SearchNode::set.
-    std::vector<store::KeywordSet> keywords;  ///< By node.
-    std::vector<std::string> needles;         ///< By node, folded.
-    std::vector<store::IndexAnswers> index;   ///< By node, what the search index says.
-    std::int64_t now = 0;                     ///< When it was asked; unix seconds.
+    std::vector<imap::NumberSet> sets;                  ///< By SearchNode::set.
+    std::vector<store::KeywordSet> keywords;            ///< By node.
+    std::vector<std::string> needles;                   ///< By node, folded.
+    std::vector<std::optional<std::uint32_t>> objects;  ///< By node, of ObjectIDs.
+    std::vector<store::IndexAnswers> index;             ///< By node, what the search index says.
+    std::int64_t now = 0;                               ///< When it was asked; unix seconds.
 };
 
 Truth ask_row(const Question& question, const SearchNode& node, const store::MessageRow& row,
@@ -83,6 +86,11 @@ Truth ask_row(const Question& question, const SearchNode& node, const store::Mes
                          static_cast<std::int64_t>(node.number));
         case SearchOp::UidAfter: return truth(row.uid.value() > node.number);
         case SearchOp::UidBefore: return truth(row.uid.value() < node.number);
+        case SearchOp::SavedBefore: return truth(day_of(row.saved_at) < node.day);
+        case SearchOp::SavedOn: return truth(day_of(row.saved_at) == node.day);
+        case SearchOp::SavedSince: return truth(day_of(row.saved_at) >= node.day);
+        case SearchOp::EmailId: return truth(question.objects[index] == row.email.value());
+        case SearchOp::ThreadId: return truth(question.objects[index] == row.thread.value());
         case SearchOp::Header:
         case SearchOp::Body:
         case SearchOp::Text:
@@ -236,6 +244,7 @@ Searching::Searching(Conversation* conversation, imap::SearchProgram program) : 
     Selected& selected = *c_->selected();
     question->sets.resize(question->program.sets.size());
     question->keywords.resize(question->program.nodes.size());
+    question->objects.resize(question->program.nodes.size());
     for (std::size_t i = 0; i < question->program.nodes.size(); ++i) {
         const SearchNode& node = question->program.nodes[i];
         question->needles.push_back(fold_needle(node.text));
@@ -246,6 +255,10 @@ Searching::Searching(Conversation* conversation, imap::SearchProgram program) : 
                 selected.uids_of(question->program.sets[node.set], selected.last_uid().value());
         } else if (node.op == SearchOp::Keyword) {
             question->keywords[i] = c_->room().keywords().find(node.text);
+        } else if (node.op == SearchOp::EmailId || node.op == SearchOp::ThreadId) {
+            question->objects[i] = parse_object_id(
+                node.op == SearchOp::EmailId ? ObjectKind::Email : ObjectKind::Thread,
+                selected.view().account(), node.text);
         }
     }
     question_ = std::move(question);

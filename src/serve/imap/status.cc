@@ -3,6 +3,7 @@
 #include "serve/imap/status.h"
 #include "flow/read.h"
 #include "serve/imap/changes.h"
+#include "serve/imap/object_id.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -100,6 +101,9 @@ net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* sta
           std::max<std::uint64_t>(1, state->highest_mod_seq.value()));
     write(imap::StatusItem::AppendLimit, "APPENDLIMIT",
           c->services()->settings()->limits.message_size);
+    if (has_item(items, imap::StatusItem::MailboxId)) {
+        out.raw(is_first ? "" : " ").raw(mailbox_id_code(c->account(), state->id));
+    }
     out.raw(")").crlf();
     co_return Result<>();
 }

@@ -20,6 +20,9 @@ constexpr PlainItem kPlainItems[] = {
     {"ENVELOPE", &FetchAttributes::envelope},
     {"BODYSTRUCTURE", &FetchAttributes::body_structure},
     {"MODSEQ", &FetchAttributes::mod_seq},
+    {"SAVEDATE", &FetchAttributes::save_date},
+    {"EMAILID", &FetchAttributes::email_id},
+    {"THREADID", &FetchAttributes::thread_id},
 };
 
 Result<> add_body(FetchAttributes& out, BodyItem item) {

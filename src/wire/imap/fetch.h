@@ -43,8 +43,11 @@ struct FetchAttributes {
     bool uid = false;
     bool flags = false;
     bool internal_date = false;
-    bool size = false;     ///< RFC822.SIZE
-    bool mod_seq = false;  ///< RFC 7162 3.1.4.2.
+    bool size = false;       ///< RFC822.SIZE
+    bool mod_seq = false;    ///< RFC 7162 3.1.4.2.
+    bool save_date = false;  ///< RFC 8514 4.2.
+    bool email_id = false;   ///< RFC 8474 5.3.
+    bool thread_id = false;
     bool envelope = false;
     bool body = false;  ///< BODY without a section: structure without extension data.
     bool body_structure = false;

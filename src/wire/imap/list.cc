@@ -23,6 +23,7 @@ constexpr StatusRow kStatusItems[] = {
     {"SIZE", StatusItem::Size},
     {"HIGHESTMODSEQ", StatusItem::HighestModSeq},
     {"APPENDLIMIT", StatusItem::AppendLimit},
+    {"MAILBOXID", StatusItem::MailboxId},
     {"DELETED", StatusItem::Deleted},
     {"DELETED-STORAGE", StatusItem::DeletedStorage},
 };

@@ -24,6 +24,7 @@ enum class StatusItem : std::uint16_t {
     DeletedStorage = 128,  ///< RFC 9208 4.1.4.
     HighestModSeq = 256,   ///< RFC 7162 3.1.7.
     AppendLimit = 512,     ///< RFC 7889 3.1.
+    MailboxId = 1024,      ///< RFC 8474 4.3.
 };
 /// StatusItem bits.
 using StatusItems = std::uint16_t;

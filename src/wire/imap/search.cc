@@ -21,6 +21,7 @@ enum class Argument : std::uint8_t {
     Text,
     Keyword,
     HeaderAndText,
+    ObjectId,
     Set
 };
 
@@ -42,6 +43,7 @@ constexpr KeyRow kKeys[] = {
     {"CC", SearchOp::Header, Argument::Text, SystemFlag::Seen, true, "Cc"},
     {"DELETED", SearchOp::Flag, Argument::None, SystemFlag::Deleted},
     {"DRAFT", SearchOp::Flag, Argument::None, SystemFlag::Draft},
+    {"EMAILID", SearchOp::EmailId, Argument::ObjectId},
     {"FLAGGED", SearchOp::Flag, Argument::None, SystemFlag::Flagged},
     {"FROM", SearchOp::Header, Argument::Text, SystemFlag::Seen, true, "From"},
     {"HEADER", SearchOp::Header, Argument::HeaderAndText},
@@ -52,6 +54,10 @@ constexpr KeyRow kKeys[] = {
     {"OLDER", SearchOp::Older, Argument::Seconds},
     {"ON", SearchOp::On, Argument::Date},
     {"RECENT", SearchOp::Recent},
+    {"SAVEDATESUPPORTED", SearchOp::All},
+    {"SAVEDBEFORE", SearchOp::SavedBefore, Argument::Date},
+    {"SAVEDON", SearchOp::SavedOn, Argument::Date},
+    {"SAVEDSINCE", SearchOp::SavedSince, Argument::Date},
     {"SEEN", SearchOp::Flag, Argument::None, SystemFlag::Seen},
     {"SENTBEFORE", SearchOp::SentBefore, Argument::Date},
     {"SENTON", SearchOp::SentOn, Argument::Date},
@@ -60,6 +66,7 @@ constexpr KeyRow kKeys[] = {
     {"SMALLER", SearchOp::Smaller, Argument::Number},
     {"SUBJECT", SearchOp::Header, Argument::Text, SystemFlag::Seen, true, "Subject"},
     {"TEXT", SearchOp::Text, Argument::Text},
+    {"THREADID", SearchOp::ThreadId, Argument::ObjectId},
     {"TO", SearchOp::Header, Argument::Text, SystemFlag::Seen, true, "To"},
     {"UID", SearchOp::Uids, Argument::Set},
     {"UIDAFTER", SearchOp::UidAfter, Argument::Uid},
@@ -117,6 +124,17 @@ Result<std::string> read_needle(Lexer& lexer) {
         return peer_error(ErrorCode::Invalid, "Search text is not UTF-8");
     }
     return out;
+}
+
+// RFC 8474 7.
+Result<std::string> read_object_id(Lexer& lexer) {
+    constexpr std::size_t kSizeMax = 255;
+    const auto is_id_char = [](char c) { return is_alnum(c) || c == '_' || c == '-'; };
+    const std::string_view id = TRY(lexer.run(is_id_char, "an ObjectID"));
+    if (id.size() > kSizeMax) {
+        return peer_error(ErrorCode::Invalid, "An ObjectID has at most 255 characters");
+    }
+    return std::string(id);
 }
 
 // One operator that waits for operands. And takes any number (until ")" when it is a list).
@@ -299,6 +317,7 @@ private:
             case Argument::ModSeq: node.number = TRY(read_mod_seq(lexer_)); break;
             case Argument::Text: node.text = TRY(read_needle(lexer_)); break;
             case Argument::Keyword: node.text = TRY(read_keyword(lexer_)); break;
+            case Argument::ObjectId: node.text = TRY(read_object_id(lexer_)); break;
             case Argument::HeaderAndText:
                 node.name = TRY(read_needle(lexer_));
                 TRY(lexer_.space());

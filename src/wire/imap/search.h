@@ -43,6 +43,11 @@ enum class SearchOp : std::uint8_t {
     ModSeq,  ///< number: at least that; RFC 7162 3.1.5.
     Older,   ///< number: seconds since the internal date, that many or more; RFC 5032 3.
     Younger,
+    SavedBefore,  ///< day: of the date it was saved, UTC; RFC 8514 4.3.
+    SavedOn,
+    SavedSince,
+    EmailId,   ///< text: an ObjectID; RFC 8474 6.
+    ThreadId,  ///< text
 };
 
 /// One node. Nodes stand in prefix order: a node's subtree is [its index, end), its first child is
