@@ -1,4 +1,5 @@
 // Transfer encodings: decoding what we encode gives every octet back; lines are short.
+#include "mail/text/transfer_decoder.h"
 #include "mail/text/transfer_encoding.h"
 
 #include "base/ascii.h"
@@ -30,5 +31,17 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
     check(decode_base64(text).size() <= text.size(), "base64 grew when decoded");
     check(decode_quoted_printable(text).size() <= text.size(),
           "quoted-printable grew when decoded");
+    for (const TransferEncoding encoding :
+         {TransferEncoding::Base64, TransferEncoding::QuotedPrintable, TransferEncoding::Binary}) {
+        for (const std::size_t piece : {1UZ, 2UZ, 7UZ, 64UZ}) {
+            TransferDecoder decoder(encoding);
+            std::string pieces;
+            for (std::size_t at = 0; at < text.size(); at += piece) {
+                pieces += decoder.feed(text.substr(at, piece));
+            }
+            check(pieces + decoder.finish() == decode_transfer(text, encoding),
+                  "pieces decode to something else than the whole");
+        }
+    }
     return 0;
 }

@@ -14,6 +14,13 @@
 namespace godwit::serve::imap_desk {
 
 void Fetching::note_failure(Error error, Uid uid) {
+    if (error.code == ErrorCode::Unsupported) {
+        // RFC 3516 4.3: the message is as it is; the request fails.
+        if (!failure_) {
+            failure_ = std::move(error);
+        }
+        return;
+    }
     log::error("imap.fetch_failed", {{"account", c_->account().value()},
                                      {"mailbox", c_->selected()->view().mailbox().value()},
                                      {"uid", uid.value()},
@@ -189,6 +196,9 @@ AnswerTask Fetching::run(Targets targets) {
     }
     if (failure_ && failure_->code == ErrorCode::Corrupt && failed_ != Uid()) {
         co_return damaged();
+    }
+    if (failure_ && failure_->code == ErrorCode::Unsupported) {
+        co_return no(imap::code::kUnknownCte, failure_->text);
     }
     if (failure_) {
         co_return refusal(*failure_, "FETCH");

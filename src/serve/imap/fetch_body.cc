@@ -15,9 +15,14 @@ void write_item_name(imap::ResponseWriter& out, const imap::BodyItem& item) {
         case imap::BodyItemName::Rfc822: out.raw("RFC822 "); return;
         case imap::BodyItemName::Rfc822Header: out.raw("RFC822.HEADER "); return;
         case imap::BodyItemName::Rfc822Text: out.raw("RFC822.TEXT "); return;
-        case imap::BodyItemName::Body: break;
+        case imap::BodyItemName::Body:
+        case imap::BodyItemName::Binary:
+        case imap::BodyItemName::BinarySize: break;
     }
-    out.raw("BODY").raw(imap::to_string(item.section));
+    out.raw(item.name == imap::BodyItemName::Body     ? "BODY"
+            : item.name == imap::BodyItemName::Binary ? "BINARY"
+                                                      : "BINARY.SIZE");
+    out.raw(imap::to_string(item.section));
     if (item.partial) {
         out.raw("<").number(item.partial->origin).raw(">");  // Q1: always, with the origin alone.
     }
@@ -100,7 +105,17 @@ net::Task<Result<std::vector<Prepared>>> Fetching::prepare(const Loaded* message
     std::vector<Prepared> all;
     std::size_t kept = 0;
     for (const imap::BodyItem& item : attributes_.bodies) {
-        Prepared prepared{.range = locate(*message, item.section), .bytes = {}};
+        if (is_binary(item)) {
+            Prepared decoded = CO_TRY(co_await prepare_binary(message, &item));
+            kept += decoded.bytes ? decoded.bytes->size() : 0;
+            if (kept > limits::stream_write_buffer_max) {
+                decoded.bytes.reset();
+            }
+            all.push_back(std::move(decoded));
+            continue;
+        }
+        Prepared prepared;
+        prepared.range = locate(*message, item.section);
         if (prepared.range) {
             if (!is_filtered(item.section)) {
                 prepared.range = imap::apply_partial(*prepared.range, item.partial);
@@ -121,6 +136,9 @@ net::Task<Result<>> Fetching::send_body(const Loaded* message, const imap::BodyI
                                         Prepared prepared) {
     imap::ResponseWriter& out = c_->out();
     write_item_name(out, *item);
+    if (is_binary(*item)) {
+        co_return co_await send_binary(message, item, &prepared);
+    }
     if (!prepared.range) {
         out.raw("NIL");
         co_return Result<>();

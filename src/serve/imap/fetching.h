@@ -22,10 +22,18 @@ struct Loaded {
     mail::MessageSummary summary;
 };
 
+inline bool is_binary(const imap::BodyItem& item) {
+    return item.name == imap::BodyItemName::Binary || item.name == imap::BodyItemName::BinarySize;
+}
+
 /// A body item whose size may be promised: all of it can be read.
 struct Prepared {
     std::optional<imap::ByteRange> range;  ///< None: there is no such part.
     std::optional<std::string> bytes;      ///< Its first step, or a filtered header as a whole.
+    // Of BINARY alone; `bytes` are then all of it, decoded.
+    mail::TransferEncoding encoding = mail::TransferEncoding::SevenBit;
+    std::uint64_t decoded_size = 0;  ///< Of what is asked for.
+    bool has_nul = false;
 };
 
 /// Lives as long as its command runs. Own shard.
@@ -51,6 +59,12 @@ private:
     net::Task<Result<std::vector<Prepared>>> prepare(const Loaded* message);
     net::Task<Result<std::string>> read_first(const Loaded* message, const imap::BodyItem* item,
                                               imap::ByteRange range);
+    template <class Take>
+    net::Task<Result<>> decode(const Loaded* message, imap::ByteRange range,
+                               mail::TransferEncoding encoding, Take take);
+    net::Task<Result<Prepared>> prepare_binary(const Loaded* message, const imap::BodyItem* item);
+    net::Task<Result<>> send_binary(const Loaded* message, const imap::BodyItem* item,
+                                    const Prepared* prepared);
     net::Task<Result<>> send_body(const Loaded* message, const imap::BodyItem* item,
                                   Prepared prepared);
     net::Task<Result<>> stream(const Loaded* message, imap::ByteRange range, std::string bytes);

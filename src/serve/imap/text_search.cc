@@ -10,6 +10,7 @@
 #include "mail/text/encoded_word.h"
 #include "mail/text/html_text.h"
 #include "mail/text/parameter.h"
+#include "mail/text/transfer_decoder.h"
 #include "mail/text/transfer_encoding.h"
 
 namespace godwit::serve::imap_desk {
@@ -19,25 +20,6 @@ namespace {
 bool has(std::string_view text, std::string_view needle) {
     return mail::fold_for_search(text).find(needle) != std::string::npos;
 }
-
-// Base64 in windows: whole groups now, the rest with the next window.
-class Base64Windows {
-public:
-    std::string decode(std::string_view encoded) {
-        for (const char c : encoded) {
-            if (is_alnum(c) || c == '+' || c == '/' || c == '=') {
-                held_.push_back(c);
-            }
-        }
-        const std::size_t whole = held_.size() / 4 * 4;
-        std::string out = mail::decode_base64(std::string_view(held_).substr(0, whole));
-        held_.erase(0, whole);
-        return out;
-    }
-
-private:
-    std::string held_;
-};
 
 }  // namespace
 
@@ -84,22 +66,16 @@ Result<bool> MessageSearch::has_part_text(const mail::Part& part, std::string_vi
     const bool is_html = part.subtype == "html";
     // What a needle may stretch over from one window into the next, in any charset.
     const std::size_t overlap = needle.size() * 4 + 16;
-    Base64Windows base64;
-    std::string held;    // Encoded: the unfinished last line.
+    mail::TransferDecoder decoder(part.encoding);
     std::string octets;  // Decoded: the tail of the window before, and this one.
     for (std::uint64_t at = 0; at < part.body_size;) {
         const std::uint64_t size =
             std::min<std::uint64_t>(limits::search_window_size, part.body_size - at);
-        held += TRY(read_octets(*store_, store::ReadTier::Disk, *record_,
-                                {record_->prefix.size() + part.body_offset + at, size}));
+        octets +=
+            decoder.feed(TRY(read_octets(*store_, store::ReadTier::Disk, *record_,
+                                         {record_->prefix.size() + part.body_offset + at, size})));
         at += size;
-        const std::size_t newline = held.rfind('\n');
-        const bool is_last = at >= part.body_size || newline == std::string::npos;
-        std::string window = held.substr(0, is_last ? held.size() : newline + 1);
-        held.erase(0, window.size());
-        octets += part.encoding == mail::TransferEncoding::Base64
-                      ? base64.decode(window)
-                      : mail::decode_transfer(window, part.encoding);
+        octets += at >= part.body_size ? decoder.finish() : std::string();
         std::string text = mail::to_utf8(octets, charset);
         if (is_html) {
             text = mail::html_to_text(text, text.size());

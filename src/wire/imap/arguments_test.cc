@@ -327,6 +327,8 @@ TEST(Fetch, Only_peeks_leave_seen_alone) {
     EXPECT_TRUE(sets_seen("RFC822.TEXT"));
     EXPECT_FALSE(sets_seen("RFC822.HEADER"));
     EXPECT_FALSE(sets_seen("(BODY.PEEK[] FLAGS)"));
+    EXPECT_TRUE(sets_seen("BINARY[1.2]<0.5>"));
+    EXPECT_FALSE(sets_seen("(BINARY.PEEK[] BINARY.SIZE[1])"));
 }
 
 }  // namespace

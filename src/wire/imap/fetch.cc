@@ -51,6 +51,18 @@ Result<std::optional<Partial>> read_partial(Lexer& lexer) {
     return std::optional(out);
 }
 
+// BINARY[...], BINARY.PEEK[...] or BINARY.SIZE[...]. RFC 3516 7.
+Result<> read_binary(Lexer& lexer, FetchAttributes& out, BodyItem item) {
+    item.section = TRY(read_section(lexer));
+    if (item.section.text != SectionText::Whole) {
+        return lexer.bad("a part number, or nothing, for BINARY");
+    }
+    if (item.name == BodyItemName::Binary) {
+        item.partial = TRY(read_partial(lexer));
+    }
+    return add_body(out, std::move(item));
+}
+
 // BODY, BODY[...] or BODY.PEEK[...]; take_word() stops before "[", which is an atom character.
 Result<bool> read_body(Lexer& lexer, FetchAttributes& out) {
     const std::size_t start = lexer.offset();
@@ -58,6 +70,13 @@ Result<bool> read_body(Lexer& lexer, FetchAttributes& out) {
         lexer.run([](char c) { return is_atom_char(c) && c != '[' && c != '<'; }, "a FETCH item"));
     Lexer name(word);
     BodyItem item;
+    const bool is_size = name.take_word("BINARY.SIZE");
+    item.peek = is_size || name.take_word("BINARY.PEEK");
+    if (item.peek || name.take_word("BINARY")) {
+        item.name = is_size ? BodyItemName::BinarySize : BodyItemName::Binary;
+        TRY(read_binary(lexer, out, std::move(item)));
+        return true;
+    }
     item.peek = name.take_word("BODY.PEEK");
     if (!item.peek && !name.take_word("BODY")) {
         lexer.rewind(start);

@@ -27,6 +27,8 @@ enum class BodyItemName : std::uint8_t {
     Rfc822,        ///< RFC822: as BODY[].
     Rfc822Header,  ///< RFC822.HEADER: as BODY.PEEK[HEADER].
     Rfc822Text,    ///< RFC822.TEXT: as BODY[TEXT].
+    Binary,        ///< BINARY[part]: decoded; RFC 3516 4.2.
+    BinarySize,    ///< BINARY.SIZE[part]: how many octets that is.
 };
 
 /// One piece of a message to send.

@@ -84,6 +84,12 @@ ByteRange apply_partial(ByteRange range, const std::optional<Partial>& partial) 
     return {range.offset + skipped, std::min<std::uint64_t>(partial->count, range.size - skipped)};
 }
 
+ByteRange overlap(ByteRange range, std::uint64_t from, std::uint64_t end) {
+    const std::uint64_t low = std::clamp(from, range.offset, range.offset + range.size);
+    const std::uint64_t high = std::clamp(end, low, range.offset + range.size);
+    return {low, high - low};
+}
+
 std::string filter_header(std::string_view header, const Section& section) {
     std::vector<std::string> names;
     names.reserve(section.fields.size());

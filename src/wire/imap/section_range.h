@@ -29,6 +29,9 @@ std::optional<ByteRange> find_section_range(const mail::PartTree& parts, std::ui
 /// The part of `range` that <origin.count> asks for; empty at its end when origin lies beyond it.
 ByteRange apply_partial(ByteRange range, const std::optional<Partial>& partial);
 
+/// What of `range` lies within [from, end); empty where it begins when nothing does.
+ByteRange overlap(ByteRange range, std::uint64_t from, std::uint64_t end);
+
 /// The fields of `header` that the section wants, each as stored, in their order, and a blank line.
 /// `header` may be any block of fields that has all wanted ones. Names match without case. Linear
 /// in the header times the logarithm of the names.

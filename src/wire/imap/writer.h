@@ -44,6 +44,7 @@ inline constexpr std::string_view kUseAttr = "USEATTR";                      ///
 inline constexpr std::string_view kInUse = "INUSE";
 inline constexpr std::string_view kExpungeIssued = "EXPUNGEISSUED";
 inline constexpr std::string_view kCorruption = "CORRUPTION";
+inline constexpr std::string_view kUnknownCte = "UNKNOWN-CTE";
 inline constexpr std::string_view kServerBug = "SERVERBUG";
 inline constexpr std::string_view kClientBug = "CLIENTBUG";
 inline constexpr std::string_view kCannot = "CANNOT";

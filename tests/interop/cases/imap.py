@@ -175,6 +175,43 @@ def odd_messages_come_back(world):
         client.delete(box)
 
 
+@case
+def binary_parts_come_back(world):
+    """RFC 3516: attachments of any size without their base64, whole and in pieces, the size as promised."""
+    random.seed(12)
+    box = f"Binary{token()}"
+    with Raw(world.port("imap"), timeout=60) as raw:
+        raw.line()
+        raw.imap("a", "LOGIN bytes bytes")
+        raw.imap("b", f"CREATE {box}")
+        wanted = [random.randbytes(size) for size in (0, 1, 49_151, 49_152, 49_153, 98_304, 3_000_000)]
+        for data in wanted:
+            whole = b"Subject: b\r\nContent-Type: application/x-thing\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(data).replace(b"\n", b"\r\n")
+            raw.send(b"c APPEND %b {%d+}\r\n" % (box.encode(), len(whole)) + whole + b"\r\n")
+            expect(raw.until(b"c ")[-1].startswith(b"c OK"), "APPEND")
+        raw.imap("d", f"SELECT {box}")
+
+        def fetch(number, item):
+            raw.send(f"e FETCH {number} ({item})\r\n")
+            line = raw.line()
+            found = re.search(rb"(~?)\{(\d+)\}$", line)
+            expect(found, item, line)
+            size = int(found.group(2))
+            while len(raw.buffer) < size:
+                raw.buffer += raw.socket.recv(1 << 20)
+            data, raw.buffer = raw.buffer[:size], raw.buffer[size:]
+            expect_equal(raw.line(), b")", "the end of FETCH")
+            expect(raw.line().startswith(b"e OK"), "FETCH")
+            expect_equal(found.group(1) == b"~", b"\0" in data, "literal8 where there are NULs")
+            return data
+        for number, data in enumerate(wanted, 1):
+            expect(b"BINARY.SIZE[1] %d)" % len(data) in b"".join(raw.imap("f", f"FETCH {number} BINARY.SIZE[1]")), "BINARY.SIZE", len(data))
+            expect(fetch(number, "BINARY.PEEK[1]") == data, "decoded octets", len(data))
+            for origin, count in ((0, 10), (49_150, 70_000), (len(data) - 3 if len(data) > 3 else 0, 100), (5_000_000, 1)):
+                expect(fetch(number, f"BINARY.PEEK[1]<{origin}.{count}>") == data[origin:origin + count], "a piece", len(data), origin, count)
+        raw.imap("g", f"DELETE {box}")
+
+
 @case(seconds=90)
 def random_bytes_come_back(world):
     box = f"Random{token()}"
