@@ -76,7 +76,7 @@ TEST(Append, One_message) {
 
 TEST(Append, Several_messages) {
     EXPECT_EQ(read(" x {2+}\r\n^ (\\Seen) {3+}\r\n^ UTF8 (~{4}\r\n^)"), "x [2~] [seen 3~] [ub4~].");
-    EXPECT_EQ(read(" x {2+}\r\n^ (\\Seen)"), "x [2~] [seen bad");
+    EXPECT_EQ(read(" x {2+}\r\n^ (\\Seen)"), "x [2~]bad");
     EXPECT_EQ(read(" x {2+}\r\n^{3+}\r\n^"), "x [2~]bad");
 }
 

@@ -76,7 +76,11 @@ Result<> read_piece(std::string_view& rest, MessageUrl& out) {
     std::string_view after = rest.empty() ? rest : rest.substr(1);
     if (rest.starts_with('/') && take_name(after, "SECTION")) {
         rest = after;
-        const std::string section = "[" + TRY(unescape(value())) + "]";
+        const std::string name = TRY(unescape(value()));
+        if (name.empty()) {
+            return bad_url("an empty section");
+        }
+        const std::string section = "[" + name + "]";
         Lexer lexer(section);
         out.section = TRY(read_section(lexer));
         TRY(lexer.end());
