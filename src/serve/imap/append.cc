@@ -202,6 +202,10 @@ AnswerTask Appending::commit() {
         // RFC 8508 4.3: told before the EXPUNGE of the old one.
         c_->out().untagged(imap::Condition::Ok, code, "Replacement message ready");
         c_->selected()->tell_own_expunges();
+        if (c_->has_enabled(Feature::Condstore)) {
+            // RFC 8508 4.5; RFC 7162 3.2.7. All up to here has been told when the answer is given.
+            answer.code = imap::code::highest_mod_seq(c_->selected()->view().highest_mod_seq());
+        }
     } else {
         answer.code = std::move(code);
     }
