@@ -1,123 +1,16 @@
-// Serves APPEND: the message goes through to the body store while it arrives, byte for byte.
-// RFC 3501 6.3.11; RFC 4315 3 (APPENDUID); RFC 7888; RFC 5530 3. Q14, Q27, Q35, Q44; T76, T77.
-#include "base/log.h"
+// Serves APPEND and REPLACE: their steps and their commit; octets are in append_octets.cc, URLs in
+// catenate.cc.
+// RFC 3501 6.3.11; RFC 3502 (all or nothing); RFC 4315 3 (APPENDUID); RFC 5530 3; RFC 8508 3.4.
+#include "base/ascii.h"
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "flow/message_record.h"
-#include "flow/read.h"
-#include "mail/message/parser.h"
-#include "mail/message/summary.h"
-#include "serve/imap/changes.h"
-#include "store/directory/directory.h"
-#include "wire/imap/arguments.h"
+#include "serve/imap/appending.h"
+#include "store/store.h"
 
 namespace godwit::serve::imap_desk {
 
 namespace {
-
-// One APPEND from the offer of its literal to the commit.
-class Appending {
-public:
-    Appending(Conversation* conversation, imap::AppendMessage message, MailboxId mailbox)
-        : c_(conversation),
-          message_(std::move(message)),
-          mailbox_(mailbox),
-          writer_(c_->services()->store->blobs().writer()) {}
-
-    /// The answer, after the whole command was read or refused.
-    AnswerTask run();
-
-private:
-    /// nullopt: the command is whole. Else its answer.
-    net::Task<Result<std::optional<Answer>>> receive();
-    net::Task<Result<>> put(std::string bytes);
-    net::Task<Result<store::NewBody>> finish_body();
-    store::Plan make_plan(store::NewBody body);
-
-    Conversation* c_;
-    imap::AppendMessage message_;
-    MailboxId mailbox_;
-    // Two lifetimes: a session that is torn down leaves a job on the pool with its writer.
-    std::shared_ptr<store::BlobWriter> writer_;
-    mail::MessageParser parser_;
-};
-
-net::Task<Result<>> Appending::put(std::string bytes) {
-    parser_.feed(bytes);
-    if (!writer_->is_spooling() && writer_->size() + bytes.size() <= limits::body_memory_size_max) {
-        co_return writer_->append(bytes);
-    }
-    std::shared_ptr<store::BlobWriter> writer = writer_;
-    co_return co_await net::offload(c_->services()->offload, [writer, chunk = std::move(bytes)] {
-        return writer->append(chunk);
-    });
-}
-
-net::Task<Result<store::NewBody>> Appending::finish_body() {
-    if (!writer_->is_spooling()) {
-        co_return writer_->finish();
-    }
-    std::shared_ptr<store::BlobWriter> writer = writer_;
-    co_return co_await net::offload(c_->services()->offload, [writer] { return writer->finish(); });
-}
-
-net::Task<Result<std::optional<Answer>>> Appending::receive() {
-    imap::CommandReader& reader = c_->reader();
-    for (;;) {
-        imap::ReaderEvent event = reader.next();
-        if (const auto* chunk = std::get_if<imap::LiteralChunkView>(&event)) {
-            std::string bytes(chunk->bytes);
-            if (bytes.find('\0') != std::string::npos) {
-                // RFC 3501 4.3, 9: CHAR8 is %x01-ff. NO, since a client that moves a mailbox should
-                // go on with the next message.
-                reader.refuse_literal();
-                co_return no(imap::code::kCannot, "The message has a NUL octet (RFC 3501 CHAR8)");
-            }
-            const Result<> stored = co_await put(std::move(bytes));
-            if (!stored) {
-                reader.refuse_literal();
-                co_return refusal(stored.error(), "APPEND");
-            }
-        } else if (const auto* command = std::get_if<imap::Command>(&event)) {
-            imap::Lexer lexer(*command);
-            const Result<imap::AppendArguments> whole = imap::parse_append(lexer, c_->spelling());
-            co_return whole ? std::optional<Answer>() : bad(whole.error().text);
-        } else if (std::holds_alternative<imap::Continue>(event)) {
-            c_->out().continuation("Go ahead");
-        } else if (std::holds_alternative<imap::LiteralOffer>(event)) {
-            reader.refuse_literal();
-            co_return bad("One message in an APPEND");  // RFC 3502 is not announced.
-        } else if (const auto* rejected = std::get_if<imap::Rejected>(&event)) {
-            Answer answer = bad(rejected->text);
-            answer.code = rejected->code;
-            co_return answer;
-        } else if (const auto* fatal = std::get_if<imap::Fatal>(&event)) {
-            c_->say_fatal(*fatal);
-            co_return Answer{.code = "", .text = "", .is_silent = true};
-        } else if (std::holds_alternative<imap::NeedMore>(event)) {
-            // A server that is closing lets the message come in; the silent are not waited for.
-            const bool has_input = CO_TRY(co_await c_->fill(c_->silence_limit()));
-            if (!has_input && c_->stream().shard().now() >= c_->silence_limit()) {
-                c_->say_bye("", "Autologout, idle for too long");
-                co_return Answer{.code = "", .text = "", .is_silent = true};
-            }
-        }
-    }
-}
-
-store::Plan Appending::make_plan(store::NewBody body) {
-    store::AppendMessage step;
-    step.account = c_->account();
-    step.mailbox = mailbox_;
-    step.record = flow::make_record(parser_.finish(), body);
-    step.flags = as_names(message_.flags);
-    step.internal_date =
-        unix_seconds(message_.internal_date.value_or(c_->services()->clock->wall()));
-    store::Plan plan;
-    plan.steps.emplace_back(std::move(step));
-    plan.bodies.push_back(std::move(body));
-    return plan;
-}
 
 Answer mailbox_refusal(const Error& error) {
     // RFC 3501 7.1: only where CREATE might help.
@@ -125,102 +18,208 @@ Answer mailbox_refusal(const Error& error) {
                                              : refusal(error, "APPEND");
 }
 
-AnswerTask Appending::run() {
-    c_->reader().accept_literal();
-    std::optional<Answer> failed = CO_TRY(co_await receive());
-    if (failed) {
-        co_return *std::move(failed);
+}  // namespace
+
+Appending::Appending(Conversation* conversation)
+    : c_(conversation), reader_(conversation->spelling()) {}
+
+// What is still to come of the command is drained unseen (Q44).
+Answer Appending::refuse(Answer answer) {
+    if (has_open_literal_) {
+        c_->reader().refuse_literal();
+    }
+    return answer;
+}
+
+AnswerTask Appending::run(imap::Command command) {
+    command_ = std::move(command);
+    is_whole_ = command_.streamed.empty();
+    has_open_literal_ = !is_whole_;
+    for (;;) {
+        Result<imap::AppendEvent> event = reader_.next(command_, is_whole_);
+        if (!event) {
+            co_return refuse(bad(event.error().text));
+        }
+        if (std::holds_alternative<imap::AppendDone>(*event)) {
+            break;
+        }
+        if (Refusal refused = CO_TRY(co_await take(std::move(*event)))) {
+            co_return refuse(*std::move(refused));
+        }
+    }
+    if (messages_ == 0) {
+        co_return bad(command_.name + " wants a message");
+    }
+    co_return co_await commit();
+}
+
+net::Task<Result<Appending::Refusal>> Appending::take(imap::AppendEvent event) {
+    if (auto* target = std::get_if<imap::AppendTarget>(&event)) {
+        co_return co_await take_target(std::move(*target));
+    }
+    if (auto* message = std::get_if<imap::AppendBegin>(&event)) {
+        co_return begin(std::move(*message));
+    }
+    if (const auto* octets = std::get_if<imap::AppendOctets>(&event)) {
+        co_return co_await take_octets(*octets);
+    }
+    if (auto* url = std::get_if<imap::AppendUrl>(&event)) {
+        co_return co_await take_url(std::move(url->url));
+    }
+    if (const auto* octets = std::get_if<imap::AppendUrlOctets>(&event)) {
+        co_return co_await take_url_octets(*octets);
+    }
+    co_return co_await end();
+}
+
+net::Task<Appending::Refusal> Appending::take_target(imap::AppendTarget target) {
+    if (command_.name == "REPLACE") {
+        if (Refusal refused = find_replaced(target.replaced)) {
+            co_return refused;
+        }
+    }
+    const Result<store::MailboxState> mailbox =
+        co_await find_selectable(c_, std::move(target.mailbox.name));
+    if (!mailbox) {
+        co_return mailbox_refusal(mailbox.error());
+    }
+    mailbox_ = mailbox->id;
+    co_return std::nullopt;
+}
+
+// The number keeps its meaning while the literal comes: expunges are told at the end of a command.
+Appending::Refusal Appending::find_replaced(std::uint32_t number) {
+    if (Refusal forbidden = forbid_change(c_)) {
+        return forbidden;
+    }
+    const Selected& selected = *c_->selected();
+    const auto set = imap::SequenceSet::parse(number == 0 ? "*" : std::to_string(number));
+    if (!set) {
+        return bad(set.error().text);
+    }
+    const std::optional<Targets> found =
+        selected.resolve(*set, command_.uid ? Numbering::Uid : Numbering::Sequence);
+    if (!found) {
+        return bad("No message has such a number");
+    }
+    const store::MessageRow* row =
+        found->uids.empty() ? nullptr : selected.view().find(found->uids.front());
+    if (row == nullptr) {
+        return no(command_.uid && !found->has_gone ? imap::code::kNonExistent
+                                                   : imap::code::kExpungeIssued,
+                  "The message to replace is gone");
+    }
+    replaced_ = ReplacedMessage{.account = selected.view().account(),
+                                .mailbox = selected.view().mailbox(),
+                                .uid = row->uid,
+                                .size = row->size};
+    store::ExpungeMessages step;
+    step.account = replaced_->account;
+    step.mailbox = replaced_->mailbox;
+    step.uids = {replaced_->uid};
+    step.only_deleted = false;
+    step.must_be_there = true;
+    // In front of the append, which is then measured against a quota with the old one gone.
+    plan_.steps.emplace_back(std::move(step));
+    return std::nullopt;
+}
+
+Appending::Refusal Appending::begin(imap::AppendBegin message) {
+    if (replaced_ && messages_ == 1) {
+        return bad("REPLACE takes one message");  // RFC 8508 4.7.
+    }
+    if (messages_ == append_messages_max) {
+        return no(imap::code::kLimit,
+                  "At most " + std::to_string(append_messages_max) + " messages at once");
+    }
+    message_.emplace(std::move(message), c_->services()->store->blobs().writer());
+    return std::nullopt;
+}
+
+// RFC 6855 4: a message with UTF-8 in its header comes from who said that it knows of it; saying
+// UTF8 (...) is enough (Q14). RFC 9051 knows no other. Octets that are no UTF-8 are of old mail,
+// and refusing them would lose it when an account moves: docs/protocols/imap.md.
+bool Appending::forbids_header(const mail::ParsedMessage& parsed) const {
+    return parsed.header_has_8bit && !message_->is_utf8 &&
+           c_->spelling() == imap::NameSpelling::Utf7 && is_utf8(parsed.header);
+}
+
+net::Task<Appending::Refusal> Appending::end() {
+    if (message_->writer->size() == 0) {
+        co_return no(imap::code::kCannot, "The message is empty");
+    }
+    const mail::ParsedMessage parsed = message_->parser.finish();
+    if (forbids_header(parsed)) {
+        co_return no(imap::code::kCannot, "UTF-8 in the header needs ENABLE UTF8=ACCEPT");
     }
     Result<store::NewBody> body = co_await finish_body();
     if (!body) {
         co_return refusal(body.error(), "APPEND");
     }
+    store::AppendMessage step;
+    step.account = c_->account();
+    step.mailbox = mailbox_;
+    step.record = flow::make_record(parsed, *body);
+    step.flags = as_names(message_->begin.flags);
+    step.internal_date =
+        unix_seconds(message_->begin.internal_date.value_or(c_->services()->clock->wall()));
+    octets_ += body->size;
+    record_octets_ += step.record.summary.size();
+    if (record_octets_ > limits::plan_bytes_max) {
+        co_return no(imap::code::kLimit, "Too much at once, try fewer messages");
+    }
+    plan_.steps.emplace_back(std::move(step));
+    plan_.bodies.push_back(*std::move(body));
+    message_.reset();
+    ++messages_;
+    co_return std::nullopt;
+}
+
+AnswerTask Appending::commit() {
     crash_point<"imap.append_planned">();
-    store::CommitResult result =
-        co_await flow::commit(c_->services()->store, make_plan(std::move(*body)));
+    store::CommitResult result = co_await flow::commit(c_->services()->store, std::move(plan_));
     if (!result) {
+        if (replaced_ && result.error().step == 0) {
+            co_return result.error().error.code == ErrorCode::NotFound
+                ? no(imap::code::kExpungeIssued, "The message to replace is gone")
+                : refusal(result.error().error, "REPLACE");
+        }
         co_return mailbox_refusal(result.error().error);
     }
     crash_point<"imap.append_committed">();
-    const auto& appended = std::get<store::Appended>(result->results.at(0));
-    Answer answer = ok("APPEND completed");
-    answer.code = imap::code::append_uid(appended.uid_validity, appended.uid);
+    std::vector<Uid> uids;
+    UidValidity validity;
+    for (const store::StepResult& step : result->results) {
+        if (const auto* appended = std::get_if<store::Appended>(&step)) {
+            validity = appended->uid_validity;
+            uids.push_back(appended->uid);
+        }
+    }
+    Answer answer = ok(command_.name + " completed");
     answer.once_written = &crash_point<"imap.append_answered">;
+    std::string code = imap::code::append_uid(validity, uids);
+    if (replaced_) {
+        // RFC 8508 4.3: told before the EXPUNGE of the old one.
+        c_->out().untagged(imap::Condition::Ok, code, "Replacement message ready");
+        c_->selected()->tell_own_expunges();
+        if (c_->has_enabled(Feature::Condstore)) {
+            // RFC 8508 4.5; RFC 7162 3.2.7. All up to here has been told when the answer is given.
+            answer.code = imap::code::highest_mod_seq(c_->selected()->view().highest_mod_seq());
+        }
+    } else {
+        answer.code = std::move(code);
+    }
     co_return answer;
 }
 
-// Says no before the message is sent where that is known already.
-net::Task<std::optional<Answer>> forbid_size(Conversation* c, std::uint64_t size) {
-    if (size == 0) {
-        co_return no(imap::code::kCannot, "The message is empty");
-    }
-    if (!c->services()->store->has_room_for_mail()) {
-        probe<"imap.append_without_room">();
-        co_return no(imap::code::kUnavailable, "Disk is nearly full, try again later");
-    }
-    const AccountId account = c->account();
-    const Result<bool> fits = co_await flow::read(
-        c->services(),
-        [account, size](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<bool> {
-            const std::optional<store::Account> who =
-                TRY(store::read_account(snapshot, tier, account));
-            if (!who || who->quota_bytes == 0) {
-                return true;
-            }
-            const std::optional<store::AccountHead> head =
-                TRY(store::read_head(snapshot, tier, account));
-            const std::uint64_t used = head ? head->bytes_used : 0;
-            return used <= who->quota_bytes && size <= who->quota_bytes - used;
-        });
-    if (!fits) {
-        co_return refusal(fits.error(), "APPEND");
-    }
-    co_return *fits ? std::nullopt
-                    : std::optional(no(imap::code::kOverQuota, "Account is over its quota"));
-}
-
-// Looks at an offer without taking its literal: the mailbox, or why not.
-net::Task<std::expected<MailboxId, Answer>> judge(Conversation* c,
-                                                  imap::AppendArguments* arguments) {
-    const imap::AppendMessage& message = arguments->messages.back();
-    if (arguments->messages.size() > 1) {
-        co_return std::unexpected(bad("One message in an APPEND"));
-    }
-    if (message.literal.binary && !message.utf8) {
-        co_return std::unexpected(
-            bad("Binary literals are not taken"));  // RFC 3516 is not announced.
-    }
-    const Result<store::MailboxState> mailbox =
-        co_await find_selectable(c, arguments->mailbox.name);
-    if (!mailbox) {
-        co_return std::unexpected(mailbox_refusal(mailbox.error()));
-    }
-    if (std::optional<Answer> forbidden = co_await forbid_size(c, message.literal.size)) {
-        co_return std::unexpected(*std::move(forbidden));
-    }
-    co_return mailbox->id;
-}
-
-}  // namespace
-
 AnswerTask run_append(Conversation* c, imap::Command command) {
-    imap::Lexer lexer(command);
-    if (command.streamed.empty()) {
-        const Result<imap::AppendArguments> whole = imap::parse_append(lexer, c->spelling());
-        co_return bad(whole ? "APPEND wants a message" : whole.error().text);
-    }
-    Result<imap::AppendArguments> arguments = imap::parse_append_offer(lexer, c->spelling());
-    if (!arguments) {
-        c->reader().refuse_literal();
-        co_return bad(arguments.error().text);
-    }
-    std::expected<MailboxId, Answer> mailbox = co_await judge(c, &*arguments);
-    if (!mailbox) {
-        c->reader().refuse_literal();
-        co_return std::move(mailbox.error());
-    }
-    Appending appending(c, std::move(arguments->messages.back()), *mailbox);
-    co_return co_await appending.run();
+    Appending appending(c);
+    co_return co_await appending.run(std::move(command));
+}
+
+AnswerTask run_replace(Conversation* c, imap::Command command) {
+    Appending appending(c);
+    co_return co_await appending.run(std::move(command));
 }
 
 }  // namespace godwit::serve::imap_desk

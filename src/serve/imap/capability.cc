@@ -21,6 +21,7 @@ struct CapabilityRow {
 // whole, for every session and mailbox.
 constexpr std::array kWords = {
     CapabilityRow{"LITERAL+", When::Always},
+    CapabilityRow{"CATENATE"},
     CapabilityRow{"COMPRESS=DEFLATE"},
     CapabilityRow{"CONDSTORE"},
     CapabilityRow{"ESEARCH"},
@@ -31,6 +32,7 @@ constexpr std::array kWords = {
     CapabilityRow{"SEARCHRES"},
     CapabilityRow{"UIDONLY"},
     CapabilityRow{"UNAUTHENTICATE"},
+    CapabilityRow{"UTF8=ACCEPT"},
     CapabilityRow{"WITHIN"},
 };
 

@@ -88,6 +88,7 @@ AnswerTask run_namespace(Conversation* c, imap::Command command);       // mailb
 AnswerTask run_notify(Conversation* c, imap::Command command);          // notify.cc
 AnswerTask run_noop(Conversation* c, imap::Command command);            // basic.cc
 AnswerTask run_rename(Conversation* c, imap::Command command);          // mailboxes.cc
+AnswerTask run_replace(Conversation* c, imap::Command command);         // append.cc
 AnswerTask run_search(Conversation* c, imap::Command command);          // search.cc
 AnswerTask run_select(Conversation* c, imap::Command command);          // select.cc
 AnswerTask run_setmetadata(Conversation* c, imap::Command command);     // metadata.cc

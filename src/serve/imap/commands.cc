@@ -18,7 +18,8 @@ constexpr std::uint8_t kOpen = static_cast<std::uint8_t>(State::Selected);
 constexpr std::uint8_t kAny = kFresh | kIn;
 
 constexpr std::array kCommands = {
-    CommandRow{"APPEND", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.11", &run_append},
+    CommandRow{"APPEND", Prefix::None, kIn, Expunges::Tell, "MULTIAPPEND", "3501 6.3.11, 3502",
+               &run_append},
     CommandRow{"AUTHENTICATE", Prefix::None, kFresh, Expunges::Tell, "SASL-IR", "3501 6.2.2",
                &run_authenticate},
     CommandRow{"CAPABILITY", Prefix::None, kAny, Expunges::Tell, "IMAP4rev1", "3501 6.1.1",
@@ -50,6 +51,8 @@ constexpr std::array kCommands = {
     CommandRow{"NOOP", Prefix::None, kAny, Expunges::Tell, "", "3501 6.1.2", &run_noop},
     CommandRow{"NOTIFY", Prefix::None, kIn, Expunges::Tell, "NOTIFY", "5465 3.1", &run_notify},
     CommandRow{"RENAME", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.5", &run_rename},
+    CommandRow{"REPLACE", Prefix::Optional, kOpen, Expunges::Tell, "REPLACE", "8508 3",
+               &run_replace},
     CommandRow{"SEARCH", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.4", &run_search},
     CommandRow{"SELECT", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.1", &run_select},
     CommandRow{"SETMETADATA", Prefix::None, kIn, Expunges::Tell, "", "5464 4.3", &run_setmetadata},

@@ -2,10 +2,13 @@
 // after any power loss all that was committed is there.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "base/crypto.h"
 #include "base/limits.h"
 #include "base/random.h"
 #include "store/blob/blob.h"
+#include "store/blob/file.h"
 #include "store/blob/memory_files.h"
 #include "store/kv/key.h"
 #include "store/kv/meta.h"
@@ -134,6 +137,37 @@ TEST_F(FileBlobs, Dropped_spool_leaves_no_file) {
     commit();
     EXPECT_EQ(files_.list(kFolder).value().size(), 1U);
     expect_body(body);
+}
+
+// A plan of many messages holds as many bodies until its commit.
+TEST(SpooledBodies, Finished_ones_hold_no_descriptor) {
+    std::string folder = (std::filesystem::temp_directory_path() / "godwit-blobs-XXXXXX").string();
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    const auto descriptors = [] {
+        return std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    };
+    {
+        const std::unique_ptr<Kv> kv = make_memory_kv(make_memory_kv_disk());
+        auto blobs = open_file_blob_store(&system_files(), folder, kv.get());
+        ASSERT_TRUE(blobs) << blobs.error().text;
+        const auto before = descriptors();
+        std::vector<NewBody> held;
+        for (const char c : {'a', 'b', 'c'}) {
+            const std::unique_ptr<BlobWriter> writer = (*blobs)->writer();
+            const std::string body(limits::body_memory_size_max + 1, c);
+            ASSERT_TRUE(writer->append(body));
+            EXPECT_TRUE(writer->is_spooling());
+            held.push_back(writer->finish().value());
+        }
+        EXPECT_EQ(descriptors(), before);
+        Batch batch;
+        const BlobId first = held[0].id;
+        ASSERT_TRUE((*blobs)->stage(std::move(held[0]), batch));
+        ASSERT_TRUE((*blobs)->sync(batch));
+        ASSERT_TRUE(kv->commit(batch));
+        EXPECT_EQ((*blobs)->size(first, ReadTier::Disk).value(), limits::body_memory_size_max + 1);
+    }
+    std::filesystem::remove_all(folder);
 }
 
 TEST_F(FileBlobs, Past_the_budget_bodies_go_to_files_at_once) {

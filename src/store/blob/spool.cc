@@ -89,13 +89,17 @@ Result<> SpooledBody::finish(const BlobId& id, CommitSeq durable, bool is_kept) 
         TRY(files_->files().sync_folder(files_->folder()));
         crash_point<"blob.spool_named">();
     }
+    // A plan may hold as many finished bodies as MULTIAPPEND takes messages: no descriptor each.
+    file_ = nullptr;
     return {};
 }
 
 Result<std::string> SpooledBody::read_all(const BlobId& id) const {
     const RecordRange range = range_of(size_, 0, size_);
+    const std::unique_ptr<File> file =
+        TRY(files_->files().open(files_->path(segment_), OpenMode::Read));
     std::string raw;
-    TRY(file_->read_at(segment_header_size, range.size, ReadTier::Disk, raw));
+    TRY(file->read_at(segment_header_size, range.size, ReadTier::Disk, raw));
     return open_range(std::move(raw), range, id, size_);
 }
 

@@ -63,7 +63,7 @@ private:
     // Shared with the blob store: a body in a plan may outlive it.
     std::shared_ptr<SegmentFiles> files_;
     std::uint32_t segment_;
-    std::unique_ptr<File> file_;
+    std::unique_ptr<File> file_;  ///< Open until finish().
     std::uint64_t size_ = 0;
     std::uint32_t frame_crc_ = 0;
     std::atomic<bool> is_kept_ = false;

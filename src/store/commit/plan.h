@@ -68,8 +68,9 @@ struct ChangeFlags {
 struct ExpungeMessages {
     AccountId account;
     MailboxId mailbox;
-    std::vector<Uid> uids;     ///< Rising.
-    bool only_deleted = true;  ///< Skip those without \Deleted (RFC 3501 6.4.3, RFC 4315 2.1).
+    std::vector<Uid> uids;       ///< Rising.
+    bool only_deleted = true;    ///< Skip those without \Deleted (RFC 3501 6.4.3, RFC 4315 2.1).
+    bool must_be_there = false;  ///< NotFound when one of them is gone (RFC 8508 3.4).
 };
 
 /// COPY, or MOVE when `move` (RFC 6851): at no point is a message in neither mailbox.

@@ -299,6 +299,9 @@ Result<StepResult> stamp_step(StampContext& context, const ExpungeMessages& step
     for (const Uid uid : step.uids) {
         const std::optional<MessageRow> row =
             TRY(read_message(context, step.account, step.mailbox, uid));
+        if (!row && step.must_be_there) {
+            return temporary_error(ErrorCode::NotFound, "a message to expunge is gone");
+        }
         if (!row || (step.only_deleted && !row->flags.has(SystemFlag::Deleted))) {
             continue;
         }

@@ -2,7 +2,6 @@
 
 #include "base/ascii.h"
 #include "base/limits.h"
-#include "wire/imap/date_time.h"
 
 namespace godwit::imap {
 
@@ -35,51 +34,6 @@ Result<std::vector<std::string>> read_create_parameters(Lexer& lexer) {
     }
     TRY(lexer.expect(')'));
     return uses;
-}
-
-Result<WallTime> read_date_time(Lexer& lexer) {
-    return parse_date_time(TRY(lexer.string()));
-}
-
-// [SP flag-list] [SP date-time] SP literal, or SP "UTF8" SP "(" literal8 ")" (RFC 6855 4). An offer
-// ends with the literal, so its ")" is still to come.
-Result<AppendMessage> read_append_message(Lexer& lexer) {
-    AppendMessage out;
-    TRY(lexer.space());
-    if (lexer.peek() == '(') {
-        out.flags = TRY(read_flag_list(lexer));
-        TRY(lexer.space());
-    }
-    if (lexer.peek() == '"') {
-        out.internal_date = TRY(read_date_time(lexer));
-        TRY(lexer.space());
-    }
-    out.utf8 = lexer.take_word("UTF8");
-    if (out.utf8) {
-        TRY(lexer.space());
-        TRY(lexer.expect('('));
-    }
-    out.literal = TRY(lexer.literal_token());
-    return out;
-}
-
-Result<AppendArguments> read_append(Lexer& lexer, NameSpelling spelling, bool is_whole) {
-    AppendArguments out;
-    TRY(lexer.space());
-    out.mailbox = TRY(read_mailbox_name(lexer, spelling));
-    for (;;) {
-        out.messages.push_back(TRY(read_append_message(lexer)));
-        if (!is_whole && lexer.at_end()) {
-            return out;
-        }
-        if (out.messages.back().utf8) {
-            TRY(lexer.expect(')'));
-        }
-        // A SP with nothing behind it is forgiven here as at every command's end.
-        if (is_whole && lexer.end()) {
-            return out;
-        }
-    }
 }
 
 }  // namespace
@@ -215,14 +169,6 @@ Result<StoreArguments> parse_store(Lexer& lexer) {
     out.flags = TRY(read_flags(lexer));
     TRY(lexer.end());
     return out;
-}
-
-Result<AppendArguments> parse_append_offer(Lexer& lexer, NameSpelling spelling) {
-    return read_append(lexer, spelling, false);
-}
-
-Result<AppendArguments> parse_append(Lexer& lexer, NameSpelling spelling) {
-    return read_append(lexer, spelling, true);
 }
 
 }  // namespace godwit::imap

@@ -1,7 +1,7 @@
 // The arguments of the commands whose grammar is short. Each function reads from the SP after the
 // command's name to the end of the command.
-// RFC 3501 9; RFC 4466 3 (append); RFC 4959 (initial response); RFC 2971; RFC 5161; RFC 6154 6
-// (CREATE). LIST and STATUS are in list.h.
+// RFC 3501 9; RFC 4959 (initial response); RFC 2971; RFC 5161; RFC 6154 6 (CREATE). LIST and STATUS
+// are in list.h, APPEND is in append.h.
 #pragma once
 
 #include <cstdint>
@@ -74,22 +74,5 @@ struct StoreArguments {
     std::optional<std::uint64_t> unchanged_since = {};  ///< RFC 7162 3.1.3.
 };
 Result<StoreArguments> parse_store(Lexer& lexer);
-
-/// One message of an APPEND.
-struct AppendMessage {
-    FlagSet flags;
-    std::optional<WallTime> internal_date;
-    LiteralToken literal;
-    bool utf8 = false;  ///< UTF8 (~{n} ...): RFC 6855 4; taken without ENABLE (Q14).
-};
-struct AppendArguments {
-    MailboxName mailbox;
-    std::vector<AppendMessage> messages;  ///< One; more in the syntax of RFC 3502.
-};
-/// The command so far, when its text ends with a literal's header (LiteralOffer): the last message
-/// is the one offered.
-Result<AppendArguments> parse_append_offer(Lexer& lexer, NameSpelling spelling);
-/// The whole command.
-Result<AppendArguments> parse_append(Lexer& lexer, NameSpelling spelling);
 
 }  // namespace godwit::imap

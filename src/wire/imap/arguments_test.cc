@@ -135,64 +135,10 @@ TEST(Arguments, T86_keywords_at_minus_one_zero_plus_one) {
     EXPECT_FALSE(parse(store(1, limits::keyword_size_max + 1), parse_store));
 }
 
-Command append_command(std::string text, std::vector<std::size_t> streamed) {
-    return {.tag = "a",
-            .name = "APPEND",
-            .uid = false,
-            .text = std::move(text),
-            .arguments = 0,
-            .streamed = std::move(streamed)};
-}
-
-TEST(Arguments, Append_offer_and_whole) {
-    const std::string offered = " inbox (\\Seen) \"22-Nov-2026 02:15:06 +0100\" {5}\r\n";
-    const Command command = append_command(offered, {offered.size()});
-    Lexer lexer(command);
-    const auto offer = parse_append_offer(lexer, Utf7);
-    ASSERT_TRUE(offer);
-    EXPECT_EQ(offer->mailbox.name, "INBOX");
-    ASSERT_EQ(offer->messages.size(), 1U);
-    EXPECT_EQ(offer->messages[0].literal.size, 5U);
-    EXPECT_TRUE(offer->messages[0].literal.streamed);
-    EXPECT_EQ(format_date_time(*offer->messages[0].internal_date), "22-Nov-2026 01:15:06 +0000");
-    Lexer again(command);
-    EXPECT_TRUE(parse_append(again, Utf7));
-}
-
-TEST(Arguments, Q14_append_utf8_form_without_enable) {
-    const std::string offered = " x UTF8 (~{5+}\r\n";
-    Command command = append_command(offered, {offered.size()});
-    Lexer lexer(command);
-    const auto offer = parse_append_offer(lexer, Utf7);
-    ASSERT_TRUE(offer);
-    EXPECT_TRUE(offer->messages[0].utf8 && offer->messages[0].literal.binary);
-    Lexer unfinished(command);
-    EXPECT_FALSE(parse_append(unfinished, Utf7));
-    command.text += ")";
-    Lexer whole(command);
-    EXPECT_TRUE(parse_append(whole, Utf7));
-}
-
-TEST(Arguments, Append_of_several_messages) {
-    const std::string first = " x {2+}\r\n";
-    const std::string second = first + " (\\Seen) {3+}\r\n";
-    const Command command = append_command(second, {first.size(), second.size()});
-    Lexer lexer(command);
-    const auto append = parse_append(lexer, Utf7);
-    ASSERT_TRUE(append);
-    EXPECT_EQ(append->messages.size(), 2U);
-    EXPECT_TRUE(append->messages[1].flags.has(SystemFlag::Seen));
-}
-
-TEST(Arguments, Append_without_message_is_an_error) {
-    for (const char* text :
-         {" x", " x (\\Seen)", " x \"22-Nov-2026 02:15:06 +0000\"", "", " x \"hello\""}) {
-        const Command command = append_command(text, {});
-        Lexer lexer(command);
-        EXPECT_FALSE(parse_append(lexer, Utf7)) << text;
-        Lexer offer(command);
-        EXPECT_FALSE(parse_append_offer(offer, Utf7)) << text;
-    }
+TEST(Arguments, Quoted_strings_are_utf8) {
+    EXPECT_TRUE(parse(" \"Entw\xc3\xbcrfe\" \"x\"", parse_login));
+    EXPECT_FALSE(parse(" \"Entw\xfcrfe\" \"x\"", parse_login));
+    EXPECT_FALSE(parse(" x \"\xed\xa0\x80\"", parse_login));
 }
 
 TEST(DateTime, Parse_and_format) {
@@ -283,9 +229,9 @@ TEST(Fetch, Sections_and_partials) {
     EXPECT_EQ(fetch_text(" 1 (BODY[1] BODY[1] BODY[1]<0.5>)"), "0[1] 0[1]<0.5> ");
     for (const char* bad :
          {" 1 BODY[MIME]", " 1 BODY[0]", " 1 BODY[1.]", " 1 BODY[1", " 1 BODY[HEADER.FIELDS]",
-          " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[]<1>", " 1 BODY[]<0.0>", " 1 BODY[]<9223372036854775808.1>",
-          " 1 BODY.PEEK", " 1 BODY[HEADER.FIELDS (A:B)]", " 1 BODY[HEADER.FIELDS (\"a b\")]",
-          " 1 BODY[FOO]"}) {
+          " 1 BODY[HEADER.FIELDS ()]", " 1 BODY[]<1>", " 1 BODY[]<0.0>",
+          " 1 BODY[]<9223372036854775808.1>", " 1 BODY.PEEK", " 1 BODY[HEADER.FIELDS (A:B)]",
+          " 1 BODY[HEADER.FIELDS (\"a b\")]", " 1 BODY[FOO]"}) {
         EXPECT_EQ(fetch_text(bad), "error") << bad;
     }
 }

@@ -10,6 +10,7 @@
 
 #include "mail/message/parser.h"
 #include "mail/message/summary.h"
+#include "wire/imap/append.h"
 #include "wire/imap/arguments.h"
 #include "wire/imap/fetch.h"
 #include "wire/imap/reader.h"
@@ -116,6 +117,34 @@ std::string flags_text(const FlagSet& flags) {
     return writer.flags(flags).take();
 }
 
+// What APPEND's reader makes of the text so far.
+std::string append_text(const Command& command, bool is_whole) {
+    AppendReader reader(NameSpelling::Utf7);
+    std::string out;
+    for (;;) {
+        const Result<AppendEvent> event = reader.next(command, is_whole);
+        if (!event) {
+            return out + "bad: " + event.error().text;
+        }
+        if (const auto* target = std::get_if<AppendTarget>(&*event)) {
+            out += target->mailbox.name;
+            out += target->replaced == 0 ? "" : " for " + std::to_string(target->replaced);
+        } else if (const auto* begin = std::get_if<AppendBegin>(&*event)) {
+            out += (begin->is_catenated ? ", pieces " : ", message ") + flags_text(begin->flags);
+        } else if (const auto* octets = std::get_if<AppendOctets>(&*event)) {
+            out += (octets->is_utf8 ? " utf8 " : " ") + std::to_string(octets->literal.size);
+        } else if (const auto* url = std::get_if<AppendUrl>(&*event)) {
+            out += " <" + url->url + ">";
+        } else if (const auto* url_octets = std::get_if<AppendUrlOctets>(&*event)) {
+            out += " url of " + std::to_string(url_octets->literal.size);
+        } else if (std::holds_alternative<AppendEnd>(*event)) {
+            out += ";";
+        } else {
+            return out + (std::holds_alternative<AppendMore>(*event) ? " ..." : "");
+        }
+    }
+}
+
 std::string fetch_text(const FetchArguments& fetch) {
     const FetchAttributes& a = fetch.attributes;
     std::string out = fetch.set.resolve(4294967295U).to_string();
@@ -186,10 +215,8 @@ std::string arguments_text(const Command& command) {
                    (a.unchanged_since ? " unless after " + std::to_string(*a.unchanged_since) : "");
         });
     }
-    if (command.name == "APPEND") {
-        return shown(parse_append(lexer, kSpelling), [](const AppendArguments& a) {
-            return a.mailbox.name + " " + std::to_string(a.messages.size()) + " message";
-        });
+    if (command.name == "APPEND" || command.name == "REPLACE") {
+        return append_text(command, true);
     }
     return "";
 }
@@ -212,10 +239,8 @@ std::string play(std::string_view input, std::size_t piece) {
                 text = (command->uid ? "UID " : "") + command->name +
                        (arguments.empty() ? "" : " ") + arguments;
             } else if (const auto* offer = std::get_if<LiteralOffer>(&event)) {
-                Lexer lexer(offer->command);
-                const auto arguments = parse_append_offer(lexer, NameSpelling::Utf7);
-                text = "offer " + std::to_string(offer->size) + " to " +
-                       (arguments ? arguments->mailbox.name : "?");
+                text = "offer " + std::to_string(offer->size) + ": " +
+                       append_text(offer->command, false);
                 reader.accept_literal();
                 streamed = 0;
             } else if (const auto* chunk = std::get_if<LiteralChunkView>(&event)) {

@@ -173,7 +173,7 @@ Result<std::uint64_t> Lexer::number64() {
     return *value;
 }
 
-// RFC 3501 9 quoted, with the UTF-8 of RFC 6855 3 passed through: octets are judged by their user.
+// RFC 3501 9 quoted, and the UTF-8 of RFC 6855 3, which must be well-formed.
 Result<std::string> Lexer::quoted() {
     ++pos_;
     std::string out;
@@ -183,6 +183,9 @@ Result<std::string> Lexer::quoted() {
         }
         char c = text_[pos_];
         if (c == '"') {
+            if (!is_utf8(out)) {
+                return bad("UTF-8 in a quoted string");
+            }
             ++pos_;
             return out;
         }

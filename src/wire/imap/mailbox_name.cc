@@ -32,8 +32,20 @@ Result<Decoded> decode(std::string_view wire, NameSpelling spelling) {
     return Decoded{std::string(wire), spelling == NameSpelling::Utf7};
 }
 
+// RFC 6855 3: U+0080 to U+009F, and the separators of lines and paragraphs, U+2028 and U+2029.
+bool has_hidden_control(std::string_view name) {
+    for (std::size_t i = 0; i + 1 < name.size(); ++i) {
+        const std::string_view rest = name.substr(i);
+        if ((rest[0] == '\xc2' && rest[1] >= '\x80' && rest[1] <= '\x9f') ||
+            rest.starts_with("\xe2\x80\xa8") || rest.starts_with("\xe2\x80\xa9")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Result<> check_characters(std::string_view name) {
-    if (std::ranges::any_of(name, is_ctl)) {
+    if (std::ranges::any_of(name, is_ctl) || has_hidden_control(name)) {
         return peer_error(ErrorCode::Invalid, "Mailbox name has control characters");
     }
     if (name.size() > limits::mailbox_name_size_max) {

@@ -104,6 +104,11 @@ TEST(MailboxName, T85_controls_hidden_in_utf7_are_refused) {
     EXPECT_EQ(name_of("a&AAo-b").name, "error");
     EXPECT_EQ(name_of("a\nb"s).name, "error");
     EXPECT_EQ(name_of("a\0b"s).name, "error");
+    // RFC 6855 3: U+0080 to U+009F, U+2028, U+2029.
+    for (const char* bad : {"a\xc2\x80", "\xc2\x9f", "a\xe2\x80\xa8g", "\xe2\x80\xa9"}) {
+        EXPECT_EQ(name_of(bad, NameSpelling::Utf8).name, "error") << bad;
+    }
+    EXPECT_EQ(name_of("\xc2\xa0\xe2\x80\xa7", NameSpelling::Utf8).name, "\xc2\xa0\xe2\x80\xa7");
     EXPECT_EQ(name_of("../../etc/passwd").name, "../../etc/passwd");  // Data, never a path.
     EXPECT_EQ(name_of("").name, "error");
 }

@@ -224,14 +224,20 @@ bool CommandReader::parse_prefix() {
     return !name.empty() && (at == text.size() || text[at] == ' ');
 }
 
-// APPEND's message is streamed. Its mailbox may be a literal too: that one directly follows the
-// name.
+// The messages of APPEND and REPLACE are streamed. Their mailbox may be a literal too: that one
+// directly follows the name, or REPLACE's number.
 bool CommandReader::is_message_literal(const LiteralHeader& header) const {
-    if (command_.name != "APPEND" || command_.uid) {
+    const bool is_replace = command_.name == "REPLACE";
+    if (!is_replace && (command_.name != "APPEND" || command_.uid)) {
         return false;
     }
     const std::size_t header_at = command_.text.size() - 2 - header.length;
-    return header_at > command_.arguments + 1;
+    std::size_t mailbox_at = command_.arguments + 1;
+    if (is_replace) {
+        const std::size_t space = command_.text.find(' ', mailbox_at);
+        mailbox_at = space == std::string::npos ? header_at : space + 1;
+    }
+    return header_at > mailbox_at;
 }
 
 std::optional<CommandReader::Refusal> CommandReader::literal_refusal(
@@ -239,14 +245,15 @@ std::optional<CommandReader::Refusal> CommandReader::literal_refusal(
     if (!limits_.authenticated && command_.name != "LOGIN" && command_.name != "AUTHENTICATE") {
         return Refusal{"", "No literals in this command before login"};
     }
-    if (literals_ + 1 > limits_.literals_max) {
-        return Refusal{std::string(kTooBigCode), "Too many literals in one command"};
-    }
     if (is_message_literal(header)) {
+        // How many there may be is for who takes them: they cost the reader an offset each.
         if (header.size > limits_.append_size_max) {
             return Refusal{std::string(kTooBigCode), "Message is too large"};
         }
         return std::nullopt;
+    }
+    if (literals_ + 1 > limits_.literals_max) {
+        return Refusal{std::string(kTooBigCode), "Too many literals in one command"};
     }
     if (header.size > limits_.literal_size_max) {
         return Refusal{std::string(kTooBigCode), "Literal is too large"};
@@ -265,12 +272,12 @@ std::optional<ReaderEvent> CommandReader::begin_literal(const LiteralHeader& hea
         }
         return reject(*std::move(refusal), header);
     }
-    ++literals_;
     literal_left_ = header.size;
     synchronizing_ = header.synchronizing;
     if (is_message_literal(header)) {
         return offer_literal(header);
     }
+    ++literals_;
     continue_due_ = header.synchronizing;
     mode_ = Mode::Literal;
     return std::nullopt;

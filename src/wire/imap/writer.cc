@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/ascii.h"
+#include "base/encoding.h"
 #include "wire/imap/date_time.h"
 #include "wire/imap/lexer.h"
 #include "wire/imap/utf7.h"
@@ -81,8 +82,21 @@ std::string message_limit(std::size_t limit, Uid lowest) {
     return "MESSAGELIMIT " + std::to_string(limit) + " " + std::to_string(lowest.value());
 }
 
-std::string append_uid(UidValidity validity, Uid uid) {
-    return "APPENDUID " + std::to_string(validity.value()) + " " + std::to_string(uid.value());
+std::string bad_url(std::string_view url) {
+    std::string out = "BADURL ";
+    for (const char c : url) {
+        if (is_vchar(c) && c != ']') {
+            out.push_back(c);
+        } else {
+            out.append("%").append(hex_encode(std::string_view(&c, 1)));
+        }
+    }
+    return out;
+}
+
+std::string append_uid(UidValidity validity, std::span<const Uid> uids) {
+    check(!uids.empty(), "APPENDUID needs a message");
+    return "APPENDUID " + std::to_string(validity.value()) + " " + write_uid_set(uids);
 }
 
 std::string copy_uid(UidValidity validity, std::span<const Uid> sources,

@@ -64,8 +64,10 @@ std::string highest_mod_seq(ModSeq value);
 std::string modified(const NumberSet& set);
 /// RFC 9738 3.1: at most `limit` messages; `lowest` is the uid from which on there are so many.
 std::string message_limit(std::size_t limit, Uid lowest);
-/// RFC 4315 3.
-std::string append_uid(UidValidity validity, Uid uid);
+/// RFC 4469 4.1. `url` is the client's own; what may not stand in a code is escaped in it.
+std::string bad_url(std::string_view url);
+/// RFC 4315 3; RFC 3502: in the order in which the messages were given.
+std::string append_uid(UidValidity validity, std::span<const Uid> uids);
 /// RFC 4315 3. The n-th source became the n-th target; neither is empty.
 std::string copy_uid(UidValidity validity, std::span<const Uid> sources,
                      std::span<const Uid> targets);

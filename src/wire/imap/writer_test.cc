@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -46,7 +47,10 @@ TEST(Writer, Codes) {
     const std::vector<Uid> from = {Uid(304), Uid(319), Uid(320)};
     const std::vector<Uid> to = {Uid(3956), Uid(3957), Uid(3958)};
     EXPECT_EQ(code::copy_uid(UidValidity(38505), from, to), "COPYUID 38505 304,319:320 3956:3958");
-    EXPECT_EQ(code::append_uid(UidValidity(38505), Uid(3955)), "APPENDUID 38505 3955");
+    EXPECT_EQ(code::bad_url("/x/;UID=1] OK\r\n\xff"), "BADURL /x/;UID=1%5d%20OK%0d%0a%ff");
+    EXPECT_EQ(code::append_uid(UidValidity(38505), std::array{Uid(3955)}), "APPENDUID 38505 3955");
+    EXPECT_EQ(code::append_uid(UidValidity(38505), std::array{Uid(4), Uid(5), Uid(6), Uid(9)}),
+              "APPENDUID 38505 4:6,9");
     EXPECT_EQ(code::uid_validity(UidValidity(3857529045)), "UIDVALIDITY 3857529045");
     EXPECT_EQ(code::unseen(12), "UNSEEN 12");
     EXPECT_EQ(code::capability("IMAP4rev1"), "CAPABILITY IMAP4rev1");

@@ -1,0 +1,26 @@
+// IMAP URLs: any octets are an error or a message, and what is read is within its bounds.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/ascii.h"
+#include "base/limits.h"
+#include "base/result.h"
+#include "wire/imap/url.h"
+#include "wire/imap/writer.h"
+
+using namespace godwit;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    const Result<imap::MessageUrl> url = imap::parse_message_url(input);
+    if (url) {
+        check(url->uid != 0 && input.size() <= imap::url_size_max, "a message within bounds");
+        check(url->mailbox.size() <= limits::mailbox_name_size_max && is_utf8(url->mailbox),
+              "a name that a mailbox can have");
+        check(!url->partial || url->partial->count != 0, "a part of something");
+    }
+    const std::string code = imap::code::bad_url(input);
+    check(code.find_first_of("]\r\n", 0) == std::string::npos, "a code that ends where it should");
+    return 0;
+}
