@@ -20,7 +20,9 @@ struct CapabilityRow {
 // Words that no single command brings (those are in commands.cc). A word is here only when it works
 // whole, for every session and mailbox.
 constexpr std::array kWords = {
+    CapabilityRow{"IMAP4rev2", When::Always},
     CapabilityRow{"LITERAL+", When::Always},
+    CapabilityRow{"BINARY"},
     CapabilityRow{"CATENATE"},
     CapabilityRow{"COMPRESS=DEFLATE"},
     CapabilityRow{"CONDSTORE"},
