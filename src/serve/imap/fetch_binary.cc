@@ -37,7 +37,8 @@ Result<std::optional<Encoded>> locate(const Loaded& message, const imap::Section
 
 }  // namespace
 
-/// Calls `take` with the decoded octets, piece by piece, until it says that it has enough.
+/// Calls `take` with the decoded octets, piece by piece, until it says that it has enough; sends
+/// what it wrote.
 template <class Take>
 net::Task<Result<>> Fetching::decode(const Loaded* message, imap::ByteRange range,
                                      mail::TransferEncoding encoding, Take take) {
@@ -53,12 +54,14 @@ net::Task<Result<>> Fetching::decode(const Loaded* message, imap::ByteRange rang
         }
         range.offset += step.size;
         range.size -= step.size;
-        if (!CO_TRY(co_await take(decoder.feed(bytes)))) {
+        const bool wants_more = take(decoder.feed(bytes));
+        CO_TRY(co_await c_->drain());
+        if (!wants_more) {
             co_return Result<>();
         }
         co_await net::yield_now();
     }
-    CO_TRY(co_await take(decoder.finish()));
+    take(decoder.finish());
     co_return Result<>();
 }
 
@@ -76,9 +79,8 @@ net::Task<Result<Prepared>> Fetching::prepare_binary(const Loaded* message,
     const std::uint64_t from = item->partial ? item->partial->origin : 0;
     const std::uint64_t end =
         item->partial ? from + std::min(item->partial->count, UINT64_MAX - from) : UINT64_MAX;
-    CO_TRY(co_await decode(
-        message, encoded->range, encoded->encoding,
-        [&](std::string octets) -> net::Task<Result<bool>> {
+    CO_TRY(
+        co_await decode(message, encoded->range, encoded->encoding, [&](const std::string& octets) {
             const imap::ByteRange wanted = imap::overlap({size, octets.size()}, from, end);
             const auto piece = std::string_view(octets).substr(wanted.offset - size, wanted.size);
             prepared.has_nul = prepared.has_nul || piece.find('\0') != std::string_view::npos;
@@ -87,7 +89,7 @@ net::Task<Result<Prepared>> Fetching::prepare_binary(const Loaded* message,
             }
             prepared.decoded_size += piece.size();
             size += octets.size();
-            co_return size < end;
+            return size < end;
         }));
     if (kept.size() == prepared.decoded_size) {
         prepared.bytes = std::move(kept);
@@ -116,13 +118,11 @@ net::Task<Result<>> Fetching::send_binary(const Loaded* message, const imap::Bod
     const std::uint64_t end = from + prepared->decoded_size;
     std::uint64_t at = 0;
     CO_TRY(co_await decode(
-        message, *prepared->range, prepared->encoding,
-        [&](std::string octets) -> net::Task<Result<bool>> {
+        message, *prepared->range, prepared->encoding, [&](const std::string& octets) {
             const imap::ByteRange wanted = imap::overlap({at, octets.size()}, from, end);
             out.raw(std::string_view(octets).substr(wanted.offset - at, wanted.size));
             at += octets.size();
-            CO_TRY(co_await c_->drain());
-            co_return at < end;
+            return at < end;
         }));
     if (at < end) {
         co_return internal_error(ErrorCode::Corrupt, "a body broke off while it was sent");
