@@ -478,6 +478,7 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
         step.flags = flag_names(candidate.row.flags);
         step.internal_date = candidate.row.internal_date;
         step.mail = email.mail;
+        step.unique_id = std::move(email.head.unique_id);
         plan.steps.emplace_back(std::move(step));
     }
     return flush();

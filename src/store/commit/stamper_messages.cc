@@ -210,6 +210,7 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
     email.head.blob = record.blob;
     email.head.first = {.mailbox = step.mailbox, .uid = row.uid};
     email.head.reference_hashes = thread_hashes(record.reference_hashes);
+    email.head.unique_id = TRY(free_unique_id(context, account, step.unique_id));
     email.mail = step.mail;
     email.blob_size = record.blob_size;
     email.sent_at = record.sent_at;
@@ -349,6 +350,7 @@ Result<> place_copy(StampContext& context, StampedAccount& account, const CopyMe
     }
     EmailRow email = TRY(decode_email(*value));
     email.head.first = place;
+    email.head.unique_id.clear();  // The other one keeps it: a maildrop may hold both.
     copy.email = TRY(context.accounts.draw_email(account));
     copy.thread = TRY(add_email(context, account.id, copy.email, std::move(email), copy.thread));
     return {};

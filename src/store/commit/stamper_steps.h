@@ -88,6 +88,10 @@ Result<ThreadId> add_email(StampContext& context, AccountId account, EmailId ema
 /// Where an email is. Corrupt when there is no such email.
 Result<std::vector<EmailPlace>> read_places(const StampContext& context, AccountId account,
                                             EmailId email);
+/// What POP3 shall call a new email, where it may: empty when the text is taken, or one that a
+/// message without a text of its own has or will have. Invalid when it is no unique id.
+Result<std::string> free_unique_id(StampContext& context, StampedAccount& account,
+                                   std::string_view text);
 void write_places(StampContext& context, AccountId account, EmailId email,
                   const std::vector<EmailPlace>& places);
 /// Takes an email out of one place; out of the last one, the email goes with its link and
