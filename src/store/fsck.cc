@@ -208,6 +208,7 @@ Result<std::vector<FsckFinding>> fsck(const Kv& kv, const BlobStore& blobs,
     TRY(fsck_bodies(walk));
     TRY(fsck_emails(walk));
     TRY(fsck_mailboxes(walk));
+    TRY(fsck_domains(walk));
     TRY(fsck_queue(walk));
     return std::move(walk.findings);
 }

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "store/directory/schema.h"
 #include "store/kv/key.h"
 #include "store/mailbox/removal.h"
 #include "store/mailbox/schema.h"
@@ -123,6 +124,11 @@ TEST_F(Fsck, Unique_id_of_another_email_or_none_is_found) {
     expect("every unique id of POP3 is one email's");
     erase(key);
     expect("every unique id of POP3 is one email's");
+}
+
+TEST_F(Fsck, Domain_use_that_is_no_sum_is_found) {
+    put(domain_use_key("example.test"), encode_domain_use({.bytes = 1, .messages = 1}));
+    expect("every domain's use equals the sum of its accounts");
 }
 
 TEST_F(Fsck, Account_that_is_still_being_cleared_away_is_no_violation) {

@@ -8,7 +8,7 @@
 #include "mail/message/parser.h"
 #include "mail/message/summary.h"
 #include "serve/imap/changes.h"
-#include "store/directory/directory.h"
+#include "store/directory/quota.h"
 #include "wire/imap/arguments.h"
 
 namespace godwit::serve::imap_desk {
@@ -162,15 +162,8 @@ net::Task<std::optional<Answer>> forbid_size(Conversation* c, std::uint64_t size
     const Result<bool> fits = co_await flow::read(
         c->services(),
         [account, size](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<bool> {
-            const std::optional<store::Account> who =
-                TRY(store::read_account(snapshot, tier, account));
-            if (!who || who->quota_bytes == 0) {
-                return true;
-            }
-            const std::optional<store::AccountHead> head =
-                TRY(store::read_head(snapshot, tier, account));
-            const std::uint64_t used = head ? head->bytes_used : 0;
-            return used <= who->quota_bytes && size <= who->quota_bytes - used;
+            return TRY(store::read_quota(snapshot, tier, account))
+                .has_room({.bytes = size, .messages = 1});
         });
     if (!fits) {
         co_return refusal(fits.error(), "APPEND");

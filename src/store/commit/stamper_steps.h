@@ -107,8 +107,8 @@ Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId accoun
                                    MailboxId mailbox, std::size_t count);
 void count_in(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
 void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
-/// OverQuota when `size` more octets would pass the account's quota.
-Result<> check_quota(const StampedAccount& account, std::uint64_t size);
+/// OverQuota when `more` would pass the account's quota or its domain's.
+Result<> check_quota(const StampedAccount& account, const QuotaUse& more);
 /// Invalid unless strictly rising without 0; LimitExceeded past plan_rows_max.
 Result<> check_uids(const std::vector<Uid>& uids);
 void write_log(StampContext& context, AccountId account, LogRow row);

@@ -160,7 +160,7 @@ TEST_F(DirectoryTest, Domain_goes_only_when_empty) {
 
 TEST_F(DirectoryTest, Records_come_back_as_they_were) {
     Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, alice_);
-    account.quota_bytes = 5;
+    account.quota.bytes = 5;
     account.credentials.scram = {"salt", 15000, "stored", "server"};
     account.credentials.scram_sha1 = {"salt1", 30000, "stored1", "server1"};
     account.credentials.app_passwords.push_back({"phone", "$argon2id$x", 9});
