@@ -123,6 +123,7 @@ Result<> fsck_emails(FsckWalk& walk) {
     FsckCount linked("every email has a link to its body");
     FsckCount placed("every email is in the mailboxes it names");
     FsckCount threaded("every email is found by its references and in its thread");
+    FsckCount named("every unique id of POP3 is one email's");
     FsckCount numbers("every email's number is below the next");
     TRY(walk.each(
         letter(Family::Email), [&](std::string_view key, std::string_view value) -> Result<> {
@@ -145,6 +146,13 @@ Result<> fsck_emails(FsckWalk& walk) {
                     message ? decode_row(place.uid, *message) : Result<MessageRow>();
                 placed.expect(message && decoded && decoded->email == email, text);
             }
+            if (!row->head.unique_id.empty()) {
+                const auto said =
+                    TRY(walk.get(name_key(Family::UniqueId, account, row->head.unique_id)));
+                const auto number =
+                    said ? decode_number(*said, "unique id") : Result<std::uint64_t>();
+                named.expect(said && number && *number == email.value(), text);
+            }
             for (const std::uint64_t hash : row->head.reference_hashes) {
                 threaded.expect(TRY(walk.has(thread_reference_key(account, hash))), text);
             }
@@ -156,6 +164,20 @@ Result<> fsck_emails(FsckWalk& walk) {
             numbers.expect(head && decoded_head && email.value() < decoded_head->next_email, text);
             return {};
         }));
+    TRY(walk.each(letter(Family::UniqueId),
+                  [&](std::string_view key, std::string_view value) -> Result<> {
+                      const AccountId account = account_of(key);
+                      if (remains.has(account)) {
+                          return {};
+                      }
+                      const auto number = decode_number(value, "unique id");
+                      const EmailId email(static_cast<std::uint32_t>(number.value_or(0)));
+                      const auto row = TRY(walk.get(email_key(Family::Email, account, email)));
+                      const auto head = row ? decode_email_head(*row) : Result<EmailHead>();
+                      named.expect(row && head && head->unique_id == key.substr(5),
+                                   [&] { return key_text(key); });
+                      return {};
+                  }));
     FsckCount members("every member of a thread is an email of it");
     TRY(walk.each(
         letter(Family::ThreadMember), [&](std::string_view key, std::string_view) -> Result<> {
@@ -174,6 +196,7 @@ Result<> fsck_emails(FsckWalk& walk) {
     walk.add(std::move(placed));
     walk.add(std::move(threaded));
     walk.add(std::move(numbers));
+    walk.add(std::move(named));
     walk.add(std::move(members));
     return {};
 }

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "store/directory/schema.h"
 #include "store/kv/key.h"
 #include "store/mailbox/removal.h"
 #include "store/mailbox/schema.h"
@@ -23,7 +24,13 @@ protected:
         store_ = Store::open(std::move(options), &system_clock(), &random_).value();
         account_ = fixture::add_account(*store_, 1, CommitDrive::Manual);
         for (const char* body : {"one", "two", "two", "three"}) {
-            commit(fixture::delivery(*store_, account_, body));
+            Plan plan = fixture::delivery(*store_, account_, body);
+            for (PlanStep& step : plan.steps) {
+                if (auto* append = std::get_if<AppendMessage>(&step)) {
+                    append->unique_id = std::string("named-") + body;
+                }
+            }
+            commit(std::move(plan));
         }
         CopyMessages copy;
         copy.account = account_;
@@ -109,6 +116,19 @@ TEST_F(Fsck, Sound_store_has_no_violations) {
             << finding.invariant;
     }
     EXPECT_GT(checked, 100U);
+}
+
+TEST_F(Fsck, Unique_id_of_another_email_or_none_is_found) {
+    const std::string key = name_key(Family::UniqueId, account_, "named-two");
+    put(key, encode_number(row(Uid(4)).email.value()));
+    expect("every unique id of POP3 is one email's");
+    erase(key);
+    expect("every unique id of POP3 is one email's");
+}
+
+TEST_F(Fsck, Domain_use_that_is_no_sum_is_found) {
+    put(domain_use_key("example.test"), encode_domain_use({.bytes = 1, .messages = 1}));
+    expect("every domain's use equals the sum of its accounts");
 }
 
 TEST_F(Fsck, Account_that_is_still_being_cleared_away_is_no_violation) {

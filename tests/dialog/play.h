@@ -72,6 +72,7 @@ private:
     Failure alias(const Words& words, std::string_view rest);
     Failure change(const Words& words, std::string_view rest);
     Failure fill(const Words& words, std::string_view rest);
+    Failure move_in(const Words& words, std::string_view rest);
     Failure damage(const Words& words, std::string_view rest);
     Failure disk(const Words& words, std::string_view rest);
     Failure admin(const Words& words, std::string_view rest);

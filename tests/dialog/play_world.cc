@@ -61,6 +61,12 @@ std::optional<std::string> Play::fill(const Words& words, std::string_view) {
     return std::nullopt;
 }
 
+std::optional<std::string> Play::move_in(const Words& words, std::string_view) {
+    stage_->fill(std::string(words[1]), std::string(words[2]), 1, std::string(words[3]));
+    hear();
+    return std::nullopt;
+}
+
 std::optional<std::string> Play::damage(const Words& words, std::string_view) {
     if (words[1].size() != 1 ||
         !stage_->damage(words[1].front(), parse_u64(words[2]).value_or(0))) {

@@ -35,6 +35,7 @@ const Play::DirectiveRow Play::kDirectives[] = {
     {"disk", 2, House::Runs, &Play::disk},         {"admin", 2, House::Runs, &Play::admin},
     {"operator", 2, House::Runs, &Play::oversee},  {"advance", 2, House::Runs, &Play::advance},
     {"restart", 1, House::Runs, &Play::restart},   {"queue", 2, House::Runs, &Play::queue},
+    {"move-in", 4, House::Runs, &Play::move_in},
 };
 
 void Play::ensure_started() {

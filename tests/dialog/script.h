@@ -60,6 +60,7 @@
 //                                second goes by, since the store looks no oftener
 //   @passwd NAME PASSWORD, @disable NAME, @remove NAME
 //                                an administrator changes an account
+//   @move-in NAME MAILBOX UIDL   a small message that POP3 called UIDL where it was before
 //   @fill NAME MAILBOX COUNT     small messages with the Subject "number N", delivered beside
 // Blank lines and lines that begin with # are comments.
 #pragma once

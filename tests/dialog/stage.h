@@ -71,7 +71,8 @@ public:
     store::Account account(const std::string& name);
     void remove_account(const std::string& name);
     /// Puts `count` small messages into a mailbox of the account, with the Subject "number N".
-    void fill(const std::string& name, const std::string& mailbox, std::size_t count);
+    void fill(const std::string& name, const std::string& mailbox, std::size_t count,
+              const std::string& unique_id = {});
     /// Overwrites the `number`-th row (from 1) of a family; false when there is none.
     bool damage(char family, std::uint64_t number);
     /// `godwit queue VERB` of an operator, with the call's arguments as JSON (without any: --all);

@@ -55,7 +55,7 @@ void Stage::add_account(const std::string& name, const std::string& password, st
     store::Account account;
     account.name =
         name.find('@') == std::string::npos ? name + "@" + settings_.default_domain : name;
-    account.quota_bytes = quota;
+    account.quota.bytes = quota;
     account.created_at = unix_seconds(loop_.clock().wall());
     account.credentials = credentials(password);
     commit(must(store::plan_add_account(*store_->snapshot(), account), "account"));
@@ -106,7 +106,8 @@ void Stage::remove_account(const std::string& name) {
     commit(must(store::plan_remove_account(*store_->snapshot(), account(name).name), "account"));
 }
 
-void Stage::fill(const std::string& name, const std::string& mailbox, std::size_t count) {
+void Stage::fill(const std::string& name, const std::string& mailbox, std::size_t count,
+                 const std::string& unique_id) {
     const AccountId owner = account(name).id;
     const auto state = must(
         store::find_mailbox(*store_->snapshot(), store::ReadTier::Disk, owner, mailbox), "mailbox");
@@ -127,6 +128,7 @@ void Stage::fill(const std::string& name, const std::string& mailbox, std::size_
             append.record.blob_size = body.size;
             append.record.summary = mail::summarize(mail::parse_message(text)).encode();
             append.internal_date = 1'767'225'600;
+            append.unique_id = unique_id;
             plan.steps.emplace_back(std::move(append));
             plan.bodies.push_back(std::move(body));
         }

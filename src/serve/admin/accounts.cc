@@ -8,6 +8,7 @@
 #include "mail/address/address.h"
 #include "mail/address/domain.h"
 #include "serve/admin/calls.h"
+#include "serve/admin/quota.h"
 #include "store/directory/address_keys.h"
 #include "store/directory/directory.h"
 #include "store/kv/record.h"
@@ -110,29 +111,6 @@ bool is_same_sender(std::string_view a, std::string_view b) {
     return first && second ? mail::account_key(*first) == mail::account_key(*second) : a == b;
 }
 
-Result<std::uint64_t> read_quota(const AdminArguments& arguments) {
-    const std::string text = arguments.text_or("quota", "0");
-    struct Suffix {
-        std::string_view word;
-        std::uint64_t factor;
-    };
-    constexpr Suffix kSuffixes[] = {{"gib", 1ULL << 30}, {"mib", 1ULL << 20}, {"kib", 1ULL << 10}};
-    std::string lower = to_lower(trim(text));
-    std::uint64_t factor = 1;
-    for (const Suffix& suffix : kSuffixes) {
-        if (lower.ends_with(suffix.word)) {
-            factor = suffix.factor;
-            lower.resize(lower.size() - suffix.word.size());
-        }
-    }
-    const auto number = parse_u64(trim(lower));
-    if (!number || *number > (1ULL << 62) / factor) {
-        return peer_error(ErrorCode::Invalid,
-                          "quota: expected a size such as \"2 GiB\", found \"" + text + "\"");
-    }
-    return *number * factor;
-}
-
 }  // namespace
 
 Result<std::string> add_account(const AdminHost& host, const AdminArguments& arguments) {
@@ -141,13 +119,25 @@ Result<std::string> add_account(const AdminHost& host, const AdminArguments& arg
     Account account;
     account.name = address.to_string();
     account.full_name = arguments.text_or("full_name", "");
-    account.quota_bytes = TRY(read_quota(arguments));
+    account.quota = TRY(read_quota(arguments, "", {}));
     account.created_at = unix_seconds(host.clock->wall());
     account.credentials = TRY(hash(host, chosen));
     TRY(change_store(host, [&](const store::Snapshot& snapshot) {
         return store::plan_add_account(snapshot, account);
     }));
     return account_answer(account.name, chosen);
+}
+
+Result<std::string> change_account(const AdminHost& host, const AdminArguments& arguments) {
+    const std::string login = TRY(arguments.text("address"));
+    Account account;
+    TRY(change_store(host, [&](const store::Snapshot& snapshot) -> Result<store::Plan> {
+        account = TRY(find(host, snapshot, login));
+        account.full_name = arguments.text_or("full_name", account.full_name);
+        account.quota = TRY(read_quota(arguments, "", account.quota));
+        return store::plan_change_account(snapshot, account);
+    }));
+    return one_field("address", account.name);
 }
 
 Result<std::string> list_accounts(const AdminHost& host, const AdminArguments& arguments) {
@@ -166,9 +156,12 @@ Result<std::string> list_accounts(const AdminHost& host, const AdminArguments& a
         }
         const auto head = read.value_or(std::nullopt);
         page.json().begin_object().field("address", account.name);
-        page.json().field("full_name", account.full_name).field("quota", account.quota_bytes);
+        page.json().field("full_name", account.full_name).field("quota", account.quota.bytes);
+        page.json().field("quota_messages", account.quota.messages);
+        page.json().field("quota_mailboxes", account.quota.mailboxes);
         page.json().field("bytes", head ? head->bytes_used : std::uint64_t{0});
         page.json().field("messages", head ? head->messages_used : std::uint64_t{0});
+        page.json().field("mailboxes", head ? head->mailboxes : std::uint64_t{0});
         page.json().field("app_passwords",
                           static_cast<std::uint64_t>(account.credentials.app_passwords.size()));
         page.json().field("disabled", account.is_disabled);

@@ -18,6 +18,7 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"account.app_password.add", add_app_password},
     {"account.app_password.list", list_app_passwords},
     {"account.app_password.remove", remove_app_password},
+    {"account.change", change_account},
     {"account.deny_sender", deny_sender},
     {"account.forward", forward_account},
     {"account.list", list_accounts},

@@ -136,6 +136,19 @@ TEST_F(Admin, accounts_come_and_go) {
     EXPECT_EQ(refusal("account.add", R"({"address":"bob"})"), "invalid");
     EXPECT_EQ(refusal("account.add", R"({"address":"bob","password":"x","quota":"lots"})"),
               "invalid");
+    for (const char* wrong : {R"({"address":"alice","quota_messages":"lots"})",
+                              R"({"address":"alice","quota_mailboxes":"-1"})",
+                              R"({"address":"alice","quota":"1 PiB"})"}) {
+        EXPECT_EQ(refusal("account.change", wrong), "invalid") << wrong;
+    }
+    EXPECT_EQ(refusal("account.change", R"({"address":"bob","quota":"1"})"), "not_found");
+    result("account.change", R"({"address":"alice","quota":"2 KiB","quota_messages":"9"})");
+    result("account.change", R"({"address":"alice","full_name":"Alice L"})");
+    const auto changed = rows("account.list");
+    EXPECT_EQ(changed[0].int_or("quota", 0), 2048);
+    EXPECT_EQ(changed[0].int_or("quota_messages", 0), 9);
+    EXPECT_EQ(changed[0].int_or("quota_mailboxes", -1), 0);
+    EXPECT_EQ(changed[0].string_or("full_name", ""), "Alice L");
     result("account.remove", R"({"address":"alice"})");
     EXPECT_EQ(rows("account.list").size(), 0U);
 }

@@ -7,6 +7,7 @@ namespace godwit::serve {
 
 // accounts.cc
 Result<std::string> add_account(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> change_account(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> list_accounts(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> remove_account(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> change_password(const AdminHost& host, const AdminArguments& arguments);

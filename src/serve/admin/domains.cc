@@ -5,6 +5,7 @@
 #include "mail/address/address.h"
 #include "mail/address/domain.h"
 #include "serve/admin/calls.h"
+#include "serve/admin/quota.h"
 #include "store/directory/directory.h"
 #include "store/store.h"
 
@@ -61,6 +62,8 @@ Result<store::Domain> described(const AdminHost& host, const AdminArguments& arg
         TRY(address_or(host, arguments, "archive_inbound", domain.archive_inbound));
     domain.archive_outbound =
         TRY(address_or(host, arguments, "archive_outbound", domain.archive_outbound));
+    domain.account_quota = TRY(read_quota(arguments, "account_", domain.account_quota));
+    domain.quota = TRY(read_quota(arguments, "", domain.quota));
     domain.tags_senders = TRY(yes_or_no(arguments, "tag_senders", domain.tags_senders));
     if (domain.alias_of.empty() && !arguments.has("rewrite_senders")) {
         domain.rewrites_senders = false;
@@ -94,7 +97,8 @@ Result<std::string> change_domain(const AdminHost& host, const AdminArguments& a
 }
 
 Result<std::string> list_domains(const AdminHost& host, const AdminArguments& arguments) {
-    auto domains = TRY(store::list_domains(*host.store->snapshot(), ReadTier::Disk));
+    const auto snapshot = host.store->snapshot();
+    auto domains = TRY(store::list_domains(*snapshot, ReadTier::Disk));
     std::ranges::sort(domains, {}, &store::Domain::name);
     Page page(arguments);
     for (const store::Domain& domain : domains) {
@@ -107,6 +111,18 @@ Result<std::string> list_domains(const AdminHost& host, const AdminArguments& ar
             page.json().field("archive_inbound", domain.archive_inbound);
             page.json().field("archive_outbound", domain.archive_outbound);
             page.json().field("tag_senders", domain.tags_senders);
+            page.json().field("account_quota", domain.account_quota.bytes);
+            page.json().field("account_quota_messages", domain.account_quota.messages);
+            page.json().field("account_quota_mailboxes", domain.account_quota.mailboxes);
+            page.json().field("quota", domain.quota.bytes);
+            page.json().field("quota_messages", domain.quota.messages);
+            // One that is damaged costs its own figures, not the list.
+            const auto use = store::read_domain_use(*snapshot, ReadTier::Disk, domain.name);
+            if (use && *use) {
+                page.json().field("bytes", (*use)->bytes).field("messages", (*use)->messages);
+            } else {
+                page.json().key("bytes").null().key("messages").null();
+            }
             page.json().field("created_at", show_time(domain.created_at)).end_object();
         }
     }

@@ -3,7 +3,7 @@
 #include "base/probe.h"
 #include "flow/read.h"
 #include "serve/imap/appending.h"
-#include "store/directory/directory.h"
+#include "store/directory/quota.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -128,23 +128,22 @@ net::Task<Appending::Refusal> Appending::forbid_size(std::uint64_t size) {
         co_return no(imap::code::kUnavailable, "Disk is nearly full, try again later");
     }
     const AccountId account = c_->account();
-    const std::uint64_t needed = octets_ + open + size;
+    const store::QuotaUse needed{.bytes = octets_ + open + size, .messages = messages_ + 1};
     // RFC 8508 3.4: only what is used more in the end counts.
-    const std::uint64_t freed = replaced_ && replaced_->account == account ? replaced_->size : 0;
+    store::QuotaUse freed;
+    if (replaced_ && replaced_->account == account) {
+        freed = {.bytes = replaced_->size, .messages = 1};
+    }
     const Result<bool> fits = co_await flow::read(
         c_->services(),
         [account, needed, freed](const store::Snapshot& snapshot,
                                  store::ReadTier tier) -> Result<bool> {
-            const std::optional<store::Account> who =
-                TRY(store::read_account(snapshot, tier, account));
-            if (!who || who->quota_bytes == 0) {
-                return true;
+            store::QuotaState quota = TRY(store::read_quota(snapshot, tier, account));
+            for (store::QuotaUse* used : {&quota.used, &quota.domain_used}) {
+                used->bytes -= std::min(used->bytes, freed.bytes);
+                used->messages -= std::min(used->messages, freed.messages);
             }
-            const std::optional<store::AccountHead> head =
-                TRY(store::read_head(snapshot, tier, account));
-            const std::uint64_t used =
-                head ? head->bytes_used - std::min(head->bytes_used, freed) : 0;
-            return used <= who->quota_bytes && needed <= who->quota_bytes - used;
+            return quota.has_room(needed);
         });
     if (!fits) {
         co_return refusal(fits.error(), "APPEND");

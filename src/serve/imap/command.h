@@ -72,11 +72,14 @@ AnswerTask run_compress(Conversation* c, imap::Command command);  // compress.cc
 AnswerTask run_copy(Conversation* c, imap::Command command);      // copy_move.cc
 AnswerTask run_create(Conversation* c, imap::Command command);    // mailboxes.cc
 AnswerTask run_delete(Conversation* c, imap::Command command);
-AnswerTask run_enable(Conversation* c, imap::Command command);          // enable.cc
-AnswerTask run_examine(Conversation* c, imap::Command command);         // select.cc
-AnswerTask run_expunge(Conversation* c, imap::Command command);         // expunge.cc
-AnswerTask run_fetch(Conversation* c, imap::Command command);           // fetch.cc
-AnswerTask run_getmetadata(Conversation* c, imap::Command command);     // metadata.cc
+AnswerTask run_enable(Conversation* c, imap::Command command);       // enable.cc
+AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
+AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc
+AnswerTask run_fetch(Conversation* c, imap::Command command);        // fetch.cc
+AnswerTask run_getmetadata(Conversation* c, imap::Command command);  // metadata.cc
+AnswerTask run_getquota(Conversation* c, imap::Command command);     // quota.cc
+AnswerTask run_getquotaroot(Conversation* c, imap::Command command);
+AnswerTask run_setquota(Conversation* c, imap::Command command);
 AnswerTask run_id(Conversation* c, imap::Command command);              // basic.cc
 AnswerTask run_idle(Conversation* c, imap::Command command);            // idle.cc
 AnswerTask run_list(Conversation* c, imap::Command command);            // list.cc

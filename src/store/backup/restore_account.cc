@@ -374,14 +374,8 @@ bool AccountRestore::reads(const BlobId& blob) const {
     return store_->blobs().read(blob, 0, UINT64_MAX, kTier).has_value();
 }
 
-Result<bool> AccountRestore::fits(std::uint64_t planned, std::uint64_t size) {
-    const auto snapshot = store_->snapshot();
-    const auto account = TRY(read_account(*snapshot, kTier, account_));
-    const auto head = TRY(read_head(*snapshot, kTier, account_));
-    if (!account || !head) {
-        return temporary_error(ErrorCode::NotFound, "the account was removed");
-    }
-    return account->quota_bytes == 0 || head->bytes_used + planned + size <= account->quota_bytes;
+Result<bool> AccountRestore::has_room(const QuotaUse& more) {
+    return TRY(read_quota(*store_->snapshot(), kTier, account_)).has_room(more);
 }
 
 Result<std::optional<NewBody>> AccountRestore::read_body(const EmailRow& email) {
@@ -449,7 +443,8 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
     for (Candidate& candidate : candidates) {
         EmailRow& email = candidate.email;
         const std::uint64_t size = email.prefix.size() + email.blob_size;
-        if (!candidate.is_there && !TRY(fits(planned, size))) {
+        if (!candidate.is_there &&
+            !TRY(has_room({.bytes = planned + size, .messages = plan.steps.size() + 1}))) {
             ++report_.over_quota;
             report_.over_quota_bytes += size;
             continue;
@@ -478,6 +473,7 @@ Result<> AccountRestore::append(std::vector<Candidate> candidates) {
         step.flags = flag_names(candidate.row.flags);
         step.internal_date = candidate.row.internal_date;
         step.mail = email.mail;
+        step.unique_id = std::move(email.head.unique_id);
         plan.steps.emplace_back(std::move(step));
     }
     return flush();

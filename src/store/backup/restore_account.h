@@ -104,7 +104,7 @@ private:
     Result<> append_missing();
     Result<> append(std::vector<Candidate> candidates);
     Result<std::optional<NewBody>> read_body(const EmailRow& email);
-    Result<bool> fits(std::uint64_t planned, std::uint64_t size);
+    Result<bool> has_room(const QuotaUse& more);
     FlagNames flag_names(const MessageFlags& flags) const;
     Result<> change(const std::function<Result<Plan>(const Snapshot&)>& make_plan);
     void problem(std::string text);

@@ -515,13 +515,13 @@ TEST_F(Restores, Quota_is_kept_and_what_did_not_fit_comes_later) {
     }
     expunge(account, all);
     Account bounded = *read_account(*store_->snapshot(), ReadTier::Disk, account).value();
-    bounded.quota_bytes = 90000;
+    bounded.quota.bytes = 90000;
     ASSERT_TRUE(commit(plan_change_account(*store_->snapshot(), bounded).value()));
     const AccountRestoreReport report = put_back("user1@example.test");
     EXPECT_EQ(report.restored, 4U);
     EXPECT_EQ(report.over_quota, 6U);
     EXPECT_GT(report.over_quota_bytes, 120000U);
-    bounded.quota_bytes = 0;
+    bounded.quota.bytes = 0;
     ASSERT_TRUE(commit(plan_change_account(*store_->snapshot(), bounded).value()));
     const AccountRestoreReport rest = put_back("user1@example.test");
     EXPECT_EQ(rest.restored, 6U);

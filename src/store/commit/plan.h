@@ -53,6 +53,9 @@ struct AppendMessage {
     MailId mail;                     ///< 0 when it came by IMAP APPEND.
     /// With queue mail: exactly once (RELIABILITY.md P3); 0 = none.
     std::uint64_t once_key = 0;
+    /// What POP3 calls it (mailbox/unique_ids.h) where it had a name before it came here; empty:
+    /// as all others. One that another email of the account has, or may get, is left out.
+    std::string unique_id{};
 };
 
 enum class FlagChange : std::uint8_t { Add, Remove, Replace };

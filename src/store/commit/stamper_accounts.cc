@@ -20,6 +20,8 @@ void AccountStates::begin_plan() {
     numbers_undo_.clear();
     mailbox_undo_.clear();
     keywords_undo_.clear();
+    loaded_domains_.clear();
+    domain_undo_.clear();
 }
 
 void AccountStates::roll_back() {
@@ -48,12 +50,21 @@ void AccountStates::roll_back() {
         accounts_.erase(entry);
     }
     loaded_.clear();
+    roll_back_domains();
 }
 
 Result<> AccountStates::load_numbers(StampedAccount& account) {
     const std::optional<std::string> directory = TRY(rows_->get(account_row_key(account.id)));
+    const bool was_there = account.numbers.is_there;
     account.numbers.is_there = directory.has_value();
-    account.numbers.quota_bytes = directory ? TRY(decode_account(*directory)).quota_bytes : 0;
+    account.numbers.quota = {};
+    if (directory) {
+        const Account known = TRY(decode_account(*directory));
+        account.numbers.quota = known.quota;
+        account.numbers.domain = TRY(domain(domain_of(known.name)));
+    } else if (was_there) {
+        leave_domain(account);
+    }
     return {};
 }
 
@@ -80,6 +91,9 @@ Result<StampedAccount*> AccountStates::account_or_remains(AccountId id) {
     StampedAccount& account = *entry->second;
     account.used_in = plan_;
     save(account);
+    if (account.numbers.domain != nullptr) {
+        save(*account.numbers.domain);
+    }
     return &account;
 }
 
@@ -283,6 +297,7 @@ void AccountStates::finish() {
         }
     }
     moved_.clear();
+    finish_domains();
 }
 
 void AccountStates::trim() {
@@ -301,11 +316,15 @@ void AccountStates::trim() {
     const auto middle = uses.begin() + static_cast<std::ptrdiff_t>(uses.size() / 2);
     std::ranges::nth_element(uses, middle);
     std::erase_if(accounts_, [&](const auto& entry) { return entry.second->used_in <= *middle; });
+    trim_domains();
 }
 
 void AccountStates::clear() {
     accounts_.clear();
     moved_.clear();
+    domains_.clear();
+    moved_domains_.clear();
+    counted_.reset();
     begin_plan();
 }
 

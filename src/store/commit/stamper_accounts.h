@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "store/commit/stamper_rows.h"
+#include "store/directory/quota.h"
 #include "store/mailbox/schema.h"
 
 namespace godwit::store {
@@ -26,13 +27,28 @@ struct StampedMailbox {
     std::uint64_t saved_in = 0;   ///< Number of the last plan that saved it.
 };
 
+/// A domain as the stamper holds it: what its accounts hold together (row P u).
+struct StampedDomain {
+    std::string name;
+    struct Numbers {
+        Quota account_quota;
+        Quota quota;
+        QuotaUse used;
+        bool is_there = false;
+        bool has_moved = false;
+    };
+    Numbers numbers;
+    std::uint64_t saved_in = 0;
+};
+
 /// An account as the stamper holds it.
 struct StampedAccount {
     AccountId id;
     struct Numbers {
         AccountHead head;
-        std::uint64_t quota_bytes = 0;
-        bool is_there = false;  ///< It has its row in the directory.
+        Quota quota;
+        StampedDomain* domain = nullptr;  ///< While it is there. AccountStates keeps it longer.
+        bool is_there = false;            ///< It has its row in the directory.
         bool head_moved = false;
     };
     Numbers numbers;
@@ -44,6 +60,9 @@ struct StampedAccount {
 
     AccountHead& head() { return numbers.head; }
 };
+
+/// More (or less) in an account, and so in its domain. The open plan has asked for the account.
+void count_use(StampedAccount& account, std::int64_t bytes, std::int64_t messages);
 
 class AccountStates {
 public:
@@ -82,6 +101,8 @@ public:
 
     /// The directory row of the account changed in the open plan: looks at it again.
     [[nodiscard]] Result<> refresh(AccountId id);
+    /// The directory row of a domain changed in the open plan.
+    [[nodiscard]] Result<> refresh_domain(std::string_view name);
     /// Forgets all of an account whose rows are being removed: nothing of it will be written.
     void forget(StampedAccount& account);
 
@@ -111,6 +132,20 @@ private:
     Result<> load_keywords(StampedAccount& account);
     void save(StampedAccount& account);
 
+    // stamper_domains.cc
+    struct DomainUndo {
+        StampedDomain* domain;
+        StampedDomain::Numbers before;
+    };
+    Result<StampedDomain*> domain(std::string_view name);
+    Result<> load_limits(StampedDomain& domain);
+    Result<> count_domains();
+    void save(StampedDomain& domain);
+    void leave_domain(StampedAccount& account);
+    void roll_back_domains();
+    void finish_domains();
+    void trim_domains();
+
     StampedRows* rows_;
     std::unordered_map<AccountId, std::unique_ptr<StampedAccount>> accounts_;
     std::vector<StampedAccount*> moved_;  ///< Touched in the open group; may hold doubles.
@@ -120,6 +155,12 @@ private:
     std::vector<MailboxUndo> mailbox_undo_;
     std::vector<KeywordsUndo> keywords_undo_;
     std::uint64_t plan_ = 0;
+    std::unordered_map<std::string, std::unique_ptr<StampedDomain>> domains_;
+    std::vector<StampedDomain*> moved_domains_;
+    std::vector<std::string> loaded_domains_;
+    std::vector<DomainUndo> domain_undo_;
+    /// What accounts held when a domain without a row was met first.
+    std::optional<std::unordered_map<std::string, QuotaUse>> counted_;
 };
 
 }  // namespace godwit::store

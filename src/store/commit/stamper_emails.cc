@@ -6,6 +6,7 @@
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
 #include "store/kv/record.h"
+#include "store/mailbox/unique_ids.h"
 
 namespace godwit::store {
 
@@ -121,7 +122,26 @@ Result<ThreadId> add_email(StampContext& context, AccountId account, EmailId ema
     row.head.thread = TRY(join_thread(context, account, email, row.head.reference_hashes, thread));
     link_body(context, row.head.blob, link_key(row.head.blob, account, email));
     context.rows.put(email_key(Family::Email, account, email), encode(row));
+    if (!row.head.unique_id.empty()) {
+        context.rows.put(name_key(Family::UniqueId, account, row.head.unique_id),
+                         encode_number(email.value()));
+    }
     return row.head.thread;
+}
+
+Result<std::string> free_unique_id(StampContext& context, StampedAccount& account,
+                                   std::string_view text) {
+    if (text.empty()) {
+        return std::string();
+    }
+    if (!is_unique_id(text)) {
+        return internal_error(ErrorCode::Invalid, "a unique id has 1 to 70 octets of 0x21 to 0x7E");
+    }
+    const StampedMailbox& inbox = *TRY(context.accounts.mailbox(account, kInbox));
+    const bool is_taken =
+        may_be_given(text, inbox.fixed.uid_validity) ||
+        TRY(context.rows.get(name_key(Family::UniqueId, account.id, text))).has_value();
+    return is_taken ? std::string() : std::string(text);
 }
 
 Result<std::vector<EmailPlace>> read_places(const StampContext& context, AccountId account,
@@ -163,6 +183,9 @@ Result<> remove_place(StampContext& context, AccountId account, EmailId email, E
     if (head) {
         TRY(leave_thread(context, account, email, *head));
         unlink_body(context, head->blob, link_key(head->blob, account, email));
+        if (!head->unique_id.empty()) {
+            context.rows.erase(name_key(Family::UniqueId, account, head->unique_id));
+        }
     }
     context.rows.erase(email_key(Family::Email, account, email));
     return {};

@@ -77,6 +77,10 @@ Result<MailboxCreated> make_mailbox(StampContext& context, StampedAccount& accou
                                                         std::to_string(limits::mailboxes_max) +
                                                         " mailboxes (limits.h: mailboxes_max)");
     }
+    // What a deleted mailbox leaves for its inferiors is none more, whatever the quota is by now.
+    if (fixed.is_selectable) {
+        TRY(check_quota(account, {.mailboxes = 1}));
+    }
     const MailboxId id(head.next_mailbox);
     if (id == kInbox && fixed.name != "INBOX") {
         return internal_error(ErrorCode::Invalid, "an account's first mailbox is INBOX");
@@ -277,8 +281,8 @@ Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) 
     }
     AccountHead& head = account.head();
     const MailboxCounters counters = mailbox.counters;
-    head.bytes_used -= counters.bytes;
-    head.messages_used -= counters.messages;
+    count_use(account, -static_cast<std::int64_t>(counters.bytes),
+              -static_cast<std::int64_t>(counters.messages));
     --head.mailboxes;
     context.rows.erase(mailbox_key(Family::Mailbox, step.account, step.mailbox));
     context.rows.erase(mailbox_key(Family::Counters, step.account, step.mailbox));

@@ -121,9 +121,7 @@ void count_in(StampedAccount& account, StampedMailbox& mailbox, const MessageRow
     counters.deleted += row.flags.has(SystemFlag::Deleted) ? 1 : 0;
     counters.bytes += row.size;
     mailbox.counters_moved = true;
-    ++account.head().messages_used;
-    account.head().bytes_used += row.size;
-    account.numbers.head_moved = true;
+    count_use(account, static_cast<std::int64_t>(row.size), 1);
 }
 
 void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row) {
@@ -133,19 +131,24 @@ void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRo
     counters.deleted -= row.flags.has(SystemFlag::Deleted) ? 1 : 0;
     counters.bytes -= row.size;
     mailbox.counters_moved = true;
-    --account.head().messages_used;
-    account.head().bytes_used -= row.size;
-    account.numbers.head_moved = true;
+    count_use(account, -static_cast<std::int64_t>(row.size), -1);
 }
 
-Result<> check_quota(const StampedAccount& account, std::uint64_t size) {
-    const std::uint64_t quota = account.numbers.quota_bytes;
-    const std::uint64_t used = account.numbers.head.bytes_used;
-    if (quota != 0 && (used > quota || size > quota - used)) {
-        return temporary_error(ErrorCode::OverQuota, "account " +
-                                                         std::to_string(account.id.value()) +
-                                                         " uses " + std::to_string(used) + " of " +
-                                                         std::to_string(quota) + " octets");
+Result<> check_quota(const StampedAccount& account, const QuotaUse& more) {
+    const StampedDomain* domain = account.numbers.domain;
+    const AccountHead& head = account.numbers.head;
+    const Quota quota = domain == nullptr
+                            ? account.numbers.quota
+                            : merge(account.numbers.quota, domain->numbers.account_quota);
+    const QuotaUse used{
+        .bytes = head.bytes_used, .messages = head.messages_used, .mailboxes = head.mailboxes};
+    const std::string who = "account " + std::to_string(account.id.value());
+    if (!fits(quota, used, more)) {
+        return temporary_error(ErrorCode::OverQuota, who + " is over its quota");
+    }
+    if (domain != nullptr && !fits(domain->numbers.quota, domain->numbers.used, more)) {
+        return temporary_error(ErrorCode::OverQuota,
+                               who + ": domain " + domain->name + " is over its quota");
     }
     return {};
 }
@@ -191,7 +194,7 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
     }
     const MessageRecord& record = step.record;
     const std::uint64_t size = record.prefix.size() + record.blob_size;
-    TRY(check_quota(account, size));
+    TRY(check_quota(account, {.bytes = size, .messages = 1}));
     if (!TRY(is_body_there(context, record.blob))) {
         return temporary_error(ErrorCode::Stale, "the message's body is neither given nor stored");
     }
@@ -210,6 +213,7 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
     email.head.blob = record.blob;
     email.head.first = {.mailbox = step.mailbox, .uid = row.uid};
     email.head.reference_hashes = thread_hashes(record.reference_hashes);
+    email.head.unique_id = TRY(free_unique_id(context, account, step.unique_id));
     email.mail = step.mail;
     email.blob_size = record.blob_size;
     email.sent_at = record.sent_at;
@@ -352,6 +356,7 @@ Result<> place_copy(StampContext& context, StampedAccount& account, const CopyMe
     }
     EmailRow email = TRY(decode_email(*value));
     email.head.first = place;
+    email.head.unique_id.clear();  // The other one keeps it: a maildrop may hold both.
     copy.email = TRY(context.accounts.draw_email(account));
     copy.thread = TRY(add_email(context, account.id, copy.email, std::move(email), copy.thread));
     return {};
@@ -375,7 +380,7 @@ Result<StepResult> stamp_step(StampContext& context, const CopyMessages& step) {
             continue;
         }
         if (!step.move) {
-            TRY(check_quota(account, found->size));
+            TRY(check_quota(account, {.bytes = found->size, .messages = 1}));
         }
         if (arrived.rows.empty()) {
             came.mod_seq = accounts.draw_mod_seq(account, target);

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "store/commit/stamper_steps.h"
+#include "store/directory/schema.h"
 #include "store/kv/key.h"
 #include "store/kv/record.h"
 #include "store/queue/queue.h"
@@ -288,6 +289,12 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeRows& step) {
             return temporary_error(ErrorCode::Stale, "a row changed since the plan was made");
         }
     }
+    // As they are before: what a removed one held leaves its domain's use. One whose head is lost
+    // can be removed all the same; a repair counts anew.
+    for (const AccountId account : step.accounts) {
+        TRY(if_sound(account_row_key(account), context.accounts.account_or_remains(account)));
+    }
+    const std::string domains = domain_rows_prefix();
     for (const Batch::Entry& entry : step.entries) {
         if (!is_open(entry.key)) {
             return internal_error(ErrorCode::Invalid, "ChangeRows: not a family of open rows");
@@ -296,6 +303,10 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeRows& step) {
             context.rows.put(entry.key, *entry.value);
         } else {
             context.rows.erase(entry.key);
+        }
+        if (entry.key.starts_with(domains)) {
+            TRY(context.accounts.refresh_domain(
+                std::string_view(entry.key).substr(domains.size())));
         }
     }
     for (const AccountId account : step.accounts) {

@@ -88,6 +88,10 @@ Result<ThreadId> add_email(StampContext& context, AccountId account, EmailId ema
 /// Where an email is. Corrupt when there is no such email.
 Result<std::vector<EmailPlace>> read_places(const StampContext& context, AccountId account,
                                             EmailId email);
+/// What POP3 shall call a new email, where it may: empty when the text is taken, or one that a
+/// message without a text of its own has or will have. Invalid when it is no unique id.
+Result<std::string> free_unique_id(StampContext& context, StampedAccount& account,
+                                   std::string_view text);
 void write_places(StampContext& context, AccountId account, EmailId email,
                   const std::vector<EmailPlace>& places);
 /// Takes an email out of one place; out of the last one, the email goes with its link and
@@ -103,8 +107,8 @@ Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId accoun
                                    MailboxId mailbox, std::size_t count);
 void count_in(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
 void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
-/// OverQuota when `size` more octets would pass the account's quota.
-Result<> check_quota(const StampedAccount& account, std::uint64_t size);
+/// OverQuota when `more` would pass the account's quota or its domain's.
+Result<> check_quota(const StampedAccount& account, const QuotaUse& more);
 /// Invalid unless strictly rising without 0; LimitExceeded past plan_rows_max.
 Result<> check_uids(const std::vector<Uid>& uids);
 void write_log(StampContext& context, AccountId account, LogRow row);

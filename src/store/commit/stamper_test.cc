@@ -72,7 +72,7 @@ TEST_F(StamperTest, Append_over_quota_is_refused_and_a_raised_quota_counts_at_on
     desk_.must<Appended>(message.step, message.bodies);
     EXPECT_EQ(desk_.refusal(message.step), ErrorCode::OverQuota);
     Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, bob);
-    account.quota_bytes = 1000;
+    account.quota.bytes = 1000;
     ASSERT_TRUE(desk_.commit(*plan_change_account(*desk_.snapshot(), account)).has_value());
     EXPECT_TRUE(desk_.commit(message.step).has_value());
 }

@@ -82,7 +82,7 @@ public:
         }
         Account account;
         account.name = name;
-        account.quota_bytes = quota_bytes;
+        account.quota.bytes = quota_bytes;
         Result<Plan> plan = plan_add_account(*snapshot(), account);
         EXPECT_TRUE(plan.has_value());
         const Stamped result = commit(*plan);

@@ -15,6 +15,7 @@
 #include "mail/address/address.h"
 #include "store/commit/plan.h"
 #include "store/directory/credential.h"
+#include "store/directory/quota.h"
 #include "store/kv/kv.h"
 
 namespace godwit::store {
@@ -42,14 +43,16 @@ struct Domain {
     std::string archive_inbound{};   ///< Gets a copy of what comes for the domain; empty = none.
     std::string archive_outbound{};  ///< Gets a copy of what its accounts submit; empty = none.
     bool tags_senders = false;       ///< Mail that leaves is tagged, reports are checked (BATV).
+    Quota account_quota{};           ///< Of each account that has no bound of its own.
+    Quota quota{};                   ///< Of all its accounts together; never of mailboxes.
 };
 
 struct Account {
     AccountId id;
     std::string name;  ///< Login name: the primary address ("alice@example.test").
     std::string full_name;
-    std::uint64_t quota_bytes = 0;  ///< 0 = unlimited.
-    std::int64_t created_at = 0;    ///< Since when it has its owner; 0: not known (RFC 7293).
+    Quota quota;                  ///< What it does not bound, its domain may (Domain).
+    std::int64_t created_at = 0;  ///< Since when it has its owner; 0: not known (RFC 7293).
     bool is_disabled = false;
     std::uint64_t auth_epoch = 1;  ///< Rises with each change of credentials (SECURITY.md T46).
     Credentials credentials;
@@ -71,8 +74,7 @@ struct Alias {
 struct LocalTarget {
     AccountId account;
     std::string account_name;
-    std::string detail;  ///< The subaddress ("tag" of user+tag), or empty.
-    std::uint64_t quota_bytes = 0;
+    std::string detail;     ///< The subaddress ("tag" of user+tag), or empty.
     mail::Address address;  ///< The address that matched, for Delivered-To.
 };
 struct RemoteTarget {

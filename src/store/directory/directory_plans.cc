@@ -211,6 +211,7 @@ Result<Plan> plan_remove_domain(const Snapshot& snapshot, std::string_view name)
     }
     change.erase(domain_row_key(domain));
     change.erase(domain_members_key(domain));
+    change.erase(domain_use_key(domain));
     return std::move(change).take();
 }
 

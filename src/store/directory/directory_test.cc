@@ -160,13 +160,37 @@ TEST_F(DirectoryTest, Domain_goes_only_when_empty) {
 
 TEST_F(DirectoryTest, Records_come_back_as_they_were) {
     Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, alice_);
-    account.quota_bytes = 5;
+    account.quota = {.bytes = 5, .messages = 6, .mailboxes = 7};
     account.credentials.scram = {"salt", 15000, "stored", "server"};
     account.credentials.scram_sha1 = {"salt1", 30000, "stored1", "server1"};
     account.credentials.app_passwords.push_back({"phone", "$argon2id$x", 9});
     const Account again = *decode_account(encode(account));
     EXPECT_EQ(again.credentials, account.credentials);
+    EXPECT_EQ(again.quota, account.quota);
+    const Domain domain{.name = "example.test",
+                        .account_quota = {.bytes = 1, .messages = 2, .mailboxes = 3},
+                        .quota = {.bytes = 4, .messages = 5}};
+    const Domain same = *decode_domain(encode(domain));
+    EXPECT_EQ(same.account_quota, domain.account_quota);
+    EXPECT_EQ(same.quota, domain.quota);
     EXPECT_EQ(encode(again), encode(account));
+}
+
+// As the version before quotas of messages, mailboxes and domains wrote them.
+TEST_F(DirectoryTest, Records_of_version_3_are_read) {
+    const auto without_tail = [](const std::string& value, std::size_t tail) {
+        const std::string_view payload = open_record(value)->payload;
+        return seal(3, payload.substr(0, payload.size() - tail));
+    };
+    Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, alice_);
+    account.quota.bytes = 5;
+    const auto alice = decode_account(without_tail(encode(account), 2));
+    ASSERT_TRUE(alice);
+    EXPECT_EQ(alice->quota, Quota{.bytes = 5});
+    const auto domain = decode_domain(without_tail(encode(Domain{.name = "example.test"}), 5));
+    ASSERT_TRUE(domain);
+    EXPECT_EQ(domain->quota, Quota{});
+    EXPECT_EQ(domain->account_quota, Quota{});
 }
 
 // As the version before domain aliases, forwarding and owners wrote them.

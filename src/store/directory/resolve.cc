@@ -238,7 +238,6 @@ private:
             targets_.emplace_back(LocalTarget{.account = account.id,
                                               .account_name = account.name,
                                               .detail = detail,
-                                              .quota_bytes = account.quota_bytes,
                                               .address = address});
         }
     }

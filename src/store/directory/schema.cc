@@ -9,8 +9,10 @@
 namespace godwit::store {
 
 namespace {
-// 3: SCRAM-SHA-1 keys. 2: domain aliases, archives, tags; forwarding and send-as; owners of groups.
-constexpr std::uint8_t kVersion = 3;
+// 4: quotas of messages, of mailboxes, of domains. 3: SCRAM-SHA-1 keys. 2: domain aliases,
+// archives, tags; forwarding and send-as; owners of groups.
+constexpr std::uint8_t kVersion = 4;
+constexpr std::uint8_t kVersionOfSha1 = 3;
 constexpr std::uint8_t kVersionOfForwarding = 2;
 constexpr std::uint8_t kVersionFirst = 1;
 constexpr auto kFamily = static_cast<char>(Family::Directory);
@@ -64,6 +66,9 @@ std::string domain_row_key(std::string_view name) {
 std::string domain_members_key(std::string_view name) {
     return key('m', name);
 }
+std::string domain_use_key(std::string_view name) {
+    return key('u', name);
+}
 std::string account_row_key(AccountId id) {
     return make_key(kFamily, std::string_view("a"), id);
 }
@@ -87,6 +92,9 @@ std::string domain_rows_prefix() {
 std::string account_rows_prefix() {
     return key('a', {});
 }
+std::string domain_uses_prefix() {
+    return key('u', {});
+}
 std::string alias_rows_prefix() {
     return key('l', {});
 }
@@ -98,6 +106,9 @@ std::string encode(const Domain& domain) {
     out.bytes(domain.alias_of).u8(domain.rewrites_senders ? 1 : 0);
     out.bytes(domain.archive_inbound).bytes(domain.archive_outbound);
     out.u8(domain.tags_senders ? 1 : 0);
+    out.varint(domain.account_quota.bytes).varint(domain.account_quota.messages);
+    out.varint(domain.account_quota.mailboxes);
+    out.varint(domain.quota.bytes).varint(domain.quota.messages);
     return seal(std::move(out));
 }
 Result<Domain> decode_domain(std::string_view value) {
@@ -114,14 +125,35 @@ Result<Domain> decode_domain(std::string_view value) {
         domain.archive_outbound = in.bytes();
         domain.tags_senders = in.u8() != 0;
     }
+    if (version >= kVersion) {
+        domain.account_quota.bytes = in.varint();
+        domain.account_quota.messages = in.varint();
+        domain.account_quota.mailboxes = in.varint();
+        domain.quota.bytes = in.varint();
+        domain.quota.messages = in.varint();
+    }
     TRY(in.finish("domain"));
     return domain;
+}
+
+std::string encode_domain_use(const QuotaUse& use) {
+    ByteWriter out = begin_record(kVersionFirst);
+    out.varint(use.bytes).varint(use.messages);
+    return seal(std::move(out));
+}
+Result<QuotaUse> decode_domain_use(std::string_view value) {
+    ByteReader in = TRY(read_record(value, kVersionFirst, "use of a domain"));
+    QuotaUse use;
+    use.bytes = in.varint();
+    use.messages = in.varint();
+    TRY(in.finish("use of a domain"));
+    return use;
 }
 
 std::string encode(const Account& account) {
     ByteWriter out = begin_record(kVersion);
     out.u32(account.id.value()).bytes(account.name).bytes(account.full_name);
-    out.varint(account.quota_bytes).svarint(account.created_at);
+    out.varint(account.quota.bytes).svarint(account.created_at);
     out.u8(account.is_disabled ? 1 : 0).varint(account.auth_epoch);
     const Credentials& credentials = account.credentials;
     out.bytes(credentials.argon2id);
@@ -134,6 +166,7 @@ std::string encode(const Account& account) {
     out.u8(account.forward_keeps ? 1 : 0);
     write_texts(out, account.send_as);
     write_keys(out, credentials.scram_sha1);
+    out.varint(account.quota.messages).varint(account.quota.mailboxes);
     return seal(std::move(out));
 }
 Result<Account> decode_account(std::string_view value) {
@@ -142,7 +175,7 @@ Result<Account> decode_account(std::string_view value) {
     account.id = AccountId(in.u32());
     account.name = in.bytes();
     account.full_name = in.bytes();
-    account.quota_bytes = in.varint();
+    account.quota.bytes = in.varint();
     account.created_at = in.svarint();
     account.is_disabled = in.u8() != 0;
     account.auth_epoch = in.varint();
@@ -162,8 +195,12 @@ Result<Account> decode_account(std::string_view value) {
         account.forward_keeps = in.u8() != 0;
         account.send_as = read_texts(in, send_as_max);
     }
-    if (version >= kVersion) {
+    if (version >= kVersionOfSha1) {
         credentials.scram_sha1 = read_keys(in);
+    }
+    if (version >= kVersion) {
+        account.quota.messages = in.varint();
+        account.quota.mailboxes = in.varint();
     }
     TRY(in.finish("account"));
     return account;

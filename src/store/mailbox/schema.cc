@@ -167,7 +167,21 @@ Result<MessageRow> decode_row(Uid uid, std::string_view value) {
 }
 
 namespace {
-Result<EmailHead> read_email_head(ByteReader& in) {
+// 2: with a unique id; written only where there is one.
+constexpr std::uint8_t kEmailVersion = 2;
+
+struct OpenedEmail {
+    ByteReader in;
+    std::uint8_t version = kVersion;
+};
+Result<OpenedEmail> open_email(std::string_view value) {
+    const auto record = open_record(value);
+    const std::uint8_t version =
+        record && record->version == kEmailVersion ? kEmailVersion : kVersion;
+    return OpenedEmail{.in = TRY(read_record(value, version, "email")), .version = version};
+}
+
+Result<EmailHead> read_email_head(ByteReader& in, std::uint8_t version) {
     EmailHead head;
     const std::string_view hash = in.raw(head.blob.hash.size());
     head.thread = ThreadId(static_cast<std::uint32_t>(in.varint_at_most(UINT32_MAX)));
@@ -177,6 +191,9 @@ Result<EmailHead> read_email_head(ByteReader& in) {
     for (std::uint64_t i = 0; i < hashes; ++i) {
         head.reference_hashes.push_back(in.u64());
     }
+    if (version == kEmailVersion) {
+        head.unique_id = in.bytes();
+    }
     TRY(in.finish("email", false));
     head.blob = BlobId::from_bytes(hash);
     return head;
@@ -184,21 +201,25 @@ Result<EmailHead> read_email_head(ByteReader& in) {
 }  // namespace
 
 std::string encode(const EmailRow& row) {
-    ByteWriter out = begin();
+    const bool has_name = !row.head.unique_id.empty();
+    ByteWriter out = begin_record(has_name ? kEmailVersion : kVersion);
     out.raw(row.head.blob.bytes()).varint(row.head.thread.value());
     out.varint(row.head.first.mailbox.value()).varint(row.head.first.uid.value());
     out.varint(row.head.reference_hashes.size());
     for (const std::uint64_t hash : row.head.reference_hashes) {
         out.u64(hash);
     }
+    if (has_name) {
+        out.bytes(row.head.unique_id);
+    }
     out.varint(row.mail.value()).varint(row.blob_size).svarint(row.sent_at);
     out.bytes(row.prefix).bytes(row.summary);
     return seal(std::move(out));
 }
 Result<EmailRow> decode_email(std::string_view value) {
-    ByteReader in = TRY(open(value, "email"));
+    auto [in, version] = TRY(open_email(value));
     EmailRow row;
-    row.head = TRY(read_email_head(in));
+    row.head = TRY(read_email_head(in, version));
     row.mail = MailId(in.varint());
     row.blob_size = in.varint();
     row.sent_at = in.svarint();
@@ -208,8 +229,8 @@ Result<EmailRow> decode_email(std::string_view value) {
     return row;
 }
 Result<EmailHead> decode_email_head(std::string_view value) {
-    ByteReader in = TRY(open(value, "email"));
-    return read_email_head(in);
+    auto [in, version] = TRY(open_email(value));
+    return read_email_head(in, version);
 }
 
 std::string encode(const std::vector<EmailPlace>& places) {

@@ -51,6 +51,7 @@ struct EmailHead {
     ThreadId thread;
     EmailPlace first;  ///< Where it came in; its only place while there is no row E.
     std::vector<std::uint64_t> reference_hashes;
+    std::string unique_id{};  ///< What POP3 calls it (unique_ids.h); empty for nearly all.
 };
 /// Row M: an email. Written once.
 struct EmailRow {

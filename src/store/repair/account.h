@@ -70,6 +70,8 @@ private:
     Result<> settle_threads();
     Result<> settle_head();
     Result<> settle_search_index();
+    Result<> load_unique_ids();
+    Result<> settle_unique_ids();
     Result<> log(LogKind kind, MailboxId mailbox, Uid uid, EmailId email, ModSeq mod_seq);
     [[nodiscard]] std::string name_of(MailboxId id) const;
     [[nodiscard]] bool is_leaving(MailboxId id) const { return leaving_.contains(id.value()); }
@@ -94,6 +96,7 @@ private:
     std::vector<EmailPlace> damaged_messages_;
     std::map<EmailId, FoundEmail> emails_;
     std::map<EmailId, std::vector<EmailPlace>> places_;
+    std::map<EmailId, std::string> unique_ids_;  // As rows W say.
     std::set<EmailId> all_;
     std::uint64_t log_begins_ = 0;
     int last_keyword_ = -1;

@@ -76,6 +76,9 @@ Result<bool> AccountRepair::rebuild_email(EmailId email, const std::vector<Email
                                                       : ThreadId(email.value());
         row.head.first = places.empty() ? new_place() : places.front();
         row.head.reference_hashes = thread_hashes(record.reference_hashes);
+        if (const auto named = unique_ids_.find(email); named != unique_ids_.end()) {
+            row.head.unique_id = named->second;
+        }
         row.blob_size = location->size;
         row.sent_at = record.sent_at;
         row.prefix = size > location->size ? stand_in(size - location->size) : "";

@@ -2,6 +2,7 @@
 #include "store/repair/account.h"
 
 #include "mail/message/summary.h"
+#include "store/mailbox/unique_ids.h"
 
 namespace godwit::store {
 
@@ -149,6 +150,49 @@ Result<> AccountRepair::load_emails() {
                            found.head = std::move(row->head);
                            return {};
                        });
+}
+
+Result<> AccountRepair::load_unique_ids() {
+    return work_->each(account_prefix(Family::UniqueId, account_),
+                       [this](std::string_view key, std::string_view value) -> Result<> {
+                           const auto number = decode_number(value, "unique id");
+                           const std::string_view text =
+                               key.substr(std::min<std::size_t>(key.size(), 5));
+                           if (number && *number <= UINT32_MAX && is_unique_id(text)) {
+                               unique_ids_[EmailId(static_cast<std::uint32_t>(*number))] = text;
+                           }
+                           return {};
+                       });
+}
+
+// What POP3 calls an email follows from its record.
+Result<> AccountRepair::settle_unique_ids() {
+    std::map<std::string, EmailId> wanted;
+    for (const auto& [email, found] : emails_) {
+        if (found.is_sound && !found.head.unique_id.empty()) {
+            wanted.emplace(found.head.unique_id, email);
+        }
+    }
+    TRY(work_->each(account_prefix(Family::UniqueId, account_),
+                    [&](std::string_view key, std::string_view value) -> Result<> {
+                        const auto number = decode_number(value, "unique id");
+                        const auto known = wanted.find(
+                            std::string(key.substr(std::min<std::size_t>(key.size(), 5))));
+                        const bool is_right =
+                            number && known != wanted.end() && *number == known->second.value();
+                        if (is_right) {
+                            wanted.erase(known);
+                            return {};
+                        }
+                        return known != wanted.end()
+                                   ? Result<>()
+                                   : work_->erase(std::string(key), "unique ids of POP3");
+                    }));
+    for (const auto& [text, email] : wanted) {
+        TRY(work_->put(name_key(Family::UniqueId, account_, text), encode_number(email.value()),
+                       "unique ids of POP3"));
+    }
+    return {};
 }
 
 Result<> AccountRepair::load_places() {

@@ -49,6 +49,7 @@ Result<> AccountRepair::run() {
     head_.oldest_log = std::max(head_.oldest_log, log_begins_);
     TRY(load_emails());
     TRY(load_places());
+    TRY(load_unique_ids());
     // Places of messages that are damaged belong to whichever email says it is there.
     for (const EmailId email : std::set<EmailId>(all_)) {
         TRY(settle_email(email));
@@ -70,6 +71,7 @@ Result<> AccountRepair::run() {
     TRY(settle_annotations());
     TRY(settle_keywords());
     TRY(settle_threads());
+    TRY(settle_unique_ids());
     TRY(settle_search_index());
     return settle_head();
 }

@@ -154,8 +154,9 @@ Result<RepairReport> repair(Kv& kv, const RepairOptions& options) {
     RepairState state{.work = RepairWork(&kv, &options, &report),
                       .bodies = BodyReader(options.files, options.blobs_folder),
                       .are_keys_missing = options.are_keys_missing};
-    for (const auto part : {repair_simple_rows, repair_store_rows, repair_directory, repair_links,
-                            repair_bodies, repair_accounts, repair_queue, repair_ends}) {
+    for (const auto part :
+         {repair_simple_rows, repair_store_rows, repair_directory, repair_links, repair_bodies,
+          repair_accounts, repair_domain_use, repair_queue, repair_ends}) {
         TRY(part(state));
         TRY(state.work.flush());
     }

@@ -103,6 +103,9 @@ protected:
         if (number % 4 == 0) {
             append.flags.keywords = {"$Work"};
         }
+        if (number % 4 == 1) {
+            append.unique_id = "from-elsewhere-" + std::to_string(number);
+        }
         Plan plan;
         plan.steps.emplace_back(std::move(append));
         plan.bodies.push_back(std::move(stored));
