@@ -29,6 +29,7 @@ constexpr std::array kWords = {
     CapabilityRow{"ESEARCH"},
     CapabilityRow{"OBJECTID"},
     CapabilityRow{"PARTIAL"},
+    CapabilityRow{"PREVIEW"},
     CapabilityRow{"QRESYNC"},
     CapabilityRow{"SAVEDATE"},
     CapabilityRow{"SEARCHRES"},

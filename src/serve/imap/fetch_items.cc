@@ -1,5 +1,6 @@
 // What FETCH says of a message beside its row: envelope and structure, from the stored summary.
-// RFC 3501 7.4.2. Q8 (a response is contiguous), Q21, Q32, Q34, Q35.
+// RFC 3501 7.4.2; RFC 8970 3.2 (made when the message came). Q8 (a response is contiguous), Q21,
+// Q32, Q34, Q35.
 #include "serve/imap/fetching.h"
 #include "wire/imap/structure.h"
 
@@ -53,6 +54,10 @@ net::Task<Result<>> Fetching::send_message(const Loaded* message) {
         begin_item();
         out.raw("BODYSTRUCTURE ");
         imap::write_structure(out, message->summary.parts, imap::StructureForm::BodyStructure);
+    }
+    if (attributes_.preview) {
+        begin_item();
+        out.raw("PREVIEW ").string(message->summary.preview);
     }
     for (std::size_t i = 0; i < attributes_.bodies.size(); ++i) {
         begin_item();

@@ -50,7 +50,7 @@ public:
 private:
     [[nodiscard]] bool needs_record() const {
         return attributes_.envelope || attributes_.body || attributes_.body_structure ||
-               !attributes_.bodies.empty();
+               attributes_.preview || !attributes_.bodies.empty();
     }
     net::Task<void> set_seen(std::vector<Uid> uids);
     net::Task<Result<>> send_rows(const std::vector<Uid>* uids);

@@ -273,6 +273,9 @@ TEST(Fetch, Only_peeks_leave_seen_alone) {
     EXPECT_TRUE(sets_seen("RFC822.TEXT"));
     EXPECT_FALSE(sets_seen("RFC822.HEADER"));
     EXPECT_FALSE(sets_seen("(BODY.PEEK[] FLAGS)"));
+    EXPECT_FALSE(sets_seen("PREVIEW"));
+    EXPECT_FALSE(sets_seen("(UID PREVIEW (LAZY) FLAGS)"));
+    EXPECT_FALSE(sets_seen("PREVIEW (LAZY)"));
     EXPECT_TRUE(sets_seen("BINARY[1.2]<0.5>"));
     EXPECT_FALSE(sets_seen("(BINARY.PEEK[] BINARY.SIZE[1])"));
 }

@@ -95,7 +95,26 @@ Result<bool> read_body(Lexer& lexer, FetchAttributes& out) {
     return true;
 }
 
+// RFC 8970 6. What stands in parentheses may belong to FETCH itself.
+Result<> read_preview(Lexer& lexer, FetchAttributes& out) {
+    out.preview = true;
+    const std::size_t behind = lexer.offset();
+    if (!lexer.take(' ') || !lexer.take('(') || !lexer.take_word("LAZY")) {
+        lexer.rewind(behind);
+        return {};
+    }
+    while (lexer.take(' ')) {
+        if (!lexer.take_word("LAZY")) {
+            return lexer.bad("LAZY");
+        }
+    }
+    return lexer.expect(')');
+}
+
 Result<> read_item(Lexer& lexer, FetchAttributes& out) {
+    if (lexer.take_word("PREVIEW")) {
+        return read_preview(lexer, out);
+    }
     for (const PlainItem& item : kPlainItems) {
         if (lexer.take_word(item.word)) {
             out.*item.member = true;

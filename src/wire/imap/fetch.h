@@ -50,6 +50,7 @@ struct FetchAttributes {
     bool save_date = false;  ///< RFC 8514 4.2.
     bool email_id = false;   ///< RFC 8474 5.3.
     bool thread_id = false;
+    bool preview = false;  ///< RFC 8970 3; LAZY or not: it is always at hand.
     bool envelope = false;
     bool body = false;  ///< BODY without a section: structure without extension data.
     bool body_structure = false;
