@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/probe.h"
+#include "flow/read.h"
 #include "mail/text/charset.h"
 #include "serve/imap/fetching.h"
 #include "serve/imap/inventory.h"
@@ -277,14 +278,31 @@ void Notified::tell_entries(Conversation* c) {
     }
 }
 
-net::Task<Result<>> Notified::tell_messages(Conversation* c, const Inventory* inventory) {
+std::vector<MailboxId> Notified::wanted_mailboxes(const Noted& noted) const {
+    std::vector<MailboxId> wanted;
+    for (const auto& [id, events] : noted) {
+        const auto known = known_.find(id);
+        if (known != known_.end() && (events & events_of(known->second.name)) != 0) {
+            wanted.push_back(id);
+        }
+    }
+    return wanted;
+}
+
+void Notified::note_again(const Noted& noted) {
+    for (const auto& [id, events] : noted) {
+        messages_[id] |= events;
+    }
+}
+
+net::Task<Result<>> Notified::tell_messages(Conversation* c, const Noted* noted,
+                                            const std::vector<store::MailboxState>* mailboxes) {
     const bool has_mod_seqs = c->has_enabled(Feature::Condstore);
     const MailboxId selected =
         c->selected() == nullptr ? MailboxId(0) : c->selected()->view().mailbox();
-    const std::map<MailboxId, NotifyEvents> noted = std::exchange(messages_, {});
-    for (const store::MailboxState& mailbox : inventory->mailboxes) {
-        const auto found = noted.find(mailbox.id);
-        if (found == noted.end() || mailbox.id == selected || !mailbox.is_selectable) {
+    for (const store::MailboxState& mailbox : *mailboxes) {
+        const auto found = noted->find(mailbox.id);
+        if (found == noted->end() || mailbox.id == selected || !mailbox.is_selectable) {
             continue;
         }
         NotifyEvents events = found->second & events_of(mailbox.name);
@@ -304,20 +322,59 @@ net::Task<Result<>> Notified::tell_messages(Conversation* c, const Inventory* in
     co_return Result<>();
 }
 
+namespace {
+
+// Mailboxes that are read one by one rather than all of the account's.
+constexpr std::size_t kFewMailboxes = 64;
+
+net::Task<Result<std::vector<store::MailboxState>>> read_few(Conversation* c,
+                                                             std::vector<MailboxId> ids) {
+    const AccountId account = c->account();
+    co_return co_await flow::read(
+        c->services(),
+        [account, ids = std::move(ids)](const store::Snapshot& snapshot, store::ReadTier tier)
+            -> Result<std::vector<store::MailboxState>> {
+            std::vector<store::MailboxState> states;
+            for (const MailboxId id : ids) {
+                if (auto state = TRY(store::read_mailbox(snapshot, tier, account, id))) {
+                    states.push_back(*std::move(state));
+                }
+            }
+            return states;
+        });
+}
+
+}  // namespace
+
 net::Task<Result<>> Notified::tell(Conversation* c) {
+    // Taken before anything is read: what is noted meanwhile is told the next time.
+    const Noted noted = std::exchange(messages_, {});
+    // A delivery must not cost each session that waits a look at all mailboxes.
+    std::vector<MailboxId> few = wanted_mailboxes(noted);
+    if (!has_list_news_ && few.size() <= kFewMailboxes) {
+        const auto states = co_await read_few(c, std::move(few));
+        if (!states) {
+            log::warn("imap.not_notified", {{"error", states.error().text}});
+            note_again(noted);
+            co_return Result<>();
+        }
+        tell_entries(c);
+        co_return co_await tell_messages(c, &noted, &*states);
+    }
     const bool has_list_news = std::exchange(has_list_news_, false);
     const Result<Inventory> inventory = co_await take_inventory(c);
     if (!inventory) {
         // What was noted waits for the next time.
         log::warn("imap.not_notified", {{"error", inventory.error().text}});
         has_list_news_ = has_list_news;
+        note_again(noted);
         co_return Result<>();
     }
     if (has_list_news) {
         tell_list(c, *inventory);
     }
     tell_entries(c);
-    co_return co_await tell_messages(c, &*inventory);
+    co_return co_await tell_messages(c, &noted, &inventory->mailboxes);
 }
 
 namespace {

@@ -8,9 +8,10 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "net/io/task.h"
-#include "store/mailbox/change.h"
+#include "store/mailbox/mailbox.h"
 #include "wire/imap/notify.h"
 
 namespace godwit::serve::imap_desk {
@@ -63,14 +64,18 @@ private:
     void write_list(Conversation* c, const Inventory& inventory, const std::string& name,
                     const std::string* old_name) const;
     void tell_entries(Conversation* c);
-    net::Task<Result<>> tell_messages(Conversation* c, const Inventory* inventory);
+    using Noted = std::map<MailboxId, imap::NotifyEvents>;
+    net::Task<Result<>> tell_messages(Conversation* c, const Noted* noted,
+                                      const std::vector<store::MailboxState>* mailboxes);
+    [[nodiscard]] std::vector<MailboxId> wanted_mailboxes(const Noted& noted) const;
+    void note_again(const Noted& noted);
 
     imap::NotifyArguments asked_;
     imap::NotifyEvents wanted_ = 0;  ///< By any group.
     Mailboxes known_;
     std::set<std::string> subscribed_;
     bool is_ready_ = false;
-    std::map<MailboxId, imap::NotifyEvents> messages_;
+    Noted messages_;
     bool has_list_news_ = false;
     std::set<std::pair<MailboxId, std::string>> entries_;
     bool has_overflown_ = false;
