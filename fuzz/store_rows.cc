@@ -9,6 +9,8 @@
 #include "store/kv/record.h"
 #include "store/mailbox/schema.h"
 #include "store/queue/queue.h"
+#include "store/search/postings.h"
+#include "store/search/rows.h"
 
 namespace {
 using namespace godwit;
@@ -27,6 +29,23 @@ void round_trip(const std::string& value, Decode decode, Encode encode_again) {
 }
 
 constexpr auto kEncode = [](const auto& value) { return encode(value); };
+
+// Postings have no seal of their own: the payload is what stands behind it.
+void read_runs(const std::string& value) {
+    const auto payload = open_record(value);
+    if (!payload) {
+        return;
+    }
+    constexpr EmailRange kRange{10, 5000};
+    std::uint64_t behind = kRange.first;
+    const Result<> read =
+        each_run(payload->payload, kRange, [&](std::uint32_t first, std::uint32_t size) {
+            check(first >= behind && size > 0, "runs rise");
+            behind = std::uint64_t{first} + size;
+            check(behind <= std::uint64_t{kRange.last} + 1, "no email is outside the segment");
+        });
+    (void)read;
+}
 
 void run(std::uint8_t kind, const std::string& value) {
     switch (kind) {
@@ -53,6 +72,24 @@ void run(std::uint8_t kind, const std::string& value) {
         case 14: return round_trip(value, decode_queue_message, kEncode);
         case 15: return round_trip(value, decode_queue_delivery, kEncode);
         case 16: return round_trip(value, decode_address_keys, kEncode);
+        case 17: return round_trip(value, decode_index_state, kEncode);
+        case 18: return round_trip(value, decode_segment_head, kEncode);
+        case 19:
+            return round_trip(
+                value,
+                [](std::string_view v) -> Result<std::string> {
+                    return std::string(TRY(decode_terms(v)));
+                },
+                encode_terms);
+        case 20:
+            return round_trip(
+                value,
+                [](std::string_view v) -> Result<std::vector<std::string>> {
+                    const std::vector<std::string_view> views = TRY(decode_postings(v));
+                    return std::vector<std::string>(views.begin(), views.end());
+                },
+                encode_postings);
+        case 21: return read_runs(value);
         default: (void)decode_email_head(value);
     }
 }
