@@ -282,6 +282,7 @@ def json_is_as_documented(world):
     take("domain", "change", domain, "--subaddress-delimiter", "+-")
     take("domain", "list")
     take("account", "add", account, "--generate")
+    take("account", "change", account, "--quota", "1 GiB", "--quota-messages", "100000")
     take("account", "forward", account, "--to", recipient, "--keep")
     take("account", "allow-sender", account, f"office@{domain}")
     take("account", "deny-sender", account, f"office@{domain}")
