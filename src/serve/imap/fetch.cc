@@ -21,7 +21,7 @@ void Fetching::note_failure(Error error, Uid uid) {
         }
         return;
     }
-    log::error("imap.fetch_failed", {{"account", c_->account().value()},
+    log::error("imap.fetch_failed", {{"account", c_->selected()->view().account().value()},
                                      {"mailbox", c_->selected()->view().mailbox().value()},
                                      {"uid", uid.value()},
                                      {"error", error.text}});
@@ -130,6 +130,7 @@ net::Task<Result<>> Fetching::send_rows(const std::vector<Uid>* uids) {
 }
 
 net::Task<Result<>> Fetching::send_records(const std::vector<Uid>* uids) {
+    const AccountId account = c_->selected()->view().account();
     for (std::size_t at = 0; at < uids->size(); at += kRecordBatch) {
         std::vector<store::MessageRow> rows;
         std::vector<EmailId> emails;
@@ -141,7 +142,7 @@ net::Task<Result<>> Fetching::send_records(const std::vector<Uid>* uids) {
                 has_gone_ = true;
             }
         }
-        auto records = co_await read_records(c_->services(), c_->account(), std::move(emails));
+        auto records = co_await read_records(c_->services(), account, std::move(emails));
         if (!records) {
             note_failure(std::move(records.error()), (*uids)[at]);
             co_return Result<>();

@@ -107,10 +107,10 @@ net::Task<Result<std::vector<Prepared>>> Fetching::prepare(const Loaded* message
     for (const imap::BodyItem& item : attributes_.bodies) {
         if (is_binary(item)) {
             Prepared decoded = CO_TRY(co_await prepare_binary(message, &item));
-            kept += decoded.bytes ? decoded.bytes->size() : 0;
-            if (kept > limits::stream_write_buffer_max) {
-                decoded.bytes.reset();
+            if (decoded.bytes && kept + decoded.bytes->size() > limits::stream_write_buffer_max) {
+                decoded.bytes.reset();  // As below; never one that is empty.
             }
+            kept += decoded.bytes ? decoded.bytes->size() : 0;
             all.push_back(std::move(decoded));
             continue;
         }
