@@ -73,14 +73,30 @@ std::string sample_text(const Part& part, std::string_view sample, bool cut) {
     return to_utf8(octets, find_parameter(part.parameters, "charset").value_or(""));
 }
 
+// The lines that the author wrote: what is answered to is known already. All, when there are none.
+std::string without_quotes(std::string text) {
+    std::string own;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find('\n', at), text.size() - 1) + 1;
+        const std::string_view line = std::string_view(text).substr(at, end - at);
+        if (!trim(line).starts_with('>')) {
+            own += line;
+        }
+        at = end;
+    }
+    const bool is_blank = std::ranges::all_of(own, [](char c) { return c == ' ' || is_ctl(c); });
+    return is_blank ? text : own;
+}
+
 std::string make_preview(const ParsedMessage& message) {
     std::string text;
     if (message.plain_part != kNoParent) {
         const std::string_view sample =
             std::string_view(message.plain_sample).substr(0, kPlainSourceMax);
         const Part& part = message.parts[message.plain_part];
-        text = collapse_white_space(sample_text(part, sample, sample.size() < part.body_size),
-                                    limits::preview_size_max * kUtf8SizeMax);
+        text = collapse_white_space(
+            without_quotes(sample_text(part, sample, sample.size() < part.body_size)),
+            limits::preview_size_max * kUtf8SizeMax);
     }
     if (text.empty() && message.html_part != kNoParent) {
         const Part& part = message.parts[message.html_part];

@@ -89,6 +89,22 @@ TEST(Summary, Html_preview) {
     EXPECT_EQ(summary.preview, "Hello world & all bye");
 }
 
+std::string preview_of(const std::string& body) {
+    return summarize(parse_message("Subject: Re: lunch\r\n\r\n" + body)).preview;
+}
+
+TEST(Summary, Preview_passes_over_what_is_quoted) {
+    EXPECT_EQ(preview_of("Alice wrote:\r\n> Lunch?\r\n >> Where?\r\n\r\nYes > no.\r\n> x"),
+              "Alice wrote: Yes > no.");
+    EXPECT_EQ(preview_of("> Lunch?\n> Now?\nYes"), "Yes");
+}
+
+TEST(Summary, Preview_of_nothing_but_quotes_is_the_quotes) {
+    EXPECT_EQ(preview_of("> Lunch?\r\n>\r\n \r\n"), "> Lunch? >");
+    EXPECT_EQ(preview_of(">"), ">");
+    EXPECT_EQ(preview_of("\n"), "");
+}
+
 TEST(Summary, Preview_is_bounded_in_characters) {
     std::string text = "Content-Type: text/plain; charset=utf-8\r\n\r\n";
     for (int i = 0; i < 30000; ++i) {
