@@ -39,6 +39,19 @@ constexpr ArgumentRow kSender[] = {{"ADDRESS", "The account."},
                                    {"SENDER", "An address, or @DOMAIN for all of a domain."}};
 constexpr ArgumentRow kAppPassword[] = {{"ADDRESS", "The account."},
                                         {"NAME", "What the password is for: phone."}};
+constexpr ArgumentRow kAclAccount[] = {{"ACCOUNT", "The account whose mailboxes they are."}};
+constexpr ArgumentRow kAclGrantee[] = {
+    {"ACCOUNT", "The account whose mailbox it is."},
+    {"MAILBOX", "The mailbox, as its owner calls it: INBOX, or Projects/Godwit."},
+    {"WHO", "Another account, or \"anyone\": all of the owner's domain."}};
+constexpr ArgumentRow kAclEntry[] = {
+    kAclGrantee[0],
+    kAclGrantee[1],
+    kAclGrantee[2],
+    {"RIGHTS",
+     "Letters (RFC 4314): l look up, r read, s \\Seen of one's own, w other flags, i add "
+     "messages, p post, k mailboxes below, x delete it, t \\Deleted, e expunge, a "
+     "change this list."}};
 constexpr ArgumentRow kId[] = {{"ID", "A message's id, as in its 250 reply."}};
 constexpr ArgumentRow kIds[] = {{"ID", "Messages' ids.", Occurs::Any}};
 
@@ -54,6 +67,9 @@ constexpr OptionRow kDomainSettings[] = {
     {"--archive-outbound", "ADDRESS", "Gets a copy of all that its accounts submit."},
     {"--tag-senders", "YES",
      "yes: tag return addresses of what leaves and refuse reports about other mail (BATV); or no."},
+    {"--shared-mailboxes", "ADDRESS",
+     "The account of the domain whose mailboxes the others see as Shared/..., as far as its access "
+     "lists let them; empty for none."},
     {"--quota", "SIZE", "Most its accounts may hold together: \"50 GiB\"; 0: no bound."},
     {"--quota-messages", "N", "Most messages they may hold together; 0: no bound."},
     {"--account-quota", "SIZE", "Most an account without a quota of its own may hold."},
@@ -399,6 +415,12 @@ constexpr CommandRow kCommands[] = {
      {},
      {},
      run_sendmail_alone},
+    {"acl", "list", "Lists who may do what with an account's mailboxes.", kAclAccount, kHere,
+     run_admin_view},
+    {"acl", "set", "Gives somebody rights to a mailbox, in place of those he had.", kAclEntry,
+     kHere, run_admin_change},
+    {"acl", "remove", "Takes somebody's rights to a mailbox back.", kAclGrantee, kHere,
+     run_admin_change},
     {"index", "list", "Lists search indexes and how far they are.", {}, kHere, run_admin_view},
     {"reindex", "", "Has search indexes made anew; meanwhile searches read the messages.",
      kAccounts, kReindex, run_admin_change},

@@ -33,6 +33,7 @@ constexpr Column kIndexColumns[] = {{"address", "ADDRESS"},
                                     {"read_each_time", "READ EACH TIME"},
                                     {"bytes", "BYTES"}};
 constexpr Column kAppPasswordColumns[] = {{"name", "NAME"}, {"created_at", "CREATED"}};
+constexpr Column kAclColumns[] = {{"mailbox", "MAILBOX"}, {"who", "WHO"}, {"rights", "RIGHTS"}};
 constexpr Column kAliasColumns[] = {
     {"address", "ADDRESS"}, {"targets", "TARGETS"}, {"owner", "OWNER"}};
 constexpr Column kQueueColumns[] = {
@@ -67,6 +68,7 @@ constexpr ListView kListViews[] = {
     {"account.list", kAccountColumns, "There are no accounts."},
     {"account.app_password.list", kAppPasswordColumns, "There are no app passwords."},
     {"index.list", kIndexColumns, "There are no accounts."},
+    {"acl.list", kAclColumns, "Nobody else has rights to its mailboxes."},
     {"alias.list", kAliasColumns, "There are no aliases."},
     {"queue.list", kQueueColumns, "The queue is empty."},
     {"queue.suspensions", kSuspensionColumns, "Nothing is suspended."},

@@ -11,7 +11,7 @@
 namespace godwit::store {
 namespace {
 
-constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZags";
 
 // Does the owner that a link names refer to the body?
 Result<bool> is_owned(const FsckWalk& walk, const BlobLink& link) {
@@ -208,6 +208,7 @@ Result<std::vector<FsckFinding>> fsck(const Kv& kv, const BlobStore& blobs,
     TRY(fsck_bodies(walk));
     TRY(fsck_emails(walk));
     TRY(fsck_mailboxes(walk));
+    TRY(fsck_access(walk));
     TRY(fsck_domains(walk));
     TRY(fsck_queue(walk));
     return std::move(walk.findings);

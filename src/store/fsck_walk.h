@@ -74,6 +74,7 @@ Result<> fsck_rows(FsckWalk& walk);
 Result<> fsck_bodies(FsckWalk& walk);
 Result<> fsck_emails(FsckWalk& walk);
 Result<> fsck_mailboxes(FsckWalk& walk);
+Result<> fsck_access(FsckWalk& walk);
 Result<> fsck_domains(FsckWalk& walk);
 Result<> fsck_queue(FsckWalk& walk);
 

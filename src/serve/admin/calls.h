@@ -63,6 +63,10 @@ Result<std::string> show_tls_report(const AdminHost& host, const AdminArguments&
 // trace.cc
 Result<std::string> find_traces(const AdminHost& host, const AdminArguments& arguments);
 
+// acl.cc
+Result<std::string> list_acl(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> set_acl(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> remove_acl(const AdminHost& host, const AdminArguments& arguments);
 // indexes.cc
 Result<std::string> list_indexes(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> make_indexes_anew(const AdminHost& host, const AdminArguments& arguments);

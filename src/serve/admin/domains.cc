@@ -50,6 +50,23 @@ Result<std::string> address_or(const AdminHost& host, const AdminArguments& argu
     return text.empty() ? text : TRY(full_address(host, text));
 }
 
+/// The account whose mailboxes are the domain's shared ones: one of its own.
+Result<std::string> sharing_account(const AdminHost& host, const AdminArguments& arguments,
+                                    const store::Domain& domain) {
+    const std::string address =
+        TRY(address_or(host, arguments, "shared_mailboxes", domain.shared_mailboxes));
+    if (address.empty() || address == domain.shared_mailboxes) {
+        return address;
+    }
+    const auto account = TRY(
+        store::find_account(*host.store->snapshot(), ReadTier::Disk, address, host.default_domain));
+    if (!account || store::domain_of(account->name) != domain.name) {
+        return peer_error(ErrorCode::NotFound,
+                          "there is no account '" + address + "' in " + domain.name);
+    }
+    return account->name;
+}
+
 /// What the arguments say of a domain, over what it is.
 Result<store::Domain> described(const AdminHost& host, const AdminArguments& arguments,
                                 store::Domain domain) {
@@ -64,6 +81,7 @@ Result<store::Domain> described(const AdminHost& host, const AdminArguments& arg
         TRY(address_or(host, arguments, "archive_outbound", domain.archive_outbound));
     domain.account_quota = TRY(read_quota(arguments, "account_", domain.account_quota));
     domain.quota = TRY(read_quota(arguments, "", domain.quota));
+    domain.shared_mailboxes = TRY(sharing_account(host, arguments, domain));
     domain.tags_senders = TRY(yes_or_no(arguments, "tag_senders", domain.tags_senders));
     if (domain.alias_of.empty() && !arguments.has("rewrite_senders")) {
         domain.rewrites_senders = false;
@@ -111,6 +129,7 @@ Result<std::string> list_domains(const AdminHost& host, const AdminArguments& ar
             page.json().field("archive_inbound", domain.archive_inbound);
             page.json().field("archive_outbound", domain.archive_outbound);
             page.json().field("tag_senders", domain.tags_senders);
+            page.json().field("shared_mailboxes", domain.shared_mailboxes);
             page.json().field("account_quota", domain.account_quota.bytes);
             page.json().field("account_quota_messages", domain.account_quota.messages);
             page.json().field("account_quota_mailboxes", domain.account_quota.mailboxes);

@@ -11,8 +11,8 @@ namespace godwit::serve::imap_desk {
 
 namespace {
 
-// Rooms by server, shard and account. They remove themselves; the table owns none.
-using RoomKey = std::tuple<const flow::Services*, unsigned, AccountId>;
+// Rooms by server, shard, account and user. They remove themselves; the table owns none.
+using RoomKey = std::tuple<const flow::Services*, unsigned, AccountId, AccountId>;
 using RoomTable = std::map<RoomKey, std::weak_ptr<AccountRoom>>;
 
 net::Locked<RoomTable>& rooms() {
@@ -87,27 +87,28 @@ std::vector<std::string> KeywordTable::all() const {
     return found;
 }
 
-std::shared_ptr<AccountRoom> AccountRoom::enter(flow::Services* services, AccountId account) {
-    const RoomKey key{services, net::Shard::here().index(), account};
+std::shared_ptr<AccountRoom> AccountRoom::enter(flow::Services* services, AccountId account,
+                                                AccountId user) {
+    const RoomKey key{services, net::Shard::here().index(), account, user};
     return rooms().with([&](RoomTable& table) {
         std::weak_ptr<AccountRoom>& place = table[key];
         if (std::shared_ptr<AccountRoom> known = place.lock()) {
             return known;
         }
-        auto room = std::make_shared<AccountRoom>(services, account);
+        auto room = std::make_shared<AccountRoom>(services, account, user);
         room->subscribe();
         place = room;
         return room;
     });
 }
 
-AccountRoom::AccountRoom(flow::Services* services, AccountId account)
-    : services_(services), account_(account), shard_(net::Shard::here().index()) {}
+AccountRoom::AccountRoom(flow::Services* services, AccountId account, AccountId user)
+    : services_(services), account_(account), user_(user), shard_(net::Shard::here().index()) {}
 
 AccountRoom::~AccountRoom() {
     services_->store->changes().unsubscribe(token_);
     rooms().with([this](RoomTable& table) {
-        const auto found = table.find({services_, shard_, account_});
+        const auto found = table.find({services_, shard_, account_, user_});
         if (found != table.end() && found->second.expired()) {
             table.erase(found);
         }
@@ -175,7 +176,7 @@ net::Task<Result<std::shared_ptr<OpenMailbox>>> AccountRoom::open(MailboxId id, 
     co_await catch_up(id, at_least);
     std::shared_ptr<OpenMailbox> mailbox = find_open(id);
     if (mailbox == nullptr) {
-        mailbox = std::make_shared<OpenMailbox>(account_, id);
+        mailbox = std::make_shared<OpenMailbox>(account_, id, user_);
         mailboxes_[id] = mailbox;
     }
     while (!mailbox->is_ready_) {
@@ -213,7 +214,8 @@ void AccountRoom::keep(std::shared_ptr<OpenMailbox> mailbox) {
 net::Task<Result<>> AccountRoom::load(std::shared_ptr<OpenMailbox> mailbox) {
     const LoadingTurn turn(&mailbox->is_loading_, &mailbox->loading_ended_);
     // A load that failed half-way cannot be gone on with: its snapshot is gone.
-    mailbox->view_ = std::make_shared<store::MailboxView>(account_, mailbox->view_->mailbox());
+    mailbox->view_ =
+        std::make_shared<store::MailboxView>(account_, mailbox->view_->mailbox(), user_);
     mailbox->early_.clear();
     const std::shared_ptr<store::MailboxView> view = mailbox->view_;
     // Shared with steps on the pool; every step reads from this one, as load_step demands.

@@ -1,5 +1,5 @@
-// What all IMAP sessions of one account on one shard share: its open mailboxes, its keywords, and
-// the one subscription through which commits reach them.
+// What all IMAP sessions of one user on one shard share of one account, his own or another: its
+// open mailboxes, its keywords, and the one subscription through which commits reach them.
 // ARCHITECTURE.md "home shard"; SECURITY.md T46, T88; RFC 3501 2.3.2 (keywords, \Recent).
 // Thread rule: one shard. A room lives as long as a session holds it.
 #pragma once
@@ -31,8 +31,8 @@ struct Watcher : net::ListNode {
 /// One mailbox that sessions have open.
 class OpenMailbox {
 public:
-    OpenMailbox(AccountId account, MailboxId mailbox)
-        : view_(std::make_shared<store::MailboxView>(account, mailbox)) {}
+    OpenMailbox(AccountId account, MailboxId mailbox, AccountId user)
+        : view_(std::make_shared<store::MailboxView>(account, mailbox, user)) {}
 
     [[nodiscard]] const store::MailboxView& view() const { return *view_; }
     /// The next load: uids above are \Recent to whoever claims them first.
@@ -94,10 +94,12 @@ private:
 
 class AccountRoom : public std::enable_shared_from_this<AccountRoom> {
 public:
-    /// The account's room on the shard that runs now; subscribed before it returns.
-    static std::shared_ptr<AccountRoom> enter(flow::Services* services, AccountId account);
+    /// The account's room, as `user` sees it, on the shard that runs now; subscribed before it
+    /// returns.
+    static std::shared_ptr<AccountRoom> enter(flow::Services* services, AccountId account,
+                                              AccountId user);
     /// Use enter().
-    AccountRoom(flow::Services* services, AccountId account);
+    AccountRoom(flow::Services* services, AccountId account, AccountId user);
     ~AccountRoom();
     AccountRoom(const AccountRoom&) = delete;
     AccountRoom& operator=(const AccountRoom&) = delete;
@@ -126,6 +128,7 @@ private:
 
     flow::Services* services_;
     AccountId account_;
+    AccountId user_;
     unsigned shard_;
     store::ChangeBus::Token token_ = 0;
     std::map<MailboxId, std::weak_ptr<OpenMailbox>> mailboxes_;

@@ -6,19 +6,10 @@
 #include "flow/commit.h"
 #include "flow/message_record.h"
 #include "serve/imap/appending.h"
+#include "serve/imap/copy_across.h"
 #include "store/store.h"
 
 namespace godwit::serve::imap_desk {
-
-namespace {
-
-Answer mailbox_refusal(const Error& error) {
-    // RFC 3501 7.1: only where CREATE might help.
-    return error.code == ErrorCode::NotFound ? no(imap::code::kTryCreate, "No such mailbox")
-                                             : refusal(error, "APPEND");
-}
-
-}  // namespace
 
 Appending::Appending(Conversation* conversation)
     : c_(conversation), reader_(conversation->spelling()) {}
@@ -78,18 +69,20 @@ net::Task<Appending::Refusal> Appending::take_target(imap::AppendTarget target) 
             co_return refused;
         }
     }
-    const Result<store::MailboxState> mailbox =
-        co_await find_selectable(c_, std::move(target.mailbox.name));
-    if (!mailbox) {
-        co_return mailbox_refusal(mailbox.error());
+    Sought<Place> place = co_await seek_place(c_, std::move(target.mailbox.name),
+                                              store::Right::Insert, Wanted::Messages, "APPEND");
+    if (!place) {
+        co_return try_create(std::move(place.error()));
     }
-    mailbox_ = mailbox->id;
+    place_ = *std::move(place);
     co_return std::nullopt;
 }
 
 // The number keeps its meaning while the literal comes: expunges are told at the end of a command.
 Appending::Refusal Appending::find_replaced(std::uint32_t number) {
-    if (Refusal forbidden = forbid_change(c_)) {
+    // RFC 8508 4.1: what STORE, EXPUNGE and APPEND need.
+    if (Refusal forbidden =
+            forbid_change(c_, store::Right::DeleteMessages | store::Right::Expunge)) {
         return forbidden;
     }
     const Selected& selected = *c_->selected();
@@ -157,10 +150,11 @@ net::Task<Appending::Refusal> Appending::end() {
         co_return refusal(body.error(), "APPEND");
     }
     store::AppendMessage step;
-    step.account = c_->account();
-    step.mailbox = mailbox_;
+    step.account = place_->account;
+    step.mailbox = place_->state.id;
+    step.user = c_->account();
     step.record = flow::make_record(parsed, *body);
-    step.flags = as_names(message_->begin.flags);
+    step.flags = permitted(as_names(message_->begin.flags), place_->rights);
     step.internal_date =
         unix_seconds(message_->begin.internal_date.value_or(c_->services()->clock->wall()));
     octets_ += body->size;
@@ -184,7 +178,7 @@ AnswerTask Appending::commit() {
                 ? no(imap::code::kExpungeIssued, "The message to replace is gone")
                 : refusal(result.error().error, "REPLACE");
         }
-        co_return mailbox_refusal(result.error().error);
+        co_return try_create(refusal(result.error().error, "APPEND"));
     }
     crash_point<"imap.append_committed">();
     std::vector<Uid> uids;

@@ -127,7 +127,7 @@ net::Task<Appending::Refusal> Appending::forbid_size(std::uint64_t size) {
         probe<"imap.append_without_room">();
         co_return no(imap::code::kUnavailable, "Disk is nearly full, try again later");
     }
-    const AccountId account = c_->account();
+    const AccountId account = place_->account;
     const store::QuotaUse needed{.bytes = octets_ + open + size, .messages = messages_ + 1};
     // RFC 8508 3.4: only what is used more in the end counts.
     store::QuotaUse freed;

@@ -10,6 +10,7 @@
 
 #include "mail/message/parser.h"
 #include "serve/imap/changes.h"
+#include "serve/imap/place.h"
 #include "store/blob/blob.h"
 #include "wire/imap/append.h"
 #include "wire/imap/url.h"
@@ -72,9 +73,13 @@ private:
     net::Task<Result<>> put(std::string bytes);
     net::Task<Result<store::NewBody>> finish_body();
     net::Task<Refusal> forbid_size(std::uint64_t size);
-    net::Task<Result<std::optional<store::MessageRow>>> find_by_url(imap::MessageUrl url);
-    net::Task<Result<Refusal>> copy_section(store::MessageRow row, imap::MessageUrl url,
-                                            std::string given);
+    /// A message that a URL names and the client may read.
+    struct Named {
+        AccountId account;
+        EmailId email;
+    };
+    net::Task<Result<std::optional<Named>>> find_by_url(imap::MessageUrl url);
+    net::Task<Result<Refusal>> copy_section(Named message, imap::MessageUrl url, std::string given);
     net::Task<Result<Refusal>> put_copied(std::string bytes);
 
     AnswerTask commit();
@@ -87,7 +92,7 @@ private:
     bool has_open_literal_ = false;   ///< One is offered, or was accepted and has not ended.
     bool may_have_nul_ = false;       ///< The literal that arrives is a literal8.
     std::optional<std::string> url_;  ///< A URL that arrives as a literal.
-    MailboxId mailbox_;
+    std::optional<Place> place_;      ///< Where it goes, once it is known.
     std::optional<ReplacedMessage> replaced_;
     std::optional<IncomingMessage> message_;
     store::Plan plan_;

@@ -50,31 +50,31 @@ net::Task<Appending::Refusal> Appending::take_url(std::string url) {
     if (parsed->mailbox.empty() && c_->selected() == nullptr) {
         co_return bad_url(url, "No mailbox is selected that the URL could be relative to");
     }
-    const Result<std::optional<store::MessageRow>> row = co_await find_by_url(*parsed);
-    if (!row) {
-        co_return refusal(row.error(), "CATENATE");
+    const Result<std::optional<Named>> message = co_await find_by_url(*parsed);
+    if (!message) {
+        co_return refusal(message.error(), "CATENATE");
     }
-    if (!*row) {
+    if (!*message) {
         co_return bad_url(url, "No such message");
     }
-    Result<Refusal> copied = co_await copy_section(**row, *std::move(parsed), std::move(url));
+    Result<Refusal> copied = co_await copy_section(**message, *std::move(parsed), std::move(url));
     co_return copied ? *std::move(copied) : refusal(copied.error(), "CATENATE");
 }
 
-net::Task<Result<std::optional<store::MessageRow>>> Appending::find_by_url(imap::MessageUrl url) {
-    using Found = std::optional<store::MessageRow>;
-    AccountId account = c_->account();
+net::Task<Result<std::optional<Appending::Named>>> Appending::find_by_url(imap::MessageUrl url) {
+    using Found = std::optional<Named>;
+    AccountId account;
     MailboxId mailbox;
     if (url.mailbox.empty()) {
         account = c_->selected()->view().account();
         mailbox = c_->selected()->view().mailbox();
     } else {
-        const std::optional<store::MailboxState> named =
-            CO_TRY(co_await find_mailbox(c_, std::move(url.mailbox)));
-        if (!named || !named->is_selectable) {
+        const std::optional<Place> named = CO_TRY(co_await find_place(c_, std::move(url.mailbox)));
+        if (!named || !named->state.is_selectable || !named->may(store::Right::Read)) {
             co_return Found();
         }
-        mailbox = named->id;
+        account = named->account;
+        mailbox = named->state.id;
     }
     const Uid uid(url.uid);
     const std::optional<std::uint32_t> validity = url.uid_validity;
@@ -87,17 +87,16 @@ net::Task<Result<std::optional<store::MessageRow>>> Appending::find_by_url(imap:
             if (!state || (validity && state->uid_validity.value() != *validity)) {
                 return Found();
             }
-            return store::read_row(snapshot, tier, account, mailbox, uid);
+            const auto row = TRY(store::read_row(snapshot, tier, account, mailbox, uid));
+            return row ? Found(Named{.account = account, .email = row->email}) : Found();
         });
 }
 
-net::Task<Result<Appending::Refusal>> Appending::copy_section(store::MessageRow row,
-                                                              imap::MessageUrl url,
+net::Task<Result<Appending::Refusal>> Appending::copy_section(Named message, imap::MessageUrl url,
                                                               std::string given) {
-    const AccountId account =
-        url.mailbox.empty() ? c_->selected()->view().account() : c_->account();
-    std::vector<EmailId> emails{row.email};
-    const auto records = CO_TRY(co_await read_records(c_->services(), account, std::move(emails)));
+    std::vector<EmailId> emails{message.email};
+    const auto records =
+        CO_TRY(co_await read_records(c_->services(), message.account, std::move(emails)));
     if (!records.at(0)) {
         co_return bad_url(given, "No such message");
     }

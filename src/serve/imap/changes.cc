@@ -4,28 +4,9 @@
 
 #include "base/probe.h"
 #include "flow/commit.h"
-#include "flow/read.h"
-#include "mail/text/charset.h"
+#include "serve/imap/place.h"
 
 namespace godwit::serve::imap_desk {
-
-net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c,
-                                                                   std::string name) {
-    const AccountId account = c->account();
-    const std::string normal = mail::to_nfc(name);
-    co_return co_await flow::read(
-        c->services(), [account, normal](const store::Snapshot& snapshot, store::ReadTier tier) {
-            return store::find_mailbox(snapshot, tier, account, normal);
-        });
-}
-
-net::Task<Result<store::MailboxState>> find_selectable(Conversation* c, std::string name) {
-    std::optional<store::MailboxState> found = CO_TRY(co_await find_mailbox(c, std::move(name)));
-    if (!found || !found->is_selectable) {
-        co_return peer_error(ErrorCode::NotFound, "no such mailbox");
-    }
-    co_return *std::move(found);
-}
 
 store::FlagNames as_names(const imap::FlagSet& flags) {
     return {flags.system, flags.keywords};
@@ -38,12 +19,15 @@ std::optional<Answer> forbid_read(Conversation* c) {
     return std::nullopt;
 }
 
-std::optional<Answer> forbid_change(Conversation* c) {
+std::optional<Answer> forbid_change(Conversation* c, store::Rights needed) {
     if (std::optional<Answer> gone = forbid_read(c)) {
         return gone;
     }
     if (c->selected()->is_read_only()) {
         return no(imap::code::kReadOnly, "The mailbox was opened with EXAMINE");
+    }
+    if ((c->selected()->rights() & needed) != needed) {
+        return no(imap::code::kNoPerm, "You may not do that in this mailbox");
     }
     return std::nullopt;
 }
@@ -60,9 +44,11 @@ net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
     FlagOutcome outcome;
     for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
         store::ChangeFlags step;
-        step.account = c->account();
+        step.account = c->selected()->view().account();
         step.mailbox = c->selected()->view().mailbox();
         step.uids = slice(uids, at, limits::plan_rows_max);
+        step.may = flag_mask(c->selected()->rights());
+        step.user = c->account();
         step.change = change;
         step.flags = flags;
         if (unchanged_since) {
@@ -97,7 +83,7 @@ net::Task<Result<std::size_t>> expunge_deleted(Conversation* c,
     }
     for (std::size_t at = 0; at < doomed.size(); at += limits::plan_rows_max) {
         store::ExpungeMessages step;
-        step.account = c->account();
+        step.account = c->selected()->view().account();
         step.mailbox = c->selected()->view().mailbox();
         step.uids = slice(doomed, at, limits::plan_rows_max);
         store::Plan plan;

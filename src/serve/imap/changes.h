@@ -1,5 +1,5 @@
-// What several commands do to the store: look a mailbox up, change flags, expunge; in plans of
-// bounded size. Errors are the store's; the caller's answer is refusal().
+// What several commands do to the selected mailbox: change flags, expunge; in plans of bounded
+// size. Errors are the store's; the caller's answer is refusal().
 #pragma once
 
 #include <optional>
@@ -12,17 +12,11 @@
 
 namespace godwit::serve::imap_desk {
 
-/// Any mailbox of the account by its UTF-8 name, which is brought to normal form C; nullopt when
-/// there is none.
-net::Task<Result<std::optional<store::MailboxState>>> find_mailbox(Conversation* c,
-                                                                   std::string name);
-/// One that messages can be in; NotFound otherwise.
-net::Task<Result<store::MailboxState>> find_selectable(Conversation* c, std::string name);
-
 store::FlagNames as_names(const imap::FlagSet& flags);
 
-/// Why the selected mailbox cannot be changed; nullopt when it can. Q45.
-std::optional<Answer> forbid_change(Conversation* c);
+/// Why the selected mailbox cannot be changed by a command that needs these rights, all of them;
+/// nullopt when it can. Q45; RFC 4314 4.
+std::optional<Answer> forbid_change(Conversation* c, store::Rights needed);
 /// Why the selected mailbox cannot be read; nullopt when it can.
 std::optional<Answer> forbid_read(Conversation* c);
 
@@ -33,7 +27,8 @@ struct FlagOutcome {
     std::optional<Error> failure;
 };
 /// Changes flags in the selected mailbox, at most limits::plan_rows_max messages a commit. The
-/// session is not told of what changed: that is the caller's answer.
+/// session is not told of what changed: that is the caller's answer. Flags that the client has no
+/// right to change stay as they are.
 net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
                                     store::FlagChange change, store::FlagNames flags,
                                     std::optional<std::uint64_t> unchanged_since = std::nullopt);

@@ -72,6 +72,11 @@ AnswerTask run_compress(Conversation* c, imap::Command command);  // compress.cc
 AnswerTask run_copy(Conversation* c, imap::Command command);      // copy_move.cc
 AnswerTask run_create(Conversation* c, imap::Command command);    // mailboxes.cc
 AnswerTask run_delete(Conversation* c, imap::Command command);
+AnswerTask run_deleteacl(Conversation* c, imap::Command command);  // acl.cc
+AnswerTask run_getacl(Conversation* c, imap::Command command);
+AnswerTask run_listrights(Conversation* c, imap::Command command);
+AnswerTask run_myrights(Conversation* c, imap::Command command);
+AnswerTask run_setacl(Conversation* c, imap::Command command);
 AnswerTask run_enable(Conversation* c, imap::Command command);       // enable.cc
 AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
 AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc

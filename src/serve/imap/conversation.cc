@@ -6,6 +6,7 @@
 #include "flow/commit.h"
 #include "flow/oauth/token_desk.h"
 #include "flow/read.h"
+#include "serve/imap/place.h"
 #include "store/directory/directory.h"
 
 namespace godwit::serve::imap_desk {
@@ -96,7 +97,7 @@ net::Task<Result<>> Conversation::log_in(LoggedIn who) {
         CO_TRY(Result<>(moved));
     }
     login_ = std::move(who);
-    room_ = AccountRoom::enter(services_, login_->account);
+    room_ = AccountRoom::enter(services_, login_->account, login_->account);
     watcher_.on_change = [this](const store::AccountChange& change) { on_change(change); };
     room_->watch(watcher_);
     // It may have changed between the proof and the watch.
@@ -128,11 +129,15 @@ void Conversation::on_change(const store::AccountChange& change) {
         credentials_changed_ = true;
         stream_->interrupt();
     }
-    const MailboxId selected = selected_ == nullptr ? MailboxId(0) : selected_->view().mailbox();
-    if (notified_ != nullptr && notified_->note(change, selected)) {
+    if (notified_ != nullptr && notified_->note(change, selected_of_own())) {
         was_woken_ = true;
         stream_->interrupt();
     }
+}
+
+MailboxId Conversation::selected_of_own() const {
+    const bool is_own = selected_ != nullptr && selected_->view().account() == account();
+    return is_own ? selected_->view().mailbox() : MailboxId(0);
 }
 
 void Conversation::on_selected_news() {
@@ -160,13 +165,40 @@ void Conversation::follow_notified() {
     selected_->tell_only(events);
 }
 
-net::Task<Result<>> Conversation::select(const store::MailboxState& mailbox, Access access) {
-    std::shared_ptr<OpenMailbox> opened =
-        CO_TRY(co_await room_->open(mailbox.id, mailbox.highest_mod_seq));
-    CO_TRY(co_await room_->refresh_keywords());
-    selected_ = std::make_unique<Selected>(room_, std::move(opened), access, &enabled_,
-                                           [this] { on_selected_news(); });
+net::Task<Result<>> Conversation::select(const Place& place, Access access) {
+    // A coroutine's reference argument must not be read after a wait that its caller may not
+    // outlive: what is needed is taken here.
+    const MailboxId id = place.state.id;
+    const ModSeq at_least = place.state.highest_mod_seq;
+    const store::Rights rights = place.rights;
+    std::shared_ptr<AccountRoom> room =
+        place.account == account() ? room_
+                                   : AccountRoom::enter(services_, place.account, account());
+    std::shared_ptr<OpenMailbox> opened = CO_TRY(co_await room->open(id, at_least));
+    CO_TRY(co_await room->refresh_keywords());
+    selected_ = std::make_unique<Selected>(std::move(room), std::move(opened), access, rights,
+                                           &enabled_, [this] { on_selected_news(); });
     follow_notified();
+    co_return Result<>();
+}
+
+net::Task<Result<>> Conversation::check_access() {
+    if (selected_ == nullptr || selected_->view().account() == account()) {
+        co_return Result<>();
+    }
+    const AccountId owner = selected_->view().account();
+    const AccountId user = account();
+    const MailboxId mailbox = selected_->view().mailbox();
+    const std::uint64_t covered = selected_->access_changes();
+    const store::Rights rights = CO_TRY(co_await flow::read(
+        services_, [owner, user, mailbox](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::read_rights(snapshot, tier, owner, mailbox, user);
+        }));
+    if (!rights.has(store::Right::Read)) {
+        say_bye("", "You may no longer read this mailbox");
+        co_return Result<>();
+    }
+    selected_->set_rights(rights, covered, out_);
     co_return Result<>();
 }
 
@@ -183,7 +215,7 @@ net::Task<void> Conversation::leave_mailbox() {
     const Uid up_to = mailbox.recent_after();
     mailbox.claim_is_saved(up_to);
     store::Plan plan;
-    plan.steps.emplace_back(store::ClaimRecent{account(), left->view().mailbox()});
+    plan.steps.emplace_back(store::ClaimRecent{left->view().account(), left->view().mailbox()});
     const Result<> saved = co_await flow::commit_all(services_->store, std::move(plan));
     if (!saved) {
         log::debug("imap.recent_not_saved", {{"error", saved.error().text}});
@@ -304,7 +336,16 @@ net::Task<Result<>> Conversation::announce(Expunges expunges) {
     if (selected_ == nullptr || !selected_->has_news()) {
         co_return Result<>();
     }
-    const Result<> fresh = co_await room_->refresh_keywords();
+    if (selected_->has_stale_rights()) {
+        const Result<> checked = co_await check_access();
+        if (!checked) {
+            log::warn("imap.access_unread", {{"error", checked.error().text}});
+        }
+        if (!checked || has_said_bye_) {
+            co_return Result<>();
+        }
+    }
+    const Result<> fresh = co_await selected_->room().refresh_keywords();
     if (!fresh) {
         log::warn("imap.keywords_unread", {{"error", fresh.error().text}});
     }

@@ -25,6 +25,8 @@
 
 namespace godwit::serve::imap_desk {
 
+struct Place;
+
 class Conversation {
 public:
     explicit Conversation(Connection connection);
@@ -39,9 +41,12 @@ public:
     [[nodiscard]] State state() const;
     [[nodiscard]] AccountId account() const { return login_->account; }
     [[nodiscard]] const LoggedIn& login() const { return *login_; }
+    /// Of the account's own mailboxes; that of the selected one is Selected::room().
     [[nodiscard]] AccountRoom& room() { return *room_; }
     /// Null when no mailbox is selected.
     [[nodiscard]] Selected* selected() { return selected_.get(); }
+    /// The selected mailbox where it is one of the account's own; 0 otherwise.
+    [[nodiscard]] MailboxId selected_of_own() const;
     [[nodiscard]] bool may_start_tls() const;
     [[nodiscard]] bool may_send_password() const;
     [[nodiscard]] sasl::Means means() const;
@@ -60,7 +65,11 @@ public:
     /// Moves to the account's home shard. The stream's error, or the store's.
     net::Task<Result<>> log_in(LoggedIn who);
     /// Opens the mailbox; the one selected before must have been left.
-    net::Task<Result<>> select(const store::MailboxState& mailbox, Access access);
+    net::Task<Result<>> select(const Place& place, Access access);
+    /// Looks again at what the client may do in the selected mailbox, where that is somebody
+    /// else's. Who may no longer read it is told BYE (RFC 4314 5.1.1). The store's error: nothing
+    /// may be told of the mailbox now.
+    net::Task<Result<>> check_access();
     /// Nothing is selected after it. Remembers \Recent.
     net::Task<void> leave_mailbox();
 

@@ -6,6 +6,7 @@
 #include "base/probe.h"
 #include "flow/commit.h"
 #include "serve/imap/changes.h"
+#include "serve/imap/copy_across.h"
 #include "serve/imap/save_limit.h"
 #include "wire/imap/arguments.h"
 
@@ -13,16 +14,16 @@ namespace godwit::serve::imap_desk {
 
 namespace {
 
-enum class Kind : std::uint8_t { Copy, Move };
-
-net::Task<Result<store::Copied>> copy_piece(Conversation* c, MailboxId target,
+net::Task<Result<store::Copied>> copy_piece(Conversation* c, const Place* target,
                                             std::vector<Uid> uids, Kind kind) {
     store::CopyMessages step;
-    step.account = c->account();
+    step.account = target->account;
     step.source = c->selected()->view().mailbox();
-    step.target = target;
+    step.target = target->state.id;
     step.uids = std::move(uids);
     step.move = kind == Kind::Move;
+    step.may = flag_mask(target->rights);
+    step.user = c->account();
     store::Plan plan;
     plan.steps.emplace_back(std::move(step));
     kind == Kind::Move ? crash_point<"imap.move_planned">() : crash_point<"imap.copy_planned">();
@@ -36,11 +37,11 @@ net::Task<Result<store::Copied>> copy_piece(Conversation* c, MailboxId target,
 }
 
 // RFC 3501 6.4.7: a COPY that fails leaves the target as it was.
-net::Task<void> take_back(Conversation* c, MailboxId target, std::vector<Uid> uids) {
+net::Task<void> take_back(Conversation* c, const Place* target, std::vector<Uid> uids) {
     for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
         store::ExpungeMessages step;
-        step.account = c->account();
-        step.mailbox = target;
+        step.account = target->account;
+        step.mailbox = target->state.id;
         step.uids = slice(uids, at, limits::plan_rows_max);
         step.only_deleted = false;
         store::Plan plan;
@@ -50,12 +51,16 @@ net::Task<void> take_back(Conversation* c, MailboxId target, std::vector<Uid> ui
 }
 
 // In pieces of one plan each. What was moved before a failure stays moved and is told.
-net::Task<Result<store::Copied>> copy_all(Conversation* c, MailboxId target, std::vector<Uid> uids,
-                                          Kind kind) {
+net::Task<Result<store::Copied>> copy_all(Conversation* c, const Place* target,
+                                          std::vector<Uid> uids, Kind kind) {
     store::Copied all;
-    for (std::size_t at = 0; at < uids.size(); at += limits::plan_rows_max) {
-        Result<store::Copied> piece =
-            co_await copy_piece(c, target, slice(uids, at, limits::plan_rows_max), kind);
+    const bool is_across = target->account != c->selected()->view().account();
+    const std::size_t size = is_across ? copy_across_max : limits::plan_rows_max;
+    for (std::size_t at = 0; at < uids.size(); at += size) {
+        std::vector<Uid> some = slice(uids, at, size);
+        Result<store::Copied> piece = is_across
+                                          ? co_await copy_across(c, target, std::move(some), kind)
+                                          : co_await copy_piece(c, target, std::move(some), kind);
         if (!piece) {
             if (kind == Kind::Copy) {
                 co_await take_back(c, target, std::move(all.target));
@@ -79,7 +84,9 @@ AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
     if (!arguments) {
         co_return bad(arguments.error().text);
     }
-    if (auto forbidden = kind == Kind::Move ? forbid_change(c) : forbid_read(c)) {
+    // RFC 6851 4.2: what STORE, COPY and EXPUNGE need.
+    constexpr store::Rights kOfMove = store::Right::DeleteMessages | store::Right::Expunge;
+    if (auto forbidden = kind == Kind::Move ? forbid_change(c, kOfMove) : forbid_read(c)) {
         co_return *std::move(forbidden);
     }
     std::optional<Targets> targets =
@@ -95,14 +102,13 @@ AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
             co_return *std::move(too_many);
         }
     }
-    const Result<store::MailboxState> target = co_await find_selectable(c, arguments->mailbox.name);
+    const Sought<Place> target = co_await seek_place(
+        c, arguments->mailbox.name, store::Right::Insert, Wanted::Messages, command.name);
     if (!target) {
-        co_return target.error().code == ErrorCode::NotFound
-            ? no(imap::code::kTryCreate, "No such mailbox")
-            : refusal(target.error(), command.name);
+        co_return try_create(target.error());
     }
     const Result<store::Copied> copied =
-        co_await copy_all(c, target->id, std::move(targets->uids), kind);
+        co_await copy_all(c, &*target, std::move(targets->uids), kind);
     if (!copied) {
         co_return refusal(copied.error(), command.name);
     }

@@ -18,7 +18,7 @@ AnswerTask run_expunge(Conversation* c, imap::Command command) {
     } else if (const Result<> end = lexer.end(); !end) {
         co_return bad(end.error().text);
     }
-    if (auto forbidden = forbid_change(c)) {
+    if (auto forbidden = forbid_change(c, store::Right::Expunge)) {
         co_return *std::move(forbidden);
     }
     const Result<std::size_t> done = co_await expunge_deleted(c, std::move(uids));

@@ -179,13 +179,14 @@ Answer Fetching::damaged() const {
 
 AnswerTask Fetching::run(Targets targets) {
     has_gone_ = targets.has_gone;
-    if (attributes_.sets_seen() && !c_->selected()->is_read_only()) {
+    if (attributes_.sets_seen() && !c_->selected()->is_read_only() &&
+        c_->selected()->rights().has(store::Right::Seen)) {
         co_await set_seen(targets.uids);
         if (failure_) {
             co_return refusal(*failure_, "FETCH");
         }
     }
-    const Result<> fresh = co_await c_->room().refresh_keywords();
+    const Result<> fresh = co_await c_->selected()->room().refresh_keywords();
     if (!fresh) {
         co_return refusal(fresh.error(), "FETCH");
     }

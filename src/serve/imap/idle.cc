@@ -59,6 +59,9 @@ AnswerTask run_idle(Conversation* c, imap::Command command) {
             co_return Answer{.code = "", .text = "", .is_silent = true};
         }
         CO_TRY(co_await tell_news(c, Expunges::Tell));
+        if (c->has_said_bye()) {
+            co_return Answer{.code = "", .text = "", .is_silent = true};
+        }
         if (c->stream().shard().now() >= keepalive) {
             probe<"imap.idle_keepalive">();
             c->out().untagged(imap::Condition::Ok, "", "Still here");

@@ -1,12 +1,14 @@
 // Serves LIST, LSUB and XLIST.
 // RFC 3501 6.3.8, 6.3.9, 7.2.2; RFC 3348 (children); RFC 5258 (extended); RFC 5819 (STATUS lines);
-// RFC 6154 2 (special use). Q3, Q11, Q15, Q17, Q39.
+// RFC 6154 2 (special use); RFC 8440 (rights). Q3, Q5, Q11, Q15, Q17, Q39.
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 
 #include "base/log.h"
 #include "mail/text/charset.h"
+#include "serve/imap/acl.h"
 #include "serve/imap/inventory.h"
 #include "serve/imap/metadata.h"
 #include "serve/imap/status.h"
@@ -39,13 +41,13 @@ struct NameOrder {
 class Lister {
 public:
     Lister(Conversation* conversation, Form form, imap::ListArguments arguments,
-           Inventory inventory);
+           Inventory inventory, std::vector<Place> others);
     net::Task<Result<>> write_all();
 
 private:
     // A name that LIST may tell of: a mailbox, a subscription, or a level above one.
     struct Entry {
-        const store::MailboxState* mailbox = nullptr;  ///< In inventory_; null: there is none.
+        const Place* mailbox = nullptr;  ///< In places_; null: there is none.
         bool is_subscribed = false;
         bool matches = false;
         bool has_met_inferior = false;     ///< One below meets the selection.
@@ -54,9 +56,10 @@ private:
     struct Line {
         std::string name;
         std::string attributes;
-        const store::MailboxState* mailbox = nullptr;  ///< STATUS may follow.
+        const Place* mailbox = nullptr;  ///< STATUS may follow.
         bool has_child_info = false;
     };
+    void take_places(Inventory inventory, std::vector<Place> others);
     void collect();
     void look_below();
     void add_lines();
@@ -69,7 +72,8 @@ private:
     Conversation* c_;
     Form form_;
     imap::ListArguments arguments_;
-    Inventory inventory_;
+    std::vector<Place> places_;
+    std::vector<std::string> subscriptions_;
     std::set<std::string, std::less<>> parents_;  ///< Names with inferiors.
     std::vector<imap::ListPattern> patterns_;
     std::map<std::string, Entry, NameOrder> entries_;
@@ -86,11 +90,9 @@ void each_level_above(const std::string& name, Act act) {
 }
 
 Lister::Lister(Conversation* conversation, Form form, imap::ListArguments arguments,
-               Inventory inventory)
-    : c_(conversation),
-      form_(form),
-      arguments_(std::move(arguments)),
-      inventory_(std::move(inventory)) {
+               Inventory inventory, std::vector<Place> others)
+    : c_(conversation), form_(form), arguments_(std::move(arguments)) {
+    take_places(std::move(inventory), std::move(others));
     if (form_ == Form::Lsub) {
         arguments_.select_subscribed = true;
     }
@@ -105,13 +107,41 @@ Lister::Lister(Conversation* conversation, Form form, imap::ListArguments argume
     }
 }
 
+// A level above a mailbox of somebody else that the client may not look up is a mere name: its own
+// names have all levels as mailboxes. RFC 4314 4, LIST.
+void Lister::take_places(Inventory inventory, std::vector<Place> others) {
+    subscriptions_ = std::move(inventory.subscriptions);
+    for (store::MailboxState& state : inventory.mailboxes) {
+        places_.push_back(own_place(*c_, std::move(state)));
+    }
+    std::set<std::string, std::less<>> names;
+    for (const Place& place : others) {
+        names.insert(place.state.name);
+    }
+    std::vector<Place> levels;
+    for (const Place& place : others) {
+        each_level_above(place.state.name, [&](std::string level) {
+            if (names.insert(level).second) {
+                Place above;
+                above.state.name = std::move(level);
+                above.state.is_selectable = false;
+                levels.push_back(std::move(above));
+            }
+        });
+    }
+    std::ranges::move(others, std::back_inserter(places_));
+    std::ranges::move(levels, std::back_inserter(places_));
+}
+
 void Lister::collect() {
-    for (const store::MailboxState& mailbox : inventory_.mailboxes) {
-        entries_[mailbox.name].mailbox = &mailbox;
-        each_level_above(mailbox.name,
+    for (const Place& place : places_) {
+        // One's own comes first.
+        const Place*& known = entries_[place.state.name].mailbox;
+        known = known == nullptr ? &place : known;
+        each_level_above(place.state.name,
                          [this](std::string level) { parents_.insert(std::move(level)); });
     }
-    for (const std::string& name : inventory_.subscriptions) {
+    for (const std::string& name : subscriptions_) {
         entries_[name].is_subscribed = true;
         if (arguments_.select_recursive) {
             each_level_above(name,
@@ -151,20 +181,22 @@ bool Lister::meets(const Entry& entry) const {
     if (entry.mailbox == nullptr && !arguments_.select_subscribed) {
         return false;
     }
-    const bool has_use = entry.mailbox != nullptr && !entry.mailbox->special_use.empty();
+    const bool has_use = entry.mailbox != nullptr && !entry.mailbox->state.special_use.empty();
     return (!arguments_.select_subscribed || entry.is_subscribed) &&
            (!arguments_.select_special_use || has_use);
 }
 
 std::string Lister::attributes_of(const std::string& name, const Entry& entry) const {
     // Q15: clients of LSUB know \Noselect alone.
-    std::string text = entry.mailbox == nullptr && form_ == Form::Lsub
-                           ? "\\Noselect"
-                           : list_attributes(entry.mailbox, parents_.contains(name));
-    if (entry.mailbox != nullptr && !entry.mailbox->special_use.empty()) {
+    std::string text =
+        entry.mailbox == nullptr && form_ == Form::Lsub
+            ? "\\Noselect"
+            : list_attributes(entry.mailbox == nullptr ? nullptr : &entry.mailbox->state,
+                              parents_.contains(name));
+    if (entry.mailbox != nullptr && !entry.mailbox->state.special_use.empty()) {
         // Q3: in every reply, whether asked for or not.
-        text.append(" ").append(form_ == Form::Xlist ? xlist_role(entry.mailbox->special_use)
-                                                     : entry.mailbox->special_use);
+        text.append(" ").append(form_ == Form::Xlist ? xlist_role(entry.mailbox->state.special_use)
+                                                     : entry.mailbox->state.special_use);
     } else if (form_ == Form::Xlist && name == imap::kInbox) {
         text += " \\Inbox";
     }
@@ -193,7 +225,7 @@ void Lister::add_lsub_levels() {
     for (const Line& line : lines_) {
         told.insert(line.name);
     }
-    for (const std::string& name : inventory_.subscriptions) {
+    for (const std::string& name : subscriptions_) {
         if (matches(name)) {
             continue;
         }
@@ -224,15 +256,20 @@ void Lister::write_line(const Line& line) const {
 net::Task<Result<>> Lister::write_all() {
     for (const Line& line : lines_) {
         write_line(line);
+        if (arguments_.return_my_rights && line.mailbox != nullptr &&
+            !line.mailbox->rights.is_empty()) {
+            write_my_rights(c_->out(), *line.mailbox);
+        }
         if (arguments_.return_status != 0 && line.mailbox != nullptr &&
-            line.mailbox->is_selectable) {
+            line.mailbox->state.is_selectable && line.mailbox->may(store::Right::Read)) {
             // Q39, RFC 5819 2: where it cannot be told the line is left out.
             const Result<> told = co_await write_status(c_, line.mailbox, arguments_.return_status);
             if (!told) {
                 log::warn("imap.status_unread", {{"error", told.error().text}});
             }
         }
-        if (!arguments_.return_metadata.empty() && line.mailbox != nullptr) {
+        if (!arguments_.return_metadata.empty() && line.mailbox != nullptr &&
+            may_annotate(line.mailbox->rights)) {
             const MetadataQuestion question{.entries = arguments_.return_metadata};
             const Result<std::size_t> told = co_await write_metadata(c_, line.mailbox, &question);
             if (!told) {
@@ -265,7 +302,11 @@ AnswerTask list(Conversation* c, imap::Command command, Form form) {
     if (!inventory) {
         co_return refusal(inventory.error(), "LIST");
     }
-    Lister lister(c, form, std::move(*arguments), std::move(*inventory));
+    Result<std::vector<Place>> others = co_await list_places_of_others(c);
+    if (!others) {
+        co_return refusal(others.error(), "LIST");
+    }
+    Lister lister(c, form, std::move(*arguments), std::move(*inventory), std::move(*others));
     CO_TRY(co_await lister.write_all());
     co_return ok(done);
 }

@@ -4,9 +4,10 @@
 #include "flow/commit.h"
 #include "flow/read.h"
 #include "mail/text/charset.h"
-#include "serve/imap/changes.h"
 #include "serve/imap/mailbox_line.h"
+#include "serve/imap/namespaces.h"
 #include "serve/imap/object_id.h"
+#include "serve/imap/place.h"
 #include "serve/imap/special_use.h"
 #include "wire/imap/arguments.h"
 
@@ -14,21 +15,27 @@ namespace godwit::serve::imap_desk {
 
 namespace {
 
-// Steps that make those of the levels above `name` that are not there. RFC 3501 6.3.3.
-net::Task<Result<std::vector<store::PlanStep>>> missing_parents(Conversation* c, std::string name) {
-    std::vector<store::PlanStep> steps;
-    for (std::size_t at = name.find(imap::kHierarchySeparator); at != std::string::npos;
-         at = name.find(imap::kHierarchySeparator, at + 1)) {
-        const std::optional<store::MailboxState> known =
-            CO_TRY(co_await find_mailbox(c, name.substr(0, at)));
-        if (!known) {
-            store::CreateMailbox parent;
-            parent.account = c->account();
-            parent.name = name.substr(0, at);
-            steps.emplace_back(std::move(parent));
-        }
-    }
-    co_return steps;
+// Steps that make those of the levels above that are not there. RFC 3501 6.3.3.
+net::Task<Result<std::vector<store::PlanStep>>> missing_parents(Conversation* c, NewPlace place) {
+    using Steps = std::vector<store::PlanStep>;
+    co_return co_await flow::read(
+        c->services(),
+        [place = std::move(place)](const store::Snapshot& snapshot,
+                                   store::ReadTier tier) -> Result<Steps> {
+            Steps steps;
+            const std::string& path = place.path;
+            for (std::size_t at = path.find(imap::kHierarchySeparator); at != std::string::npos;
+                 at = path.find(imap::kHierarchySeparator, at + 1)) {
+                const std::string level = path.substr(0, at);
+                if (!TRY(store::find_mailbox(snapshot, tier, place.account, level))) {
+                    store::CreateMailbox parent;
+                    parent.account = place.account;
+                    parent.name = level;
+                    steps.emplace_back(std::move(parent));
+                }
+            }
+            return steps;
+        });
 }
 
 net::Task<Result<>> commit_steps(Conversation* c, std::vector<store::PlanStep> steps) {
@@ -100,22 +107,29 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
     if (!arguments) {
         co_return bad(arguments.error().text);
     }
-    const std::string name = mail::to_nfc(arguments->mailbox.name);
     // RFC 6154 3. One role a mailbox: what a client asks for more is refused, not forgotten.
     if (arguments->uses.size() > 1 ||
         (!arguments->uses.empty() && !is_special_use(arguments->uses.front()))) {
         co_return no(imap::code::kUseAttr, "No such special use, or more than one");
     }
-    if (name == imap::kInbox) {
+    const Sought<NewPlace> place = co_await seek_new_place(c, arguments->mailbox.name, "CREATE");
+    if (!place) {
+        co_return place.error();
+    }
+    if (place->path == imap::kInbox) {
         co_return no(imap::code::kAlreadyExists, "INBOX is always there");
     }
-    Result<std::vector<store::PlanStep>> steps = co_await missing_parents(c, name);
+    // Q5: roles are the owner's to give.
+    if (!arguments->uses.empty() && place->account != c->account()) {
+        co_return no(imap::code::kUseAttr, "Only its owner gives a mailbox a special use");
+    }
+    Result<std::vector<store::PlanStep>> steps = co_await missing_parents(c, *place);
     if (!steps) {
         co_return refusal(steps.error(), "CREATE");
     }
     store::CreateMailbox step;
-    step.account = c->account();
-    step.name = name;
+    step.account = place->account;
+    step.name = place->path;
     step.special_use = arguments->uses.empty() ? "" : as_special_use(arguments->uses.front());
     step.must_have_use = true;
     steps->emplace_back(std::move(step));
@@ -130,10 +144,10 @@ AnswerTask run_create(Conversation* c, imap::Command command) {
             : refusal(error, "CREATE");
     }
     crash_point<"imap.create_committed">();
-    tell_other_name(c, "", name, arguments->mailbox.given);
+    tell_other_name(c, "", place->name, arguments->mailbox.given);
     const auto created = std::get<store::MailboxCreated>(done->results.back());
     Answer answer = ok("CREATE completed");
-    answer.code = mailbox_id_code(c->account(), created.mailbox);
+    answer.code = mailbox_id_code(place->account, created.mailbox);
     answer.once_written = &crash_point<"imap.create_answered">;
     co_return answer;
 }
@@ -144,22 +158,20 @@ AnswerTask run_delete(Conversation* c, imap::Command command) {
     if (!name) {
         co_return bad(name.error().text);
     }
-    const Result<std::optional<store::MailboxState>> state = co_await find_mailbox(c, name->name);
-    if (!state) {
-        co_return refusal(state.error(), "DELETE");
-    }
-    if (!*state) {
-        co_return no(imap::code::kNonExistent, "No such mailbox");
+    const Sought<Place> place =
+        co_await seek_place(c, name->name, store::Right::DeleteMailbox, Wanted::Name, "DELETE");
+    if (!place) {
+        co_return place.error();
     }
     std::vector<store::PlanStep> steps;
-    steps.emplace_back(store::DeleteMailbox{c->account(), (*state)->id});
+    steps.emplace_back(store::DeleteMailbox{place->account, place->state.id});
     crash_point<"imap.delete_planned">();
     const Result<> done = co_await commit_steps(c, std::move(steps));
     if (!done) {
         co_return refusal(done.error(), "DELETE");
     }
     crash_point<"imap.delete_committed">();
-    tell_other_name(c, "\\NonExistent", (*state)->name, name->given);
+    tell_other_name(c, "\\NonExistent", place->state.name, name->given);
     Answer answer = ok("DELETE completed");
     answer.once_written = &crash_point<"imap.delete_answered">;
     co_return answer;
@@ -171,29 +183,35 @@ AnswerTask run_rename(Conversation* c, imap::Command command) {
     if (!names) {
         co_return bad(names.error().text);
     }
-    const Result<std::optional<store::MailboxState>> state =
-        co_await find_mailbox(c, names->from.name);
-    if (!state) {
-        co_return refusal(state.error(), "RENAME");
+    const Sought<Place> from = co_await seek_place(c, names->from.name, store::Right::DeleteMailbox,
+                                                   Wanted::Name, "RENAME");
+    if (!from) {
+        co_return from.error();
     }
-    if (!*state) {
-        co_return no(imap::code::kNonExistent, "No such mailbox");
+    const Sought<NewPlace> to = co_await seek_new_place(c, names->to.name, "RENAME");
+    if (!to) {
+        co_return to.error();
     }
-    const std::string to = mail::to_nfc(names->to.name);
+    if (from->account != to->account) {
+        co_return no(imap::code::kCannot, "A mailbox stays with its owner: copy its messages");
+    }
+    if (from->state.id == store::kInbox && from->account != c->account()) {
+        co_return no(imap::code::kCannot, "Only its owner moves what is in an INBOX at once");
+    }
     // Checked here, or its new parents would be made first: they may be its own inferiors.
-    if ((*state)->id != store::kInbox &&
-        to.starts_with((*state)->name + imap::kHierarchySeparator)) {
+    if (from->state.id != store::kInbox &&
+        to->path.starts_with(from->path + imap::kHierarchySeparator)) {
         co_return no(imap::code::kCannot, "A mailbox cannot become its own inferior");
     }
-    Result<std::vector<store::PlanStep>> steps = co_await missing_parents(c, to);
+    Result<std::vector<store::PlanStep>> steps = co_await missing_parents(c, *to);
     if (!steps) {
         co_return refusal(steps.error(), "RENAME");
     }
     Result<> done;
-    if ((*state)->id == store::kInbox && (*state)->messages > limits::plan_rows_max) {
-        done = co_await empty_inbox_into(c, std::move(*steps), to);
+    if (from->state.id == store::kInbox && from->state.messages > limits::plan_rows_max) {
+        done = co_await empty_inbox_into(c, std::move(*steps), to->path);
     } else {
-        steps->emplace_back(store::RenameMailbox{c->account(), (*state)->id, to});
+        steps->emplace_back(store::RenameMailbox{from->account, from->state.id, to->path});
         crash_point<"imap.rename_planned">();
         done = co_await commit_steps(c, std::move(*steps));
     }
@@ -201,8 +219,8 @@ AnswerTask run_rename(Conversation* c, imap::Command command) {
         co_return refusal(done.error(), "RENAME");
     }
     crash_point<"imap.rename_committed">();
-    if ((*state)->name != names->from.given || to != names->to.given) {
-        tell_other_name(c, "", to, names->from.given);
+    if (from->state.name != names->from.given || to->name != names->to.given) {
+        tell_other_name(c, "", to->name, names->from.given);
     }
     Answer answer = ok("RENAME completed");
     answer.once_written = &crash_point<"imap.rename_answered">;
@@ -223,7 +241,8 @@ AnswerTask run_namespace(Conversation* c, imap::Command command) {
         co_return bad(end.error().text);
     }
     // Q7: one personal namespace without a prefix.
-    c->out().line(R"(NAMESPACE (("" "/")) NIL NIL)");
+    c->out().line("NAMESPACE ((\"\" \"/\")) ((\"" + std::string(kOtherUsers) + "/\" \"/\")) ((\"" +
+                  std::string(kShared) + "/\" \"/\"))");
     co_return ok("NAMESPACE completed");
 }
 

@@ -7,7 +7,6 @@
 
 #include "flow/commit.h"
 #include "flow/read.h"
-#include "serve/imap/changes.h"
 #include "serve/imap/special_use.h"
 
 namespace godwit::serve::imap_desk {
@@ -30,14 +29,16 @@ std::string admin_uri(const Conversation& c) {
     return "mailto:postmaster" + name.substr(std::min(name.find('@'), name.size()));
 }
 
-net::Task<Result<Entries>> read_all(Conversation* c, const store::MailboxState* mailbox) {
-    const AccountId account = c->account();
-    const MailboxId id = mailbox == nullptr ? MailboxId(0) : mailbox->id;
+net::Task<Result<Entries>> read_all(Conversation* c, const Place* place) {
+    const AccountId self = c->account();
+    const AccountId account = place == nullptr ? self : place->account;
+    const MailboxId id = place == nullptr ? MailboxId(0) : place->state.id;
     Entries all = CO_TRY(co_await flow::read(
         c->services(),
-        [account, id](const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Entries> {
+        [self, account, id](const store::Snapshot& snapshot,
+                            store::ReadTier tier) -> Result<Entries> {
             Entries found;
-            for (const AccountId user : {AccountId(0), account}) {
+            for (const AccountId user : {AccountId(0), self}) {
                 for (auto& [name, value] :
                      TRY(store::read_annotations(snapshot, tier, account, id, user))) {
                     found.insert_or_assign(std::move(name), std::move(value));
@@ -45,10 +46,10 @@ net::Task<Result<Entries>> read_all(Conversation* c, const store::MailboxState* 
             }
             return found;
         }));
-    if (mailbox == nullptr) {
+    if (place == nullptr) {
         all.insert_or_assign(std::string(kAdmin), admin_uri(*c));
-    } else if (!mailbox->special_use.empty()) {
-        all.insert_or_assign(std::string(kSpecialUse), mailbox->special_use);
+    } else if (!place->state.special_use.empty()) {
+        all.insert_or_assign(std::string(kSpecialUse), place->state.special_use);
     }
     co_return all;
 }
@@ -69,14 +70,14 @@ struct Change {
 
 class Setting {
 public:
-    Setting(Conversation* c, const store::MailboxState* mailbox) : c_(c), mailbox_(mailbox) {}
+    Setting(Conversation* c, const Place* place) : c_(c), place_(place) {}
     Change make(imap::SetMetadataArguments arguments);
 
 private:
     std::optional<Answer> take(std::string name, std::optional<std::string> value);
 
     Conversation* c_;
-    const store::MailboxState* mailbox_;
+    const Place* place_;
     Change change_;
     store::SetAnnotations shared_;
     store::SetAnnotations private_;
@@ -88,17 +89,20 @@ std::optional<Answer> Setting::take(std::string name, std::optional<std::string>
     }
     const bool is_private = name.starts_with(kPrivate);
     if (name == kSpecialUse) {
-        if (mailbox_ == nullptr) {
+        if (place_ == nullptr) {
             return no(imap::code::kCannot, "The server itself has no special use");
+        }
+        if (place_->account != c_->account()) {
+            return no(imap::code::kNoPerm, "Only its owner gives a mailbox a special use");
         }
         if (value && !is_special_use(*value)) {
             return no(imap::code::kUseAttr, "No such special use, or not one to be given");
         }
         change_.steps.emplace_back(store::SetSpecialUse{
-            c_->account(), mailbox_->id, value ? as_special_use(*value) : std::string()});
+            c_->account(), place_->state.id, value ? as_special_use(*value) : std::string()});
         return std::nullopt;
     }
-    if (mailbox_ == nullptr && !is_private) {
+    if (place_ == nullptr && !is_private) {
         return no(imap::code::kNoPerm, "Shared entries of the server are its administrator's");
     }
     (is_private ? private_ : shared_).entries.push_back({std::move(name), std::move(value)});
@@ -106,8 +110,9 @@ std::optional<Answer> Setting::take(std::string name, std::optional<std::string>
 }
 
 Change Setting::make(imap::SetMetadataArguments arguments) {
-    const MailboxId id = mailbox_ == nullptr ? MailboxId(0) : mailbox_->id;
-    shared_.account = private_.account = private_.user = c_->account();
+    const MailboxId id = place_ == nullptr ? MailboxId(0) : place_->state.id;
+    shared_.account = private_.account = place_ == nullptr ? c_->account() : place_->account;
+    private_.user = c_->account();
     shared_.mailbox = private_.mailbox = id;
     for (auto& [name, value] : arguments.entries) {
         change_.refused = take(std::move(name), std::move(value));
@@ -124,23 +129,34 @@ Change Setting::make(imap::SetMetadataArguments arguments) {
 }
 
 // The mailbox that is named, or none for the server.
-net::Task<Result<std::optional<store::MailboxState>>> find_place(
-    Conversation* c, std::optional<imap::MailboxName> name) {
+net::Task<Sought<std::optional<Place>>> find_annotated(Conversation* c,
+                                                       std::optional<imap::MailboxName> name,
+                                                       std::string doing) {
     if (!name) {
-        co_return std::optional<store::MailboxState>();
+        co_return std::optional<Place>();
     }
-    std::optional<store::MailboxState> found = CO_TRY(co_await find_mailbox(c, name->name));
+    Sought<Place> found = co_await seek_place(c, std::move(name->name), store::Right::Lookup,
+                                              Wanted::Name, std::move(doing));
     if (!found) {
-        co_return peer_error(ErrorCode::NotFound, "no such mailbox");
+        co_return std::unexpected(std::move(found.error()));
     }
-    co_return found;
+    if (!may_annotate(found->rights)) {
+        co_return std::unexpected(no(imap::code::kNoPerm, "You may not do that there"));
+    }
+    co_return *std::move(found);
 }
 
 }  // namespace
 
-net::Task<Result<std::size_t>> write_metadata(Conversation* c, const store::MailboxState* mailbox,
+bool may_annotate(store::Rights rights) {
+    using store::Right;
+    return rights.has(Right::Lookup) &&
+           rights.has_any(Right::Read | Right::Seen | Right::Write | Right::Insert | Right::Post);
+}
+
+net::Task<Result<std::size_t>> write_metadata(Conversation* c, const Place* place,
                                               const MetadataQuestion* question) {
-    const Entries all = CO_TRY(co_await read_all(c, mailbox));
+    const Entries all = CO_TRY(co_await read_all(c, place));
     imap::ResponseWriter& out = c->out();
     std::size_t longest = 0;
     bool is_first = true;
@@ -148,7 +164,7 @@ net::Task<Result<std::size_t>> write_metadata(Conversation* c, const store::Mail
         if (is_first) {
             out.raw("* METADATA ");
             // RFC 5464 4.2: the empty name is the server's.
-            mailbox == nullptr ? out.raw("\"\"") : out.mailbox(mailbox->name);
+            place == nullptr ? out.raw("\"\"") : out.mailbox(place->state.name);
         }
         out.raw(is_first ? " (" : " ").astring(name).raw(" ");
         is_first = false;
@@ -189,9 +205,9 @@ AnswerTask run_getmetadata(Conversation* c, imap::Command command) {
     if (!arguments) {
         co_return bad(arguments.error().text);
     }
-    const auto place = co_await find_place(c, std::move(arguments->mailbox));
+    const auto place = co_await find_annotated(c, std::move(arguments->mailbox), "GETMETADATA");
     if (!place) {
-        co_return refusal(place.error(), "GETMETADATA");
+        co_return place.error();
     }
     const MetadataQuestion question{std::move(arguments->entries), arguments->depth,
                                     arguments->max_size};
@@ -213,9 +229,9 @@ AnswerTask run_setmetadata(Conversation* c, imap::Command command) {
     if (!arguments) {
         co_return bad(arguments.error().text);
     }
-    const auto place = co_await find_place(c, std::move(arguments->mailbox));
+    const auto place = co_await find_annotated(c, std::move(arguments->mailbox), "SETMETADATA");
     if (!place) {
-        co_return refusal(place.error(), "SETMETADATA");
+        co_return place.error();
     }
     Change change = Setting(c, *place ? &**place : nullptr).make(std::move(*arguments));
     if (change.refused) {

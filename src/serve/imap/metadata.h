@@ -7,6 +7,7 @@
 
 #include "net/io/task.h"
 #include "serve/imap/conversation.h"
+#include "serve/imap/place.h"
 #include "wire/imap/metadata.h"
 
 namespace godwit::serve::imap_desk {
@@ -18,10 +19,13 @@ struct MetadataQuestion {
     std::optional<std::uint32_t> max_size{};
 };
 
-/// Writes "* METADATA name (...)" of `mailbox` (null: the server); an entry that is asked for and
+/// RFC 5464 3.3: who may set and read annotations of a mailbox.
+bool may_annotate(store::Rights rights);
+
+/// Writes "* METADATA name (...)" of `place` (null: the server); an entry that is asked for and
 /// not there is NIL. Gives the size of the largest value that max_size held back, 0 for none. Both
 /// arguments must outlive the task. Errors are the store's; nothing is written then.
-net::Task<Result<std::size_t>> write_metadata(Conversation* c, const store::MailboxState* mailbox,
+net::Task<Result<std::size_t>> write_metadata(Conversation* c, const Place* place,
                                               const MetadataQuestion* question);
 
 }  // namespace godwit::serve::imap_desk

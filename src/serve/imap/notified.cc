@@ -97,7 +97,7 @@ NotifyEvents Notified::events_of(const std::string& name) const {
     return events;
 }
 
-void Notified::note_one(const store::MailboxChange& change, MailboxId selected) {
+void Notified::note_one(const store::MailboxChange& change, MailboxId selected, AccountId user) {
     NotifyEvents events = 0;
     if (std::holds_alternative<store::MessagesAppended>(change.what)) {
         events = bits(NotifyEvent::MessageNew);
@@ -114,7 +114,9 @@ void Notified::note_one(const store::MailboxChange& change, MailboxId selected) 
                                       ? NotifyEvent::ServerMetadataChange
                                       : NotifyEvent::MailboxMetadataChange;
         for (const std::string& entry : changed->entries) {
-            if (wants(event)) {
+            // Entries that somebody else keeps for himself are not told.
+            const bool is_heard = changed->user == AccountId(0) || changed->user == user;
+            if (is_heard && wants(event)) {
                 entries_.emplace(change.mailbox, entry);
             }
         }
@@ -132,7 +134,7 @@ bool Notified::note(const store::AccountChange& change, MailboxId selected) {
         const auto* annotated = std::get_if<store::AnnotationsChanged>(&one.what);
         if (annotated == nullptr || annotated->user == AccountId(0) ||
             annotated->user == change.account) {
-            note_one(one, selected);
+            note_one(one, selected, change.account);
         }
     }
     return has_news() || has_overflown_;
@@ -146,14 +148,14 @@ net::Task<Result<>> Notified::take_stock(Conversation* c) {
     }
     subscribed_ = {inventory.subscriptions.begin(), inventory.subscriptions.end()};
     is_ready_ = true;
-    const MailboxId selected =
-        c->selected() == nullptr ? MailboxId(0) : c->selected()->view().mailbox();
+    const MailboxId selected = c->selected_of_own();
     for (const store::MailboxState& mailbox : inventory.mailboxes) {
         const NotifyEvents events = events_of(mailbox.name) & imap::kMessageEvents;
         if (!asked_.status || events == 0 || !mailbox.is_selectable || mailbox.id == selected) {
             continue;
         }
-        CO_TRY(co_await write_status(c, &mailbox,
+        const Place place = own_place(*c, mailbox);
+        CO_TRY(co_await write_status(c, &place,
                                      items_of(events, has_event(events, NotifyEvent::FlagChange)),
                                      StatusCause::Notified));
         CO_TRY(co_await c->drain());
@@ -298,8 +300,7 @@ void Notified::note_again(const Noted& noted) {
 net::Task<Result<>> Notified::tell_messages(Conversation* c, const Noted* noted,
                                             const std::vector<store::MailboxState>* mailboxes) {
     const bool has_mod_seqs = c->has_enabled(Feature::Condstore);
-    const MailboxId selected =
-        c->selected() == nullptr ? MailboxId(0) : c->selected()->view().mailbox();
+    const MailboxId selected = c->selected_of_own();
     for (const store::MailboxState& mailbox : *mailboxes) {
         const auto found = noted->find(mailbox.id);
         if (found == noted->end() || mailbox.id == selected || !mailbox.is_selectable) {
@@ -312,8 +313,9 @@ net::Task<Result<>> Notified::tell_messages(Conversation* c, const Noted* noted,
         if (has_event(events, NotifyEvent::MessageExpunge)) {
             events |= bits(NotifyEvent::MessageNew);  // They are told alike.
         }
-        const Result<> told = co_await write_status(c, &mailbox, items_of(events, has_mod_seqs),
-                                                    StatusCause::Notified);
+        const Place place = own_place(*c, mailbox);
+        const Result<> told =
+            co_await write_status(c, &place, items_of(events, has_mod_seqs), StatusCause::Notified);
         if (!told) {
             log::warn("imap.not_notified", {{"error", told.error().text}});
         }

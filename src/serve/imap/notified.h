@@ -56,7 +56,7 @@ private:
         std::map<std::string, std::string> old_names;  ///< By the new one.
     };
 
-    void note_one(const store::MailboxChange& change, MailboxId selected);
+    void note_one(const store::MailboxChange& change, MailboxId selected, AccountId user);
     [[nodiscard]] imap::NotifyEvents events_of(const std::string& name) const;
     [[nodiscard]] bool wants(imap::NotifyEvent event) const;
     [[nodiscard]] Changed difference(const Mailboxes& now) const;

@@ -6,6 +6,7 @@
 #include "flow/read.h"
 #include "serve/imap/command.h"
 #include "serve/imap/conversation.h"
+#include "serve/imap/namespaces.h"
 #include "store/directory/quota.h"
 #include "wire/imap/arguments.h"
 #include "wire/imap/quota.h"
@@ -75,11 +76,16 @@ AnswerTask run_getquotaroot(Conversation* c, imap::Command command) {
     if (!mailbox) {
         co_return bad(mailbox.error().text);
     }
+    imap::ResponseWriter& out = c->out();
+    if (is_foreign_name(mailbox->name)) {
+        // What somebody else holds is his to know, and whether he has such a mailbox too.
+        out.raw("* QUOTAROOT ").mailbox(mailbox->name).crlf();
+        co_return ok("GETQUOTAROOT completed");
+    }
     const Result<store::QuotaState> state = co_await read_quota(c, c->account());
     if (!state) {
         co_return refusal(state.error(), "GETQUOTAROOT");
     }
-    imap::ResponseWriter& out = c->out();
     out.raw("* QUOTAROOT ").mailbox(mailbox->name);
     if (has_root(*state)) {
         out.raw(" ").astring(c->login().name);

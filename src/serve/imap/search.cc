@@ -254,7 +254,7 @@ Searching::Searching(Conversation* conversation, imap::SearchProgram program) : 
             question->sets[node.set] =
                 selected.uids_of(question->program.sets[node.set], selected.last_uid().value());
         } else if (node.op == SearchOp::Keyword) {
-            question->keywords[i] = c_->room().keywords().find(node.text);
+            question->keywords[i] = c_->selected()->room().keywords().find(node.text);
         } else if (node.op == SearchOp::EmailId || node.op == SearchOp::ThreadId) {
             question->objects[i] = parse_object_id(
                 node.op == SearchOp::EmailId ? ObjectKind::Email : ObjectKind::Thread,
@@ -306,6 +306,7 @@ net::Task<void> Searching::ask_rows() {
 }
 
 net::Task<Result<>> Searching::ask_records() {
+    const AccountId account = c_->selected()->view().account();
     for (std::size_t at = 0; at < unknown_.size(); at += kRecordBatch) {
         std::vector<Candidate> candidates;
         std::vector<EmailId> emails;
@@ -318,8 +319,7 @@ net::Task<Result<>> Searching::ask_records() {
                 emails.push_back(row->email);
             }
         }
-        auto records =
-            CO_TRY(co_await read_records(c_->services(), c_->account(), std::move(emails)));
+        auto records = CO_TRY(co_await read_records(c_->services(), account, std::move(emails)));
         std::vector<OpenCase> open;
         for (std::size_t i = 0; i < candidates.size(); ++i) {
             if (!records[i]) {
@@ -330,7 +330,7 @@ net::Task<Result<>> Searching::ask_records() {
                 mail::MessageSummary::decode(records[i]->summary);
             if (!decoded) {
                 // A damaged message is found by nothing; the others are.
-                log::error("imap.search_failed", {{"account", c_->account().value()},
+                log::error("imap.search_failed", {{"account", account.value()},
                                                   {"uid", candidate.row.uid.value()},
                                                   {"error", decoded.error().text}});
                 continue;
@@ -421,7 +421,7 @@ net::Task<std::optional<Answer>> forbid_search(Conversation* c,
     if (auto forbidden = forbid_read(c)) {
         co_return forbidden;
     }
-    if (const Result<> fresh = co_await c->room().refresh_keywords(); !fresh) {
+    if (const Result<> fresh = co_await c->selected()->room().refresh_keywords(); !fresh) {
         co_return refusal(fresh.error(), "SEARCH");
     }
     if ((*program)->uses_mod_seqs()) {

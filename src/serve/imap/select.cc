@@ -6,12 +6,19 @@
 #include "serve/imap/conversation.h"
 #include "serve/imap/mailbox_line.h"
 #include "serve/imap/object_id.h"
+#include "serve/imap/place.h"
 #include "serve/imap/vanished.h"
 #include "wire/imap/arguments.h"
 
 namespace godwit::serve::imap_desk {
 
 namespace {
+
+// RFC 4314 5.2: \Seen is no shared flag where each has his own.
+bool may_change_anything(store::Rights rights) {
+    return rights.has_any(store::Right::Insert | store::Right::Expunge | store::Right::Write |
+                          store::Right::DeleteMessages);
+}
 
 void describe(Conversation* c, const store::MailboxState* state, std::string_view asked) {
     Selected& selected = *c->selected();
@@ -63,20 +70,23 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
     if (arguments->condstore) {
         c->follow_mod_seqs();
     }
-    const Result<store::MailboxState> state = co_await find_selectable(c, arguments->mailbox.name);
-    if (!state) {
-        co_return refusal(state.error(), "SELECT");
+    const Sought<Place> place = co_await seek_place(c, arguments->mailbox.name, store::Right::Read,
+                                                    Wanted::Messages, "SELECT");
+    if (!place) {
+        co_return place.error();
     }
-    const Result<> opened = co_await c->select(*state, access);
+    const Result<> opened = co_await c->select(*place, access);
     if (!opened) {
         co_return refusal(opened.error(), "SELECT");
     }
-    describe(c, &*state, arguments->mailbox.given);
+    describe(c, &place->state, arguments->mailbox.given);
     if (arguments->qresync) {
         CO_TRY(co_await resynchronise(c, *std::move(arguments->qresync)));
     }
     Answer answer = ok(access == Access::ReadOnly ? "EXAMINE completed" : "SELECT completed");
-    answer.code = access == Access::ReadOnly ? imap::code::kReadOnly : imap::code::kReadWrite;
+    answer.code = access == Access::ReadOnly || !may_change_anything(place->rights)
+                      ? imap::code::kReadOnly
+                      : imap::code::kReadWrite;
     co_return answer;
 }
 
@@ -96,7 +106,9 @@ AnswerTask run_close(Conversation* c, imap::Command command) {
         co_return bad(end.error().text);
     }
     Selected& selected = *c->selected();
-    if (!selected.is_read_only() && !selected.is_deleted()) {
+    // RFC 4314 4: without the right CLOSE expunges nothing, and says nothing.
+    if (!selected.is_read_only() && !selected.is_deleted() &&
+        selected.rights().has(store::Right::Expunge)) {
         const Result<std::size_t> removed = co_await expunge_deleted(c, std::nullopt);
         if (!removed) {
             co_return refusal(removed.error(), "CLOSE");

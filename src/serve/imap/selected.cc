@@ -14,10 +14,12 @@ constexpr std::size_t kChangesMax = 4096;
 }  // namespace
 
 Selected::Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox,
-                   Access access, const Features* features, std::move_only_function<void()> wake)
+                   Access access, store::Rights rights, const Features* features,
+                   std::move_only_function<void()> wake)
     : room_(std::move(room)),
       mailbox_(std::move(mailbox)),
       access_(access),
+      rights_(rights),
       features_(features),
       wake_(std::move(wake)) {
     watcher_.on_change = [this](const store::AccountChange& change) { on_change(change); };
@@ -119,6 +121,9 @@ void Selected::on_change(const store::AccountChange& change) {
             note_flags(*flags);
         } else if (const auto* expunged = std::get_if<store::MessagesExpunged>(&one.what)) {
             note_expunged(*expunged);
+        } else if (std::holds_alternative<store::AccessChanged>(one.what)) {
+            // The owner's rights never change.
+            access_changes_ += view().user() == view().account() ? 0 : 1;
         }
     }
     known_ = view().lower_bound(Uid(last_uid_.value() + 1));
@@ -127,12 +132,18 @@ void Selected::on_change(const store::AccountChange& change) {
     }
 }
 
+// What another has seen changes nothing for this client but the mod-sequence.
+bool Selected::is_others_seen(const store::MessageFlagsChanged& changed, Uid uid) const {
+    return changed.visitor != view().user() && !features_->has(Feature::Condstore) &&
+           std::ranges::binary_search(changed.only_seen, uid);
+}
+
 void Selected::note_flags(const store::MessageFlagsChanged& changed) {
     if (resync_from_) {
         return;
     }
     for (const store::MessageRow& row : changed.rows) {
-        if (row.uid > last_uid_) {
+        if (row.uid > last_uid_ || is_others_seen(changed, row.uid)) {
             continue;
         }
         if (changes_.size() >= kChangesMax) {

@@ -16,6 +16,7 @@
 
 #include "serve/imap/account_room.h"
 #include "serve/imap/feature.h"
+#include "store/mailbox/rights.h"
 #include "wire/imap/notify.h"
 #include "wire/imap/seqset.h"
 #include "wire/imap/writer.h"
@@ -47,7 +48,17 @@ public:
     /// the session has enabled, and outlives this. `wake` is called when there is something to
     /// tell.
     Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox, Access access,
-             const Features* features, std::move_only_function<void()> wake);
+             store::Rights rights, const Features* features, std::move_only_function<void()> wake);
+
+    [[nodiscard]] AccountRoom& room() { return *room_; }
+    /// What the client may do here.
+    [[nodiscard]] store::Rights rights() const { return rights_; }
+    /// Tells what flags may be changed, where that is not as it was. `covered`: access_changes() of
+    /// before the rights were read. RFC 4314 5.1.1.
+    void set_rights(store::Rights rights, std::uint64_t covered, imap::ResponseWriter& out);
+    /// Changes of the mailbox's access list since it was selected.
+    [[nodiscard]] std::uint64_t access_changes() const { return access_changes_; }
+    [[nodiscard]] bool has_stale_rights() const { return access_known_ < access_changes_; }
 
     [[nodiscard]] const store::MailboxView& view() const { return mailbox_->view(); }
     [[nodiscard]] OpenMailbox& mailbox() { return *mailbox_; }
@@ -121,6 +132,7 @@ private:
         ModSeq mod_seq;
     };
     void on_change(const store::AccountChange& change);
+    [[nodiscard]] bool is_others_seen(const store::MessageFlagsChanged& changed, Uid uid) const;
     void note_flags(const store::MessageFlagsChanged& changed);
     void note_expunged(const store::MessagesExpunged& expunged);
     [[nodiscard]] bool tells(imap::NotifyEvent event) const {
@@ -136,6 +148,9 @@ private:
     std::shared_ptr<AccountRoom> room_;
     std::shared_ptr<OpenMailbox> mailbox_;
     Access access_;
+    store::Rights rights_;
+    std::uint64_t access_changes_ = 0;
+    std::uint64_t access_known_ = 0;
     const Features* features_;
     std::move_only_function<void()> wake_;
     Watcher watcher_;

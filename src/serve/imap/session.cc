@@ -81,6 +81,9 @@ net::Task<Result<>> Session::converse() {
         imap::ReaderEvent event = conversation_.reader().next();
         if (std::holds_alternative<imap::NeedMore>(event)) {
             CO_TRY(co_await imap_desk::tell_unasked(&conversation_));
+            if (conversation_.has_said_bye()) {
+                break;
+            }
             static_cast<void>(CO_TRY(co_await conversation_.fill(conversation_.silence_limit())));
             continue;
         }
@@ -145,6 +148,17 @@ net::Task<Result<>> Session::handle_command(imap::Command command) {
             conversation_.reader().refuse_literal();
         }
         answer(tag, *forbidden);
+        co_return Result<>();
+    }
+    // T84: whoever is in a mailbox of somebody else is asked for his rights by each command.
+    const Result<> checked = co_await conversation_.check_access();
+    if (!checked || conversation_.has_said_bye()) {
+        if (!command.streamed.empty()) {
+            conversation_.reader().refuse_literal();
+        }
+        if (!checked) {
+            answer(tag, imap_desk::refusal(checked.error(), command.name));
+        }
         co_return Result<>();
     }
     // RFC 3501 7.4.1 names FETCH, STORE and SEARCH; with UID they are other commands.

@@ -2,7 +2,6 @@
 // Q33 (the list is never empty), Q39.
 #include "serve/imap/status.h"
 #include "flow/read.h"
-#include "serve/imap/changes.h"
 #include "serve/imap/object_id.h"
 
 namespace godwit::serve::imap_desk {
@@ -10,8 +9,9 @@ namespace godwit::serve::imap_desk {
 namespace {
 
 // How many messages above `from` there are; bounded steps over one mailbox.
-net::Task<Result<std::uint32_t>> count_above(Conversation* c, MailboxId mailbox, Uid from) {
-    const AccountId account = c->account();
+net::Task<Result<std::uint32_t>> count_above(Conversation* c, const Place* place, Uid from) {
+    const AccountId account = place->account;
+    const MailboxId mailbox = place->state.id;
     std::uint32_t count = 0;
     Uid next(from.value() + 1);
     for (;;) {
@@ -29,24 +29,42 @@ net::Task<Result<std::uint32_t>> count_above(Conversation* c, MailboxId mailbox,
     }
 }
 
-net::Task<Result<std::uint32_t>> count_recent(Conversation* c, store::MailboxState state) {
-    Uid after = state.recent_after;
-    if (const std::shared_ptr<OpenMailbox> open = c->room().find_open(state.id)) {
-        after = std::max(after, open->recent_after());
+net::Task<Result<std::uint32_t>> count_recent(Conversation* c, const Place* place) {
+    Uid after = place->state.recent_after;
+    if (place->account == c->account()) {
+        if (const std::shared_ptr<OpenMailbox> open = c->room().find_open(place->state.id)) {
+            after = std::max(after, open->recent_after());
+        }
     }
-    if (after.value() + 1 >= state.uid_next.value()) {
+    if (after.value() + 1 >= place->state.uid_next.value()) {
         co_return 0U;
     }
-    co_return co_await count_above(c, state.id, after);
+    co_return co_await count_above(c, place, after);
+}
+
+// Where the client is not the owner he has a \Seen of his own.
+net::Task<Result<std::uint32_t>> count_unseen(Conversation* c, const Place* place) {
+    const AccountId owner = place->account;
+    const AccountId user = c->account();
+    if (owner == user) {
+        co_return place->state.unseen;
+    }
+    const MailboxId mailbox = place->state.id;
+    const std::uint32_t seen = CO_TRY(co_await flow::read(
+        c->services(),
+        [owner, user, mailbox](const store::Snapshot& snapshot, store::ReadTier tier) {
+            return store::read_seen_count(snapshot, tier, owner, mailbox, user);
+        }));
+    co_return place->state.messages - std::min(place->state.messages, seen);
 }
 
 // RFC 9208 4.1.4: what EXPUNGE would free. Bounded steps over one mailbox.
-net::Task<Result<std::uint64_t>> deleted_size(Conversation* c, const store::MailboxState* state) {
-    const AccountId account = c->account();
-    const MailboxId mailbox = state->id;
+net::Task<Result<std::uint64_t>> deleted_size(Conversation* c, const Place* place) {
+    const AccountId account = place->account;
+    const MailboxId mailbox = place->state.id;
     std::uint64_t size = 0;
     Uid next(1);
-    while (state->deleted != 0) {
+    while (place->state.deleted != 0) {
         const std::vector<store::MessageRow> rows = CO_TRY(co_await flow::read(
             c->services(),
             [account, mailbox, next](const store::Snapshot& snapshot, store::ReadTier tier) {
@@ -66,18 +84,23 @@ net::Task<Result<std::uint64_t>> deleted_size(Conversation* c, const store::Mail
 
 }  // namespace
 
-net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* state,
-                                 imap::StatusItems items, StatusCause cause) {
+net::Task<Result<>> write_status(Conversation* c, const Place* place, imap::StatusItems items,
+                                 StatusCause cause) {
+    const store::MailboxState* const state = &place->state;
     if (cause == StatusCause::Asked && has_item(items, imap::StatusItem::HighestModSeq)) {
         c->follow_mod_seqs();
     }
     std::uint32_t recent = 0;
     if (has_item(items, imap::StatusItem::Recent)) {
-        recent = CO_TRY(co_await count_recent(c, *state));
+        recent = CO_TRY(co_await count_recent(c, place));
     }
     std::uint64_t deleted = 0;
     if (has_item(items, imap::StatusItem::DeletedStorage)) {
-        deleted = CO_TRY(co_await deleted_size(c, state));
+        deleted = CO_TRY(co_await deleted_size(c, place));
+    }
+    std::uint32_t unseen = 0;
+    if (has_item(items, imap::StatusItem::Unseen)) {
+        unseen = CO_TRY(co_await count_unseen(c, place));
     }
     imap::ResponseWriter& out = c->out();
     out.raw("* STATUS ").mailbox(state->name).raw(" (");
@@ -92,7 +115,7 @@ net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* sta
     write(imap::StatusItem::Recent, "RECENT", recent);
     write(imap::StatusItem::UidNext, "UIDNEXT", state->uid_next.value());
     write(imap::StatusItem::UidValidity, "UIDVALIDITY", state->uid_validity.value());
-    write(imap::StatusItem::Unseen, "UNSEEN", state->unseen);
+    write(imap::StatusItem::Unseen, "UNSEEN", unseen);
     write(imap::StatusItem::Size, "SIZE", state->bytes);
     write(imap::StatusItem::Deleted, "DELETED", state->deleted);
     write(imap::StatusItem::DeletedStorage, "DELETED-STORAGE", deleted);
@@ -102,7 +125,7 @@ net::Task<Result<>> write_status(Conversation* c, const store::MailboxState* sta
     write(imap::StatusItem::AppendLimit, "APPENDLIMIT",
           c->services()->settings()->limits.message_size);
     if (has_item(items, imap::StatusItem::MailboxId)) {
-        out.raw(is_first ? "" : " ").raw(mailbox_id_code(c->account(), state->id));
+        out.raw(is_first ? "" : " ").raw(mailbox_id_code(place->account, state->id));
     }
     out.raw(")").crlf();
     co_return Result<>();
@@ -114,11 +137,12 @@ AnswerTask run_status(Conversation* c, imap::Command command) {
     if (!arguments) {
         co_return bad(arguments.error().text);
     }
-    const Result<store::MailboxState> state = co_await find_selectable(c, arguments->mailbox.name);
-    if (!state) {
-        co_return refusal(state.error(), "STATUS");
+    const Sought<Place> place = co_await seek_place(c, arguments->mailbox.name, store::Right::Read,
+                                                    Wanted::Messages, "STATUS");
+    if (!place) {
+        co_return place.error();
     }
-    const Result<> written = co_await write_status(c, &*state, arguments->items);
+    const Result<> written = co_await write_status(c, &*place, arguments->items);
     if (!written) {
         co_return refusal(written.error(), "STATUS");
     }

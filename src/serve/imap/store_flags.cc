@@ -20,6 +20,25 @@ store::FlagChange as_change(imap::StoreMode mode) {
     return store::FlagChange::Replace;
 }
 
+// RFC 4314 4: the rights that the flags named want; one of them is enough to go on.
+store::Rights wanted_rights(const imap::StoreArguments& arguments) {
+    constexpr auto kOthers =
+        static_cast<std::uint8_t>(31 & ~(static_cast<int>(imap::SystemFlag::Seen) |
+                                         static_cast<int>(imap::SystemFlag::Deleted)));
+    const bool is_all = arguments.mode == imap::StoreMode::Replace;
+    store::Rights rights;
+    if (is_all || arguments.flags.has(imap::SystemFlag::Seen)) {
+        rights = rights | store::Right::Seen;
+    }
+    if (is_all || arguments.flags.has(imap::SystemFlag::Deleted)) {
+        rights = rights | store::Right::DeleteMessages;
+    }
+    if (is_all || (arguments.flags.system & kOthers) != 0 || !arguments.flags.keywords.empty()) {
+        rights = rights | store::Right::Write;
+    }
+    return rights;
+}
+
 // RFC 3501 6.4.6: as if a FETCH of the flags was done.
 net::Task<Result<>> tell_rows(Conversation* c, const std::vector<Uid>* uids, RowItems items) {
     imap::ResponseWriter& out = c->out();
@@ -80,8 +99,12 @@ AnswerTask run_store(Conversation* c, imap::Command command) {
     if (!arguments) {
         co_return bad(arguments.error().text);
     }
-    if (auto forbidden = forbid_change(c)) {
+    if (auto forbidden = forbid_change(c, {})) {
         co_return *std::move(forbidden);
+    }
+    const store::Rights wanted = wanted_rights(*arguments);
+    if (!wanted.is_empty() && !c->selected()->rights().has_any(wanted)) {
+        co_return no(imap::code::kNoPerm, "You may not change these flags here");
     }
     const Numbering numbering = command.uid ? Numbering::Uid : Numbering::Sequence;
     std::optional<Targets> targets = c->selected()->resolve(arguments->set, numbering);
@@ -102,7 +125,7 @@ AnswerTask run_store(Conversation* c, imap::Command command) {
         co_return refusal(*done.failure, "STORE");
     }
     if (!arguments->silent || !done.rejected.empty()) {
-        const Result<> fresh = co_await c->room().refresh_keywords();
+        const Result<> fresh = co_await c->selected()->room().refresh_keywords();
         if (!fresh) {
             co_return refusal(fresh.error(), "STORE");
         }

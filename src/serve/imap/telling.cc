@@ -23,6 +23,15 @@ static_assert(static_cast<int>(imap::SystemFlag::Seen) ==
                       static_cast<int>(store::SystemFlag::Draft),
               "flags on the wire and in the store have the same bits");
 
+std::uint8_t changeable_flags(store::Rights rights) {
+    constexpr auto kSeen = static_cast<std::uint8_t>(imap::SystemFlag::Seen);
+    constexpr auto kDeleted = static_cast<std::uint8_t>(imap::SystemFlag::Deleted);
+    constexpr std::uint8_t kOthers = 31 & ~(kSeen | kDeleted);
+    return static_cast<std::uint8_t>((rights.has(store::Right::Seen) ? kSeen : 0) |
+                                     (rights.has(store::Right::DeleteMessages) ? kDeleted : 0) |
+                                     (rights.has(store::Right::Write) ? kOthers : 0));
+}
+
 constexpr std::uint8_t kRecentBit = 32;
 // About 8 KiB at worst (RFC 7162 4).
 constexpr std::size_t kVanishedLineMax = 750;
@@ -83,12 +92,26 @@ void Selected::write_flag_lists(imap::ResponseWriter& out) {
     all.keywords = room_->keywords().all();
     told_keywords_ = room_->keywords().count();
     out.raw("* FLAGS ").flags(all).crlf();
-    // Q13: new keywords may be made. RFC 3501 6.3.2: EXAMINE allows no change.
+    // Q13: new keywords may be made. RFC 3501 6.3.2: EXAMINE allows no change. RFC 4314 5.1.1.
+    const bool may_write = rights_.has(store::Right::Write);
+    all.system = changeable_flags(rights_);
+    if (!may_write) {
+        all.keywords.clear();
+    }
     out.raw("* OK [PERMANENTFLAGS ");
-    if (is_read_only()) {
+    if (is_read_only() || all.system == 0) {
         out.raw("()] No flags can be changed").crlf();
     } else {
-        out.permanent_flags(all, true).raw("] Flags that are kept").crlf();
+        out.permanent_flags(all, may_write).raw("] Flags that are kept").crlf();
+    }
+}
+
+void Selected::set_rights(store::Rights rights, std::uint64_t covered, imap::ResponseWriter& out) {
+    const bool is_other = changeable_flags(rights) != changeable_flags(rights_);
+    rights_ = rights;
+    access_known_ = std::max(access_known_, covered);
+    if (is_other) {
+        write_flag_lists(out);
     }
 }
 
@@ -132,7 +155,7 @@ bool Selected::has_news() const {
             (tells(imap::NotifyEvent::MessageExpunge) || tells_own_expunges_)) ||
            (has_flags && tells(imap::NotifyEvent::FlagChange)) ||
            (known_ < view().rows().size() && tells(imap::NotifyEvent::MessageNew)) ||
-           room_->has_stale_keywords();
+           room_->has_stale_keywords() || has_stale_rights();
 }
 
 void Selected::forget_change(const std::vector<Uid>& uids, ModSeq mod_seq) {

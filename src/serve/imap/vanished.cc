@@ -130,7 +130,7 @@ net::Task<Result<>> resynchronise(Conversation* c, imap::QresyncArguments known)
         settled.add(1, up_to);
     }
     CO_TRY(co_await tell_vanished_earlier(c, uids.without(settled), since));
-    const Result<> fresh = co_await c->room().refresh_keywords();
+    const Result<> fresh = co_await c->selected()->room().refresh_keywords();
     if (!fresh) {
         log::warn("imap.keywords_unread", {{"error", fresh.error().text}});
     }

@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "store/blob/blob.h"
 #include "store/mailbox/flags.h"
+#include "store/mailbox/rights.h"
 #include "store/queue/queue.h"
 
 namespace godwit::store {
@@ -56,6 +57,15 @@ struct AppendMessage {
     /// What POP3 calls it (mailbox/unique_ids.h) where it had a name before it came here; empty:
     /// as all others. One that another email of the account has, or may get, is left out.
     std::string unique_id{};
+    /// Whose the \Seen among `flags` is (mailbox/access.h); 0, or `account`: the owner's.
+    AccountId user{};
+};
+
+/// Flags that somebody may set and clear. RFC 4314 4.
+struct FlagMask {
+    bool seen = true;
+    bool deleted = true;
+    bool others = true;  ///< Keywords too.
 };
 
 enum class FlagChange : std::uint8_t { Add, Remove, Replace };
@@ -66,6 +76,9 @@ struct ChangeFlags {
     FlagChange change = FlagChange::Add;
     FlagNames flags;
     std::optional<ModSeq> unchanged_since;  ///< RFC 7162 3.1.3: others are reported, not changed.
+    FlagMask may{};                         ///< What is not in it stays as it is.
+    /// Whose \Seen is meant (mailbox/access.h); 0, or `account`: the owner's.
+    AccountId user{};
 };
 
 struct ExpungeMessages {
@@ -83,6 +96,8 @@ struct CopyMessages {
     MailboxId target;
     std::vector<Uid> uids;
     bool move = false;
+    FlagMask may{};    ///< Flags that the copies keep.
+    AccountId user{};  ///< Whose \Seen is carried over beside the owner's; 0: nobody's.
 };
 
 struct CreateMailbox {
@@ -133,6 +148,19 @@ struct SetAnnotations {
 /// Annotations of an account's mailboxes together: entries, and octets of their names and values.
 inline constexpr std::size_t annotations_max = 1000;
 inline constexpr std::size_t annotations_size_max = 1024 * 1024;
+/// What one who is not the owner may keep there for himself.
+inline constexpr std::size_t annotations_of_visitor_max = 50;
+inline constexpr std::size_t annotations_of_visitor_size_max = 64 * 1024;
+
+/// RFC 4314 3.1, 3.2: what somebody may do with a mailbox; nothing: his entry goes. LimitExceeded
+/// past access_entries_max, NotFound when there is no such grantee (any more), Denied for the
+/// owner.
+struct SetAccess {
+    AccountId account;
+    MailboxId mailbox;
+    AccountId grantee;  ///< kAnyone: the owner's domain.
+    Rights rights;
+};
 
 /// RFC 3501 2.3.2: messages that came since the last claim are \Recent to the session that claims
 /// them, and to no other.
@@ -202,8 +230,8 @@ struct RemoveFromQueue {
 using PlanStep =
     std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages, CreateMailbox,
                  RenameMailbox, DeleteMailbox, SubscribeMailbox, SetSpecialUse, SetAnnotations,
-                 ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows, ChangeIndex,
-                 AddToQueue, UpdateQueue, RemoveFromQueue, TraceEvent>;
+                 SetAccess, ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows,
+                 ChangeIndex, AddToQueue, UpdateQueue, RemoveFromQueue, TraceEvent>;
 
 struct Plan {
     std::vector<PlanStep> steps;

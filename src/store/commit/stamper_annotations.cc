@@ -16,21 +16,40 @@ std::size_t size_of(std::string_view key, std::string_view value) {
     return key.size() + value.size();
 }
 
-// Of all the account's annotations: bounded by what this lets in.
-Result<Held> held_by(const StampContext& context, AccountId account) {
+// Whose an annotation is: 0 where it is shared.
+AccountId user_of(std::string_view key) {
+    constexpr std::size_t kUserEnds = 13;  // Behind family, account and mailbox.
+    return AccountId(key_tail_u32(key.substr(0, kUserEnds)));
+}
+
+// Of a visitor's entries, or of all that are no visitor's: bounded by what this lets in.
+Result<Held> held_by(const StampContext& context, AccountId account, AccountId user) {
     Held held;
     const std::string prefix = account_prefix(Family::Annotation, account);
     TRY(context.rows.scan(prefix, prefix_end(prefix),
                           [&](std::string_view key, std::string_view value) -> Result<bool> {
-                              ++held.count;
-                              held.size += size_of(key, value);
+                              const AccountId whose = user_of(key);
+                              const bool is_counted = is_visitor(account, user)
+                                                          ? whose == user
+                                                          : !is_visitor(account, whose);
+                              held.count += is_counted ? 1 : 0;
+                              held.size += is_counted ? size_of(key, value) : 0;
                               return true;
                           }));
     return held;
 }
 
-Result<> check_bounds(const StampContext& context, AccountId account) {
-    const Held held = TRY(held_by(context, account));
+Result<> check_bounds(const StampContext& context, AccountId account, AccountId user) {
+    const Held held = TRY(held_by(context, account, user));
+    if (is_visitor(account, user) &&
+        (held.count > annotations_of_visitor_max || held.size > annotations_of_visitor_size_max)) {
+        return peer_error(ErrorCode::LimitExceeded, "a visitor has at most " +
+                                                        std::to_string(annotations_of_visitor_max) +
+                                                        " annotations of his own in an account");
+    }
+    if (is_visitor(account, user)) {
+        return {};
+    }
     if (held.count > annotations_max || held.size > annotations_size_max) {
         return peer_error(ErrorCode::LimitExceeded,
                           "an account has at most " + std::to_string(annotations_max) +
@@ -86,7 +105,10 @@ Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step)
         }
     }
     if (has_grown) {
-        TRY(check_bounds(context, step.account));
+        TRY(check_bounds(context, step.account, step.user));
+        if (is_visitor(step.account, step.user)) {
+            TRY(know_visitor(context, step.account, step.mailbox, step.user));
+        }
     }
     if (changed.entries.empty()) {
         return Done{};
@@ -111,7 +133,7 @@ Result<> copy_annotations(StampContext& context, AccountId account, MailboxId fr
         context.rows.put(annotation_prefix(account, to) + key.substr(prefix), value);
     }
     // Past the bounds the copies would be refused one by one: the rename is, as a whole.
-    return check_bounds(context, account);
+    return check_bounds(context, account, AccountId(0));
 }
 
 }  // namespace godwit::store

@@ -95,6 +95,11 @@ Result<MailboxCreated> make_mailbox(StampContext& context, StampedAccount& accou
     write_mailbox(context, account.id, id, fixed);
     const MailboxCreated created{.mailbox = id, .uid_validity = fixed.uid_validity};
     const ModSeq drawn = fixed.created;
+    if (const auto parent = parent_name(fixed.name)) {
+        if (const auto above = TRY(find_name(context, account.id, *parent))) {
+            TRY(copy_access(context, account.id, *above, id));
+        }
+    }
     context.accounts.add_mailbox(account, id, std::move(fixed)).counters.highest_mod_seq = drawn;
     tell_list(context, account.id,
               {.mailbox = id, .kind = LogKind::MailboxCreated, .change = {}, .mod_seq = drawn});
@@ -289,6 +294,7 @@ Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) 
     context.rows.erase(name_key(Family::MailboxName, step.account, name));
     context.accounts.remove_mailbox(account, step.mailbox);
     TRY(erase_annotations(context, step.account, step.mailbox));
+    TRY(erase_access(context, step.account, step.mailbox));
     tell_list(context, step.account,
               {.mailbox = step.mailbox,
                .kind = LogKind::MailboxDeleted,
@@ -299,13 +305,11 @@ Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) 
         // one's uids must never be seen again.
         TRY(make_mailbox(context, account, {.name = name, .is_selectable = false}));
     }
-    if (counters.messages > 0) {
-        const std::string remains = mailbox_key(Family::Remains, step.account, step.mailbox);
-        const std::size_t removed =
-            TRY(purge_mailbox(context, account, step.mailbox, limits::delete_inline_messages_max));
-        if (removed < counters.messages) {
-            context.rows.put(remains, encode_nothing());
-        }
+    const std::size_t removed =
+        TRY(purge_mailbox(context, account, step.mailbox, limits::delete_inline_messages_max));
+    if (removed >= limits::delete_inline_messages_max) {
+        context.rows.put(mailbox_key(Family::Remains, step.account, step.mailbox),
+                         encode_nothing());
     }
     return Done{};
 }

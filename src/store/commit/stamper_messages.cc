@@ -42,6 +42,23 @@ Result<MessageFlags> intern_flags(StampContext& context, StampedAccount& account
     return flags;
 }
 
+constexpr std::uint8_t bit(SystemFlag flag) {
+    return static_cast<std::uint8_t>(flag);
+}
+
+/// `flags`, with what is not in `may` as in `before`.
+MessageFlags masked(MessageFlags flags, const MessageFlags& before, const FlagMask& may) {
+    constexpr std::uint8_t kPlain = 31 & ~(bit(SystemFlag::Seen) | bit(SystemFlag::Deleted));
+    const unsigned mask = (may.seen ? bit(SystemFlag::Seen) : 0U) |
+                          (may.deleted ? bit(SystemFlag::Deleted) : 0U) |
+                          (may.others ? kPlain : 0U);
+    flags.system = static_cast<std::uint8_t>((flags.system & mask) | (before.system & ~mask));
+    if (!may.others) {
+        flags.keywords = before.keywords;
+    }
+    return flags;
+}
+
 MessageFlags changed_flags(const MessageFlags& before, FlagChange change,
                            const MessageFlags& given) {
     MessageFlags after = before;
@@ -175,6 +192,17 @@ void publish(StampContext& context, AccountId account, MailboxChange change) {
     context.changes.emplace_back(account, std::move(change));
 }
 
+namespace {
+Result<> mark_seen(StampContext& context, AccountId account, MailboxId mailbox, AccountId user,
+                   const std::vector<Uid>& uids) {
+    StampedSeen seen(context, account, mailbox, user);
+    for (const Uid uid : uids) {
+        TRY(seen.set(uid, true));
+    }
+    return seen.finish();
+}
+}  // namespace
+
 Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) {
     AccountStates& accounts = context.accounts;
     StampedAccount& account = *TRY(accounts.account(step.account));
@@ -204,6 +232,12 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
         intern_flags(context, account, step.mailbox, step.flags,
                      step.mail.value() != 0 ? FullDictionary::LeaveOut : FullDictionary::Refuse));
     row.uid = TRY(accounts.draw_uid(mailbox));
+    const bool is_seen_by_visitor =
+        is_visitor(step.account, step.user) && row.flags.has(SystemFlag::Seen);
+    if (is_seen_by_visitor) {
+        row.flags = masked({}, row.flags, {.seen = true, .deleted = false, .others = false});
+        TRY(mark_seen(context, step.account, step.mailbox, step.user, {row.uid}));
+    }
     row.email = TRY(accounts.draw_email(account));
     row.mod_seq = accounts.draw_mod_seq(account, mailbox);
     row.internal_date = step.internal_date;
@@ -237,8 +271,27 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
         context.rows.put(std::move(once), encode(appended));
     }
     publish(context, step.account, {.mailbox = step.mailbox, .what = MessagesAppended{{row}}});
+    if (is_seen_by_visitor) {
+        publish(context, step.account,
+                {.mailbox = step.mailbox,
+                 .what = SeenChanged{.user = step.user, .uids = {row.uid}, .is_seen = true}});
+    }
     return appended;
 }
+
+namespace {
+/// What becomes of the \Seen that a visitor has for himself; nullopt: nothing.
+std::optional<bool> visitor_sees(const ChangeFlags& step) {
+    if (!is_visitor(step.account, step.user) || !step.may.seen) {
+        return std::nullopt;
+    }
+    const bool is_named = (step.flags.system & bit(SystemFlag::Seen)) != 0;
+    if (step.change == FlagChange::Replace) {
+        return is_named;
+    }
+    return is_named ? std::optional(step.change == FlagChange::Add) : std::nullopt;
+}
+}  // namespace
 
 Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
     TRY(check_uids(step.uids));
@@ -247,9 +300,15 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
     StampedMailbox& mailbox = *TRY(accounts.selectable(account, step.mailbox));
     std::optional<MessageFlags> given;
     FlagsChanged result;
-    MessageFlagsChanged published;
+    MessageFlagsChanged published{.rows = {}, .only_seen = {}, .visitor = step.user};
     LogRow log{.kind = LogKind::FlagsChanged, .mailbox = step.mailbox};
     std::vector<MessageFlags> before;
+    // A visitor's \Seen is beside the row; the message's mod-sequence moves on all the same.
+    const std::optional<bool> sees = visitor_sees(step);
+    FlagMask may = step.may;
+    may.seen = may.seen && !is_visitor(step.account, step.user);
+    StampedSeen seen(context, step.account, step.mailbox, step.user);
+    SeenChanged told{.user = step.user, .uids = {}, .is_seen = sees.value_or(false)};
     for (const Uid uid : step.uids) {
         std::optional<MessageRow> row = TRY(read_message(context, step.account, step.mailbox, uid));
         if (!row) {
@@ -266,8 +325,15 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
                         : TRY(intern_flags(context, account, step.mailbox, step.flags,
                                            FullDictionary::Refuse));
         }
-        const MessageFlags after = changed_flags(row->flags, step.change, *given);
-        if (after == row->flags) {
+        const MessageFlags after =
+            masked(changed_flags(row->flags, step.change, *given), row->flags, may);
+        const bool is_seen_anew = sees && TRY(seen.set(uid, *sees));
+        if (is_seen_anew) {
+            told.uids.push_back(uid);
+            if (after == row->flags) {
+                published.only_seen.push_back(uid);
+            }
+        } else if (after == row->flags) {
             continue;
         }
         before.push_back(row->flags);
@@ -291,6 +357,10 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
     log.uids = result.changed;
     write_log(context, step.account, std::move(log));
     publish(context, step.account, {.mailbox = step.mailbox, .what = std::move(published)});
+    if (!told.uids.empty()) {
+        TRY(seen.finish());
+        publish(context, step.account, {.mailbox = step.mailbox, .what = std::move(told)});
+    }
     return result;
 }
 
@@ -320,6 +390,7 @@ Result<StepResult> stamp_step(StampContext& context, const ExpungeMessages& step
         return result;
     }
     result.mod_seq = context.accounts.draw_mod_seq(account, mailbox);
+    TRY(forget_seen(context, step.account, step.mailbox, result.uids));
     log.mod_seq = result.mod_seq;
     log.uids = result.uids;
     write_log(context, step.account, std::move(log));
@@ -373,6 +444,8 @@ Result<StepResult> stamp_step(StampContext& context, const CopyMessages& step) {
     MessagesAppended arrived;
     LogRow came{.kind = LogKind::Appended, .mailbox = step.target};
     LogRow went{.kind = LogKind::Expunged, .mailbox = step.source};
+    StampedSeen seen(context, step.account, step.source, step.user);
+    SeenChanged told{.user = step.user, .uids = {}, .is_seen = true};
     for (const Uid uid : step.uids) {
         const std::optional<MessageRow> found =
             TRY(read_message(context, step.account, step.source, uid));
@@ -390,6 +463,10 @@ Result<StepResult> stamp_step(StampContext& context, const CopyMessages& step) {
         copy.mod_seq = came.mod_seq;
         copy.saved_at =
             unix_seconds(context.now);  // RFC 8514 section 3: COPY and MOVE set it anew.
+        copy.flags = masked(copy.flags, {}, step.may);
+        if (is_visitor(step.account, step.user) && step.may.seen && TRY(seen.has(uid))) {
+            told.uids.push_back(copy.uid);
+        }
         TRY(place_copy(context, account, step, uid, copy));
         context.rows.put(message_key(step.account, step.target, copy.uid), encode(copy));
         count_in(account, target, copy);
@@ -409,7 +486,12 @@ Result<StepResult> stamp_step(StampContext& context, const CopyMessages& step) {
     came.uids = result.target;
     write_log(context, step.account, std::move(came));
     publish(context, step.account, {.mailbox = step.target, .what = std::move(arrived)});
+    if (!told.uids.empty()) {
+        TRY(mark_seen(context, step.account, step.target, step.user, told.uids));
+        publish(context, step.account, {.mailbox = step.target, .what = std::move(told)});
+    }
     if (step.move) {
+        TRY(forget_seen(context, step.account, step.source, result.source));
         went.mod_seq = accounts.draw_mod_seq(account, source);
         went.uids = result.source;
         publish(context, step.account,

@@ -53,6 +53,7 @@ Result<bool> purge_account(StampContext& context, StampedAccount& account, Purge
     // A message has about this many rows beside its email.
     constexpr std::size_t kRowsPerMessage = 6;
     std::size_t left = (messages_max - purged.messages) * kRowsPerMessage;
+    left -= TRY(erase_grants(context, account.id, left));
     for (const Family family : kRest) {
         const std::string prefix = account_prefix(family, account.id);
         for (const Row& row : TRY(first_rows(context, prefix, left))) {
@@ -75,8 +76,9 @@ Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account
                                   std::size_t count) {
     count = std::min(count, limits::plan_rows_max);
     const std::vector<Uid> uids = TRY(read_uids(context, account.id, mailbox, count));
+    const std::size_t seen = TRY(erase_seen(context, account.id, mailbox, count - uids.size()));
     if (uids.empty()) {
-        return 0;
+        return seen;
     }
     LogRow log{.kind = LogKind::Expunged, .mailbox = mailbox, .uids = uids};
     for (const Uid uid : uids) {
@@ -94,7 +96,7 @@ Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account
     }
     log.mod_seq = context.accounts.draw_mod_seq(account);
     write_log(context, account.id, std::move(log));
-    return uids.size();
+    return uids.size() + seen;
 }
 
 Result<StepResult> stamp_step(StampContext& context, const PurgeRemains& step) {

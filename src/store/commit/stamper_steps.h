@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "store/commit/plan.h"
 #include "store/commit/stamper_accounts.h"
 #include "store/commit/stamper_rows.h"
+#include "store/mailbox/access.h"
 #include "store/mailbox/change.h"
 #include "store/mailbox/schema.h"
 
@@ -58,6 +60,7 @@ Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const SubscribeMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const SetSpecialUse& step);
 Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step);
+Result<StepResult> stamp_step(StampContext& context, const SetAccess& step);
 Result<StepResult> stamp_step(StampContext& context, const ClaimRecent& step);
 Result<StepResult> stamp_step(StampContext& context, const PurgeRemains& step);
 Result<StepResult> stamp_step(StampContext& context, const TrimChangeLog& step);
@@ -117,6 +120,50 @@ void publish(StampContext& context, AccountId account, MailboxChange change);
 Result<> erase_annotations(StampContext& context, AccountId account, MailboxId mailbox);
 /// RFC 5464 4.1: renaming INBOX leaves its shared and private entries there and copies them.
 Result<> copy_annotations(StampContext& context, AccountId account, MailboxId from, MailboxId to);
+// Access of others (stamper_access.cc).
+
+/// RFC 4314 4: a new mailbox has the list of the one above it.
+Result<> copy_access(StampContext& context, AccountId account, MailboxId from, MailboxId to);
+/// The list of a mailbox that is deleted.
+Result<> erase_access(StampContext& context, AccountId account, MailboxId mailbox);
+/// What others have seen of a mailbox that is deleted: at most `count` rows; how many.
+Result<std::size_t> erase_seen(StampContext& context, AccountId account, MailboxId mailbox,
+                               std::size_t count);
+/// What leads from an account that is removed to mailboxes of others and from others to its own,
+/// and what it left there: at most `count` rows; how many.
+Result<std::size_t> erase_grants(StampContext& context, AccountId account, std::size_t count);
+/// Messages are gone: nobody has seen them.
+Result<> forget_seen(StampContext& context, AccountId account, MailboxId mailbox,
+                     const std::vector<Uid>& uids);
+/// Something of a visitor is kept in a mailbox: it must be found when he goes.
+Result<> know_visitor(StampContext& context, AccountId account, MailboxId mailbox, AccountId user);
+/// True when `user` has a \Seen of his own in mailboxes of `account`.
+inline bool is_visitor(AccountId account, AccountId user) {
+    return user != AccountId(0) && user != account;
+}
+
+/// What a visitor has seen of a mailbox, to be read and changed by one step; finish() writes it.
+class StampedSeen {
+public:
+    StampedSeen(StampContext& context, AccountId account, MailboxId mailbox, AccountId user)
+        : context_(context), account_(account), mailbox_(mailbox), user_(user) {}
+    Result<bool> has(Uid uid);
+    /// True when that changed anything.
+    Result<bool> set(Uid uid, bool is_seen);
+    Result<> finish();
+
+private:
+    Result<SeenChunk*> chunk_of(Uid uid);
+
+    StampContext& context_;
+    AccountId account_;
+    MailboxId mailbox_;
+    AccountId user_;
+    std::map<std::uint32_t, SeenChunk> chunks_;
+    std::int64_t added_ = 0;
+    bool has_changed_ = false;
+};
+
 /// What a deleted mailbox left: removes at most `count` of its messages, gives how many.
 Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account, MailboxId mailbox,
                                   std::size_t count);

@@ -45,6 +45,8 @@ struct Domain {
     bool tags_senders = false;       ///< Mail that leaves is tagged, reports are checked (BATV).
     Quota account_quota{};           ///< Of each account that has no bound of its own.
     Quota quota{};                   ///< Of all its accounts together; never of mailboxes.
+    /// Login name of the account whose mailboxes are the domain's "Shared/" ones; empty = none.
+    std::string shared_mailboxes{};
 };
 
 struct Account {

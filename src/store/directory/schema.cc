@@ -9,9 +9,10 @@
 namespace godwit::store {
 
 namespace {
-// 4: quotas of messages, of mailboxes, of domains. 3: SCRAM-SHA-1 keys. 2: domain aliases,
+// 5: whose mailboxes a domain shares. 4: quotas of messages, of mailboxes, of domains. 3: SCRAM-SHA-1 keys. 2: domain aliases,
 // archives, tags; forwarding and send-as; owners of groups.
-constexpr std::uint8_t kVersion = 4;
+constexpr std::uint8_t kVersion = 5;
+constexpr std::uint8_t kVersionOfQuotas = 4;
 constexpr std::uint8_t kVersionOfSha1 = 3;
 constexpr std::uint8_t kVersionOfForwarding = 2;
 constexpr std::uint8_t kVersionFirst = 1;
@@ -109,6 +110,7 @@ std::string encode(const Domain& domain) {
     out.varint(domain.account_quota.bytes).varint(domain.account_quota.messages);
     out.varint(domain.account_quota.mailboxes);
     out.varint(domain.quota.bytes).varint(domain.quota.messages);
+    out.bytes(domain.shared_mailboxes);
     return seal(std::move(out));
 }
 Result<Domain> decode_domain(std::string_view value) {
@@ -125,12 +127,15 @@ Result<Domain> decode_domain(std::string_view value) {
         domain.archive_outbound = in.bytes();
         domain.tags_senders = in.u8() != 0;
     }
-    if (version >= kVersion) {
+    if (version >= kVersionOfQuotas) {
         domain.account_quota.bytes = in.varint();
         domain.account_quota.messages = in.varint();
         domain.account_quota.mailboxes = in.varint();
         domain.quota.bytes = in.varint();
         domain.quota.messages = in.varint();
+    }
+    if (version >= kVersion) {
+        domain.shared_mailboxes = in.bytes();
     }
     TRY(in.finish("domain"));
     return domain;
@@ -198,7 +203,7 @@ Result<Account> decode_account(std::string_view value) {
     if (version >= kVersionOfSha1) {
         credentials.scram_sha1 = read_keys(in);
     }
-    if (version >= kVersion) {
+    if (version >= kVersionOfQuotas) {
         account.quota.messages = in.varint();
         account.quota.mailboxes = in.varint();
     }

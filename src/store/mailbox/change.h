@@ -32,6 +32,9 @@ struct MessagesAppended {
 };
 struct MessageFlagsChanged {
     std::vector<MessageRow> rows;  ///< As they are now.
+    /// Of those rows: the ones of which nothing changed but what `visitor` has seen.
+    std::vector<Uid> only_seen{};
+    AccountId visitor{};
 };
 struct MessagesExpunged {
     std::vector<Uid> uids;  ///< Rising.
@@ -47,12 +50,20 @@ struct AnnotationsChanged {
     AccountId user;  ///< Whose private entries; 0: shared ones.
     std::vector<std::string> entries;
 };
+/// What others than the owner may do changed.
+struct AccessChanged {};
+/// Somebody's own \Seen, of messages that the change's other parts tell as moved on.
+struct SeenChanged {
+    AccountId user;
+    std::vector<Uid> uids;  ///< Rising.
+    bool is_seen = false;
+};
 struct KeywordsAdded {};  ///< The dictionary grew; names are in the account's rows.
 
 struct MailboxChange {
     MailboxId mailbox;
     std::variant<MessagesAppended, MessageFlagsChanged, MessagesExpunged, MailboxListChanged,
-                 KeywordsAdded, AnnotationsChanged>
+                 KeywordsAdded, AnnotationsChanged, AccessChanged, SeenChanged>
         what;
 };
 

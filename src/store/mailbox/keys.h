@@ -38,6 +38,9 @@ enum class Family : char {
     Trace = 'V',            ///< mail commit ordinal -> TraceEvent
     UniqueId = 'W',         ///< account text -> the email that POP3 calls so
     Subscription = 'Y',     ///< account name -> (nothing)
+    Access = 'a',  ///< account mailbox grantee -> what somebody else may do there (access.h)
+    Grant = 'g',   ///< grantee [domain NUL] account mailbox -> (nothing): leads to rows a
+    SeenBy = 's',  ///< account mailbox stretch user -> what somebody else has seen there
 };
 
 /// Family and account: the key of one-row families, the prefix of the others.

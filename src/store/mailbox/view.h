@@ -15,7 +15,10 @@ namespace godwit::store {
 
 class MailboxView {
 public:
-    MailboxView(AccountId account, MailboxId mailbox) : account_(account), mailbox_(mailbox) {}
+    /// As `user` sees it: with his own \Seen, where he is not the owner (mailbox/access.h).
+    MailboxView(AccountId account, MailboxId mailbox, AccountId user)
+        : account_(account), mailbox_(mailbox), user_(user) {}
+    MailboxView(AccountId account, MailboxId mailbox) : MailboxView(account, mailbox, account) {}
 
     /// One bounded step of loading from `snapshot` (always the same one until done); true when
     /// done. Not to be used before. Changes with seq at most the snapshot's are passed over by
@@ -37,14 +40,20 @@ public:
     [[nodiscard]] bool is_deleted() const { return is_deleted_; }
     [[nodiscard]] AccountId account() const { return account_; }
     [[nodiscard]] MailboxId mailbox() const { return mailbox_; }
+    [[nodiscard]] AccountId user() const { return user_; }
     /// Octets it holds, for the cache's budget.
     [[nodiscard]] std::size_t memory_size() const;
 
 private:
-    void put(const MessageRow& row);
+    void put(MessageRow row);
+    void apply_one(const MailboxChange& change);
+    void note_seen(const SeenChanged& change);
+    [[nodiscard]] bool is_visited() const { return user_ != account_; }
+    Result<> load_seen(const Snapshot& snapshot, ReadTier tier, std::span<MessageRow> rows) const;
 
     AccountId account_;
     MailboxId mailbox_;
+    AccountId user_;
     std::vector<MessageRow> rows_;
     CommitSeq seq_;
     ModSeq highest_mod_seq_;

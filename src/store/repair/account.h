@@ -66,6 +66,8 @@ private:
     Result<> settle_mailboxes();
     Result<> settle_mailbox(MailboxId id, FoundMailbox& mailbox);
     Result<> settle_annotations();
+    Result<> settle_access();
+    Result<> settle_seen();
     Result<> settle_keywords();
     Result<> settle_threads();
     Result<> settle_head();

@@ -69,6 +69,7 @@ Result<> AccountRepair::run() {
     }
     TRY(settle_mailboxes());
     TRY(settle_annotations());
+    TRY(settle_access());
     TRY(settle_keywords());
     TRY(settle_threads());
     TRY(settle_unique_ids());
@@ -98,7 +99,7 @@ Result<> repair_accounts(RepairState& state) {
         AccountRepair one(&state, account);
         TRY(one.run());
     }
-    return {};
+    return repair_grants(state);
 }
 
 }  // namespace godwit::store

@@ -91,6 +91,7 @@ Result<> repair_directory(RepairState& state);
 Result<> repair_links(RepairState& state);
 Result<> repair_bodies(RepairState& state);
 Result<> repair_accounts(RepairState& state);
+Result<> repair_grants(RepairState& state);
 Result<> repair_domain_use(RepairState& state);
 Result<> repair_queue(RepairState& state);
 /// Links without an owner, bodies without a link, the counters of segments.

@@ -100,6 +100,7 @@ constexpr OptionRow kReturns[] = {
     {"SPECIAL-USE", &ListArguments::return_special_use},
     {"STATUS", nullptr, &read_status_option},
     {"METADATA", nullptr, &read_metadata_option},
+    {"MYRIGHTS", &ListArguments::return_my_rights},
 };
 
 Result<> read_patterns(Lexer& lexer, NameSpelling spelling, ListArguments& out) {

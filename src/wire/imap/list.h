@@ -49,6 +49,7 @@ struct ListArguments {
     bool return_subscribed = false;
     bool return_children = false;
     bool return_special_use = false;
+    bool return_my_rights = false;             ///< RFC 8440.
     StatusItems return_status = 0;             ///< RFC 5819.
     std::vector<std::string> return_metadata;  ///< Entries; RFC 9590.
     bool extended = false;                     ///< Any of the extended syntax was used.
