@@ -134,7 +134,7 @@ void Selected::on_change(const store::AccountChange& change) {
 
 // What another has seen changes nothing for this client but the mod-sequence.
 bool Selected::is_others_seen(const store::MessageFlagsChanged& changed, Uid uid) const {
-    return changed.visitor != view().user() && !features_->has(Feature::Condstore) &&
+    return changed.seen_by != view().user() && !features_->has(Feature::Condstore) &&
            std::ranges::binary_search(changed.only_seen, uid);
 }
 

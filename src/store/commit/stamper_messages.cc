@@ -280,6 +280,12 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
 }
 
 namespace {
+bool differ_in_seen_at_most(MessageFlags one, const MessageFlags& other) {
+    one.system = static_cast<std::uint8_t>((one.system & ~bit(SystemFlag::Seen)) |
+                                           (other.system & bit(SystemFlag::Seen)));
+    return one == other;
+}
+
 /// What becomes of the \Seen that a visitor has for himself; nullopt: nothing.
 std::optional<bool> visitor_sees(const ChangeFlags& step) {
     if (!is_visitor(step.account, step.user) || !step.may.seen) {
@@ -300,7 +306,10 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
     StampedMailbox& mailbox = *TRY(accounts.selectable(account, step.mailbox));
     std::optional<MessageFlags> given;
     FlagsChanged result;
-    MessageFlagsChanged published{.rows = {}, .only_seen = {}, .visitor = step.user};
+    MessageFlagsChanged published{
+        .rows = {},
+        .only_seen = {},
+        .seen_by = is_visitor(step.account, step.user) ? step.user : step.account};
     LogRow log{.kind = LogKind::FlagsChanged, .mailbox = step.mailbox};
     std::vector<MessageFlags> before;
     // A visitor's \Seen is beside the row; the message's mod-sequence moves on all the same.
@@ -330,11 +339,11 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
         const bool is_seen_anew = sees && TRY(seen.set(uid, *sees));
         if (is_seen_anew) {
             told.uids.push_back(uid);
-            if (after == row->flags) {
-                published.only_seen.push_back(uid);
-            }
         } else if (after == row->flags) {
             continue;
+        }
+        if (differ_in_seen_at_most(after, row->flags)) {
+            published.only_seen.push_back(uid);
         }
         before.push_back(row->flags);
         row->flags = after;

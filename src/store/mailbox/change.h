@@ -32,9 +32,10 @@ struct MessagesAppended {
 };
 struct MessageFlagsChanged {
     std::vector<MessageRow> rows;  ///< As they are now.
-    /// Of those rows: the ones of which nothing changed but what `visitor` has seen.
+    /// Of those rows: the ones of which nothing changed but what `seen_by` has seen, who is the
+    /// owner or somebody else with a \Seen of his own.
     std::vector<Uid> only_seen{};
-    AccountId visitor{};
+    AccountId seen_by{};
 };
 struct MessagesExpunged {
     std::vector<Uid> uids;  ///< Rising.
