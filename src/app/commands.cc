@@ -249,6 +249,27 @@ constexpr OptionRow kImportMboxOptions[] = {
     kDirOption,
     kConfigOption,
     kJsonOption};
+constexpr ArgumentRow kImportImap[] = {
+    {"ACCOUNT", "Whose mail it becomes; without a domain, the default."},
+    {"HOST", "The other server: imap.example.org, or with a port."}};
+constexpr OptionRow kImportImapOptions[] = {
+    {"--user", "NAME", "Who to log in as there.", Occurs::Once},
+    {"--password-file", "FILE",
+     "The password is the file's first line (default: it is asked for)."},
+    {"--token-file", "FILE", "An access token instead (OAUTHBEARER, XOAUTH2)."},
+    {"--starttls", "", "Port 143 with STARTTLS (default: port 993 with TLS)."},
+    {"--no-tls", "", "Port 143 in the clear: only on this machine."},
+    {"--ca-file", "FILE", "Certificates to trust (default: the system's)."},
+    {"--fingerprint", "HEX", "Trust the certificate of this SHA-256, whatever else it says."},
+    {"--connections", "N", "Folders taken at once, from 1 to 8 (default: 4)."},
+    kMap,
+    kRole,
+    kOnly,
+    kUids,
+    kSource,
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
 constexpr ArgumentRow kExport[] = {
     {"ACCOUNT", "Whose mail it is; without a domain, the default."},
     {"FOLDER", "Where the files go: a folder that is empty or is not there yet."}};
@@ -459,6 +480,11 @@ constexpr CommandRow kCommands[] = {
      "Takes the mail of a Maildir, with folders, flags, keywords and dates; again, only what is "
      "new.",
      kImportMaildir, kImportMaildirOptions, run_import_maildir},
+    {"import", "imap",
+     "Takes the mail of an account on another IMAP server, with folders, roles, flags, keywords "
+     "and "
+     "dates; again, only what is new.",
+     kImportImap, kImportImapOptions, run_import_imap},
     {"import", "mbox", "Takes the messages of mbox files, with flags, keywords and dates.",
      kImportMbox, kImportMboxOptions, run_import_mbox},
     {"export", "maildir",

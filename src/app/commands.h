@@ -48,6 +48,7 @@ int run_restore(const Invocation& call);
 
 // import_*.cc
 int run_import_maildir(const Invocation& call);
+int run_import_imap(const Invocation& call);
 int run_import_mbox(const Invocation& call);
 
 // export_*.cc

@@ -173,7 +173,6 @@ Result<std::vector<bool>> ImportDesk::known(const std::vector<std::string>& orig
         const bool* is_known = std::get_if<bool>(&(*list->array())[i].value);
         known[i] = is_known != nullptr && *is_known;
     }
-    report_->add_known(static_cast<std::uint64_t>(std::ranges::count(known, true)));
     return known;
 }
 

@@ -101,6 +101,7 @@ private:
             origins.push_back(origin_of(source_, folder.name, name.unique));
         }
         const std::vector<bool> known = TRY(desk_->known(origins));
+        desk_->report().add_known(static_cast<std::uint64_t>(std::ranges::count(known, true)));
         for (std::size_t i = from; i < end; ++i) {
             if (!known[i - from]) {
                 TRY(take_file(folder, content, i, std::move(origins[i - from]), group));

@@ -115,6 +115,7 @@ private:
             origins.push_back(message.origin);
         }
         const std::vector<bool> known = TRY(desk_->known(origins));
+        desk_->report().add_known(static_cast<std::uint64_t>(std::ranges::count(known, true)));
         for (std::size_t i = 0; i < waiting_.size(); ++i) {
             if (!known[i]) {
                 TRY(group_->add(std::move(waiting_[i])));
