@@ -68,6 +68,7 @@ namespace {
 }  // namespace
 
 struct AdminClient::Inner {
+    std::string path;
     std::optional<UnixClient> socket;
     std::unique_ptr<store::Store> store;
     serve::AdminHost host;
@@ -90,6 +91,14 @@ Result<JsonValue> read_admin_answer(std::string_view line) {
     const bool is_temporary = error->bool_or("temporary", false);
     return fail(is_temporary ? ErrorKind::Temporary : ErrorKind::Peer,
                 code_of(error->string_or("code", "")), error->string_or("text", ""));
+}
+
+Result<> AdminClient::reconnect() {
+    if (inner_->socket) {
+        auto socket = TRY(UnixClient::connect(inner_->path));
+        inner_->socket.emplace(std::move(socket));
+    }
+    return {};
 }
 
 bool AdminClient::is_online() const {
@@ -144,7 +153,8 @@ serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& sett
 
 Result<AdminClient> AdminClient::open(const flow::Settings& settings) {
     auto inner = std::make_unique<Inner>();
-    auto socket = UnixClient::connect(admin_socket(settings));
+    inner->path = admin_socket(settings);
+    auto socket = UnixClient::connect(inner->path);
     if (socket) {
         inner->socket.emplace(*std::move(socket));
         return AdminClient(std::move(inner));

@@ -34,6 +34,9 @@ public:
     using OctetSink = std::function<Result<>(std::string_view)>;
     Result<JsonValue> call_taking(std::string_view name, std::string_view arguments_json,
                                   const OctetSink& sink);
+    /// Where a server was asked, connects to it anew: it ends connections that are silent for
+    /// limits::admin_idle_timeout. Else nothing.
+    Result<> reconnect();
     /// True: a server answered the connection.
     [[nodiscard]] bool is_online() const;
 

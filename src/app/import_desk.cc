@@ -15,6 +15,10 @@ namespace godwit::app {
 
 namespace {
 
+/// Well below limits::admin_idle_timeout.
+constexpr std::chrono::seconds kSilenceMax(60);
+static_assert(2 * kSilenceMax < limits::admin_idle_timeout);
+
 struct RoleName {
     std::string_view name;  ///< In lower case, of the last level.
     std::string_view role;
@@ -113,8 +117,18 @@ std::string origin_of(std::string_view source, std::string_view folder, std::str
     return {reinterpret_cast<const char*>(digest.data()), store::origin_size};
 }
 
+Result<> ImportDesk::refresh() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ > kSilenceMax) {
+        TRY(client_.reconnect());
+    }
+    last_ = now;
+    return {};
+}
+
 Result<std::optional<ImportFolder>> ImportDesk::open(const FolderWanted& wanted) {
     const std::lock_guard lock(mutex_);
+    TRY(refresh());
     JsonWriter json;
     json.begin_object().field("account", account_).field("name", rules_.name_of(wanted.source));
     json.field("role", rules_.role_of(wanted.source, wanted.role));
@@ -135,6 +149,7 @@ Result<std::optional<ImportFolder>> ImportDesk::open(const FolderWanted& wanted)
 Result<bool> ImportDesk::take_numbers(const ImportFolder& folder, std::uint32_t uid_validity,
                                       std::uint32_t uid_next) {
     const std::lock_guard lock(mutex_);
+    TRY(refresh());
     JsonWriter json;
     json.begin_object().field("account", account_).field("mailbox", folder.mailbox);
     if (uid_validity != 0) {
@@ -157,6 +172,7 @@ Result<bool> ImportDesk::take_numbers(const ImportFolder& folder, std::uint32_t 
 
 Result<std::vector<bool>> ImportDesk::known(const std::vector<std::string>& origins) {
     const std::lock_guard lock(mutex_);
+    TRY(refresh());
     JsonWriter json;
     json.begin_object().field("account", account_).key("origins").begin_array();
     for (const std::string& origin : origins) {
@@ -178,6 +194,7 @@ Result<std::vector<bool>> ImportDesk::known(const std::vector<std::string>& orig
 
 Result<> ImportDesk::send(const ImportFolder& folder, std::vector<ImportMessage>& group) {
     const std::lock_guard lock(mutex_);
+    TRY(refresh());
     JsonWriter json;
     std::uint64_t octets = 0;
     json.begin_object().field("account", account_).field("mailbox", folder.mailbox);

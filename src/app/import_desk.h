@@ -2,6 +2,7 @@
 // commit (serve/admin/import_messages.cc). docs/decisions/0025.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <mutex>
@@ -84,8 +85,12 @@ public:
     [[nodiscard]] MoveReport& report() { return *report_; }
 
 private:
+    /// Before each call: what comes from far away may have taken long.
+    Result<> refresh();
+
     std::mutex mutex_;
     AdminClient client_;
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
     std::string account_;
     FolderRules rules_;
     MoveReport* report_;
