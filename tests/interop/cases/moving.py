@@ -545,3 +545,14 @@ def imap_pull_outlives_broken_connections(world):
     for options, word in ((["--no-tls"], "only for servers on this machine"), (["--fingerprint", "12"], "64 hexadecimal"), (["--connections", "9"], "from 1 to 8"), (["--connections", "0"], "from 1 to 8")):
         out = world.godwit("import", "imap", name, "imap.example.org", "--user", "x", "--password-file", secret, *options, codes=(2,))
         expect(word in out[1], "usage", out)
+
+
+@case(seconds=120)
+def two_imports_at_once_take_each_message_once(world):
+    root = os.path.join(world.folder, f"maildir-{token()}")
+    wanted = big_maildir(root, 1500)
+    name = account(world)
+    running = [subprocess.Popen([world.program, "import", "maildir", name, root, "--dir", world.data, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for _ in range(3)]
+    reports = [json.loads(process.communicate(timeout=100)[0]) for process in running]
+    expect_equal(sum(each["imported"] for each in reports), 1500, str(reports))
+    expect_equal(subjects(fetch(log_in(world, name), "INBOX")), sorted(wanted), "messages, each once")
