@@ -1,5 +1,5 @@
 // Messages in an mbox: where one ends and the next begins, what its lines were quoted to, and what
-// its From_ line and its Status headers say. RFC 4155 (application/mbox); qmail's mbox(5).
+// its From_ line and its Status headers say. As qmail's mbox(5).
 // A line that begins with "From " and has a time and a year begins a message at the start of the
 // file and behind an empty line; the empty line in front of it belongs to neither. Content-Length
 // (mboxcl) is not believed: files were edited since. Any octets are taken; memory is bounded by
