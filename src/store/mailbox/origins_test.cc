@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "store/commit/stamper_testing.h"
+#include "store/directory/directory.h"
 #include "store/mailbox/removal.h"
 #include "store/mailbox/view.h"
 
@@ -52,6 +53,14 @@ TEST_F(OriginsTest, Origin_stays_when_the_message_goes) {
     desk_.must<Expunged>(expunge);
     EXPECT_TRUE(append(message("one", 'a')).was_duplicate);
     EXPECT_EQ(inbox().messages, 0U);
+}
+
+TEST_F(OriginsTest, A_removed_account_leaves_none) {
+    append(message("one", 'a'));
+    ASSERT_TRUE(desk_.commit(*plan_remove_account(*desk_.snapshot(), "alice@example.test")));
+    while (!desk_.must<Purged>(PurgeRemains{.account = alice_, .messages_max = 100}).is_done) {
+    }
+    EXPECT_EQ(desk_.count_rows(Family::Origin), 0U);
 }
 
 TEST_F(OriginsTest, Plan_that_is_dropped_leaves_no_origin) {
