@@ -68,7 +68,7 @@ TEST(Response, Tokens_are_the_same_however_it_comes) {
 }
 
 TEST(Response, What_makes_no_sense_is_an_error) {
-    expect_tokens("* LIST () \"/\" \"x\r\n", "a:* a:LIST ( ) s:/ error");
+    expect_tokens("* NOOP\r\n* LIST () \"/\" \"x\r\n", "a:* a:NOOP e\nerror");
 }
 
 TEST(Response, Literal_and_line_have_bounds) {
