@@ -257,6 +257,10 @@ Result<> ImportGroup::add(ImportMessage message) {
 
 Result<> ImportGroup::flush() {
     if (!group_.empty()) {
+        // UIDs rise in a mailbox; a server may give its messages in any order. None (0) is the
+        // last.
+        std::ranges::stable_sort(group_, {},
+                                 [](const ImportMessage& message) { return message.uid - 1; });
         TRY(desk_->send(folder_, group_));
     }
     group_.clear();

@@ -91,11 +91,18 @@ private:
         }
         ImportGroup group(desk_, *opened);
         for (;;) {
-            auto facts = TRY(watched(there_->facts(kFactsAtOnce)));
-            if (facts.empty()) {
+            auto facts = watched(there_->facts(kFactsAtOnce));
+            if (!facts && facts.error().kind == ErrorKind::Peer) {
+                // The others are not to stay behind for it.
+                desk_->report().add_problem(
+                    {.folder = folder.name, .message = "", .reason = facts.error().text});
                 break;
             }
-            TRY(take_facts(folder, *state, std::move(facts), group));
+            TRY(facts);
+            if (facts->empty()) {
+                break;
+            }
+            TRY(take_facts(folder, *state, *std::move(facts), group));
         }
         TRY(group.flush());
         if (has_numbers && state->uid_next != 0) {
