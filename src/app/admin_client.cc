@@ -68,6 +68,7 @@ namespace {
 }  // namespace
 
 struct AdminClient::Inner {
+    std::string path;
     std::optional<UnixClient> socket;
     std::unique_ptr<store::Store> store;
     serve::AdminHost host;
@@ -90,6 +91,14 @@ Result<JsonValue> read_admin_answer(std::string_view line) {
     const bool is_temporary = error->bool_or("temporary", false);
     return fail(is_temporary ? ErrorKind::Temporary : ErrorKind::Peer,
                 code_of(error->string_or("code", "")), error->string_or("text", ""));
+}
+
+Result<> AdminClient::reconnect() {
+    if (inner_->socket) {
+        auto socket = TRY(UnixClient::connect(inner_->path));
+        inner_->socket.emplace(std::move(socket));
+    }
+    return {};
 }
 
 bool AdminClient::is_online() const {
@@ -144,7 +153,8 @@ serve::AdminHost make_admin_host(store::Store* store, const flow::Settings& sett
 
 Result<AdminClient> AdminClient::open(const flow::Settings& settings) {
     auto inner = std::make_unique<Inner>();
-    auto socket = UnixClient::connect(admin_socket(settings));
+    inner->path = admin_socket(settings);
+    auto socket = UnixClient::connect(inner->path);
     if (socket) {
         inner->socket.emplace(*std::move(socket));
         return AdminClient(std::move(inner));
@@ -160,6 +170,82 @@ Result<AdminClient> AdminClient::open(const flow::Settings& settings) {
     inner->store = TRY(open_store(settings));
     inner->host = make_admin_host(inner->store.get(), settings);
     return AdminClient(std::move(inner));
+}
+
+namespace {
+
+std::string request_line(std::string_view name, std::string_view arguments_json,
+                         std::uint64_t octets) {
+    JsonWriter request;
+    request.begin_object().field("call", name);
+    if (octets > 0) {
+        request.field("octets", octets);
+    }
+    request.key("arguments").raw(arguments_json).end_object();
+    return std::move(request).take();
+}
+
+}  // namespace
+
+Result<JsonValue> AdminClient::call_giving(std::string_view name, std::string_view arguments_json,
+                                           std::uint64_t count, const NextOctets& next) {
+    const std::string request = request_line(name, arguments_json, count);
+    std::string line;
+    if (inner_->socket) {
+        TRY(inner_->socket->write(request + "\n"));
+    } else {
+        line = serve::answer_admin(inner_->host, inner_->visit, request);
+    }
+    while (count > 0) {
+        const std::string octets = TRY(next());
+        if (octets.empty() || octets.size() > count) {
+            return internal_error(ErrorCode::Invalid, "a message is not as long as was said");
+        }
+        count -= octets.size();
+        if (inner_->socket) {
+            TRY(inner_->socket->write(octets));
+        } else if (inner_->visit.intake) {
+            TRY(inner_->visit.intake->take(octets));
+        }
+    }
+    if (inner_->socket) {
+        line = TRY(inner_->socket->read_line(kAnswerSizeMax, kPatience));
+    } else if (inner_->visit.intake) {
+        line = serve::finish_admin(inner_->visit);
+    }
+    return read_admin_answer(line);
+}
+
+Result<JsonValue> AdminClient::call_taking(std::string_view name, std::string_view arguments_json,
+                                           const OctetSink& sink) {
+    const std::string request = request_line(name, arguments_json, 0);
+    if (!inner_->socket) {
+        JsonValue answer =
+            TRY(read_admin_answer(serve::answer_admin(inner_->host, inner_->visit, request)));
+        while (inner_->visit.outflow) {
+            const std::string octets = TRY(inner_->visit.outflow->next());
+            if (octets.empty()) {
+                break;
+            }
+            TRY(sink(octets));
+        }
+        return answer;
+    }
+    TRY(inner_->socket->write(request + "\n"));
+    const std::string line = TRY(inner_->socket->read_line(kAnswerSizeMax, kPatience));
+    // The octets come whatever becomes of them, or the next answer could not be read.
+    const auto facts = parse_json(line);
+    const std::int64_t octets = facts ? facts->int_or("octets", 0) : 0;
+    Result<> taken;
+    TRY(inner_->socket->read_octets(static_cast<std::uint64_t>(std::max<std::int64_t>(octets, 0)),
+                                    kPatience, [&](std::string_view piece) -> Result<> {
+                                        if (taken) {
+                                            taken = sink(piece);
+                                        }
+                                        return {};
+                                    }));
+    TRY(taken);
+    return read_admin_answer(line);
 }
 
 Result<JsonValue> AdminClient::call(std::string_view name, std::string_view arguments_json) {

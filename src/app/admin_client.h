@@ -26,6 +26,17 @@ public:
 
     /// The call's result. Errors as the server gave them.
     Result<JsonValue> call(std::string_view name, std::string_view arguments_json);
+    /// A call with octets behind it: just `count` of them, as `next` gives them.
+    using NextOctets = std::function<Result<std::string>()>;
+    Result<JsonValue> call_giving(std::string_view name, std::string_view arguments_json,
+                                  std::uint64_t count, const NextOctets& next);
+    /// A call whose answer has octets behind it; they go to `sink` in pieces, before this returns.
+    using OctetSink = std::function<Result<>(std::string_view)>;
+    Result<JsonValue> call_taking(std::string_view name, std::string_view arguments_json,
+                                  const OctetSink& sink);
+    /// Where a server was asked, connects to it anew: it ends connections that are silent for
+    /// limits::admin_idle_timeout. Else nothing.
+    Result<> reconnect();
     /// True: a server answered the connection.
     [[nodiscard]] bool is_online() const;
 

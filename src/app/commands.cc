@@ -233,6 +233,64 @@ constexpr OptionRow kFsck[] = {
     kConfigOption,
     kJsonOption};
 
+constexpr OptionRow kMap{"--map", "FROM=TO", "The folder FROM is called TO here.", Occurs::Many};
+constexpr OptionRow kRole{
+    "--role", "FOLDER=ROLE",
+    "What a folder is for: archive, drafts, junk, sent, trash or none (default: by its name).",
+    Occurs::Many};
+constexpr OptionRow kOnly{"--only", "FOLDER", "Only this folder.", Occurs::Many};
+constexpr OptionRow kSource{
+    "--source", "NAME",
+    "What the source is called; an import of the same name takes only what is new (default: where "
+    "it is)."};
+constexpr OptionRow kUids{
+    "--uids", "", "Keep UIDs and UIDVALIDITY; only into folders that never held a message."};
+constexpr OptionRow kUidls{"--uidls", "", "Keep what POP3 called the messages."};
+constexpr ArgumentRow kImportMaildir[] = {
+    {"ACCOUNT", "Whose mail it becomes; without a domain, the default."},
+    {"MAILDIR", "The folder that has cur and new in it."}};
+constexpr OptionRow kImportMaildirOptions[] = {
+    kMap, kRole, kOnly, kUids, kUidls, kSource, kDirOption, kConfigOption, kJsonOption};
+
+constexpr ArgumentRow kImportMbox[] = {
+    {"ACCOUNT", "Whose mail it becomes; without a domain, the default."},
+    {"PATH", "An mbox file, or a folder of such files, which become folders."}};
+constexpr OptionRow kImportMboxOptions[] = {
+    {"--folder", "FOLDER", "Where the one file's messages go (default: by the file's name)."},
+    {"--quoting", "FORM", "How lines \"From \" are quoted: mboxrd (the default), mboxo or none."},
+    kMap,
+    kRole,
+    kOnly,
+    kSource,
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr ArgumentRow kImportImap[] = {
+    {"ACCOUNT", "Whose mail it becomes; without a domain, the default."},
+    {"HOST", "The other server: imap.example.org, or with a port."}};
+constexpr OptionRow kImportImapOptions[] = {
+    {"--user", "NAME", "Who to log in as there.", Occurs::Once},
+    {"--password-file", "FILE",
+     "The password is the file's first line (default: it is asked for)."},
+    {"--token-file", "FILE", "An access token instead (OAUTHBEARER, XOAUTH2)."},
+    {"--starttls", "", "Port 143 with STARTTLS (default: port 993 with TLS)."},
+    {"--no-tls", "", "Port 143 in the clear: only on this machine."},
+    {"--ca-file", "FILE", "Certificates to trust (default: the system's)."},
+    {"--fingerprint", "HEX", "Trust the certificate of this SHA-256, whatever else it says."},
+    {"--connections", "N", "Folders taken at once, from 1 to 8 (default: 4)."},
+    kMap,
+    kRole,
+    kOnly,
+    kUids,
+    kSource,
+    kDirOption,
+    kConfigOption,
+    kJsonOption};
+constexpr ArgumentRow kExport[] = {
+    {"ACCOUNT", "Whose mail it is; without a domain, the default."},
+    {"FOLDER", "Where the files go: a folder that is empty or is not there yet."}};
+constexpr OptionRow kExportOptions[] = {kOnly, kDirOption, kConfigOption, kJsonOption};
+
 constexpr ArgumentRow kBackupFolder[] = {
     {"FOLDER", "The backup's folder, written by the server's user."}};
 constexpr OptionRow kBackup[] = {
@@ -440,6 +498,22 @@ constexpr CommandRow kCommands[] = {
      run_backup_list},
     {"restore", "", "Makes a data folder out of a backup, or puts back what one account lacks.",
      kBackupFolder, kRestore, run_restore},
+    {"import", "maildir",
+     "Takes the mail of a Maildir, with folders, flags, keywords and dates; again, only what is "
+     "new.",
+     kImportMaildir, kImportMaildirOptions, run_import_maildir},
+    {"import", "imap",
+     "Takes the mail of an account on another IMAP server, with folders, roles, flags, keywords "
+     "and "
+     "dates; again, only what is new.",
+     kImportImap, kImportImapOptions, run_import_imap},
+    {"import", "mbox", "Takes the messages of mbox files, with flags, keywords and dates.",
+     kImportMbox, kImportMboxOptions, run_import_mbox},
+    {"export", "maildir",
+     "Writes an account's mail as a Maildir, with folders, flags, keywords, dates and UIDs.",
+     kExport, kExportOptions, run_export_maildir},
+    {"export", "mbox", "Writes an account's mail as an mbox file (mboxrd) a folder.", kExport,
+     kExportOptions, run_export_mbox},
     {"version", "", "Prints the version.", {}, {}, run_version},
 };
 

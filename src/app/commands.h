@@ -46,6 +46,15 @@ int run_backup_verify(const Invocation& call);
 int run_backup_list(const Invocation& call);
 int run_restore(const Invocation& call);
 
+// import_*.cc
+int run_import_maildir(const Invocation& call);
+int run_import_imap(const Invocation& call);
+int run_import_mbox(const Invocation& call);
+
+// export_*.cc
+int run_export_maildir(const Invocation& call);
+int run_export_mbox(const Invocation& call);
+
 // fsck_repair.cc
 /// `godwit fsck --repair`: works on the folder itself; no server may run.
 int run_repair(const Invocation& call);

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -100,6 +101,23 @@ Result<std::string> UnixClient::read_line(std::size_t size_max, std::chrono::sec
         }
         input_.append(more);
     }
+}
+
+Result<> UnixClient::read_octets(std::uint64_t count, std::chrono::seconds patience,
+                                 const std::function<Result<>(std::string_view)>& sink) {
+    while (count > 0) {
+        if (input_.empty()) {
+            input_ = TRY(read_some(patience));
+        }
+        if (input_.empty()) {
+            return temporary_error(ErrorCode::Closed, "the server went away");
+        }
+        const std::size_t now = std::min<std::uint64_t>(count, input_.size());
+        TRY(sink(std::string_view(input_).substr(0, now)));
+        input_.erase(0, now);
+        count -= now;
+    }
+    return {};
 }
 
 }  // namespace godwit::app

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,9 @@ public:
     Result<std::string> read_some(std::chrono::seconds patience);
     /// Up to and without the next LF. Closed when the server ends before it.
     Result<std::string> read_line(std::size_t size_max, std::chrono::seconds patience);
+    /// Just as many octets, handed on in pieces. Closed when the server ends before them.
+    Result<> read_octets(std::uint64_t count, std::chrono::seconds patience,
+                         const std::function<Result<>(std::string_view)>& sink);
     /// No more will be written; reading goes on.
     void end_writing();
     /// For poll(2); still owned.

@@ -37,7 +37,14 @@ constexpr auto kCalls = std::to_array<AdminCall>({
     {"domain.change", change_domain},
     {"domain.list", list_domains},
     {"domain.remove", remove_domain},
+    {"export.body", export_body},
+    {"export.folders", export_folders},
+    {"export.messages", export_messages},
     {"fsck", check_store},
+    {"import.folder", import_folder},
+    {"import.known", import_known},
+    {"import.messages", import_messages},
+    {"import.numbers", import_numbers},
     {"index.list", list_indexes},
     {"message.show", show_message},
     {"queue.delete", delete_queued},
@@ -189,14 +196,47 @@ std::string answer_admin(const AdminHost& host, std::string_view request) {
     return answer_admin(host, visit, request);
 }
 
-std::string answer_admin(const AdminHost& host, AdminVisit& visit, std::string_view request) {
-    auto result = run_call(host, visit, request);
+namespace {
+
+std::string answer_of(const Result<std::string>& result, const AdminVisit& visit) {
     if (!result) {
         return admin_error(result.error());
     }
     JsonWriter json;
-    json.begin_object().field("ok", true).key("result").raw(*result).end_object();
+    json.begin_object().field("ok", true);
+    if (visit.outflow) {
+        json.field("octets", visit.outflow->size());
+    }
+    json.key("result").raw(*result).end_object();
     return std::move(json).take();
+}
+
+}  // namespace
+
+std::uint64_t admin_octets(std::string_view request) {
+    if (request.size() > limits::admin_request_size_max) {
+        return 0;
+    }
+    const auto value = parse_json(request);
+    const std::int64_t octets = value ? value->int_or("octets", 0) : 0;
+    return octets > 0 ? static_cast<std::uint64_t>(octets) : 0;
+}
+
+std::string answer_admin(const AdminHost& host, AdminVisit& visit, std::string_view request) {
+    visit.intake.reset();
+    visit.outflow.reset();
+    visit.octets = admin_octets(request);
+    const Result<std::string> result = run_call(host, visit, request);
+    if (!result) {
+        visit.intake.reset();
+        visit.outflow.reset();
+    }
+    return answer_of(result, visit);
+}
+
+std::string finish_admin(AdminVisit& visit) {
+    const std::unique_ptr<AdminIntake> intake = std::move(visit.intake);
+    return answer_of(intake->finish(), visit);
 }
 
 }  // namespace godwit::serve

@@ -2,9 +2,11 @@
 // <data>/admin.sock or on the store itself when no server runs.
 //     {"call":"account.add","arguments":{"address":"a@example.org","password":"..."}}
 //     {"ok":true,"result":{...}}   or   {"ok":false,"error":{"code":"not_found","text":"..."}}
-// Lists come in pages: {"rows":[...],"next":"KEY"}; "next" goes back as "after" until it is absent.
-// So do changes to many deliveries of the queue: each answer tells what its piece changed.
-// Blocking: disk, password hashing, commits. Runs on the offload pool, never on a shard.
+// A request that says "octets":N beside its call is followed by that many raw octets; an answer
+// that says so, too (bodies of messages: import.*, export.*). Lists come in pages:
+// {"rows":[...],"next":"KEY"}; "next" goes back as "after" until it is absent. So do changes to
+// many deliveries of the queue: each answer tells what its piece changed. Blocking: disk, password
+// hashing, commits. Runs on the offload pool, never on a shard.
 #pragma once
 
 #include <functional>
@@ -71,9 +73,34 @@ public:
     virtual Result<std::string> step() = 0;
 };
 
+/// Takes the octets behind a request line, then gives the call's answer. Dropped when they do not
+/// come whole.
+class AdminIntake {
+public:
+    virtual ~AdminIntake() = default;
+    virtual Result<> take(std::string_view octets) = 0;
+    /// All of them were taken.
+    virtual Result<std::string> finish() = 0;
+};
+
+/// The octets behind an answer line.
+class AdminOutflow {
+public:
+    virtual ~AdminOutflow() = default;
+    [[nodiscard]] virtual std::uint64_t size() const = 0;
+    /// The next of them, in pieces of bounded size; none at the end.
+    virtual Result<std::string> next() = 0;
+};
+
 /// What one connection has under way: one work at most. One call at a time.
 struct AdminVisit {
     std::unique_ptr<AdminWork> work;
+    /// How many octets follow the request that is being answered; see admin_octets().
+    std::uint64_t octets = 0;
+    /// Set by a call whose answer comes from finish_admin(), when its octets have been taken.
+    std::unique_ptr<AdminIntake> intake;
+    /// Set by a call whose answer is followed by octets.
+    std::unique_ptr<AdminOutflow> outflow;
 };
 
 /// One call's arguments, with readers that say what was expected.
@@ -90,6 +117,8 @@ public:
     [[nodiscard]] bool has(std::string_view name) const { return value_.find(name) != nullptr; }
     /// A list of texts, or one text; empty when absent.
     Result<std::vector<std::string>> texts(std::string_view name) const;
+    /// As it came; null when absent.
+    [[nodiscard]] const JsonValue* find(std::string_view name) const { return value_.find(name); }
 
     /// Whose call it is.
     [[nodiscard]] AdminVisit& visit() const { return *visit_; }
@@ -109,9 +138,14 @@ struct AdminCall {
 /// All calls, sorted by name.
 std::span<const AdminCall> admin_calls();
 
-/// Answers one request line. Both without line ends; the answer is one line whatever came.
+/// How many octets follow a request line; 0 for one that makes no sense.
+std::uint64_t admin_octets(std::string_view request);
+/// Answers one request line. Both without line ends; the answer is one line whatever came. Where
+/// the visit has an intake afterwards, it is no answer yet.
 std::string answer_admin(const AdminHost& host, AdminVisit& visit, std::string_view request);
-/// The same for a visit of one call.
+/// The answer of the call whose intake has taken its octets; the intake is gone then.
+std::string finish_admin(AdminVisit& visit);
+/// The same as answer_admin for a visit of one call.
 std::string answer_admin(const AdminHost& host, std::string_view request);
 
 /// Text of an answer when the call did not come to run.

@@ -78,6 +78,22 @@ Result<std::string> reload_server(const AdminHost& host, const AdminArguments& a
 Result<std::string> check_store(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> request_scrub(const AdminHost& host, const AdminArguments& arguments);
 
+// import.cc
+Result<std::string> import_folder(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> import_numbers(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> import_known(const AdminHost& host, const AdminArguments& arguments);
+// import_messages.cc
+Result<std::string> import_messages(const AdminHost& host, const AdminArguments& arguments);
+
+// export.cc
+Result<std::string> export_folders(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> export_messages(const AdminHost& host, const AdminArguments& arguments);
+Result<std::string> export_body(const AdminHost& host, const AdminArguments& arguments);
+
+/// What the calls that move mail work on: "account", and of it the mailbox that "mailbox" numbers.
+Result<AccountId> moved_account(const AdminHost& host, const AdminArguments& arguments);
+Result<MailboxId> moved_mailbox(const AdminArguments& arguments);
+
 // backup.cc
 Result<std::string> begin_backup(const AdminHost& host, const AdminArguments& arguments);
 Result<std::string> begin_restore(const AdminHost& host, const AdminArguments& arguments);

@@ -1,7 +1,9 @@
 // One administrator's connection.
 #include "serve/admin/session.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
 
 #include "base/limits.h"
 #include "base/log.h"
@@ -22,21 +24,6 @@ void note(const net::Stream& stream, std::string_view request, std::string_view 
                {"ok", answer.starts_with("{\"ok\":true")}});
 }
 
-net::Task<Result<>> answer(flow::Services* services, const AdminHost* host,
-                           std::shared_ptr<AdminVisit> visit, net::Stream* stream,
-                           std::string request) {
-    std::string reply;
-    auto done = co_await net::offload(
-        services->offload, [host, visit, request] { return answer_admin(*host, *visit, request); });
-    reply = done ? *std::move(done) : admin_error(done.error());
-    note(*stream, request, reply);
-    reply.push_back('\n');
-    stream->set_deadline(stream->shard().now() + limits::admin_idle_timeout);
-    CO_TRY(co_await stream->write_all(reply));
-    crash_point<"admin.answered">();
-    co_return Result<>();
-}
-
 /// True when the session goes on.
 net::Task<Result<bool>> read_more(net::Stream* stream, std::string* input) {
     stream->set_deadline(stream->shard().now() + limits::admin_idle_timeout);
@@ -44,10 +31,83 @@ net::Task<Result<bool>> read_more(net::Stream* stream, std::string* input) {
     if (ready == net::Readiness::Interrupted) {
         co_return true;
     }
-    std::array<char, 4096> block;
+    std::array<char, 16384> block;
     const std::size_t count = CO_TRY(co_await stream->read_some(block));
     input->append(block.data(), count);
     co_return count > 0;
+}
+
+/// The octets behind a request, handed on in blocks of limits::stream_write_buffer_max. Those that
+/// nobody wants are read all the same: the next request stands behind them. Gives what the intake
+/// refused, if it did.
+net::Task<Result<std::optional<Error>>> take_octets(flow::Services* services,
+                                                    std::shared_ptr<AdminVisit> visit,
+                                                    net::Stream* stream, std::string* input) {
+    std::optional<Error> refused;
+    for (std::uint64_t due = visit->octets; due > 0;) {
+        const std::size_t wanted = std::min<std::uint64_t>(due, limits::stream_write_buffer_max);
+        while (input->size() < wanted) {
+            if (!CO_TRY(co_await read_more(stream, input))) {
+                co_return peer_error(ErrorCode::Closed, "the octets of a request ended early");
+            }
+        }
+        std::string block = input->substr(0, wanted);
+        input->erase(0, wanted);
+        due -= wanted;
+        if (visit->intake == nullptr) {
+            continue;
+        }
+        const auto taken = co_await net::offload(
+            services->offload,
+            [visit, block = std::move(block)] { return visit->intake->take(block); });
+        if (!taken) {
+            refused = taken.error();
+            visit->intake.reset();
+        }
+    }
+    co_return refused;
+}
+
+net::Task<Result<>> give_octets(flow::Services* services, std::shared_ptr<AdminVisit> visit,
+                                net::Stream* stream) {
+    while (visit->outflow != nullptr) {
+        const std::string block = CO_TRY(
+            co_await net::offload(services->offload, [visit] { return visit->outflow->next(); }));
+        if (block.empty()) {
+            break;
+        }
+        stream->set_deadline(stream->shard().now() + limits::admin_idle_timeout);
+        CO_TRY(co_await stream->write_all(block));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> answer(flow::Services* services, const AdminHost* host,
+                           std::shared_ptr<AdminVisit> visit, net::Stream* stream,
+                           std::string request, std::string* input) {
+    std::string reply;
+    auto done = co_await net::offload(
+        services->offload, [host, visit, request] { return answer_admin(*host, *visit, request); });
+    reply = done ? *std::move(done) : admin_error(done.error());
+    if (visit->octets > 0) {
+        const bool had_intake = visit->intake != nullptr;
+        const std::optional<Error> refused =
+            CO_TRY(co_await take_octets(services, visit, stream, input));
+        if (refused) {
+            reply = admin_error(*refused);
+        } else if (had_intake) {
+            done =
+                co_await net::offload(services->offload, [visit] { return finish_admin(*visit); });
+            reply = done ? *std::move(done) : admin_error(done.error());
+        }
+    }
+    note(*stream, request, reply);
+    reply.push_back('\n');
+    stream->set_deadline(stream->shard().now() + limits::admin_idle_timeout);
+    CO_TRY(co_await stream->write_all(reply));
+    crash_point<"admin.answered">();
+    CO_TRY(co_await give_octets(services, visit, stream));
+    co_return Result<>();
 }
 
 }  // namespace
@@ -64,7 +124,7 @@ net::Task<void> serve_admin(flow::Services* services, const AdminHost* host,
         if (end != std::string::npos) {
             std::string request = input.substr(0, end);
             input.erase(0, end + 1);
-            if (!co_await answer(services, host, visit, stream.get(), std::move(request))) {
+            if (!co_await answer(services, host, visit, stream.get(), std::move(request), &input)) {
                 co_return;
             }
             continue;

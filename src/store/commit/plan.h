@@ -59,6 +59,11 @@ struct AppendMessage {
     std::string unique_id{};
     /// Whose the \Seen among `flags` is (mailbox/access.h); 0, or `account`: the owner's.
     AccountId user{};
+    /// Which message of another server, or of a file, this is (mailbox/origins.h); empty: of none.
+    /// One that came to the account before is not appended again: Appended::was_duplicate.
+    std::string origin{};
+    /// The number it has where it comes from. Denied when the mailbox has given it already.
+    std::optional<Uid> uid{};
 };
 
 /// Flags that somebody may set and clear. RFC 4314 4.
@@ -133,6 +138,18 @@ struct SetSpecialUse {
     MailboxId mailbox;
     std::string special_use;
 };
+/// A mailbox goes on with the numbers it had on another server. Another UIDVALIDITY is taken by a
+/// mailbox that never held a message alone (Denied), and up to adopted_uid_validity_max (Invalid).
+/// UIDNEXT only rises.
+struct AdoptUids {
+    AccountId account;
+    MailboxId mailbox;
+    std::optional<UidValidity> uid_validity;
+    std::optional<Uid> uid_next;
+};
+/// Later mailboxes of the account draw greater numbers: some must be left.
+inline constexpr std::uint32_t adopted_uid_validity_max = UINT32_MAX - 65536;
+
 /// RFC 5464 4.3: sets and removes entries, all or none. LimitExceeded past annotations_max and
 /// annotations_size_max.
 struct SetAnnotations {
@@ -229,8 +246,9 @@ struct RemoveFromQueue {
 
 using PlanStep =
     std::variant<AppendMessage, ChangeFlags, ExpungeMessages, CopyMessages, CreateMailbox,
-                 RenameMailbox, DeleteMailbox, SubscribeMailbox, SetSpecialUse, SetAnnotations,
-                 SetAccess, ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace, ChangeRows,
+                 RenameMailbox, DeleteMailbox, SubscribeMailbox, SetSpecialUse, AdoptUids,
+                 SetAnnotations, SetAccess, ClaimRecent, PurgeRemains, TrimChangeLog, TrimTrace,
+                 ChangeRows,
                  ChangeIndex, AddToQueue, UpdateQueue, RemoveFromQueue, TraceEvent>;
 
 struct Plan {
@@ -248,7 +266,7 @@ struct Appended {
     Uid uid;
     EmailId email;
     ModSeq mod_seq;
-    bool was_duplicate = false;  ///< once_key was seen before: nothing was appended.
+    bool was_duplicate = false;  ///< once_key or origin was seen before: nothing was appended.
 };
 struct FlagsChanged {
     std::vector<Uid> changed;   ///< Those that differ now; how, is in the published change.

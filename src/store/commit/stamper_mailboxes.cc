@@ -272,6 +272,44 @@ Result<StepResult> stamp_step(StampContext& context, const SetSpecialUse& step) 
     return Done{};
 }
 
+Result<StepResult> stamp_step(StampContext& context, const AdoptUids& step) {
+    StampedAccount& account = *TRY(context.accounts.account(step.account));
+    StampedMailbox& mailbox = *TRY(context.accounts.selectable(account, step.mailbox));
+    MailboxListChanged change;
+    if (step.uid_validity && *step.uid_validity != mailbox.fixed.uid_validity) {
+        const std::uint32_t wanted = step.uid_validity->value();
+        if (wanted == 0 || wanted > adopted_uid_validity_max) {
+            return peer_error(ErrorCode::Invalid, "a UIDVALIDITY that is taken over is from 1 to " +
+                                                      std::to_string(adopted_uid_validity_max));
+        }
+        if (mailbox.counters.uid_next != Uid(1)) {
+            return peer_error(ErrorCode::Denied,
+                              mailbox.fixed.name + " has given UIDs of its own already");
+        }
+        // What is drawn later must not be equal.
+        AccountHead& head = account.head();
+        head.last_uid_validity = std::max(head.last_uid_validity, wanted);
+        account.numbers.head_moved = true;
+        mailbox.fixed.uid_validity = *step.uid_validity;
+        change.uid_validity = step.uid_validity;
+    }
+    if (step.uid_next && *step.uid_next > mailbox.counters.uid_next) {
+        mailbox.counters.uid_next = *step.uid_next;
+        mailbox.counters_moved = true;
+        change.uid_next = step.uid_next;
+    }
+    if (!change.uid_validity && !change.uid_next) {
+        return Done{};
+    }
+    write_mailbox(context, step.account, step.mailbox, mailbox.fixed);
+    tell_list(context, step.account,
+              {.mailbox = step.mailbox,
+               .kind = LogKind::MailboxChanged,
+               .change = change,
+               .mod_seq = context.accounts.draw_mod_seq(account, mailbox)});
+    return Done{};
+}
+
 Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) {
     StampedAccount& account = *TRY(context.accounts.account(step.account));
     if (step.mailbox == kInbox) {

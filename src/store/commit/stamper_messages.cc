@@ -7,6 +7,7 @@
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
 #include "store/kv/record.h"
+#include "store/mailbox/origins.h"
 
 namespace godwit::store {
 
@@ -92,6 +93,18 @@ Result<MessageFlags> known_flags(StampContext& context, StampedAccount& account,
         }
     }
     return flags;
+}
+
+/// The next message gets `uid`.
+Result<> skip_to_uid(StampedMailbox& mailbox, Uid uid) {
+    Uid& next = mailbox.counters.uid_next;
+    if (uid < next) {
+        return peer_error(ErrorCode::Denied, "UID " + std::to_string(uid.value()) +
+                                                 " is given already, the next is " +
+                                                 std::to_string(next.value()));
+    }
+    next = uid;
+    return {};
 }
 
 void count_flags(StampedMailbox& mailbox, const MessageFlags& before, const MessageFlags& after) {
@@ -220,6 +233,20 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
                                    .was_duplicate = true});
         }
     }
+    std::string origin;
+    if (!step.origin.empty()) {
+        if (!is_origin(step.origin)) {
+            return internal_error(ErrorCode::Invalid, "an origin has 16 octets");
+        }
+        origin = name_key(Family::Origin, step.account, step.origin);
+        if (TRY(context.rows.get(origin))) {
+            return Appended{.uid_validity = mailbox.fixed.uid_validity,
+                            .uid = Uid(1),
+                            .email = EmailId(1),
+                            .mod_seq = ModSeq(1),
+                            .was_duplicate = true};
+        }
+    }
     const MessageRecord& record = step.record;
     const std::uint64_t size = record.prefix.size() + record.blob_size;
     TRY(check_quota(account, {.bytes = size, .messages = 1}));
@@ -227,10 +254,14 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
         return temporary_error(ErrorCode::Stale, "the message's body is neither given nor stored");
     }
     MessageRow row;
-    // Delivered mail must not bounce because a client filled the dictionary.
-    row.flags = TRY(
-        intern_flags(context, account, step.mailbox, step.flags,
-                     step.mail.value() != 0 ? FullDictionary::LeaveOut : FullDictionary::Refuse));
+    // Delivered mail must not bounce because a client filled the dictionary, nor a move fail.
+    row.flags =
+        TRY(intern_flags(context, account, step.mailbox, step.flags,
+                         step.mail.value() != 0 || !origin.empty() ? FullDictionary::LeaveOut
+                                                                   : FullDictionary::Refuse));
+    if (step.uid) {
+        TRY(skip_to_uid(mailbox, *step.uid));
+    }
     row.uid = TRY(accounts.draw_uid(mailbox));
     const bool is_seen_by_visitor =
         is_visitor(step.account, step.user) && row.flags.has(SystemFlag::Seen);
@@ -269,6 +300,9 @@ Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) 
     if (!once.empty()) {
         context.has_once_keys = true;
         context.rows.put(std::move(once), encode(appended));
+    }
+    if (!origin.empty()) {
+        context.rows.put(std::move(origin), encode_nothing());
     }
     publish(context, step.account, {.mailbox = step.mailbox, .what = MessagesAppended{{row}}});
     if (is_seen_by_visitor) {

@@ -59,6 +59,7 @@ Result<StepResult> stamp_step(StampContext& context, const RenameMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const SubscribeMailbox& step);
 Result<StepResult> stamp_step(StampContext& context, const SetSpecialUse& step);
+Result<StepResult> stamp_step(StampContext& context, const AdoptUids& step);
 Result<StepResult> stamp_step(StampContext& context, const SetAnnotations& step);
 Result<StepResult> stamp_step(StampContext& context, const SetAccess& step);
 Result<StepResult> stamp_step(StampContext& context, const ClaimRecent& step);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -45,6 +46,9 @@ struct MessagesExpunged {
 struct MailboxListChanged {
     bool was_deleted = false;  ///< This mailbox is gone.
     bool was_renamed = false;
+    /// Its numbers were taken over from another server (AdoptUids).
+    std::optional<UidValidity> uid_validity{};
+    std::optional<Uid> uid_next{};
 };
 /// Entries were set or removed; of mailbox 0: the server's. RFC 5464.
 struct AnnotationsChanged {

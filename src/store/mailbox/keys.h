@@ -41,6 +41,7 @@ enum class Family : char {
     Access = 'a',  ///< account mailbox grantee -> what somebody else may do there (access.h)
     Grant = 'g',   ///< grantee [domain NUL] account mailbox -> (nothing): leads to rows a
     SeenBy = 's',  ///< account mailbox stretch user -> what somebody else has seen there
+    Origin = 'o',           ///< account origin -> (nothing): it was imported (mailbox/origins.h)
 };
 
 /// Family and account: the key of one-row families, the prefix of the others.
@@ -50,7 +51,7 @@ std::string mailbox_key(Family family, AccountId account, MailboxId mailbox);
 std::string message_key(AccountId account, MailboxId mailbox, Uid uid);
 /// Families keyed by account and email: Email, Membership.
 std::string email_key(Family family, AccountId account, EmailId email);
-/// Families keyed by account and text: MailboxName, Subscription, UniqueId.
+/// Families keyed by account and text: MailboxName, Subscription, UniqueId, Origin.
 std::string name_key(Family family, AccountId account, std::string_view name);
 /// Annotations of a mailbox (0: of the server, as the account sees it), of one user or all.
 std::string annotation_prefix(AccountId account, MailboxId mailbox);

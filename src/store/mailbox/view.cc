@@ -140,6 +140,8 @@ void MailboxView::apply_one(const MailboxChange& change) {
         highest_mod_seq_ = std::max(highest_mod_seq_, expunged->mod_seq);
     } else if (const auto* list = std::get_if<MailboxListChanged>(&change.what)) {
         is_deleted_ = is_deleted_ || list->was_deleted;
+        uid_validity_ = list->uid_validity.value_or(uid_validity_);
+        uid_next_ = std::max(uid_next_, list->uid_next.value_or(uid_next_));
     } else if (const auto* seen = std::get_if<SeenChanged>(&change.what)) {
         note_seen(*seen);
     }

@@ -8,13 +8,14 @@
 #include "base/probe.h"
 #include "store/blob/segment_files.h"
 #include "store/kv/meta.h"
+#include "store/mailbox/origins.h"
 #include "store/queue/queue.h"
 #include "store/repair/work.h"
 
 namespace godwit::store {
 namespace {
 
-constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZags";
+constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZagos";
 
 bool is_link_key(std::string_view key) {
     return parse_link_key(key).has_value();
@@ -39,6 +40,7 @@ constexpr EmptyFamily kEmpty[] = {{family::link, is_link_key},
                                   {static_cast<char>(Family::ThreadMember), has_size<13>},
                                   {static_cast<char>(Family::Due), is_due_key},
                                   {static_cast<char>(Family::Remains), has_size<9>},
+                                  {static_cast<char>(Family::Origin), has_size<5 + origin_size>},
                                   {static_cast<char>(Family::Subscription), is_name_key}};
 
 Result<> repair_empty(RepairWork& work, const EmptyFamily& family) {

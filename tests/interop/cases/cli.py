@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.request
 
+from cases import moving
 from harness import ROOT, DISCARD, DOMAIN, HELD, case, expect, expect_equal, message, run, token
 
 
@@ -341,6 +342,7 @@ def json_is_as_documented(world):
         command = [world.program, words[0], backups, words[1], *place] if place else [world.program, *words, backups]
         shown[" ".join(words)] = json.loads(run([*command, "--json"], seconds=60)[1])
     take("restore", backups, "--account", bob, key="restore --account")
+    take_moves(world, take)
     with open(os.path.join(backups, f"{first}.manifest"), "r+b") as f:
         f.truncate(20)
     shown["backup list"] = json.loads(run([world.program, "backup", "list", backups, "--json"], codes=(0, 1))[1])
@@ -352,6 +354,23 @@ def json_is_as_documented(world):
         expect_equal(sorted(keys_of(value) | at_times), sorted(names), f"fields of {command}")
         if command.endswith(" list"):
             expect(isinstance(value, list) and value, f"{command} is an array with something in it", value)
+
+
+def take_moves(world, take):
+    """Imports and exports in which something was left behind, so that all fields are there."""
+    name = moving.account(world)
+    root = os.path.join(world.folder, f"documented-{token()}")
+    moving.lay(root, "1.empty:2,", b"", 1600000000)
+    moving.lay(root, "2.good:2,", moving.text("good"), 1600000000)
+    take("import", "maildir", name, root, codes=(1,))
+    take("import", "mbox", name, os.path.join(root, "cur"), codes=(1,))
+    moving.append(world, name, "INBOX", b"Subject: mixed\nX: y\r\n\r\nz\r\n")
+    take("export", "maildir", name, f"{root}-maildir")
+    take("export", "mbox", name, f"{root}-mbox")
+    secret = f"{root}-secret"
+    with open(secret, "w") as file:
+        file.write(f"{name}-secret\n")
+    take("import", "imap", name, f"localhost:{world.port('imap')}", "--no-tls", "--user", world.address(name), "--password-file", secret, "--uids", codes=(1,))
 
 
 @case

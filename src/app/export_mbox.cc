@@ -1,0 +1,55 @@
+// godwit export mbox: a file a folder, in the form mboxrd.
+#include "app/commands.h"
+#include "app/export_file.h"
+#include "app/export_source.h"
+#include "app/mbox_names.h"
+#include "mail/file/mbox.h"
+
+namespace godwit::app {
+namespace {
+
+Result<> write_message(ExportSource& source, const ExportFolder& folder, ExportMessage& message,
+                       ExportFile& file) {
+    const std::string_view line_end = message.lines.is_plain() ? "\n" : "\r\n";
+    TRY(file.write(mail::mbox_front(message.date, message.flags, line_end)));
+    mail::MboxQuoter quoter;
+    TRY(write_lines(message, [&](std::string_view octets) {
+        std::string text;
+        quoter.feed(octets, text);
+        return file.write(text);
+    }));
+    std::string end;
+    quoter.finish(end);
+    const bool is_whole = message.lines.ends_in_line_end();
+    TRY(file.write(end.append(is_whole ? "" : line_end).append("\n")));
+    if (!is_whole || !(message.lines.is_plain() || message.lines.survives_as_is())) {
+        source.report().add_changed({.folder = folder.name,
+                                     .message = "UID " + std::to_string(message.uid),
+                                     .reason = is_whole ? std::string(kLineEndsChange)
+                                                        : "its last line has no end: it got one"});
+    }
+    return {};
+}
+
+Result<> export_mbox(ExportSource& source, const std::string& root) {
+    for (const ExportFolder& folder : TRY(source.folders())) {
+        if (!folder.is_selectable) {
+            continue;
+        }
+        source.report().add_folder();
+        auto file = TRY(ExportFile::create(root + "/" + mbox_path(folder.name)));
+        TRY(source.each_message(folder, [&](ExportMessage& message) {
+            return write_message(source, folder, message, file);
+        }));
+        TRY(file.close());
+    }
+    return {};
+}
+
+}  // namespace
+
+int run_export_mbox(const Invocation& call) {
+    return run_export(call, export_mbox);
+}
+
+}  // namespace godwit::app
