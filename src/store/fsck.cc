@@ -11,7 +11,7 @@
 namespace godwit::store {
 namespace {
 
-constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZu";
 
 // Does the owner that a link names refer to the body?
 Result<bool> is_owned(const FsckWalk& walk, const BlobLink& link) {

@@ -35,6 +35,8 @@ constexpr std::array kWords = {
     CapabilityRow{"SEARCHRES"},
     CapabilityRow{"UIDONLY"},
     CapabilityRow{"UNAUTHENTICATE"},
+    // RFC 5550 (its text was not at hand): ;PARTIAL= in the URLs of CATENATE and URLFETCH.
+    CapabilityRow{"URL-PARTIAL"},
     CapabilityRow{"UTF8=ACCEPT"},
     CapabilityRow{"WITHIN"},
 };

@@ -45,11 +45,11 @@ Result<bool> purge_account(StampContext& context, StampedAccount& account, Purge
         ++purged.messages;
     }
     // The head goes last: while it is there, something may be.
-    constexpr Family kRest[] = {Family::Message,      Family::Membership,      Family::ChangeLog,
-                                Family::ThreadMember, Family::ThreadReference, Family::Counters,
-                                Family::MailboxName,  Family::Mailbox,         Family::Subscription,
-                                Family::Keywords,     Family::Annotation,      Family::SearchIndex,
-                                Family::UniqueId,     Family::AccountHead,     Family::Remains};
+    constexpr Family kRest[] = {
+        Family::Message,         Family::Membership, Family::ChangeLog,   Family::ThreadMember,
+        Family::ThreadReference, Family::Counters,   Family::MailboxName, Family::Mailbox,
+        Family::Subscription,    Family::Keywords,   Family::Annotation,  Family::SearchIndex,
+        Family::UniqueId,        Family::UrlKey,     Family::AccountHead, Family::Remains};
     // A message has about this many rows beside its email.
     constexpr std::size_t kRowsPerMessage = 6;
     std::size_t left = (messages_max - purged.messages) * kRowsPerMessage;

@@ -38,6 +38,7 @@ enum class Family : char {
     Trace = 'V',            ///< mail commit ordinal -> TraceEvent
     UniqueId = 'W',         ///< account text -> the email that POP3 calls so
     Subscription = 'Y',     ///< account name -> (nothing)
+    UrlKey = 'u',           ///< account mailbox user -> what signs the URLs that user gives out
 };
 
 /// Family and account: the key of one-row families, the prefix of the others.

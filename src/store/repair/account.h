@@ -66,6 +66,7 @@ private:
     Result<> settle_mailboxes();
     Result<> settle_mailbox(MailboxId id, FoundMailbox& mailbox);
     Result<> settle_annotations();
+    Result<> settle_url_keys();
     Result<> settle_keywords();
     Result<> settle_threads();
     Result<> settle_head();

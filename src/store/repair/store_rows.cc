@@ -14,7 +14,7 @@
 namespace godwit::store {
 namespace {
 
-constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZu";
 
 bool is_link_key(std::string_view key) {
     return parse_link_key(key).has_value();
