@@ -15,6 +15,7 @@
 #include "wire/imap/reader.h"
 #include "wire/imap/search.h"
 #include "wire/imap/select.h"
+#include "wire/imap/urlauth.h"
 
 using namespace godwit;
 using namespace godwit::imap;
@@ -49,8 +50,11 @@ std::size_t parse_all(const Command& command) {
         note(parse_get_metadata(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_set_metadata(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_notify(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_resetkey(*std::make_unique<Lexer>(command), spelling).has_value());
     }
     out = out * 2 + append_events(command, true);
+    note(parse_genurlauth(*std::make_unique<Lexer>(command)).has_value());
+    note(parse_urlfetch(*std::make_unique<Lexer>(command)).has_value());
     note(parse_login(*std::make_unique<Lexer>(command)).has_value());
     note(parse_authenticate(*std::make_unique<Lexer>(command)).has_value());
     note(parse_id(*std::make_unique<Lexer>(command)).has_value());

@@ -20,6 +20,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
               "a name that a mailbox can have");
         check(!url->partial || url->partial->count != 0, "a part of something");
     }
+    const Result<imap::ServerUrl> of_server = imap::parse_server_url(input);
+    if (of_server) {
+        check(of_server->message.uid != 0 && !of_server->host.empty() &&
+                  of_server->rump_size <= input.size(),
+              "a message of a server, and what was signed is of the URL");
+        check(!of_server->verifier ||
+                  (of_server->verifier->token.size() >= 16 && input[of_server->rump_size] == ':'),
+              "a token behind what it is of");
+        check(!of_server->message.mailbox.empty() || !of_server->access, "a mailbox by its name");
+    }
     const std::string code = imap::code::bad_url(input);
     check(code.find_first_of("]\r\n", 0) == std::string::npos, "a code that ends where it should");
     return 0;

@@ -210,6 +210,12 @@ constexpr auto kSettings = std::to_array<ConfigKey<Settings>>({
      .help = "How long an SMTP client may be silent.",
      .min = 10,
      .max = kHour},
+    {.path = "limits.pop3_login_delay",
+     .field = [](Settings& s) -> FieldRef { return &s.limits.pop3_login_delay; },
+     .help = "Least time from one POP3 login of an account to the next, announced as LOGIN-DELAY; "
+             "\"0 seconds\": none, and not announced.",
+     .min = 0,
+     .max = kHour},
     {.path = "limits.login_attempts_per_minute",
      .field = [](Settings& s) -> FieldRef { return &s.limits.login_attempts_per_minute; },
      .help = "Failed logins per account and address before further ones are put off.",

@@ -160,7 +160,8 @@ struct LimitSettings {
     std::uint32_t deliveries_per_site = 20;  ///< Concurrent outbound sessions to one site.
     std::uint32_t deliveries_total = 200;
     std::chrono::seconds command_timeout = limits::smtp_command_timeout;
-    std::uint32_t login_attempts_per_minute = 20;      ///< Failed ones, per account and address.
+    std::chrono::seconds pop3_login_delay{0};      ///< Between two of one account; 0: as they like.
+    std::uint32_t login_attempts_per_minute = 20;  ///< Failed ones, per account and address.
     std::uint32_t unknown_recipients_per_minute = 30;  ///< Per address that sends to us (T34).
 };
 

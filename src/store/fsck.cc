@@ -11,7 +11,7 @@
 namespace godwit::store {
 namespace {
 
-constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZagos";
+constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZagosu";
 
 // Does the owner that a link names refer to the body?
 Result<bool> is_owned(const FsckWalk& walk, const BlobLink& link) {

@@ -7,6 +7,7 @@
 #include "store/directory/schema.h"
 #include "store/fsck_walk.h"
 #include "store/mailbox/schema.h"
+#include "store/mailbox/url_keys.h"
 
 namespace godwit::store {
 namespace {
@@ -211,6 +212,7 @@ struct CounterCounts {
     FsckCount totals{"every account's totals equal the sum of its mailboxes"};
     FsckCount names{"every mailbox has its name and every name its mailbox"};
     FsckCount annotations{"every annotation can be read and its mailbox is there"};
+    FsckCount url_keys{"every key of URLs can be read and its mailbox is there"};
     FsckCount heads{"every account has its head, and every mailbox its counters"};
 };
 
@@ -319,6 +321,18 @@ Result<> check_annotations(FsckWalk& walk, CounterCounts& counts, const Remains&
         });
 }
 
+Result<> check_url_keys(FsckWalk& walk, CounterCounts& counts, const Remains& remains) {
+    return walk.each(
+        letter(Family::UrlKey), [&](std::string_view key, std::string_view value) -> Result<> {
+            const AccountId account = account_of(key);
+            const MailboxId mailbox(second_of(key));
+            const bool has_mailbox = TRY(walk.has(mailbox_key(Family::Mailbox, account, mailbox)));
+            counts.url_keys.expect(remains.has(account) || (has_mailbox && decode_url_key(value)),
+                                   [&] { return key_text(key); });
+            return {};
+        });
+}
+
 void count_message(AccountRecount& recount, MailboxId mailbox, const MessageRow& row) {
     MailboxCounters& counters = recount.mailboxes[mailbox];
     ++counters.messages;
@@ -368,10 +382,11 @@ Result<> fsck_mailboxes(FsckWalk& walk) {
     }
     TRY(check_names(walk, counters, remains));
     TRY(check_annotations(walk, counters, remains));
-    for (FsckCount* count :
-         {&messages.emails, &messages.sizes, &messages.keywords, &messages.logged,
-          &messages.mailboxes, &counters.counters, &counters.uids, &counters.sequences,
-          &counters.totals, &counters.names, &counters.annotations, &counters.heads}) {
+    TRY(check_url_keys(walk, counters, remains));
+    for (FsckCount* count : {&messages.emails, &messages.sizes, &messages.keywords,
+                             &messages.logged, &messages.mailboxes, &counters.counters,
+                             &counters.uids, &counters.sequences, &counters.totals, &counters.names,
+                             &counters.annotations, &counters.url_keys, &counters.heads}) {
         walk.add(std::move(*count));
     }
     return {};

@@ -9,6 +9,7 @@
 #include "store/kv/key.h"
 #include "store/mailbox/removal.h"
 #include "store/mailbox/schema.h"
+#include "store/mailbox/url_keys.h"
 #include "store/queue/queue.h"
 #include "store/store_testing.h"
 
@@ -53,6 +54,10 @@ protected:
                            .mailbox = kInbox,
                            .user = {},
                            .entries = {{"/shared/comment", "hello"}}});
+        commit(plan_url_key(*store_->snapshot(), ReadTier::Disk,
+                            {.account = account_, .mailbox = kInbox, .user = account_},
+                            std::string(url_key_size, 'k'))
+                   .value());
         AddToQueue queue;
         queue.message.mail = store_->next_mail_id();
         queue.message.blob = {sha256("three")};
@@ -140,6 +145,17 @@ TEST_F(Fsck, Annotation_of_no_mailbox) {
     put(annotation_key(account_, MailboxId{99}, AccountId{0}, "/shared/comment"),
         encode_annotation("lost"));
     expect("every annotation can be read and its mailbox is there");
+}
+
+TEST_F(Fsck, Key_of_urls_of_no_mailbox) {
+    put(make_key('u', account_, MailboxId{99}, account_),
+        encode_url_key(std::string(url_key_size, 'k')));
+    expect("every key of URLs can be read and its mailbox is there");
+}
+
+TEST_F(Fsck, Key_of_urls_of_another_size) {
+    put(make_key('u', account_, kInbox, account_), encode_url_key("short"));
+    expect("every key of URLs can be read and its mailbox is there");
 }
 
 TEST_F(Fsck, Damaged_value) {

@@ -64,6 +64,10 @@ Failure set_number(std::string_view name, std::uint64_t value, flow::Settings& s
             return std::nullopt;
         }
     }
+    if (name == "limit.pop3_login_delay") {
+        limits.pop3_login_delay = std::chrono::seconds(value);
+        return std::nullopt;
+    }
     if (name == "limit.message_size") {
         limits.message_size = value;
         return std::nullopt;

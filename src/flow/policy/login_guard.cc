@@ -76,6 +76,21 @@ void LoginGuard::succeeded(std::string_view name, const net::Endpoint& peer, Mon
     });
 }
 
+bool LoginGuard::may_open_maildrop(AccountId account, Duration delay, MonoTime now) {
+    if (delay <= Duration::zero()) {
+        return true;
+    }
+    const std::string key = std::to_string(account.value());
+    return tables_.with([&](Tables& tables) {
+        const MonoTime* last = tables.maildrops.find(key);
+        const bool may = last == nullptr || now - *last >= delay;
+        if (may) {
+            tables.maildrops.touch(key) = now;
+        }
+        return may;
+    });
+}
+
 std::string LoginGuard::password_key(AccountId account, std::uint64_t auth_epoch,
                                      std::string_view password) const {
     ByteWriter writer;

@@ -31,6 +31,10 @@ public:
     /// Clears what is held against the pair, and nothing else.
     void succeeded(std::string_view name, const net::Endpoint& peer, MonoTime now);
 
+    /// RFC 2449 6.5 (LOGIN-DELAY): true, and remembered, when the account last got to its maildrop
+    /// at least `delay` ago, whatever it came from.
+    bool may_open_maildrop(AccountId account, Duration delay, MonoTime now);
+
     /// Was exactly this password right for the account at this epoch, not long ago?
     bool remembers(AccountId account, std::uint64_t auth_epoch, std::string_view password,
                    MonoTime now);
@@ -46,6 +50,7 @@ private:
         RecentTable<Bucket> buckets;
         RecentTable<MonoTime> known_pairs;
         RecentTable<MonoTime> passwords;
+        RecentTable<MonoTime> maildrops;
     };
     [[nodiscard]] std::string password_key(AccountId account, std::uint64_t auth_epoch,
                                            std::string_view password) const;

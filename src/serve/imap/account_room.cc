@@ -149,6 +149,19 @@ void AccountRoom::take(const std::shared_ptr<const store::AccountChange>& change
     watchers_.each([&change](const Watcher& watcher) { watcher.on_change(*change); });
 }
 
+void AccountRoom::reset_url_keys(std::optional<MailboxId> mailbox) {
+    for (const auto& [id, weak] : mailboxes_) {
+        const std::shared_ptr<OpenMailbox> open = weak.lock();
+        if (open != nullptr && (!mailbox || id == *mailbox)) {
+            ++open->url_key_resets_;
+        }
+    }
+    // Nothing in the store that a view would show: an empty change has the sessions look.
+    store::AccountChange nothing;
+    nothing.account = account_;
+    watchers_.each([&nothing](const Watcher& watcher) { watcher.on_change(nothing); });
+}
+
 std::shared_ptr<OpenMailbox> AccountRoom::find_open(MailboxId mailbox) const {
     const auto found = mailboxes_.find(mailbox);
     return found == mailboxes_.end() ? nullptr : found->second.lock();

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,6 +42,8 @@ public:
     void claim_recent(Uid up_to);
     [[nodiscard]] bool has_unsaved_claim() const { return saved_after_ < recent_after_; }
     void claim_is_saved(Uid up_to) { saved_after_ = std::max(saved_after_, up_to); }
+    /// How often the key of its URLs was replaced or forgotten while it was open. RFC 4467 7.
+    [[nodiscard]] std::uint64_t url_key_resets() const { return url_key_resets_; }
 
 private:
     friend class AccountRoom;
@@ -52,6 +55,7 @@ private:
     std::vector<std::shared_ptr<const store::AccountChange>> early_;  ///< Came while loading.
     Uid recent_after_;
     Uid saved_after_;
+    std::uint64_t url_key_resets_ = 0;
 };
 
 /// Keywords of an account by number, as text that is ready to be sent.
@@ -117,6 +121,9 @@ public:
     [[nodiscard]] const KeywordTable& keywords() const { return keywords_; }
 
     void watch(Watcher& watcher) { watchers_.push_back(watcher); }
+    /// Sessions that have the mailbox open (nullopt: any) shall tell that its URLs have another
+    /// key.
+    void reset_url_keys(std::optional<MailboxId> mailbox);
     [[nodiscard]] AccountId account() const { return account_; }
 
 private:

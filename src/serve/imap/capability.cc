@@ -21,7 +21,9 @@ struct CapabilityRow {
 // whole, for every session and mailbox.
 constexpr std::array kWords = {
     CapabilityRow{"IMAP4rev2", When::Always},
-    CapabilityRow{"LITERAL+", When::Always},
+    // RFC 7888 5: one of the two at a time. Who has not logged in gets no room for much.
+    CapabilityRow{"LITERAL-", When::BeforeLogin},
+    CapabilityRow{"LITERAL+"},
     CapabilityRow{"BINARY"},
     CapabilityRow{"CATENATE"},
     CapabilityRow{"COMPRESS=DEFLATE"},
@@ -35,6 +37,8 @@ constexpr std::array kWords = {
     CapabilityRow{"SEARCHRES"},
     CapabilityRow{"UIDONLY"},
     CapabilityRow{"UNAUTHENTICATE"},
+    // RFC 5550 (its text was not at hand): ;PARTIAL= in the URLs of CATENATE and URLFETCH.
+    CapabilityRow{"URL-PARTIAL"},
     CapabilityRow{"UTF8=ACCEPT"},
     CapabilityRow{"WITHIN"},
 };

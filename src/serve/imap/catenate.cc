@@ -1,13 +1,9 @@
 // CATENATE: octets of messages that are there become pieces of one that is appended.
 // RFC 4469 3 (relative URLs of this session alone; \Seen stays as it is), 4 (BADURL, TOOBIG).
-#include <algorithm>
-
-#include "base/ascii.h"
 #include "flow/read.h"
-#include "mail/message/summary.h"
 #include "serve/imap/appending.h"
 #include "serve/imap/message_source.h"
-#include "wire/imap/section_range.h"
+#include "serve/imap/section_octets.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -15,26 +11,6 @@ namespace {
 
 Answer bad_url(std::string_view url, std::string text) {
     return no(imap::code::bad_url(url), std::move(text));
-}
-
-bool is_filtered(const imap::Section& section) {
-    return section.text == imap::SectionText::HeaderFields ||
-           section.text == imap::SectionText::HeaderFieldsNot;
-}
-
-// What FETCH BODY would give: what was put in front at delivery belongs to the header.
-std::optional<imap::ByteRange> find_octets(const store::MessageRecord& record,
-                                           const mail::MessageSummary& summary,
-                                           const imap::Section& section) {
-    const std::uint64_t prefix = record.prefix.size();
-    std::optional<imap::ByteRange> range =
-        imap::find_section_range(summary.parts, record.blob_size, section);
-    if (range && (!section.part.empty() || section.text == imap::SectionText::Text)) {
-        range->offset += prefix;
-    } else if (range) {
-        range = imap::ByteRange{0, prefix + range->offset + range->size};
-    }
-    return range;
 }
 
 }  // namespace
@@ -100,37 +76,17 @@ net::Task<Result<Appending::Refusal>> Appending::copy_section(Named message, ima
     if (!records.at(0)) {
         co_return bad_url(given, "No such message");
     }
-    const store::MessageRecord& record = *records[0];
-    if (record.is_damaged) {
-        co_return internal_error(ErrorCode::Corrupt, "the record of a message is damaged");
-    }
-    const mail::MessageSummary summary = CO_TRY(mail::MessageSummary::decode(record.summary));
-    std::optional<imap::ByteRange> range = find_octets(record, summary, url.section);
-    if (!range) {
+    SectionPiece piece{std::move(url.section), url.partial};
+    std::optional<SectionOctets> octets =
+        CO_TRY(co_await SectionOctets::open(c_->services(), *records[0], std::move(piece)));
+    if (!octets) {
         co_return bad_url(given, "The message has no such part");
     }
-    if (is_filtered(url.section)) {
-        range->size = std::min<std::uint64_t>(range->size,
-                                              record.prefix.size() + limits::header_block_size_max);
-        const std::string header = CO_TRY(co_await read_message(c_->services(), &record, *range));
-        const std::string fields = imap::filter_header(header, url.section);
-        const imap::ByteRange piece = imap::apply_partial({0, fields.size()}, url.partial);
-        co_return co_await put_copied(fields.substr(piece.offset, piece.size));
-    }
-    *range = imap::apply_partial(*range, url.partial);
-    if (Refusal forbidden = co_await forbid_size(range->size)) {
+    if (Refusal forbidden = co_await forbid_size(octets->size())) {
         co_return forbidden;
     }
-    while (range->size > 0) {
-        const imap::ByteRange step{
-            range->offset, std::min<std::uint64_t>(range->size, limits::stream_write_buffer_max)};
-        std::string bytes = CO_TRY(co_await read_message(c_->services(), &record, step));
-        if (bytes.size() != step.size) {
-            co_return internal_error(ErrorCode::Corrupt,
-                                     "a stored body is shorter than its record says");
-        }
-        range->offset += step.size;
-        range->size -= step.size;
+    while (octets->size() > 0) {
+        std::string bytes = CO_TRY(co_await octets->next());
         if (Refusal refused = CO_TRY(co_await put_copied(std::move(bytes)))) {
             co_return refused;
         }

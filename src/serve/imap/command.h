@@ -81,6 +81,7 @@ AnswerTask run_enable(Conversation* c, imap::Command command);       // enable.c
 AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
 AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc
 AnswerTask run_fetch(Conversation* c, imap::Command command);        // fetch.cc
+AnswerTask run_genurlauth(Conversation* c, imap::Command command);   // urlauth.cc
 AnswerTask run_getmetadata(Conversation* c, imap::Command command);  // metadata.cc
 AnswerTask run_getquota(Conversation* c, imap::Command command);     // quota.cc
 AnswerTask run_getquotaroot(Conversation* c, imap::Command command);
@@ -96,6 +97,7 @@ AnswerTask run_namespace(Conversation* c, imap::Command command);       // mailb
 AnswerTask run_notify(Conversation* c, imap::Command command);          // notify.cc
 AnswerTask run_noop(Conversation* c, imap::Command command);            // basic.cc
 AnswerTask run_rename(Conversation* c, imap::Command command);          // mailboxes.cc
+AnswerTask run_resetkey(Conversation* c, imap::Command command);        // urlauth.cc
 AnswerTask run_replace(Conversation* c, imap::Command command);         // append.cc
 AnswerTask run_search(Conversation* c, imap::Command command);          // search.cc
 AnswerTask run_select(Conversation* c, imap::Command command);          // select.cc
@@ -109,6 +111,7 @@ AnswerTask run_thread(Conversation* c, imap::Command command);          // threa
 AnswerTask run_unauthenticate(Conversation* c, imap::Command command);  // compress.cc
 AnswerTask run_unselect(Conversation* c, imap::Command command);        // select.cc
 AnswerTask run_unsubscribe(Conversation* c, imap::Command command);     // mailboxes.cc
+AnswerTask run_urlfetch(Conversation* c, imap::Command command);        // urlauth.cc
 AnswerTask run_xlist(Conversation* c, imap::Command command);           // list.cc
 
 }  // namespace godwit::serve::imap_desk

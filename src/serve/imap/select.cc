@@ -1,6 +1,6 @@
 // Serves SELECT, EXAMINE, CLOSE and UNSELECT.
-// RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 2; RFC 5530 3; RFC 7162 3.1.8, 3.2.5, 3.2.8, 3.2.11;
-// RFC 8474 4.2; RFC 9051 6.3.2. Q13, Q15, Q41, Q42, Q45.
+// RFC 3501 6.3.1, 6.3.2, 6.4.2; RFC 3691 2; RFC 4467 8 (URLMECH); RFC 5530 3; RFC
+// 7162 3.1.8, 3.2.5, 3.2.8, 3.2.11; RFC 8474 4.2; RFC 9051 6.3.2. Q13, Q15, Q41, Q42, Q45.
 #include "flow/read.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/conversation.h"
@@ -42,6 +42,7 @@ void describe(Conversation* c, const store::MailboxState* state, std::string_vie
     out.untagged(imap::Condition::Ok,
                  mailbox_id_code(selected.view().account(), selected.view().mailbox()),
                  "Its id, whatever its name");
+    out.untagged(imap::Condition::Ok, imap::code::kUrlMech, "How its URLs can be signed");
     // RFC 7162 3.1.2: always, so that a client need not ask twice.
     out.untagged(imap::Condition::Ok,
                  imap::code::highest_mod_seq(selected.view().highest_mod_seq()),

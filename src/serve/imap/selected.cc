@@ -24,6 +24,7 @@ Selected::Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbo
       wake_(std::move(wake)) {
     watcher_.on_change = [this](const store::AccountChange& change) { on_change(change); };
     room_->watch(watcher_);
+    told_url_key_resets_ = mailbox_->url_key_resets();
     known_ = view().rows().size();
     last_uid_ = known_ == 0 ? Uid(0) : view().rows().back().uid;
     take_recent();

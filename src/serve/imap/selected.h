@@ -165,6 +165,7 @@ private:
     std::optional<ModSeq> resync_from_;  ///< Too many: all rows that changed after this (T88).
     Uid resync_at_{1};
     std::size_t told_keywords_ = 0;
+    std::uint64_t told_url_key_resets_ = 0;
     imap::NotifyEvents told_events_ = imap::kMessageEvents;
     bool tells_own_expunges_ = false;
 };

@@ -155,7 +155,8 @@ bool Selected::has_news() const {
             (tells(imap::NotifyEvent::MessageExpunge) || tells_own_expunges_)) ||
            (has_flags && tells(imap::NotifyEvent::FlagChange)) ||
            (known_ < view().rows().size() && tells(imap::NotifyEvent::MessageNew)) ||
-           room_->has_stale_keywords() || has_stale_rights();
+           room_->has_stale_keywords() || has_stale_rights() ||
+           told_url_key_resets_ != mailbox_->url_key_resets();
 }
 
 void Selected::forget_change(const std::vector<Uid>& uids, ModSeq mod_seq) {
@@ -170,6 +171,9 @@ bool Selected::announce(imap::ResponseWriter& out, Expunges expunges) {
         resync_from_.reset();
     }
     tell_keywords(out);
+    if (std::exchange(told_url_key_resets_, mailbox_->url_key_resets()) != told_url_key_resets_) {
+        out.untagged(imap::Condition::Ok, imap::code::kUrlMech, "URLs have a new key");
+    }
     if (expunges == Expunges::Hold && !ghosts_.empty()) {
         probe<"imap.expunge_held_back">();
     }

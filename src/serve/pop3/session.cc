@@ -6,6 +6,7 @@
 #include "base/probe.h"
 #include "flow/channel_bindings.h"
 #include "flow/oauth/token_desk.h"
+#include "flow/policy/login_guard.h"
 #include "flow/read.h"
 #include "flow/roll_call.h"
 #include "flow/sound_body.h"
@@ -92,6 +93,8 @@ pop3::ServerOptions Session::options() const {
     pop3::ServerOptions options;
     options.stls_offered = tls_ != nullptr && stream_->tls() == nullptr;
     options.passwords_allowed = passwords_allowed();
+    options.login_delay_seconds =
+        static_cast<std::uint32_t>(services_->settings()->limits.pop3_login_delay.count());
     const sasl::ChannelBindings bindings = flow::channel_bindings(stream_->tls());
     for (const sasl::MechanismRow* row : sasl::offered_mechanisms(means(), bindings)) {
         options.sasl_mechanisms += options.sasl_mechanisms.empty() ? "" : " ";
@@ -240,6 +243,15 @@ void Session::deny(sasl::Verdict verdict) {
 net::Task<void> Session::log_in(LoginOutcome outcome) {
     if (outcome.verdict != sasl::Verdict::Granted || !outcome.who) {
         deny(outcome.verdict);
+        co_return;
+    }
+    // Behind the proof, so that it says nothing of who has an account (RFC 2449 8.1.1).
+    if (!services_->login_guard->may_open_maildrop(outcome.who->account,
+                                                   services_->settings()->limits.pop3_login_delay,
+                                                   services_->clock->mono())) {
+        log::info("pop3.login_too_soon",
+                  {{"user", outcome.who->name}, {"peer", stream_->peer().to_string()}});
+        engine_->denied(pop3::LoginFailure::TooSoon);
         co_return;
     }
     Result<MaildropSnapshot> maildrop = co_await take_maildrop(services_, outcome.who->account);

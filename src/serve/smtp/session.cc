@@ -287,9 +287,10 @@ net::Task<Result<>> SmtpSession::handle_events() {
             case 16: handled = co_await on(std::get<16>(std::move(*event))); break;
             case 17: handled = co_await on(std::get<17>(std::move(*event))); break;
             case 18: handled = co_await on(std::get<18>(std::move(*event))); break;
-            default: handled = co_await on(std::get<19>(std::move(*event))); break;
+            case 19: handled = co_await on(std::get<19>(std::move(*event))); break;
+            default: handled = co_await on(std::get<20>(std::move(*event))); break;
         }
-        static_assert(std::variant_size_v<smtp::event::Event> == 20, "each event has its case");
+        static_assert(std::variant_size_v<smtp::event::Event> == 21, "each event has its case");
         CO_TRY(std::move(handled));
     }
 }

@@ -65,6 +65,7 @@ private:
     net::Task<Result<>> on(smtp::event::MailFrom event);
     net::Task<Result<>> on(smtp::event::RcptTo event);
     net::Task<Result<>> on(smtp::event::DataStart event);
+    net::Task<Result<>> on(smtp::event::FetchUrl event);
     net::Task<Result<>> on(smtp::event::BodyBytes event);
     net::Task<Result<>> on(smtp::event::EndOfMail event);
     net::Task<Result<>> on(smtp::event::TransactionDropped event);

@@ -159,6 +159,21 @@ Result<> write_use(StampContext& context, StampedAccount& account, MailboxId id,
     return {};
 }
 
+/// What was signed with them is worth nothing from now on. RFC 4467 2.2: one for each user.
+Result<> erase_url_keys(StampContext& context, AccountId account, MailboxId mailbox) {
+    std::vector<std::string> keys;
+    const std::string prefix = mailbox_key(Family::UrlKey, account, mailbox);
+    TRY(context.rows.scan(prefix, prefix_end(prefix),
+                          [&](std::string_view key, std::string_view) -> Result<bool> {
+                              keys.emplace_back(key);
+                              return true;
+                          }));
+    for (std::string& key : keys) {
+        context.rows.erase(std::move(key));
+    }
+    return {};
+}
+
 /// A \Noselect name becomes a mailbox again. It never held messages, but its number of validity may
 /// have been seen: a new one.
 Result<MailboxCreated> revive(StampContext& context, StampedAccount& account, MailboxId id,
@@ -333,6 +348,7 @@ Result<StepResult> stamp_step(StampContext& context, const DeleteMailbox& step) 
     context.accounts.remove_mailbox(account, step.mailbox);
     TRY(erase_annotations(context, step.account, step.mailbox));
     TRY(erase_access(context, step.account, step.mailbox));
+    TRY(erase_url_keys(context, step.account, step.mailbox));
     tell_list(context, step.account,
               {.mailbox = step.mailbox,
                .kind = LogKind::MailboxDeleted,

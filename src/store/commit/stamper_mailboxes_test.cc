@@ -5,6 +5,7 @@
 #include "store/commit/stamper.h"
 #include "store/commit/stamper_testing.h"
 #include "store/mailbox/removal.h"
+#include "store/mailbox/url_keys.h"
 #include "store/mailbox/view.h"
 
 namespace godwit::store {
@@ -72,6 +73,49 @@ TEST_F(StamperTest, Annotations_are_all_or_none_and_go_with_their_mailbox) {
     const auto moved = desk_.must<MailboxCreated>(RenameMailbox{alice_, kInbox, "Old"});
     EXPECT_EQ(count(kInbox), 1U);
     EXPECT_EQ(count(moved.mailbox), 1U);
+}
+
+TEST_F(StamperTest, Keys_of_urls_go_with_their_mailbox_and_when_forgotten) {
+    const MailboxId work = create("Work").mailbox;
+    const AccountId guest(77);
+    const auto name = [&](MailboxId mailbox, AccountId user) {
+        return UrlKeyName{.account = alice_, .mailbox = mailbox, .user = user};
+    };
+    const auto set = [&](UrlKeyName of, char octet) {
+        Plan plan =
+            plan_url_key(*desk_.snapshot(), ReadTier::Disk, of, std::string(url_key_size, octet))
+                .value();
+        desk_.must<Done>(std::get<ChangeRows>(plan.steps.at(0)));
+    };
+    const auto key = [&](UrlKeyName of) {
+        return read_url_key(*desk_.snapshot(), ReadTier::Disk, of).value().value_or("");
+    };
+    EXPECT_EQ(key(name(work, alice_)), "");
+    set(name(work, alice_), 'a');
+    set(name(work, guest), 'g');
+    set(name(kInbox, alice_), 'i');
+    EXPECT_EQ(key(name(work, alice_)), std::string(url_key_size, 'a'));
+    set(name(work, alice_), 'b');
+    EXPECT_EQ(key(name(work, alice_)), std::string(url_key_size, 'b'));
+    // The key of INBOX stays INBOX's.
+    const auto moved = desk_.must<MailboxCreated>(RenameMailbox{alice_, kInbox, "Old"});
+    EXPECT_EQ(key(name(moved.mailbox, alice_)), "");
+    EXPECT_EQ(key(name(kInbox, alice_)), std::string(url_key_size, 'i'));
+    // Two who draw at once: the second looks again.
+    Plan late = plan_url_key(*desk_.snapshot(), ReadTier::Disk, name(work, alice_),
+                             std::string(url_key_size, 'c'))
+                    .value();
+    set(name(work, alice_), 'd');
+    EXPECT_EQ(desk_.refusal(std::get<ChangeRows>(late.steps.at(0))), ErrorCode::Stale);
+    Plan forget = plan_forget_url_keys(*desk_.snapshot(), ReadTier::Disk, alice_, alice_).value();
+    desk_.must<Done>(std::get<ChangeRows>(forget.steps.at(0)));
+    EXPECT_EQ(key(name(work, alice_)), "");
+    EXPECT_EQ(key(name(kInbox, alice_)), "");
+    EXPECT_EQ(key(name(work, guest)), std::string(url_key_size, 'g'));
+    remove(work);
+    EXPECT_EQ(key(name(work, guest)), "");
+    EXPECT_FALSE(plan_url_key(*desk_.snapshot(), ReadTier::Disk, name(work, alice_),
+                              std::string(url_key_size, 'e')));
 }
 
 TEST_F(StamperTest, Annotations_at_minus_one_zero_plus_one) {

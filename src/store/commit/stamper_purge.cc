@@ -49,8 +49,8 @@ Result<bool> purge_account(StampContext& context, StampedAccount& account, Purge
                                 Family::ThreadMember, Family::ThreadReference, Family::Counters,
                                 Family::MailboxName,  Family::Mailbox,         Family::Subscription,
                                 Family::Keywords,     Family::Annotation,      Family::SearchIndex,
-                                Family::UniqueId,     Family::Origin,          Family::AccountHead,
-                                Family::Remains};
+                                Family::UniqueId,     Family::Origin,          Family::UrlKey,
+                                Family::AccountHead,  Family::Remains};
     // A message has about this many rows beside its email.
     constexpr std::size_t kRowsPerMessage = 6;
     std::size_t left = (messages_max - purged.messages) * kRowsPerMessage;

@@ -41,7 +41,8 @@ enum class Family : char {
     Access = 'a',  ///< account mailbox grantee -> what somebody else may do there (access.h)
     Grant = 'g',   ///< grantee [domain NUL] account mailbox -> (nothing): leads to rows a
     SeenBy = 's',  ///< account mailbox stretch user -> what somebody else has seen there
-    Origin = 'o',           ///< account origin -> (nothing): it was imported (mailbox/origins.h)
+    Origin = 'o',  ///< account origin -> (nothing): it was imported (mailbox/origins.h)
+    UrlKey = 'u',  ///< account mailbox user -> what signs the URLs that user gives out
 };
 
 /// Family and account: the key of one-row families, the prefix of the others.

@@ -386,7 +386,7 @@ std::string encode_nothing() {
 }
 
 bool is_open_family(Family family) {
-    return family == Family::Directory || family == Family::Open;
+    return family == Family::Directory || family == Family::Open || family == Family::UrlKey;
 }
 
 Result<std::string> mailbox_name(std::string_view name) {

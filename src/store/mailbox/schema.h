@@ -128,7 +128,7 @@ Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier t
 Result<std::vector<LogRow>> read_log(const Snapshot& snapshot, ReadTier tier, AccountId account,
                                      ModSeq since, std::size_t count);
 
-/// True for families that ChangeRows may write: Directory and Open.
+/// True for families that ChangeRows may write: Directory, Open and UrlKey.
 bool is_open_family(Family family);
 
 /// A mailbox name as it is kept: its first level in capitals when it is "inbox" in any case

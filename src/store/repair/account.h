@@ -68,6 +68,7 @@ private:
     Result<> settle_annotations();
     Result<> settle_access();
     Result<> settle_seen();
+    Result<> settle_url_keys();
     Result<> settle_keywords();
     Result<> settle_threads();
     Result<> settle_head();

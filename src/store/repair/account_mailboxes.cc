@@ -1,5 +1,6 @@
 // Repairs what follows from an account's messages: mailboxes with their counters, keywords, threads
 // and the account's head.
+#include "store/mailbox/url_keys.h"
 #include "store/repair/account.h"
 
 namespace godwit::store {
@@ -113,6 +114,20 @@ Result<> AccountRepair::settle_annotations() {
             work_->lose({.what = "annotation of a mailbox", .detail = key_text(key)});
             return work_->erase(std::string(key), "annotations of mailboxes");
         });
+}
+
+Result<> AccountRepair::settle_url_keys() {
+    return work_->each(account_prefix(Family::UrlKey, account_),
+                       [this](std::string_view key, std::string_view value) -> Result<> {
+                           constexpr std::size_t kKeySize = 13;  // Family, account, mailbox, user.
+                           const auto found = mailboxes_.find(MailboxId(second_of(key)));
+                           if (key.size() == kKeySize && found != mailboxes_.end() &&
+                               found->second.fixed && decode_url_key(value)) {
+                               return {};
+                           }
+                           work_->lose({.what = "key of URLs", .detail = key_text(key)});
+                           return work_->erase(std::string(key), "keys of URLs");
+                       });
 }
 
 Result<> AccountRepair::settle_keywords() {

@@ -70,6 +70,7 @@ Result<> AccountRepair::run() {
     TRY(settle_mailboxes());
     TRY(settle_annotations());
     TRY(settle_access());
+    TRY(settle_url_keys());
     TRY(settle_keywords());
     TRY(settle_threads());
     TRY(settle_unique_ids());

@@ -18,6 +18,7 @@
 #include "store/kv/meta.h"
 #include "store/kv/record.h"
 #include "store/mailbox/schema.h"
+#include "store/mailbox/url_keys.h"
 #include "store/queue/queue.h"
 #include "store/store_testing.h"
 
@@ -477,6 +478,26 @@ TEST_F(Repair, the_directory_and_the_stores_own_rows) {
         decode_head(before_.at(account_prefix(Family::AccountHead, accounts_[0])))->bytes_used);
     EXPECT_EQ(decode_format(after.at(format_key()))->store,
               decode_format(before_.at(format_key()))->store);
+}
+
+TEST_F(Repair, keys_of_urls_stay_where_their_mailbox_is) {
+    const AccountId account = accounts_[0];
+    const auto key = [&](MailboxId mailbox) {
+        return make_key(static_cast<char>(Family::UrlKey), account, mailbox, account);
+    };
+    const std::string sound = encode_url_key(std::string(url_key_size, 'k'));
+    const std::string damaged =
+        make_key(static_cast<char>(Family::UrlKey), account, kInbox, accounts_[1]);
+    put(key(kInbox), sound);
+    put(key(MailboxId(99)), sound);
+    put(damaged, "garbage");
+    EXPECT_EQ(run().losses, 2U);
+    const auto after = rows();
+    EXPECT_TRUE(after.contains(key(kInbox)));
+    EXPECT_FALSE(after.contains(key(MailboxId(99))));
+    EXPECT_FALSE(after.contains(damaged));
+    EXPECT_EQ(text_of(run()), "");
+    EXPECT_EQ(violated(), std::set<std::string>());
 }
 
 TEST_F(Repair, a_run_that_is_cut_off_goes_on_the_next_time) {

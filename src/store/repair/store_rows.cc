@@ -15,7 +15,7 @@
 namespace godwit::store {
 namespace {
 
-constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZagos";
+constexpr std::string_view kFamilies = "ABCDEFGHIJKLMNOPQRSTUVWXYZagosu";
 
 bool is_link_key(std::string_view key) {
     return parse_link_key(key).has_value();

@@ -69,6 +69,81 @@ TEST(Url, What_names_no_message_of_this_session) {
     }
 }
 
+std::string shown_server(std::string_view url) {
+    const Result<ServerUrl> parsed = parse_server_url(url);
+    if (!parsed) {
+        return "bad";
+    }
+    constexpr std::string_view kAccess[] = {"submit", "user", "authuser", "anonymous"};
+    std::string out = parsed->user + "@" + parsed->host + " " + parsed->message.mailbox + " " +
+                      std::to_string(parsed->message.uid) + to_string(parsed->message.section);
+    out += parsed->expire ? " until " + std::to_string(*parsed->expire) : "";
+    out += parsed->access ? " for " + std::string(kAccess[static_cast<int>(*parsed->access)]) : "";
+    out += parsed->access_user.empty() ? "" : "+" + parsed->access_user;
+    out += " rump " + std::to_string(url.size() - parsed->rump_size);
+    if (parsed->verifier) {
+        out += " by " + parsed->verifier->mechanism + " " +
+               std::to_string(parsed->verifier->token.size());
+    }
+    return out;
+}
+
+// RFC 4467 7 has the examples of "joe".
+TEST(Url, Of_a_server_and_whoever_may_have_it) {
+    const std::string token = "91354a473744909de610943775f92038";
+    EXPECT_EQ(shown_server("imap://joe@example.com/INBOX/;uid=20/;section=1.2;urlauth=submit+fred"),
+              "joe@example.com INBOX 20[1.2] for submit+fred rump 0");
+    EXPECT_EQ(shown_server("imap://joe@example.com/INBOX/;uid=20/;section=1.2;urlauth=submit+fred"
+                           ":internal:" +
+                           token),
+              "joe@example.com INBOX 20[1.2] for submit+fred rump 42 by internal 16");
+    EXPECT_EQ(shown_server("IMAP://a%40b;AUTH=*@h:143/x;UIDVALIDITY=7/;UID=1;EXPIRE="
+                           "2026-11-23T16:00:00Z;URLAUTH=authuser"),
+              "a@b@h:143 x 1[] until 1795449600 for authuser rump 0");
+    EXPECT_EQ(shown_server("imap://h/x/;UID=1/;PARTIAL=0.5;URLAUTH=anonymous"),
+              "@h x 1[] for anonymous rump 0");
+    EXPECT_EQ(shown_server("imap://joe@h/x/;UID=1;URLAUTH=user+a%40b"),
+              "joe@h x 1[] for user+a@b rump 0");
+    EXPECT_EQ(shown_server("imap://joe@h/x/;UID=1"), "joe@h x 1[] rump 0");
+}
+
+TEST(Url, Of_a_server_that_is_none) {
+    const std::string token = "91354a473744909de610943775f92038";
+    const std::string good = "imap://joe@h/x/;UID=1";
+    for (const std::string& bad : {std::string(),
+                                   std::string("imap://"),
+                                   std::string("imap://joe@h"),
+                                   std::string("imap://joe@h/"),
+                                   std::string("imap://joe@h/x"),
+                                   std::string("imap://joe@/x/;UID=1"),
+                                   std::string("imap:///x/;UID=1"),
+                                   std::string("imap://h h/x/;UID=1"),
+                                   std::string("http://joe@h/x/;UID=1"),
+                                   std::string("/x/;UID=1"),
+                                   std::string("imap://joe@h/x;URLAUTH=anonymous"),
+                                   std::string("imap://jo%e@h/x/;UID=1"),
+                                   good + ";URLAUTH=",
+                                   good + ";URLAUTH=submit+",
+                                   good + ";URLAUTH=submit",
+                                   good + ";URLAUTH=user+%4",
+                                   good + ";URLAUTH=friend+joe",
+                                   good + ";EXPIRE=2026-11-23T16:00:00Z",
+                                   good + ";EXPIRE=soon;URLAUTH=anonymous",
+                                   good + ";EXPIRE=;URLAUTH=anonymous",
+                                   good + ";URLAUTH=anonymous:",
+                                   good + ";URLAUTH=anonymous:internal",
+                                   good + ";URLAUTH=anonymous:internal:",
+                                   good + ";URLAUTH=anonymous::" + token,
+                                   good + ";URLAUTH=anonymous:in ternal:" + token,
+                                   good + ";URLAUTH=anonymous:internal:" + token.substr(2),
+                                   good + ";URLAUTH=anonymous:internal:" + token + "x",
+                                   good + ";URLAUTH=anonymous:internal:" + token + ";UID=2",
+                                   good + ";URLAUTH=anonymous;EXPIRE=2026-11-23T16:00:00Z"}) {
+        EXPECT_EQ(shown_server(bad), "bad") << bad;
+    }
+    EXPECT_NE(shown_server(good + ";URLAUTH=anonymous:internal:" + token), "bad");
+}
+
 TEST(Url, Size_at_minus_one_zero_plus_one) {
     const auto of_size = [](std::size_t size) {
         const std::string tail = "/x/;UID=1/;SECTION=HEADER.FIELDS%20(";

@@ -53,6 +53,7 @@ inline constexpr std::string_view kOverQuota = "OVERQUOTA";
 inline constexpr std::string_view kAlreadyExists = "ALREADYEXISTS";
 inline constexpr std::string_view kNonExistent = "NONEXISTENT";
 inline constexpr std::string_view kUidRequired = "UIDREQUIRED";
+inline constexpr std::string_view kUrlMech = "URLMECH INTERNAL";  ///< RFC 4467 8: the only one.
 
 std::string uid_validity(UidValidity value);
 std::string uid_next(Uid value);

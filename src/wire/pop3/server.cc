@@ -195,6 +195,11 @@ std::optional<ServerEvent> Server::on_capa(std::string_view) {
             output_.append(row.capability).append("\r\n");
         }
     }
+    if (options_.login_delay_seconds > 0) {
+        // RFC 2449 6.5: the same for all.
+        output_.append("LOGIN-DELAY ").append(std::to_string(options_.login_delay_seconds));
+        output_.append("\r\n");
+    }
     // RFC 2449 6.4, 6.6, 6.7, 6.9; AUTH-RESP-CODE is of RFC 3206.
     output_.append("RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\nIMPLEMENTATION ");
     output_.append(options_.implementation).append("\r\n.\r\n");
@@ -234,6 +239,7 @@ std::string_view code_of(LoginFailure failure) {
         case LoginFailure::Temporary: return "SYS/TEMP";
         case LoginFailure::Permanent: return "SYS/PERM";
         case LoginFailure::InUse: return "IN-USE";
+        case LoginFailure::TooSoon: return "LOGIN-DELAY";
     }
     return "SYS/TEMP";
 }

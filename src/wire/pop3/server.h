@@ -32,7 +32,8 @@ struct ServerOptions {
     std::string implementation = "Godwit";
     bool stls_offered = false;  ///< TLS is to be had and not yet on.
     bool passwords_allowed =
-        false;                    ///< USER and PASS are taken: TLS is on, or a loopback listener.
+        false;  ///< USER and PASS are taken: TLS is on, or a loopback listener.
+    std::uint32_t login_delay_seconds = 0;  ///< From one login to the next; 0: not announced.
     std::string sasl_mechanisms;  ///< Names separated by SP, as now offered; empty: no AUTH.
 };
 
@@ -77,6 +78,7 @@ enum class LoginFailure : std::uint8_t {
     Temporary,    ///< [SYS/TEMP]
     Permanent,    ///< [SYS/PERM]: not to be had by trying again.
     InUse,        ///< [IN-USE]
+    TooSoon,      ///< [LOGIN-DELAY]: RFC 2449 8.1.1.
 };
 /// The response code without its brackets.
 std::string_view code_of(LoginFailure failure);

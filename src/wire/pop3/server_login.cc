@@ -18,6 +18,7 @@ std::string_view login_text(LoginFailure failure) {
         case LoginFailure::Temporary: return "Try again later";
         case LoginFailure::Permanent: return "This account cannot be used";
         case LoginFailure::InUse: return "The maildrop is in use";
+        case LoginFailure::TooSoon: return "You were here a moment ago, come back later";
     }
     return "Try again later";
 }

@@ -133,6 +133,8 @@ TEST(Pop3, Login_failures) {
 TEST(Pop3, Failure_codes) {
     for (const auto& [failure, reply] : std::vector<std::pair<LoginFailure, std::string>>{
              {LoginFailure::Temporary, "-ERR [SYS/TEMP] Try again later\r\n"},
+             {LoginFailure::TooSoon,
+              "-ERR [LOGIN-DELAY] You were here a moment ago, come back later\r\n"},
              {LoginFailure::InUse, "-ERR [IN-USE] The maildrop is in use\r\n"},
              {LoginFailure::Permanent, "-ERR [SYS/PERM] This account cannot be used\r\n"}}) {
         Server server(open_options());

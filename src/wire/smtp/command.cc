@@ -24,6 +24,7 @@ constexpr VerbRow kVerbs[] = {
     {"RCPT", Verb::Rcpt},
     {"DATA", Verb::Data},
     {"BDAT", Verb::Bdat},
+    {"BURL", Verb::Burl},
     {"RSET", Verb::Rset},
     {"NOOP", Verb::Noop},
     {"HELP", Verb::Help},
@@ -222,6 +223,17 @@ Parsed parse_bdat(std::string_view argument) {
     return command;
 }
 
+// RFC 4468 3.5.
+Parsed parse_burl(std::string_view argument) {
+    BurlCommand command{.url = std::string(first_word(argument)), .is_last = false};
+    const std::string_view marker = trim(argument.substr(command.url.size()));
+    command.is_last = equals_ignore_case(marker, "LAST");
+    if (command.url.empty() || (!marker.empty() && !command.is_last)) {
+        return refuse(501, {5, 5, 4}, "Syntax: BURL url [LAST]");
+    }
+    return command;
+}
+
 Parsed parse_auth(std::string_view argument) {
     const std::string_view mechanism = first_word(argument);
     const std::string_view rest = trim(argument.substr(mechanism.size()));
@@ -346,6 +358,7 @@ std::expected<Command, Reply> parse_command(std::string_view line, const Command
         case Verb::Rcpt: return parse_rcpt(argument, rules);
         case Verb::Data: return without_argument<DataCommand>(verb, argument);
         case Verb::Bdat: return parse_bdat(argument);
+        case Verb::Burl: return parse_burl(argument);
         case Verb::Rset: return without_argument<RsetCommand>(verb, argument);
         case Verb::Noop: return NoopCommand{};
         case Verb::Help: return HelpCommand{};

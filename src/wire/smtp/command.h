@@ -26,6 +26,7 @@ enum class Verb : std::uint8_t {
     Rcpt,
     Data,
     Bdat,
+    Burl,
     Rset,
     Noop,
     Help,
@@ -59,6 +60,10 @@ struct RcptCommand {
 struct DataCommand {};
 struct BdatCommand {
     std::uint64_t size = 0;
+    bool is_last = false;
+};
+struct BurlCommand {
+    std::string url;  ///< RFC 4468 3.5: one word; whose it may be is not looked at here.
     bool is_last = false;
 };
 struct RsetCommand {};
@@ -98,8 +103,8 @@ struct HttpCommand {};
 inline constexpr std::size_t atrn_domains_max = 100;
 
 using Command = std::variant<HelloCommand, MailCommand, RcptCommand, DataCommand, BdatCommand,
-                             RsetCommand, NoopCommand, HelpCommand, VrfyCommand, ExpnCommand,
-                             QuitCommand, StartTlsCommand, AuthCommand, StandInCommand,
+                             BurlCommand, RsetCommand, NoopCommand, HelpCommand, VrfyCommand,
+                             ExpnCommand, QuitCommand, StartTlsCommand, AuthCommand, StandInCommand,
                              ForwardedCommand, EtrnCommand, AtrnCommand, HttpCommand>;
 
 struct CommandRules {

@@ -33,6 +33,13 @@ struct RcptTo {
 struct DataStart {
     bool is_chunked = false;
 };
+/// BURL: the octets that a URL names belong to the content, which has begun. Answer: take_fetched()
+/// for each piece of them, then end_fetched(); or answer(Reply) with 4xx or 5xx, which ends the
+/// transaction. Commit nothing.
+struct FetchUrl {
+    std::string url;
+    std::uint64_t size_max = 0;  ///< What the message may still grow by.
+};
 /// Some content, canonical and unstuffed. No answer. At most about what one feed() brought.
 struct BodyBytes {
     std::string bytes;
@@ -131,9 +138,9 @@ struct Close {
     std::string detail;  ///< For logs.
 };
 
-using Event =
-    std::variant<Hello, MailFrom, RcptTo, DataStart, BodyBytes, EndOfMail, TransactionDropped,
-                 StartTls, AuthPassword, AuthScramLookup, AuthCertificate, AuthToken, AuthProved,
-                 AuthFailed, Question, StandIn, Forwarded, Etrn, Turn, Close>;
+using Event = std::variant<Hello, MailFrom, RcptTo, DataStart, FetchUrl, BodyBytes, EndOfMail,
+                           TransactionDropped, StartTls, AuthPassword, AuthScramLookup,
+                           AuthCertificate, AuthToken, AuthProved, AuthFailed, Question, StandIn,
+                           Forwarded, Etrn, Turn, Close>;
 
 }  // namespace godwit::smtp::event

@@ -301,6 +301,10 @@ bool for_forwarders(const Announcement& at) {
 bool for_requests(const Announcement& at) {
     return at.takes_requests;
 }
+// Before AUTH too: bare, it says that AUTH is what is missing (RFC 4468 3.1).
+bool for_submitters(const Announcement& at) {
+    return at.service == Service::Submission && (at.is_authenticated || at.auth_available);
+}
 bool where_roles_turn(const Announcement& at) {
     return at.turns_round;
 }
@@ -448,6 +452,8 @@ constexpr ExtensionRow kRows[] = {
     {Extension::Etrn, "ETRN", for_requests, {}, {}, "ETRN", "not used"},
     // RFC 2645
     {Extension::Atrn, "ATRN", where_roles_turn, {}, {}, "ATRN", "not used"},
+    // RFC 4468
+    {Extension::Burl, "BURL", for_submitters, {}, {}, "BURL", "not used"},
 };
 static_assert(std::size(kRows) == kExtensionCount);
 

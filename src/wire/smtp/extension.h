@@ -39,9 +39,10 @@ enum class Extension : std::uint8_t {
     Prdr,
     Rrvs,
     Etrn,
-    Atrn
+    Atrn,
+    Burl
 };
-inline constexpr std::size_t kExtensionCount = 24;
+inline constexpr std::size_t kExtensionCount = 25;
 
 class ExtensionSet {
 public:

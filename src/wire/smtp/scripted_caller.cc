@@ -1,5 +1,7 @@
 #include "wire/smtp/scripted_caller.h"
 
+#include <algorithm>
+
 #include "base/ascii.h"
 
 namespace godwit::smtp {
@@ -94,6 +96,27 @@ void ScriptedCaller::on(event::Event& next) {
                 const bool booms = engine.transaction()->recipients.front().address.local == "boom";
                 engine.answer(booms ? make_reply(554, {5, 7, 1}, "No")
                                     : Reply{.code = 354, .enhanced = {}, .text = ""});
+            },
+            [&](event::FetchUrl& e) {
+                // "imap:three*abc": "abc" in three pieces.
+                log.push_back("fetch " + e.url + " up to " + std::to_string(e.size_max));
+                const std::size_t star = e.url.find('*');
+                if (!e.url.starts_with("imap:") || star == std::string::npos) {
+                    engine.answer(make_reply(554, {5, 6, 6}, "IMAP URL resolution failed"));
+                    return;
+                }
+                std::string text = e.url.substr(star + 1);
+                std::ranges::replace(text, '_', '\n');
+                for (int piece = e.url.starts_with("imap:three") ? 3 : 1; piece > 0; --piece) {
+                    const std::size_t size = piece == 1 ? text.size() : text.size() / 3;
+                    const auto content = engine.take_fetched(text.substr(0, size));
+                    text.erase(0, size);
+                    if (!content) {
+                        break;
+                    }
+                    body_ += *content;
+                }
+                engine.end_fetched();
             },
             [&](event::BodyBytes& e) { body_ += e.bytes; },
             [&](event::EndOfMail& e) {

@@ -201,6 +201,7 @@ Transaction ServerEngine::clear_transaction() {
     chunk_left_ = 0;
     chunk_size_ = 0;
     chunk_is_last_ = false;
+    asked_url_.reset();
     chunk_count_ = 0;
     return ended;
 }
@@ -262,6 +263,12 @@ void ServerEngine::answer(Reply reply) {
         case Pending::Rcpt: answer_rcpt(reply); return;
         case Pending::DataStart: answer_data_start(reply); return;
         case Pending::ChunkStart: answer_chunk_start(reply); return;
+        case Pending::Url:
+            // RFC 4468 3.2: what cannot be fetched ends the transaction.
+            check(!reply.is_positive() && !reply.is_intermediate(),
+                  "a URL is refused with 4xx or 5xx");
+            refuse_content(reply, 1);
+            return;
         case Pending::EndOfMail:
             // One answer for all: LMTP says it once per recipient.
             answer_end_of_mail(std::vector<Reply>(replies_due_, reply));

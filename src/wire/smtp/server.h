@@ -93,6 +93,11 @@ public:
     void answer(Reply reply);
     /// EndOfMail with is_each_answered: as many replies as transaction.recipients had.
     void answer_each(std::vector<Reply> replies);
+    /// FetchUrl: the content that the octets come to, to be stored as BodyBytes are; nullopt when
+    /// they are too many or not sound, and no more are wanted.
+    std::optional<std::string> take_fetched(std::string_view bytes);
+    /// FetchUrl: that was all of them, or enough.
+    void end_fetched();
     void answer_auth(sasl::Verdict verdict);
     void answer_scram(std::optional<sasl::ScramKeys> keys);
     void answer_scram_unavailable();
@@ -150,6 +155,7 @@ private:
         Rcpt,
         DataStart,
         ChunkStart,
+        Url,
         EndOfMail,
         AuthPassword,
         AuthLookup,
@@ -181,12 +187,14 @@ private:
     void dispatch(Command command);
     [[nodiscard]] std::optional<Reply> out_of_order(Verb verb) const;
     [[nodiscard]] std::optional<Reply> out_of_order_data() const;
+    [[nodiscard]] std::optional<Reply> out_of_order_burl() const;
     [[nodiscard]] std::optional<Reply> out_of_order_auth() const;
     void on(HelloCommand& command);
     void on(MailCommand& command);
     void on(RcptCommand& command);
     void on(DataCommand& command);
     void on(BdatCommand& command);
+    void on(BurlCommand& command);
     void on(RsetCommand& command);
     void on(NoopCommand& command);
     void on(HelpCommand& command);
@@ -223,6 +231,8 @@ private:
     // server_data.cc: DATA and BDAT.
     bool run_data();
     bool run_chunk();
+    void end_of_chunk();
+    void ask_for_url();
     bool run_discard();
     void answer_data_start(const Reply& reply);
     void answer_chunk_start(const Reply& reply);
@@ -269,6 +279,7 @@ private:
     std::uint64_t chunk_left_ = 0;
     std::uint64_t chunk_size_ = 0;
     bool chunk_is_last_ = false;
+    std::optional<std::string> asked_url_;  ///< The chunk is what it names.
     std::size_t chunk_count_ = 0;
     std::size_t replies_due_ = 0;
     bool is_block_due_ = false;  ///< Of PRDR.

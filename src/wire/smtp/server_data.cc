@@ -1,4 +1,5 @@
-// DATA and BDAT: content in, never kept, and the verdict at its end. RFC 5321 4.1.1.4; RFC 3030 2;
+// DATA, BDAT and BURL: content in, never kept, and the verdict at its end. RFC 5321 4.1.1.4;
+// RFC 3030 2; RFC 4468 3.2;
 // RFC 2033 4.2, 4.3; RFC 1870 6.3; draft-hall-prdr-00.
 #include "wire/smtp/server.h"
 
@@ -174,9 +175,63 @@ void ServerEngine::on(BdatCommand& command) {
     state_ = State::Chunk;
 }
 
+void ServerEngine::on(BurlCommand& command) {
+    if (chunk_count_ >= limits::smtp_bdat_chunks_max) {
+        refuse_content(make_reply(552, {5, 3, 4}, "Too many chunks"), 1);  // T8
+        return;
+    }
+    chunk_left_ = 0;
+    chunk_size_ = 0;
+    chunk_is_last_ = command.is_last;
+    ++chunk_count_;
+    asked_url_ = std::move(command.url);
+    if (!chunks_) {
+        events_.emplace_back(event::DataStart{.is_chunked = true});
+        pending_ = Pending::ChunkStart;
+        return;
+    }
+    ask_for_url();
+}
+
+void ServerEngine::ask_for_url() {
+    events_.emplace_back(event::FetchUrl{.url = *std::exchange(asked_url_, std::nullopt),
+                                         .size_max = options_.message_size_max - content_size_});
+    pending_ = Pending::Url;
+}
+
+std::optional<std::string> ServerEngine::take_fetched(std::string_view bytes) {
+    if (state_ == State::Closed) {
+        return std::nullopt;
+    }
+    check(pending_ == Pending::Url && chunks_.has_value(), "octets of a URL that was asked for");
+    chunks_->feed(bytes, body_);
+    content_size_ += body_.size();
+    chunk_size_ += bytes.size();
+    is_oversize_ = is_oversize_ || content_size_ > options_.message_size_max;
+    std::string content = std::exchange(body_, std::string());
+    if (is_oversize_ || chunks_->fault() != ContentFault::None) {
+        return std::nullopt;
+    }
+    return content;
+}
+
+void ServerEngine::end_fetched() {
+    if (state_ == State::Closed) {
+        return;
+    }
+    check(pending_ == Pending::Url, "the end of a URL that was asked for");
+    pending_ = Pending::None;
+    end_of_chunk();
+    (void)close_if_shutting_down();
+}
+
 void ServerEngine::answer_chunk_start(const Reply& reply) {
     if (reply.is_positive() || reply.is_intermediate()) {
         chunks_.emplace(is_binary() ? BareNewlines::Keep : options_.bare_newlines);
+        if (asked_url_) {
+            ask_for_url();
+            return;
+        }
         state_ = State::Chunk;
         return;
     }
@@ -198,10 +253,15 @@ bool ServerEngine::run_chunk() {
     if (!take_content(take, chunks_->fault()) || chunk_left_ > 0) {
         return state_ == State::Chunk;
     }
+    end_of_chunk();
+    return true;
+}
+
+void ServerEngine::end_of_chunk() {
     if (chunk_is_last_) {
         chunks_->end();
         end_of_content(chunks_->fault(), chunks_->is_repaired());
-        return true;
+        return;
     }
     state_ = State::Command;
     if (is_oversize_) {
@@ -211,7 +271,6 @@ bool ServerEngine::run_chunk() {
     } else {
         send(make_reply(250, {2, 0, 0}, std::to_string(chunk_size_) + " octets received"));
     }
-    return true;
 }
 
 /// Reads `size` octets of a refused chunk and drops them, then answers.

@@ -39,6 +39,7 @@ std::optional<Reply> ServerEngine::out_of_order(Verb verb) const {
             }
             return chunk_count_ > 0 ? std::optional(bad_sequence("BDAT has begun")) : std::nullopt;
         case Verb::Data: return out_of_order_data();
+        case Verb::Burl: return out_of_order_burl();
         case Verb::StartTls:
             if (tls_active_) {
                 return bad_sequence("TLS is active already");
@@ -94,6 +95,25 @@ std::optional<Reply> ServerEngine::out_of_order_data() const {
     // RFC 2033 4.2 wants 503; RFC 5321 3.3 allows 554, which says more (E1).
     return options_.service == Service::Lmtp ? bad_sequence("No valid recipients")
                                              : make_reply(554, {5, 5, 1}, "No valid recipients");
+}
+
+// RFC 4468 3.1, 3.2, 6.
+std::optional<Reply> ServerEngine::out_of_order_burl() const {
+    if (options_.service != Service::Submission) {
+        return make_reply(502, {5, 5, 1}, "BURL is not offered here");
+    }
+    if (!identity_) {
+        return make_reply(530, {5, 7, 0}, "Authentication required");
+    }
+    if (!transaction_) {
+        return bad_sequence("Need MAIL and RCPT first");
+    }
+    if (!offered_.contains(Extension::Burl)) {
+        return bad_sequence("Say EHLO first");
+    }
+    return transaction_->recipients.empty()
+               ? std::optional(make_reply(554, {5, 5, 0}, "No valid recipients"))
+               : std::nullopt;
 }
 
 std::optional<Reply> ServerEngine::out_of_order_auth() const {
@@ -194,6 +214,9 @@ std::string ServerEngine::ehlo_values(Extension extension) const {
                    " RCPTMAX=" + std::to_string(recipients_max());
         case Extension::NoSoliciting:
             return options_.refused_solicitation.empty() ? "" : ' ' + options_.refused_solicitation;
+        case Extension::Burl:
+            // RFC 4468 3.3: signed URLs, and those of what is the account's own here.
+            return identity_ ? " imap imap://" + options_.hostname : "";
         case Extension::XClient: return client_fact_names(ClientFactUse::StandIn);
         case Extension::XForward: return client_fact_names(ClientFactUse::Forwarded);
         default: return values;
