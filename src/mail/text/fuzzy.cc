@@ -38,6 +38,10 @@ bool is_one_character(std::string_view text) {
 }
 
 bool may_be_kin(std::string_view left, std::string_view right) {
+    const auto is_ascii = [](char c) { return static_cast<unsigned char>(c) < 0x80; };
+    if (left.front() != right.front() && is_ascii(left.front()) && is_ascii(right.front())) {
+        return false;  // Nearly always.
+    }
     const std::string a = loose(left);
     const std::string b = loose(right);
     const std::size_t shared = std::min({kSharedMin, a.size(), b.size()});

@@ -33,6 +33,7 @@ private:
     [[nodiscard]] ModSeq highest(const std::vector<Uid>& uids) const;
     net::Task<Result<>> write_list();
     net::Task<Result<>> write_set(std::size_t begin, std::size_t end);
+    net::Task<Result<>> write_scores();
     net::Task<Result<>> write_extended();
 
     Conversation* c_;
@@ -103,6 +104,21 @@ net::Task<Result<>> Answering::write_set(std::size_t begin, std::size_t end) {
     co_return Result<>();
 }
 
+// Of the page where one is asked for, else of all.
+net::Task<Result<>> Answering::write_scores() {
+    const std::vector<std::uint8_t>& scores = answer_->scores;
+    const std::size_t begin = returns_.partial ? page_.begin : 0;
+    const std::size_t end = returns_.partial ? page_.end : scores.size();
+    imap::ResponseWriter& out = c_->out();
+    out.raw(" RELEVANCY (");
+    for (std::size_t at = begin; at < end; ++at) {
+        out.raw(at == begin ? "" : " ").number(scores[at]);
+        CO_TRY(co_await c_->drain());
+    }
+    out.raw(")");
+    co_return Result<>();
+}
+
 net::Task<Result<>> Answering::write_extended() {
     imap::ResponseWriter& out = c_->out();
     // Q38: the tag first, then UID, then the data.
@@ -130,6 +146,9 @@ net::Task<Result<>> Answering::write_extended() {
         }
         CO_TRY(co_await write_set(page_.begin, page_.end));
         out.raw(")");
+    }
+    if (returns_.relevancy) {
+        CO_TRY(co_await write_scores());
     }
     if (answer_->has_mod_seq && has_any) {
         out.raw(" MODSEQ ").number(highest(told()).value());

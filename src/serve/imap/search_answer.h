@@ -15,9 +15,10 @@ struct SearchAnswer {
     std::string tag;
     imap::SearchReturns returns;
     Numbering numbering = Numbering::Sequence;
-    bool has_mod_seq = false;  ///< MODSEQ was among the keys.
-    std::vector<Uid> found{};  ///< Rising; of SORT: in its order.
-    bool is_sorted = false;    ///< SORT: RFC 5256 4, RFC 5267 3.
+    bool has_mod_seq = false;            ///< MODSEQ was among the keys.
+    std::vector<Uid> found{};            ///< Rising; of SORT: in its order.
+    std::vector<std::uint8_t> scores{};  ///< One each of `found`, with RELEVANCY (RFC 6203 4).
+    bool is_sorted = false;              ///< SORT: RFC 5256 4, RFC 5267 3.
 };
 
 /// Writes the answer, and keeps what SAVE asks for. `answer` must outlive the task. The error is

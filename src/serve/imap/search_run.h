@@ -6,6 +6,7 @@
 
 #include "net/io/task.h"
 #include "serve/imap/conversation.h"
+#include "serve/imap/search_scope.h"
 #include "wire/imap/search.h"
 
 namespace godwit::serve::imap_desk {
@@ -14,7 +15,14 @@ namespace godwit::serve::imap_desk {
 /// go on. Reads the keywords. `program` must outlive the task.
 net::Task<std::optional<Answer>> forbid_search(Conversation* c,
                                                const Result<imap::SearchProgram>* program);
-/// The messages that the program finds, rising. Errors are the store's.
-net::Task<Result<std::vector<Uid>>> find_messages(Conversation* c, imap::SearchProgram program);
+/// How relevant each message is, 1 to 100 (RFC 6203 4).
+enum class Scores : std::uint8_t { Unwanted, Wanted };
+struct FoundMessages {
+    std::vector<Uid> uids;             ///< Rising.
+    std::vector<std::uint8_t> scores;  ///< One a uid, if wanted.
+};
+/// The messages of the mailbox that the program finds. Errors are the store's, and LimitExceeded.
+net::Task<Result<FoundMessages>> find_messages(Conversation* c, SearchScopeView scope,
+                                               imap::SearchProgram program, Scores scores);
 
 }  // namespace godwit::serve::imap_desk
