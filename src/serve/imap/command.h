@@ -73,6 +73,7 @@ AnswerTask run_copy(Conversation* c, imap::Command command);      // copy_move.c
 AnswerTask run_create(Conversation* c, imap::Command command);    // mailboxes.cc
 AnswerTask run_delete(Conversation* c, imap::Command command);
 AnswerTask run_enable(Conversation* c, imap::Command command);       // enable.cc
+AnswerTask run_esearch(Conversation* c, imap::Command command);      // multisearch.cc
 AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
 AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc
 AnswerTask run_fetch(Conversation* c, imap::Command command);        // fetch.cc

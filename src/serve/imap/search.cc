@@ -266,14 +266,17 @@ net::Task<Result<FoundMessages>> find_messages(Conversation* c, SearchScopeView 
 }
 
 net::Task<std::optional<Answer>> forbid_search(Conversation* c,
-                                               const Result<imap::SearchProgram>* program) {
+                                               const Result<imap::SearchProgram>* program,
+                                               bool needs_selected) {
     if (!*program) {
         if (program->error().code != ErrorCode::Unsupported) {
             co_return bad(program->error().text);
         }
         // RFC 5182 2.1: a SEARCH that ends in NO leaves nothing saved; whether this one was to save
         // is not known, and "$" of an older one would mislead.
-        c->selected()->save({});
+        if (c->selected() != nullptr) {
+            c->selected()->save({});
+        }
         co_return no(imap::code::kBadCharset, "The charset is not known");
     }
     // RFC 6855 3: strings are UTF-8 now, whatever else the command says.
@@ -283,8 +286,10 @@ net::Task<std::optional<Answer>> forbid_search(Conversation* c,
     if ((*program)->uses_sequence_numbers() && c->has_enabled(Feature::UidOnly)) {
         co_return uid_required();
     }
-    if (auto forbidden = forbid_read(c)) {
-        co_return forbidden;
+    if (needs_selected) {
+        if (auto forbidden = forbid_read(c)) {
+            co_return forbidden;
+        }
     }
     if (const Result<> fresh = co_await c->room().refresh_keywords(); !fresh) {
         co_return refusal(fresh.error(), "SEARCH");

@@ -12,9 +12,11 @@
 namespace godwit::serve::imap_desk {
 
 /// What is said instead of searching: the program does not parse, or cannot be asked now. nullopt:
-/// go on. Reads the keywords. `program` must outlive the task.
+/// go on. Reads the keywords. `program` must outlive the task. It may ask for the selected mailbox
+/// or not, and there need be none then.
 net::Task<std::optional<Answer>> forbid_search(Conversation* c,
-                                               const Result<imap::SearchProgram>* program);
+                                               const Result<imap::SearchProgram>* program,
+                                               bool needs_selected = true);
 /// How relevant each message is, 1 to 100 (RFC 6203 4).
 enum class Scores : std::uint8_t { Unwanted, Wanted };
 struct FoundMessages {
