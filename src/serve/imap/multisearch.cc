@@ -84,7 +84,8 @@ net::Task<Result<std::optional<SearchScopeView>>> open_scope(Conversation* c,
 
 // The answer of one mailbox, which is none where nothing is found. The inner error is the store's.
 net::Task<Result<Result<>>> search_one(Conversation* c, const imap::SearchProgram* program,
-                                       const std::string* tag, const store::MailboxState* mailbox) {
+                                       const std::string* tag, KnownIndexes* known,
+                                       const store::MailboxState* mailbox) {
     const Result<std::optional<SearchScopeView>> scope = co_await open_scope(c, mailbox);
     if (!scope) {
         co_return Result<>(std::unexpected(scope.error()));
@@ -93,7 +94,7 @@ net::Task<Result<Result<>>> search_one(Conversation* c, const imap::SearchProgra
         co_return Result<>();
     }
     const Scores scores = program->returns.relevancy ? Scores::Wanted : Scores::Unwanted;
-    Result<FoundMessages> messages = co_await find_messages(c, **scope, *program, scores);
+    Result<FoundMessages> messages = co_await find_messages(c, **scope, *program, scores, known);
     if (!messages) {
         co_return Result<>(std::unexpected(messages.error()));
     }
@@ -139,8 +140,10 @@ AnswerTask run_esearch(Conversation* c, imap::Command command) {
     }
     const std::vector<store::MailboxState> mailboxes =
         choose(arguments->sources, *std::move(inventory), c->selected());
+    KnownIndexes known;
     for (const store::MailboxState& mailbox : mailboxes) {
-        const Result<> searched = CO_TRY(co_await search_one(c, &*program, &command.tag, &mailbox));
+        const Result<> searched =
+            CO_TRY(co_await search_one(c, &*program, &command.tag, &known, &mailbox));
         if (!searched) {
             if (program->returns.save) {
                 c->selected()->save({});

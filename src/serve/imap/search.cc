@@ -26,8 +26,8 @@ constexpr std::size_t kMessagesInJob = 8;
 
 class Searching {
 public:
-    Searching(Conversation* conversation, SearchScopeView scope)
-        : c_(conversation), scope_(std::move(scope)) {}
+    Searching(Conversation* conversation, SearchScopeView scope, KnownIndexes* known)
+        : c_(conversation), scope_(std::move(scope)), known_(known) {}
     net::Task<Result<FoundMessages>> run(imap::SearchProgram program, Scores scores);
 
 private:
@@ -42,6 +42,7 @@ private:
 
     Conversation* c_;
     SearchScopeView scope_;
+    KnownIndexes* known_;
     std::shared_ptr<SearchQuestion> question_;  ///< Changed only before the first round.
     std::vector<Uid> found_;
     std::vector<Uid> unknown_;
@@ -55,19 +56,23 @@ SearchCandidate Searching::candidate_at(std::size_t index) const {
 }
 
 net::Task<Result<>> Searching::ask_index() {
-    question_->index.resize(question_->program.nodes.size());
-    question_->fuzzy_index.resize(question_->program.nodes.size());
     if (!asks_for_text(question_->program)) {
         co_return Result<>();
     }
+    if (known_ != nullptr && known_->contains(account())) {
+        question_->known = known_->at(account());
+        co_return Result<>();
+    }
     store::Store* const store = c_->services()->store;
-    IndexKnowledge known = CO_TRY(co_await net::offload(
+    IndexKnowledge answers = CO_TRY(co_await net::offload(
         c_->services()->offload,
         [store, account = account(), asked = question_]() -> Result<IndexKnowledge> {
             return ask_index_for(store, account, *asked);
         }));
-    question_->index = std::move(known.exact);
-    question_->fuzzy_index = std::move(known.fuzzy);
+    question_->known = std::make_shared<const IndexKnowledge>(std::move(answers));
+    if (known_ != nullptr) {
+        (*known_)[account()] = question_->known;
+    }
     co_return Result<>();
 }
 
@@ -260,8 +265,9 @@ net::Task<Result<FoundMessages>> Searching::run(imap::SearchProgram program, Sco
 }  // namespace
 
 net::Task<Result<FoundMessages>> find_messages(Conversation* c, SearchScopeView scope,
-                                               imap::SearchProgram program, Scores scores) {
-    Searching searching(c, std::move(scope));
+                                               imap::SearchProgram program, Scores scores,
+                                               KnownIndexes* known) {
+    Searching searching(c, std::move(scope), known);
     co_return co_await searching.run(std::move(program), scores);
 }
 

@@ -238,8 +238,8 @@ Truth ask_row(const SearchQuestion& question, const SearchNode& node,
         case SearchOp::Header:
         case SearchOp::Body:
         case SearchOp::Text:
-            return truth(question.fuzzy[index] ? question.fuzzy_index[index].of(row.email)
-                                               : question.index[index].of(row.email));
+            return truth(question.fuzzy[index] ? question.known->fuzzy[index].of(row.email)
+                                               : question.known->exact[index].of(row.email));
         default: return Truth::Unknown;
     }
 }
@@ -308,7 +308,7 @@ Result<bool> ask_message(const SearchQuestion& question, store::Store* store,
 std::optional<unsigned> score_by_index(const SearchQuestion& question, EmailId email) {
     const Result<std::optional<unsigned>> score =
         mean_score(question, [&](std::size_t index) -> Result<std::optional<unsigned>> {
-            const store::FuzzyAnswers& known = question.fuzzy_index[index];
+            const store::FuzzyAnswers& known = question.known->fuzzy[index];
             if (known.of(email) == store::IndexAnswer::Unknown) {
                 return std::nullopt;
             }

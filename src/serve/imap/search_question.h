@@ -23,6 +23,12 @@ namespace godwit::serve::imap_desk {
 /// bits for every message while the command runs.
 inline constexpr std::size_t fuzzy_words_max = 32;
 
+/// What the search index knows of the texts of one program.
+struct IndexKnowledge {
+    std::vector<store::IndexAnswers> exact;  ///< By node.
+    std::vector<store::FuzzyAnswers> fuzzy;  ///< By node with a fuzzy needle.
+};
+
 /// Shared with jobs of the pool, which may outlive the session; immutable but for what the index
 /// says, which is put in before the first message is asked.
 struct SearchQuestion {
@@ -33,9 +39,8 @@ struct SearchQuestion {
     std::vector<std::optional<std::uint32_t>> objects;  ///< By node, of ObjectIDs.
     /// By node; none for those that match exactly. FUZZY needles without a word do, too.
     std::vector<std::optional<mail::FuzzyNeedle>> fuzzy;
-    std::vector<store::IndexAnswers> index;        ///< By node, what the search index says.
-    std::vector<store::FuzzyAnswers> fuzzy_index;  ///< By node with a fuzzy needle.
-    std::int64_t now = 0;                          ///< When it was asked; unix seconds.
+    std::shared_ptr<const IndexKnowledge> known;  ///< Not null where a text is asked for.
+    std::int64_t now = 0;                         ///< When it was asked; unix seconds.
 
     [[nodiscard]] std::size_t index_of(const imap::SearchNode& node) const {
         return static_cast<std::size_t>(&node - program.nodes.data());
@@ -50,12 +55,7 @@ Result<std::shared_ptr<SearchQuestion>> make_question(imap::SearchProgram progra
 /// Some key looks for a text.
 bool asks_for_text(const imap::SearchProgram& program);
 
-/// What the search index knows of the texts that are asked for; nothing when it cannot be asked.
-/// Synchronous: on the offload pool.
-struct IndexKnowledge {
-    std::vector<store::IndexAnswers> exact;
-    std::vector<store::FuzzyAnswers> fuzzy;
-};
+/// Knows nothing where the index cannot be asked. Synchronous: on the offload pool.
 IndexKnowledge ask_index_for(store::Store* store, AccountId account,
                              const SearchQuestion& question);
 

@@ -1,6 +1,8 @@
 // Finding messages, for the commands that do something with what was found: SEARCH, SORT, THREAD.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -23,8 +25,14 @@ struct FoundMessages {
     std::vector<Uid> uids;             ///< Rising.
     std::vector<std::uint8_t> scores;  ///< One a uid, if wanted.
 };
-/// The messages of the mailbox that the program finds. Errors are the store's, and LimitExceeded.
+/// What the indexes of accounts said to one program, so that each is asked once for all mailboxes.
+/// Later mail is not known to it, which is right: such mail is read.
+struct IndexKnowledge;
+using KnownIndexes = std::map<AccountId, std::shared_ptr<const IndexKnowledge>>;
+/// The messages of the mailbox that the program finds. `known` (or null) outlives the task. Errors
+/// are the store's, and LimitExceeded.
 net::Task<Result<FoundMessages>> find_messages(Conversation* c, SearchScopeView scope,
-                                               imap::SearchProgram program, Scores scores);
+                                               imap::SearchProgram program, Scores scores,
+                                               KnownIndexes* known = nullptr);
 
 }  // namespace godwit::serve::imap_desk
