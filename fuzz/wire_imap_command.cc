@@ -11,6 +11,7 @@
 #include "wire/imap/fetch.h"
 #include "wire/imap/list.h"
 #include "wire/imap/metadata.h"
+#include "wire/imap/multisearch.h"
 #include "wire/imap/notify.h"
 #include "wire/imap/reader.h"
 #include "wire/imap/search.h"
@@ -51,6 +52,7 @@ std::size_t parse_all(const Command& command) {
         note(parse_set_metadata(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_notify(*std::make_unique<Lexer>(command), spelling).has_value());
         note(parse_resetkey(*std::make_unique<Lexer>(command), spelling).has_value());
+        note(parse_multisearch(*std::make_unique<Lexer>(command), spelling).has_value());
     }
     out = out * 2 + append_events(command, true);
     note(parse_genurlauth(*std::make_unique<Lexer>(command)).has_value());

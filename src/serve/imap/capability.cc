@@ -34,6 +34,7 @@ constexpr std::array kWords = {
     CapabilityRow{"PREVIEW"},
     CapabilityRow{"QRESYNC"},
     CapabilityRow{"SAVEDATE"},
+    CapabilityRow{"SEARCH=FUZZY"},
     CapabilityRow{"SEARCHRES"},
     CapabilityRow{"UIDONLY"},
     CapabilityRow{"UNAUTHENTICATE"},

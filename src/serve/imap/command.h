@@ -78,6 +78,7 @@ AnswerTask run_listrights(Conversation* c, imap::Command command);
 AnswerTask run_myrights(Conversation* c, imap::Command command);
 AnswerTask run_setacl(Conversation* c, imap::Command command);
 AnswerTask run_enable(Conversation* c, imap::Command command);       // enable.cc
+AnswerTask run_esearch(Conversation* c, imap::Command command);      // multisearch.cc
 AnswerTask run_examine(Conversation* c, imap::Command command);      // select.cc
 AnswerTask run_expunge(Conversation* c, imap::Command command);      // expunge.cc
 AnswerTask run_fetch(Conversation* c, imap::Command command);        // fetch.cc

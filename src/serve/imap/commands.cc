@@ -33,6 +33,7 @@ constexpr std::array kCommands = {
     CommandRow{"DELETE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.4", &run_delete},
     CommandRow{"DELETEACL", Prefix::None, kIn, Expunges::Tell, "", "4314 3.2", &run_deleteacl},
     CommandRow{"ENABLE", Prefix::None, kIn, Expunges::Tell, "ENABLE", "5161 3.1", &run_enable},
+    CommandRow{"ESEARCH", Prefix::Optional, kIn, Expunges::Tell, "MULTISEARCH", "7377 2", &run_esearch},
     CommandRow{"EXAMINE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.2", &run_examine},
     CommandRow{"EXPUNGE", Prefix::Optional, kOpen, Expunges::Tell, "UIDPLUS",
                "3501 6.4.3, 4315 2.1", &run_expunge},

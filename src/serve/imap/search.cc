@@ -1,29 +1,22 @@
 // Serves SEARCH and UID SEARCH.
-// RFC 3501 6.4.4; RFC 5032 3; RFC 5182 2; RFC 7162 3.1.5; RFC 8474 6; RFC 8514 4.3; RFC 9738 3.2.
-// T78.
+// RFC 3501 6.4.4; RFC 5182 2; RFC 6203. T78.
 // Three rounds, each only for what the one before could not tell: the view and the search index,
-// the stored summary, and (on the offload pool) the message itself. Every round goes in bounded
-// steps.
+// the stored summary, and (on the offload pool) the message itself; where scores are asked for, a
+// fourth for them. Every round goes in bounded steps.
 #include <algorithm>
 
 #include "base/log.h"
-#include "mail/message/summary.h"
-#include "mail/text/date.h"
 #include "serve/imap/changes.h"
 #include "serve/imap/message_source.h"
-#include "serve/imap/object_id.h"
 #include "serve/imap/search_answer.h"
+#include "serve/imap/search_question.h"
 #include "serve/imap/search_run.h"
-#include "serve/imap/text_search.h"
-#include "store/search/ask.h"
-#include "wire/imap/search.h"
 
 namespace godwit::serve::imap_desk {
 
 namespace {
 
 using imap::SearchNode;
-using imap::SearchOp;
 using imap::Truth;
 
 // Rows looked at before others get the shard.
@@ -31,273 +24,76 @@ constexpr std::size_t kRowsInTurn = 8192;
 // Messages that one job of the pool reads.
 constexpr std::size_t kMessagesInJob = 8;
 
-Truth truth(bool value) {
-    return value ? Truth::Yes : Truth::No;
-}
-
-std::chrono::sys_days day_of(std::int64_t unix_seconds) {
-    return std::chrono::floor<std::chrono::days>(
-        std::chrono::sys_seconds(std::chrono::seconds(unix_seconds)));
-}
-
-// The program with what of it depends on the session resolved. Shared with jobs of the pool, which
-// may outlive the session; immutable.
-struct Question {
-    imap::SearchProgram program;
-    std::vector<imap::NumberSet> sets;                  ///< By SearchNode::set.
-    std::vector<store::KeywordSet> keywords;            ///< By node.
-    std::vector<std::string> needles;                   ///< By node, folded.
-    std::vector<std::optional<std::uint32_t>> objects;  ///< By node, of ObjectIDs.
-    std::vector<store::IndexAnswers> index;             ///< By node, what the search index says.
-    std::int64_t now = 0;                               ///< When it was asked; unix seconds.
-};
-
-Truth ask_row(const Question& question, const SearchNode& node, const store::MessageRow& row,
-              std::uint32_t number, bool is_recent) {
-    const auto index = static_cast<std::size_t>(&node - question.program.nodes.data());
-    switch (node.op) {
-        case SearchOp::All: return Truth::Yes;
-        case SearchOp::SequenceNumbers: return truth(question.sets[node.set].contains(number));
-        case SearchOp::Uids: return truth(question.sets[node.set].contains(row.uid.value()));
-        case SearchOp::Flag:
-            return truth(((row.flags.system & static_cast<std::uint8_t>(node.flag)) != 0) ==
-                         node.wanted);
-        case SearchOp::Keyword: {
-            bool is_set = false;
-            for (std::size_t i = 0; i < 4; ++i) {
-                is_set = is_set ||
-                         (row.flags.keywords.words()[i] & question.keywords[index].words()[i]) != 0;
-            }
-            return truth(is_set == node.wanted);
-        }
-        case SearchOp::Recent: return truth(is_recent == node.wanted);
-        case SearchOp::Before: return truth(day_of(row.internal_date) < node.day);
-        case SearchOp::On: return truth(day_of(row.internal_date) == node.day);
-        case SearchOp::Since: return truth(day_of(row.internal_date) >= node.day);
-        case SearchOp::Larger: return truth(row.size > node.number);
-        case SearchOp::Smaller: return truth(row.size < node.number);
-        case SearchOp::ModSeq: return truth(row.mod_seq.value() >= node.number);
-        // RFC 5032 3: the message of that very second is in both.
-        case SearchOp::Older:
-            return truth(question.now - row.internal_date >=
-                         static_cast<std::int64_t>(node.number));
-        case SearchOp::Younger:
-            return truth(question.now - row.internal_date <=
-                         static_cast<std::int64_t>(node.number));
-        case SearchOp::UidAfter: return truth(row.uid.value() > node.number);
-        case SearchOp::UidBefore: return truth(row.uid.value() < node.number);
-        case SearchOp::SavedBefore: return truth(day_of(row.saved_at) < node.day);
-        case SearchOp::SavedOn: return truth(day_of(row.saved_at) == node.day);
-        case SearchOp::SavedSince: return truth(day_of(row.saved_at) >= node.day);
-        case SearchOp::EmailId: return truth(question.objects[index] == row.email.value());
-        case SearchOp::ThreadId: return truth(question.objects[index] == row.thread.value());
-        case SearchOp::Header:
-        case SearchOp::Body:
-        case SearchOp::Text:
-            switch (question.index[index].of(row.email)) {
-                case store::IndexAnswer::No: return Truth::No;
-                case store::IndexAnswer::Yes: return Truth::Yes;
-                case store::IndexAnswer::Unknown: break;
-            }
-            return Truth::Unknown;
-        default: return Truth::Unknown;
-    }
-}
-
-bool is_text(const SearchNode& node) {
-    return node.op == SearchOp::Header || node.op == SearchOp::Body || node.op == SearchOp::Text;
-}
-
-// What the search index knows of the texts that are asked for; nothing when it cannot be asked.
-// Synchronous: on the offload pool.
-std::vector<store::IndexAnswers> ask_index_for(store::Store* store, AccountId account,
-                                               const Question& question) {
-    const std::vector<SearchNode>& asked = question.program.nodes;
-    std::vector<store::IndexAnswers> answers(asked.size());
-    std::vector<store::IndexQuestion> questions;
-    std::vector<std::size_t> nodes;
-    for (std::size_t i = 0; i < asked.size(); ++i) {
-        if (!is_text(asked[i])) {
-            continue;
-        }
-        const SearchOp op = asked[i].op;
-        nodes.push_back(i);
-        questions.push_back({.place = op == SearchOp::Header ? store::IndexedPlace::Header
-                                      : op == SearchOp::Body ? store::IndexedPlace::Body
-                                                             : store::IndexedPlace::Text,
-                             .header_name = op == SearchOp::Header ? asked[i].name : std::string(),
-                             .needle = question.needles[i]});
-    }
-    auto known = store::ask_index(*store->snapshot(), account, questions);
-    if (!known) {
-        log::error("search_index.damaged",
-                   {{"account", account.value()}, {"error", known.error().text}});
-        return answers;
-    }
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        answers[nodes[i]] = std::move((*known)[i]);
-    }
-    return answers;
-}
-
-// RFC 3501 6.4.4: by the Date field as its writer saw it, whatever the zone.
-Truth ask_sent(const SearchNode& node, const mail::MessageSummary& summary) {
-    if (!summary.sent) {
-        return Truth::No;
-    }
-    const auto day =
-        day_of(summary.sent->unix_seconds + summary.sent->offset_minutes * std::int64_t{60});
-    switch (node.op) {
-        case SearchOp::SentBefore: return truth(day < node.day);
-        case SearchOp::SentOn: return truth(day == node.day);
-        default: return truth(day >= node.day);
-    }
-}
-
-Truth ask_summary(const SearchNode& node, std::string_view needle,
-                  const store::MessageRecord& record, const mail::MessageSummary& summary) {
-    switch (node.op) {
-        case SearchOp::SentBefore:
-        case SearchOp::SentOn:
-        case SearchOp::SentSince: return ask_sent(node, summary);
-        case SearchOp::Header:
-            if (summary.headers_truncated || !mail::is_hot_header(node.name)) {
-                return Truth::Unknown;
-            }
-            return truth(has_header_text(record.prefix + summary.headers, node.name, needle));
-        default: return Truth::Unknown;
-    }
-}
-
-// A message that needs more than its row.
-struct Candidate {
-    store::MessageRow row;
-    std::uint32_t number = 0;
-    bool is_recent = false;
-};
-struct OpenCase {
-    Candidate candidate;
-    store::MessageRecord record;
-    mail::MessageSummary summary;
-};
-
-// Pool: the third round for one message.
-Result<bool> ask_message(const Question& question, store::Store* store, const OpenCase& open) {
-    MessageSearch message(store, &open.record, &open.summary);
-    std::optional<Error> failure;
-    const Truth found = imap::evaluate(question.program, [&](const SearchNode& node) {
-        const Candidate& candidate = open.candidate;
-        const Truth by_row =
-            ask_row(question, node, candidate.row, candidate.number, candidate.is_recent);
-        if (by_row != Truth::Unknown || failure) {
-            return by_row;
-        }
-        const std::string& needle =
-            question.needles[static_cast<std::size_t>(&node - question.program.nodes.data())];
-        const Truth by_summary = ask_summary(node, needle, open.record, open.summary);
-        if (by_summary != Truth::Unknown) {
-            return by_summary;
-        }
-        const auto read = [&]() -> Result<bool> {
-            if (node.op == SearchOp::Header) {
-                return has_header_text(TRY(message.header()), node.name, needle);
-            }
-            if (node.op == SearchOp::Text && has_any_header_text(TRY(message.header()), needle)) {
-                return true;
-            }
-            return message.has_body_text(needle);
-        };
-        const Result<bool> answer = read();
-        if (!answer) {
-            failure = answer.error();
-            return Truth::No;
-        }
-        return truth(*answer);
-    });
-    if (failure) {
-        return std::unexpected(*std::move(failure));
-    }
-    return found == Truth::Yes;
-}
-
 class Searching {
 public:
-    Searching(Conversation* conversation, imap::SearchProgram program);
-    net::Task<Result<std::vector<Uid>>> run();
+    Searching(Conversation* conversation, SearchScopeView scope, KnownIndexes* known)
+        : c_(conversation), scope_(std::move(scope)), known_(known) {}
+    net::Task<Result<FoundMessages>> run(imap::SearchProgram program, Scores scores);
 
 private:
     net::Task<Result<>> ask_index();
     net::Task<void> ask_rows();
     net::Task<Result<>> ask_records();
+    net::Task<Result<std::vector<OpenCase>>> read_cases(std::vector<Uid> uids);
     net::Task<Result<>> ask_messages(std::vector<OpenCase> open);
+    net::Task<Result<std::vector<std::uint8_t>>> score();
+    [[nodiscard]] SearchCandidate candidate_at(std::size_t index) const;
+    [[nodiscard]] AccountId account() const { return scope_.view().account(); }
 
     Conversation* c_;
-    std::shared_ptr<Question> question_;  ///< Changed only before the first round.
+    SearchScopeView scope_;
+    KnownIndexes* known_;
+    std::shared_ptr<SearchQuestion> question_;  ///< Changed only before the first round.
     std::vector<Uid> found_;
     std::vector<Uid> unknown_;
 };
 
-Searching::Searching(Conversation* conversation, imap::SearchProgram program) : c_(conversation) {
-    auto question = std::make_shared<Question>();
-    question->program = std::move(program);
-    question->now = unix_seconds(c_->services()->clock->wall());
-    Selected& selected = *c_->selected();
-    question->sets.resize(question->program.sets.size());
-    question->keywords.resize(question->program.nodes.size());
-    question->objects.resize(question->program.nodes.size());
-    for (std::size_t i = 0; i < question->program.nodes.size(); ++i) {
-        const SearchNode& node = question->program.nodes[i];
-        question->needles.push_back(fold_needle(node.text));
-        if (node.op == SearchOp::SequenceNumbers) {
-            question->sets[node.set] = question->program.sets[node.set].resolve(selected.exists());
-        } else if (node.op == SearchOp::Uids) {
-            question->sets[node.set] =
-                selected.uids_of(question->program.sets[node.set], selected.last_uid().value());
-        } else if (node.op == SearchOp::Keyword) {
-            question->keywords[i] = c_->selected()->room().keywords().find(node.text);
-        } else if (node.op == SearchOp::EmailId || node.op == SearchOp::ThreadId) {
-            question->objects[i] = parse_object_id(
-                node.op == SearchOp::EmailId ? ObjectKind::Email : ObjectKind::Thread,
-                selected.view().account(), node.text);
-        }
-    }
-    question_ = std::move(question);
+SearchCandidate Searching::candidate_at(std::size_t index) const {
+    const store::MessageRow& row = scope_.view().rows()[index];
+    return {.row = row,
+            .number = scope_.number_at(index, row.uid),
+            .is_recent = scope_.is_recent(row.uid)};
 }
 
 net::Task<Result<>> Searching::ask_index() {
-    question_->index.resize(question_->program.nodes.size());
-    if (std::ranges::none_of(question_->program.nodes, is_text)) {
+    if (!asks_for_text(question_->program)) {
+        co_return Result<>();
+    }
+    if (known_ != nullptr && known_->contains(account())) {
+        question_->known = known_->at(account());
         co_return Result<>();
     }
     store::Store* const store = c_->services()->store;
-    const AccountId account = c_->selected()->view().account();
-    question_->index =
-        CO_TRY(co_await net::offload(c_->services()->offload, [store, account, asked = question_] {
+    IndexKnowledge answers = CO_TRY(co_await net::offload(
+        c_->services()->offload,
+        [store, account = account(), asked = question_]() -> Result<IndexKnowledge> {
             return ask_index_for(store, account, *asked);
         }));
+    question_->known = std::make_shared<const IndexKnowledge>(std::move(answers));
+    if (known_ != nullptr) {
+        (*known_)[account()] = question_->known;
+    }
     co_return Result<>();
 }
 
 net::Task<void> Searching::ask_rows() {
     Uid next(1);
     for (;;) {
-        const Selected& selected = *c_->selected();
-        const auto rows = selected.view().rows();
-        const std::size_t begin = selected.view().lower_bound(next);
-        const std::size_t end = std::min(selected.known_rows(), begin + kRowsInTurn);
+        const auto rows = scope_.view().rows();
+        const std::size_t begin = scope_.view().lower_bound(next);
+        const std::size_t end = std::min(scope_.known_rows(), begin + kRowsInTurn);
         for (std::size_t at = begin; at < end; ++at) {
-            const store::MessageRow& row = rows[at];
+            const SearchCandidate candidate = candidate_at(at);
             const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
-                return ask_row(*question_, node, row, selected.number_at(at, row.uid),
-                               selected.is_recent(row.uid));
+                return ask_row(*question_, node, candidate);
             });
             if (value == Truth::Yes) {
-                found_.push_back(row.uid);
+                found_.push_back(candidate.row.uid);
             } else if (value == Truth::Unknown) {
-                unknown_.push_back(row.uid);
+                unknown_.push_back(candidate.row.uid);
             }
         }
-        if (end >= selected.known_rows()) {
+        if (end >= scope_.known_rows()) {
             co_return;
         }
         next = Uid(rows[end - 1].uid.value() + 1);
@@ -305,50 +101,52 @@ net::Task<void> Searching::ask_rows() {
     }
 }
 
-net::Task<Result<>> Searching::ask_records() {
-    const AccountId account = c_->selected()->view().account();
-    for (std::size_t at = 0; at < unknown_.size(); at += kRecordBatch) {
-        std::vector<Candidate> candidates;
-        std::vector<EmailId> emails;
-        for (const Uid uid : slice(unknown_, at, kRecordBatch)) {
-            const Selected& selected = *c_->selected();
-            const std::size_t index = selected.view().lower_bound(uid);
-            if (const store::MessageRow* row = selected.view().find(uid)) {
-                candidates.push_back(
-                    {*row, selected.number_at(index, uid), selected.is_recent(uid)});
-                emails.push_back(row->email);
-            }
+// Those of at most kRecordBatch that are still there and whole.
+net::Task<Result<std::vector<OpenCase>>> Searching::read_cases(std::vector<Uid> uids) {
+    std::vector<SearchCandidate> candidates;
+    std::vector<EmailId> emails;
+    for (const Uid uid : uids) {
+        const std::size_t index = scope_.view().lower_bound(uid);
+        if (const store::MessageRow* row = scope_.view().find(uid)) {
+            candidates.push_back(candidate_at(index));
+            emails.push_back(row->email);
         }
-        auto records = CO_TRY(co_await read_records(c_->services(), account, std::move(emails)));
+    }
+    auto records = CO_TRY(co_await read_records(c_->services(), account(), std::move(emails)));
+    std::vector<OpenCase> cases;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        if (!records[i]) {
+            continue;  // Gone meanwhile.
+        }
+        Result<mail::MessageSummary> summary = mail::MessageSummary::decode(records[i]->summary);
+        if (!summary) {
+            // A damaged message is found by nothing; the others are.
+            log::error("imap.search_failed", {{"account", account().value()},
+                                              {"uid", candidates[i].row.uid.value()},
+                                              {"error", summary.error().text}});
+            continue;
+        }
+        cases.push_back({candidates[i], *std::move(records[i]), *std::move(summary)});
+    }
+    co_return cases;
+}
+
+net::Task<Result<>> Searching::ask_records() {
+    for (std::size_t at = 0; at < unknown_.size(); at += kRecordBatch) {
+        std::vector<OpenCase> cases =
+            CO_TRY(co_await read_cases(slice(unknown_, at, kRecordBatch)));
         std::vector<OpenCase> open;
-        for (std::size_t i = 0; i < candidates.size(); ++i) {
-            if (!records[i]) {
-                continue;  // Gone meanwhile.
-            }
-            const Candidate& candidate = candidates[i];
-            Result<mail::MessageSummary> decoded =
-                mail::MessageSummary::decode(records[i]->summary);
-            if (!decoded) {
-                // A damaged message is found by nothing; the others are.
-                log::error("imap.search_failed", {{"account", account.value()},
-                                                  {"uid", candidate.row.uid.value()},
-                                                  {"error", decoded.error().text}});
-                continue;
-            }
-            mail::MessageSummary summary = *std::move(decoded);
+        for (OpenCase& one : cases) {
             const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
-                const Truth by_row =
-                    ask_row(*question_, node, candidate.row, candidate.number, candidate.is_recent);
-                const auto index =
-                    static_cast<std::size_t>(&node - question_->program.nodes.data());
+                const Truth by_row = ask_row(*question_, node, one.candidate);
                 return by_row != Truth::Unknown
                            ? by_row
-                           : ask_summary(node, question_->needles[index], *records[i], summary);
+                           : ask_summary(*question_, node, one.record, one.summary);
             });
             if (value == Truth::Yes) {
-                found_.push_back(candidate.row.uid);
+                found_.push_back(one.candidate.row.uid);
             } else if (value == Truth::Unknown) {
-                open.push_back({candidate, *std::move(records[i]), std::move(summary)});
+                open.push_back(std::move(one));
             }
         }
         CO_TRY(co_await ask_messages(std::move(open)));
@@ -357,58 +155,134 @@ net::Task<Result<>> Searching::ask_records() {
     co_return Result<>();
 }
 
+// At most kMessagesInJob from `at` on.
+std::vector<OpenCase> take_cases(std::vector<OpenCase>& open, std::size_t at) {
+    std::vector<OpenCase> cases;
+    for (std::size_t i = at; i < std::min(open.size(), at + kMessagesInJob); ++i) {
+        cases.push_back(std::move(open[i]));
+    }
+    return cases;
+}
+
+void log_unread(const OpenCase& one, const Error& error) {
+    log::error("imap.search_failed",
+               {{"uid", one.candidate.row.uid.value()}, {"error", error.text}});
+}
+
+Result<std::vector<Uid>> ask_cases(const SearchQuestion& question, store::Store* store,
+                                   const std::vector<OpenCase>& cases) {
+    std::optional<mail::Stemmers> stemmers;
+    if (question.has_fuzzy_words()) {
+        stemmers.emplace();
+    }
+    std::vector<Uid> hits;
+    for (const OpenCase& one : cases) {
+        // A body that cannot be read has nothing that could be found.
+        const auto hit = ask_message(question, store, stemmers ? &*stemmers : nullptr, one);
+        if (!hit) {
+            log_unread(one, hit.error());
+        } else if (*hit) {
+            hits.push_back(one.candidate.row.uid);
+        }
+    }
+    return hits;
+}
+
 net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
     for (std::size_t at = 0; at < open.size(); at += kMessagesInJob) {
-        std::vector<OpenCase> cases;
-        for (std::size_t i = at; i < std::min(open.size(), at + kMessagesInJob); ++i) {
-            cases.push_back(std::move(open[i]));
-        }
         store::Store* store = c_->services()->store;
         const std::vector<Uid> hits = CO_TRY(co_await net::offload(
-            c_->services()->offload,
-            [store, question = question_, cases = std::move(cases)]() -> Result<std::vector<Uid>> {
-                std::vector<Uid> hits;
-                for (const OpenCase& one : cases) {
-                    // A body that cannot be read has nothing that could be found.
-                    const auto hit = ask_message(*question, store, one);
-                    if (!hit) {
-                        log::error("imap.search_failed", {{"uid", one.candidate.row.uid.value()},
-                                                          {"error", hit.error().text}});
-                    } else if (*hit) {
-                        hits.push_back(one.candidate.row.uid);
-                    }
-                }
-                return hits;
+            c_->services()->offload, [store, question = question_, cases = take_cases(open, at)] {
+                return ask_cases(*question, store, cases);
             }));
         found_.insert(found_.end(), hits.begin(), hits.end());
     }
     co_return Result<>();
 }
 
-net::Task<Result<std::vector<Uid>>> Searching::run() {
+using ScoredUids = std::vector<std::pair<Uid, unsigned>>;
+
+Result<ScoredUids> score_cases(const SearchQuestion& question, store::Store* store,
+                               const std::vector<OpenCase>& cases) {
+    const mail::Stemmers stemmers;
+    ScoredUids out;
+    for (const OpenCase& one : cases) {
+        const Result<unsigned> score = score_message(question, store, stemmers, one);
+        if (!score) {
+            log_unread(one, score.error());
+        }
+        out.emplace_back(one.candidate.row.uid, score.value_or(1));
+    }
+    return out;
+}
+
+// One for each found message; the lowest for one that went away meanwhile.
+net::Task<Result<std::vector<std::uint8_t>>> Searching::score() {
+    std::vector<std::uint8_t> scores(found_.size(), 1);
+    std::vector<Uid> unknown;
+    for (std::size_t i = 0; i < found_.size(); ++i) {
+        const store::MessageRow* row = scope_.view().find(found_[i]);
+        if (row == nullptr) {
+            continue;
+        }
+        if (const auto known = score_by_index(*question_, row->email)) {
+            scores[i] = static_cast<std::uint8_t>(*known);
+        } else {
+            unknown.push_back(found_[i]);
+        }
+    }
+    for (std::size_t at = 0; at < unknown.size(); at += kMessagesInJob) {
+        std::vector<OpenCase> cases =
+            CO_TRY(co_await read_cases(slice(unknown, at, kMessagesInJob)));
+        store::Store* store = c_->services()->store;
+        const ScoredUids scored = CO_TRY(co_await net::offload(
+            c_->services()->offload, [store, question = question_, cases = std::move(cases)] {
+                return score_cases(*question, store, cases);
+            }));
+        for (const auto& [uid, score] : scored) {
+            const auto place = std::ranges::lower_bound(found_, uid) - found_.begin();
+            scores[static_cast<std::size_t>(place)] = static_cast<std::uint8_t>(score);
+        }
+    }
+    co_return scores;
+}
+
+net::Task<Result<FoundMessages>> Searching::run(imap::SearchProgram program, Scores scores) {
+    question_ = CO_TRY(make_question(std::move(program), scope_, c_->room().keywords(),
+                                     c_->services()->clock->wall()));
     CO_TRY(co_await ask_index());
     co_await ask_rows();
     CO_TRY(co_await ask_records());
     std::ranges::sort(found_);
-    co_return std::move(found_);
+    FoundMessages found;
+    if (scores == Scores::Wanted) {
+        found.scores = CO_TRY(co_await score());
+    }
+    found.uids = std::move(found_);
+    co_return found;
 }
 
 }  // namespace
 
-net::Task<Result<std::vector<Uid>>> find_messages(Conversation* c, imap::SearchProgram program) {
-    Searching searching(c, std::move(program));
-    co_return co_await searching.run();
+net::Task<Result<FoundMessages>> find_messages(Conversation* c, SearchScopeView scope,
+                                               imap::SearchProgram program, Scores scores,
+                                               KnownIndexes* known) {
+    Searching searching(c, std::move(scope), known);
+    co_return co_await searching.run(std::move(program), scores);
 }
 
 net::Task<std::optional<Answer>> forbid_search(Conversation* c,
-                                               const Result<imap::SearchProgram>* program) {
+                                               const Result<imap::SearchProgram>* program,
+                                               bool needs_selected) {
     if (!*program) {
         if (program->error().code != ErrorCode::Unsupported) {
             co_return bad(program->error().text);
         }
         // RFC 5182 2.1: a SEARCH that ends in NO leaves nothing saved; whether this one was to save
         // is not known, and "$" of an older one would mislead.
-        c->selected()->save({});
+        if (c->selected() != nullptr) {
+            c->selected()->save({});
+        }
         co_return no(imap::code::kBadCharset, "The charset is not known");
     }
     // RFC 6855 3: strings are UTF-8 now, whatever else the command says.
@@ -418,8 +292,10 @@ net::Task<std::optional<Answer>> forbid_search(Conversation* c,
     if ((*program)->uses_sequence_numbers() && c->has_enabled(Feature::UidOnly)) {
         co_return uid_required();
     }
-    if (auto forbidden = forbid_read(c)) {
-        co_return forbidden;
+    if (needs_selected) {
+        if (auto forbidden = forbid_read(c)) {
+            co_return forbidden;
+        }
     }
     if (const Result<> fresh = co_await c->selected()->room().refresh_keywords(); !fresh) {
         co_return refusal(fresh.error(), "SEARCH");
@@ -441,14 +317,17 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
                        .has_mod_seq = program->uses_mod_seqs()};
     const bool is_by_number = program->uses_sequence_numbers();
-    Result<std::vector<Uid>> uids = co_await find_messages(c, std::move(*program));
-    if (!uids) {
+    Result<FoundMessages> messages =
+        co_await find_messages(c, SearchScopeView(c->selected()), std::move(*program),
+                               found.returns.relevancy ? Scores::Wanted : Scores::Unwanted);
+    if (!messages) {
         if (found.returns.save) {
             c->selected()->save({});
         }
-        co_return refusal(uids.error(), "SEARCH");
+        co_return refusal(messages.error(), "SEARCH");
     }
-    found.found = std::move(*uids);
+    found.found = std::move(messages->uids);
+    found.scores = std::move(messages->scores);
     CO_TRY(co_await write_search_answer(c, &found));
     Answer answer = ok(command.uid ? "UID SEARCH completed" : "SEARCH completed");
     answer.holds_expunges = is_by_number;

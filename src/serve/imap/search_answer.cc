@@ -9,7 +9,10 @@ namespace {
 class Answering {
 public:
     Answering(Conversation* c, const SearchAnswer* answer)
-        : c_(c), answer_(answer), returns_(answer->returns) {
+        : c_(c),
+          answer_(answer),
+          scope_(answer->scope ? *answer->scope : SearchScopeView(c->selected())),
+          returns_(answer->returns) {
         // RFC 9051 6.4.4: after ENABLE IMAP4rev2 the answer is ESEARCH always (Q41).
         if (!returns_.is_given && !answer->is_sorted && c->has_enabled(Feature::Rev2)) {
             returns_.is_given = returns_.all = true;
@@ -24,19 +27,20 @@ private:
     [[nodiscard]] const std::vector<Uid>& found() const { return answer_->found; }
     // Right for one that is expunged meanwhile too: its number holds until EXPUNGE.
     [[nodiscard]] std::uint32_t number_of(Uid uid) const {
-        const Selected& selected = *c_->selected();
         return answer_->numbering == Numbering::Uid
                    ? uid.value()
-                   : selected.number_at(selected.view().lower_bound(uid), uid);
+                   : scope_.number_at(scope_.view().lower_bound(uid), uid);
     }
     [[nodiscard]] std::vector<Uid> told() const;
     [[nodiscard]] ModSeq highest(const std::vector<Uid>& uids) const;
     net::Task<Result<>> write_list();
     net::Task<Result<>> write_set(std::size_t begin, std::size_t end);
+    net::Task<Result<>> write_scores();
     net::Task<Result<>> write_extended();
 
     Conversation* c_;
     const SearchAnswer* answer_;
+    SearchScopeView scope_;
     imap::SearchReturns returns_;
     imap::PartialRange::Span page_;
 };
@@ -62,7 +66,7 @@ std::vector<Uid> Answering::told() const {
 ModSeq Answering::highest(const std::vector<Uid>& uids) const {
     ModSeq highest(1);
     for (const Uid uid : uids) {
-        if (const store::MessageRow* row = c_->selected()->view().find(uid)) {
+        if (const store::MessageRow* row = scope_.view().find(uid)) {
             highest = std::max(highest, row->mod_seq);
         }
     }
@@ -103,10 +107,30 @@ net::Task<Result<>> Answering::write_set(std::size_t begin, std::size_t end) {
     co_return Result<>();
 }
 
+// Of the page where one is asked for, else of all.
+net::Task<Result<>> Answering::write_scores() {
+    const std::vector<std::uint8_t>& scores = answer_->scores;
+    const std::size_t begin = returns_.partial ? page_.begin : 0;
+    const std::size_t end = returns_.partial ? page_.end : scores.size();
+    imap::ResponseWriter& out = c_->out();
+    out.raw(" RELEVANCY (");
+    for (std::size_t at = begin; at < end; ++at) {
+        out.raw(at == begin ? "" : " ").number(scores[at]);
+        CO_TRY(co_await c_->drain());
+    }
+    out.raw(")");
+    co_return Result<>();
+}
+
 net::Task<Result<>> Answering::write_extended() {
     imap::ResponseWriter& out = c_->out();
     // Q38: the tag first, then UID, then the data.
-    out.raw("* ESEARCH (TAG ").string(answer_->tag).raw(")");
+    out.raw("* ESEARCH (TAG ").string(answer_->tag);
+    if (!answer_->mailbox.name.empty()) {
+        out.raw(" MAILBOX ").mailbox(answer_->mailbox.name);
+        out.raw(" UIDVALIDITY ").number(answer_->mailbox.uid_validity.value());
+    }
+    out.raw(")");
     out.raw(answer_->numbering == Numbering::Uid ? " UID" : "");
     // RFC 4731 3.1: of nothing found there is no MIN, MAX or ALL.
     const bool has_any = !found().empty();
@@ -131,6 +155,9 @@ net::Task<Result<>> Answering::write_extended() {
         CO_TRY(co_await write_set(page_.begin, page_.end));
         out.raw(")");
     }
+    if (returns_.relevancy) {
+        CO_TRY(co_await write_scores());
+    }
     if (answer_->has_mod_seq && has_any) {
         out.raw(" MODSEQ ").number(highest(told()).value());
     }
@@ -148,7 +175,8 @@ net::Task<Result<>> Answering::run() {
         }
         c_->selected()->save(std::move(uids));
     }
-    if (returns_.is_silent()) {
+    // RFC 7377 2.1: nothing is said of a mailbox where nothing is found.
+    if (returns_.is_silent() || (!answer_->mailbox.name.empty() && found().empty())) {
         co_return Result<>();
     }
     if (returns_.is_given) {

@@ -121,8 +121,9 @@ std::optional<Answer> Session::forbid(const CommandRow* row, const imap::Command
     if (command.uid ? row->prefix == Prefix::None : row->prefix == Prefix::Required) {
         return imap_desk::bad("Unknown command");
     }
-    // RFC 9586 3: these would name messages by number. EXPUNGE names none.
+    // RFC 9586 3: these would name messages by number. EXPUNGE and ESEARCH name none.
     if (row->prefix == Prefix::Optional && !command.uid && row->run != &imap_desk::run_expunge &&
+        row->run != &imap_desk::run_esearch &&
         conversation_.has_enabled(imap_desk::Feature::UidOnly)) {
         return imap_desk::uid_required();
     }

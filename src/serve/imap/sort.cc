@@ -1,4 +1,5 @@
-// Serves SORT and UID SORT. RFC 5256 3 (BASE.6.4.SORT), 2; RFC 5267 3 (ESORT); RFC 5957 3.
+// Serves SORT and UID SORT. RFC 5256 3 (BASE.6.4.SORT), 2; RFC 5267 3 (ESORT); RFC 5957 3;
+// RFC 6203 6.
 #include "wire/imap/sort.h"
 
 #include <algorithm>
@@ -25,6 +26,7 @@ struct Value {
 };
 struct Item {
     Uid uid;
+    std::uint8_t score = 0;
     std::vector<Value> values;
 };
 using Criteria = std::vector<imap::SortCriterion>;
@@ -47,7 +49,15 @@ std::string display_of(const std::optional<std::string>& field) {
                                                 : first.mailbox + "@" + first.host);
 }
 
-Value value_of(SortKey key, const store::MessageRow& row, const mail::MessageSummary& summary) {
+/// A message that is sorted, and its score where one is asked for.
+struct Sorted {
+    const store::MessageRow& row;
+    const mail::MessageSummary& summary;
+    std::uint8_t score = 0;
+};
+
+Value value_of(SortKey key, const Sorted& message) {
+    const auto& [row, summary, score] = message;
     switch (key) {
         case SortKey::Arrival: return {.number = row.internal_date};
         case SortKey::Size: return {.number = static_cast<std::int64_t>(row.size)};
@@ -57,6 +67,8 @@ Value value_of(SortKey key, const store::MessageRow& row, const mail::MessageSum
         case SortKey::To: return {.text = mailbox_of(summary.envelope().to)};
         case SortKey::DisplayFrom: return {.text = display_of(summary.envelope().from)};
         case SortKey::DisplayTo: return {.text = display_of(summary.envelope().to)};
+        // RFC 6203 6: the highest first.
+        case SortKey::Relevancy: return {.number = -std::int64_t{score}};
         case SortKey::Subject: break;
     }
     const std::string subject = summary.envelope().subject.value_or("");
@@ -65,16 +77,16 @@ Value value_of(SortKey key, const store::MessageRow& row, const mail::MessageSum
 
 bool needs_summary(const Criteria& criteria) {
     return std::ranges::any_of(criteria, [](const imap::SortCriterion& criterion) {
-        return criterion.key != SortKey::Arrival && criterion.key != SortKey::Size;
+        return criterion.key != SortKey::Arrival && criterion.key != SortKey::Size &&
+               criterion.key != SortKey::Relevancy;
     });
 }
 
-Item item_of(const Criteria& criteria, const store::MessageRow& row,
-             const mail::MessageSummary& summary) {
-    Item item{.uid = row.uid, .values = {}};
+Item item_of(const Criteria& criteria, const Sorted& message) {
+    Item item{.uid = message.row.uid, .score = message.score, .values = {}};
     item.values.reserve(criteria.size());
     for (const imap::SortCriterion& criterion : criteria) {
-        item.values.push_back(value_of(criterion.key, row, summary));
+        item.values.push_back(value_of(criterion.key, message));
     }
     return item;
 }
@@ -93,23 +105,35 @@ std::vector<Item> sorted(const Criteria& criteria, std::vector<Item> items) {
     return items;
 }
 
+// `found` outlives the task.
 net::Task<Result<std::vector<Item>>> read_items(Conversation* c, const Criteria* criteria,
-                                                std::vector<Uid> uids) {
+                                                const FoundMessages* found) {
     std::vector<Item> items;
-    items.reserve(uids.size());
+    items.reserve(found->uids.size());
+    const auto score_of = [found](Uid uid) -> std::uint8_t {
+        const auto at = std::ranges::lower_bound(found->uids, uid) - found->uids.begin();
+        return found->scores.empty() ? 0 : found->scores[static_cast<std::size_t>(at)];
+    };
     if (!needs_summary(*criteria)) {
-        for (const Uid uid : uids) {
+        const mail::MessageSummary none;
+        for (const Uid uid : found->uids) {
             if (const store::MessageRow* row = c->selected()->view().find(uid)) {
-                items.push_back(item_of(*criteria, *row, {}));
+                items.push_back(item_of(*criteria, {*row, none, score_of(uid)}));
             }
         }
         co_return items;
     }
     CO_TRY(co_await each_summary(
-        c, &uids, [&](const store::MessageRow& row, const mail::MessageSummary& summary) {
-            items.push_back(item_of(*criteria, row, summary));
+        c, &found->uids, [&](const store::MessageRow& row, const mail::MessageSummary& summary) {
+            items.push_back(item_of(*criteria, {row, summary, score_of(row.uid)}));
         }));
     co_return items;
+}
+
+bool needs_scores(const imap::SortArguments& arguments) {
+    return arguments.program.returns.relevancy ||
+           std::ranges::find(arguments.criteria, SortKey::Relevancy, &imap::SortCriterion::key) !=
+               arguments.criteria.end();
 }
 
 }  // namespace
@@ -117,6 +141,7 @@ net::Task<Result<std::vector<Item>>> read_items(Conversation* c, const Criteria*
 AnswerTask run_sort(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
     Result<imap::SortArguments> arguments = imap::parse_sort(lexer);
+    const Scores scores = arguments && needs_scores(*arguments) ? Scores::Wanted : Scores::Unwanted;
     const Result<imap::SearchProgram> program =
         arguments ? Result<imap::SearchProgram>(std::move(arguments->program))
                   : std::unexpected(arguments.error());
@@ -128,12 +153,13 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
                        .has_mod_seq = program->uses_mod_seqs()};
     found.is_sorted = true;
-    Result<std::vector<Uid>> uids = co_await find_messages(c, *program);
-    if (!uids) {
-        co_return refusal(uids.error(), "SORT");
+    const Result<FoundMessages> messages =
+        co_await find_messages(c, SearchScopeView(c->selected()), *program, scores);
+    if (!messages) {
+        co_return refusal(messages.error(), "SORT");
     }
     const Criteria criteria = std::move(arguments->criteria);
-    Result<std::vector<Item>> items = co_await read_items(c, &criteria, std::move(*uids));
+    Result<std::vector<Item>> items = co_await read_items(c, &criteria, &*messages);
     if (!items) {
         co_return refusal(items.error(), "SORT");
     }
@@ -147,6 +173,7 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
     }
     for (const Item& item : *order) {
         found.found.push_back(item.uid);
+        found.scores.push_back(item.score);
     }
     CO_TRY(co_await write_search_answer(c, &found));
     Answer answer = ok(command.uid ? "UID SORT completed" : "SORT completed");

@@ -1,5 +1,5 @@
 // Does a stored message hold a text: headers decoded, text parts decoded, case ignored.
-// RFC 3501 6.4.4 (BODY, TEXT, HEADER). Synchronous and slow: runs on the offload pool.
+// RFC 3501 6.4.4 (BODY, TEXT, HEADER); RFC 6203 3. Synchronous and slow: runs on the offload pool.
 #pragma once
 
 #include <string>
@@ -7,7 +7,9 @@
 
 #include "base/result.h"
 #include "mail/message/summary.h"
+#include "mail/text/fuzzy.h"
 #include "serve/imap/message_source.h"
+#include "store/search/ask.h"
 
 namespace godwit::serve::imap_desk {
 
@@ -32,9 +34,15 @@ public:
     Result<std::string_view> header();
     /// Some text part has `needle` (folded).
     Result<bool> has_body_text(std::string_view needle);
+    /// How near the words of a needle are found in that place; the name with Header only.
+    Result<mail::FuzzyTally> tally(store::IndexedPlace place, std::string_view header_name,
+                                   const mail::FuzzyNeedle& needle, const mail::Stemmers& stemmers);
 
 private:
-    Result<bool> has_part_text(const mail::Part& part, std::string_view needle);
+    /// Calls look(folded text) for each piece of a part until it says true; what is no longer than
+    /// `overlap` octets is whole in some piece.
+    template <class Look>
+    Result<bool> look_through(const mail::Part& part, std::size_t overlap, Look&& look);
 
     store::Store* store_;
     const store::MessageRecord* record_;

@@ -44,18 +44,19 @@ AnswerTask run_thread(Conversation* c, imap::Command command) {
     if (std::optional<Answer> forbidden = co_await forbid_search(c, &program)) {
         co_return *std::move(forbidden);
     }
-    const Result<std::vector<Uid>> uids = co_await find_messages(c, *program);
-    if (!uids) {
-        co_return refusal(uids.error(), "THREAD");
+    const Result<FoundMessages> found =
+        co_await find_messages(c, SearchScopeView(c->selected()), *program, Scores::Unwanted);
+    if (!found) {
+        co_return refusal(found.error(), "THREAD");
     }
-    if (uids->size() > kThreadedMax) {
+    if (found->uids.size() > kThreadedMax) {
         co_return no(imap::code::kLimit,
                      "At most " + std::to_string(kThreadedMax) + " messages are threaded at once");
     }
     std::vector<mail::ThreadedMessage> messages;
     std::vector<std::uint32_t> numbers;
     const Result<> read = co_await each_summary(
-        c, &*uids, [&](const store::MessageRow& row, const mail::MessageSummary& summary) {
+        c, &found->uids, [&](const store::MessageRow& row, const mail::MessageSummary& summary) {
             messages.push_back(threaded(row, summary));
             numbers.push_back(row.uid.value());
         });

@@ -34,16 +34,6 @@ constexpr std::array kAllFields = {TermField::Subject,    TermField::From, TermF
                                    TermField::Cc,         TermField::Bcc,  TermField::OtherHeader,
                                    TermField::HeaderName, TermField::Body};
 
-std::span<const TermField> fields_of(const IndexQuestion& question) {
-    switch (question.place) {
-        case IndexedPlace::Text: return kAllFields;
-        case IndexedPlace::Body: return std::span(kAllFields).last(1);
-        case IndexedPlace::Header: break;
-    }
-    const auto at = std::ranges::find(kAllFields, term_field(question.header_name));
-    return {at, 1};
-}
-
 TermMatch match_of(bool begins_in_needle, bool ends_in_needle) {
     if (begins_in_needle) {
         return ends_in_needle ? TermMatch::Equals : TermMatch::StartsWith;
@@ -86,7 +76,7 @@ Pieces cut(std::string_view needle, std::span<const TermField> fields) {
 constexpr std::array kNameField = {TermField::HeaderName};
 
 Pieces cut(const IndexQuestion& question) {
-    Pieces all = cut(question.needle, fields_of(question));
+    Pieces all = cut(question.needle, fields_of(question.place, question.header_name));
     const bool is_header = question.place == IndexedPlace::Header;
     if (is_header &&
         (question.needle.empty() || term_field(question.header_name) == TermField::OtherHeader)) {
@@ -104,6 +94,35 @@ Pieces cut(const IndexQuestion& question) {
 
 }  // namespace
 
+std::span<const TermField> fields_of(IndexedPlace place, std::string_view header_name) {
+    switch (place) {
+        case IndexedPlace::Text: return kAllFields;
+        case IndexedPlace::Body: return std::span(kAllFields).last(1);
+        case IndexedPlace::Header: break;
+    }
+    const auto at = std::ranges::find(kAllFields, term_field(header_name));
+    return {at, 1};
+}
+
+Result<std::optional<OpenIndex>> open_index(const Snapshot& snapshot, AccountId account) {
+    auto state = TRY(read_index_state(snapshot, ReadTier::Disk, account));
+    if (!state) {
+        return std::nullopt;
+    }
+    OpenIndex index{.state = *std::move(state), .heads = {}, .unsure = nullptr};
+    auto unsure = std::make_shared<EmailSet>();
+    for (const IndexSegment& segment : index.state.segments) {
+        const auto row = TRY(snapshot.get(segment_head_key(account, segment.id), ReadTier::Disk));
+        if (!row) {
+            return internal_error(ErrorCode::Corrupt, "a segment of the search index has no head");
+        }
+        index.heads.push_back(TRY(decode_segment_head(*row)));
+        *unsure |= index.heads.back().unsure;
+    }
+    index.unsure = std::move(unsure);
+    return index;
+}
+
 /// One segment after the other, each for all questions.
 class IndexReading {
 public:
@@ -112,21 +131,9 @@ public:
 
     Result<std::vector<IndexAnswers>> run(std::span<const IndexQuestion> questions) {
         std::vector<IndexAnswers> answers(questions.size());
-        const auto state = TRY(read_index_state(*snapshot_, ReadTier::Disk, account_));
-        if (!state) {
+        const std::optional<OpenIndex> index = TRY(open_index(*snapshot_, account_));
+        if (!index) {
             return answers;
-        }
-        std::vector<SegmentHead> heads;
-        auto unsure = std::make_shared<EmailSet>();
-        for (const IndexSegment& segment : state->segments) {
-            const auto row =
-                TRY(snapshot_->get(segment_head_key(account_, segment.id), ReadTier::Disk));
-            if (!row) {
-                return internal_error(ErrorCode::Corrupt,
-                                      "a segment of the search index has no head");
-            }
-            heads.push_back(TRY(decode_segment_head(*row)));
-            *unsure |= heads.back().unsure;
         }
         for (std::size_t i = 0; i < questions.size(); ++i) {
             const Pieces pieces = cut(questions[i]);
@@ -134,12 +141,13 @@ public:
                 continue;
             }
             IndexAnswers& answer = answers[i];
-            answer.end_ = state->next_email;
-            answer.unsure_ = unsure;
+            answer.end_ = index->state.next_email;
+            answer.unsure_ = index->unsure;
             EmailSet& found = pieces.are_exact ? answer.sure_ : answer.maybe_;
             answer.is_known_ = true;
-            for (std::size_t at = 0; at < heads.size() && answer.is_known_; ++at) {
-                const Result<> done = find(state->segments[at], heads[at], pieces, found);
+            for (std::size_t at = 0; at < index->heads.size() && answer.is_known_; ++at) {
+                const Result<> done =
+                    find(index->state.segments[at], index->heads[at], pieces, found);
                 if (!done && done.error().code != ErrorCode::LimitExceeded) {
                     return std::unexpected(done.error());
                 }

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ids.h"
@@ -31,6 +33,18 @@ struct IndexQuestion {
 };
 
 enum class IndexAnswer : std::uint8_t { No, Yes, Unknown };
+
+/// Fields whose terms tell of that place; the name with Header only.
+std::span<const TermField> fields_of(IndexedPlace place, std::string_view header_name);
+
+/// An account's index as it is in one snapshot.
+struct OpenIndex {
+    IndexState state;
+    std::vector<SegmentHead> heads;          ///< One a segment of the state.
+    std::shared_ptr<const EmailSet> unsure;  ///< Of all segments.
+};
+/// nullopt: there is none. Corrupt: it is damaged.
+Result<std::optional<OpenIndex>> open_index(const Snapshot& snapshot, AccountId account);
 
 /// What an index says to one question.
 class IndexAnswers {

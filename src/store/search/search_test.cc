@@ -11,7 +11,7 @@
 #include "mail/text/charset.h"
 #include "mail/text/encoded_word.h"
 #include "store/mailbox/keys.h"
-#include "store/search/ask.h"
+#include "store/search/ask_fuzzy.h"
 #include "store/search/index_run.h"
 #include "store/search/segment_reader.h"
 #include "store/store_testing.h"
@@ -132,6 +132,35 @@ TEST_F(SearchIndex, what_is_not_covered_is_unknown) {
     EXPECT_EQ(answers.of(EmailId(2)), IndexAnswer::Unknown);
     EXPECT_EQ(ask({.needle = "absent"}).of(EmailId(1)), IndexAnswer::No);
     EXPECT_EQ(ask({.needle = "!"}).of(EmailId(1)), IndexAnswer::Unknown);
+}
+
+TEST_F(SearchIndex, words_of_one_stem_are_told_with_their_places) {
+    deliver("Subject: Meetings\r\n\r\nplans of the house\r\n");
+    deliver("Subject: other\r\nFrom: meet@example.test\r\n\r\nmeeting, plan\r\n");
+    deliver("Subject: other\r\nX-Odd: meeting plan\r\n\r\nplanet\r\n");
+    index();
+    deliver("Subject: meeting plan\r\n\r\nbody\r\n");
+    const mail::Stemmers stemmers;
+    const mail::FuzzyNeedle needle("meeting plan", stemmers);
+    const FuzzyQuestion questions[] = {
+        {.place = IndexedPlace::Text, .needle = &needle},
+        {.place = IndexedPlace::Body, .needle = &needle},
+        {.place = IndexedPlace::Header, .header_name = "X-Odd", .needle = &needle},
+    };
+    const auto asked = ask_index_fuzzily(*store_->snapshot(), account_, questions, stemmers);
+    ASSERT_TRUE(asked.has_value());
+    const FuzzyAnswers& text = (*asked)[0];
+    EXPECT_EQ(text.of(EmailId(1)), IndexAnswer::Yes);
+    EXPECT_EQ(text.of(EmailId(4)), IndexAnswer::Unknown);
+    const auto places = word_places(IndexedPlace::Text, "");
+    // Begins in the subject and in the body: (80 * 5 + 80 * 2) / 2 of 10.
+    EXPECT_EQ(text.tally(EmailId(1)).score(places), 28);
+    // Kin of From, the body's two: (70 * 3 + 100 * 2 + 100 * 2) / 2 of 10.
+    EXPECT_EQ(text.tally(EmailId(2)).score(places), 30);
+    EXPECT_EQ((*asked)[1].of(EmailId(1)), IndexAnswer::No);
+    EXPECT_EQ((*asked)[1].of(EmailId(2)), IndexAnswer::Yes);
+    EXPECT_EQ((*asked)[2].of(EmailId(2)), IndexAnswer::No);
+    EXPECT_EQ((*asked)[2].of(EmailId(3)), IndexAnswer::Unknown) << "some other field may have it";
 }
 
 TEST_F(SearchIndex, a_word_is_told_without_reading) {

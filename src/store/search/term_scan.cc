@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "store/kv/key.h"
 
@@ -92,7 +93,70 @@ Result<> scan_block(const TermScan& scan, const Cursor& block, std::string_view 
     return {};
 }
 
+Result<> sort_block(const TermScan& scan, const Cursor& block, std::string_view beginning,
+                    const std::function<EmailSet*(std::string_view term)>& judge) {
+    std::string_view terms = TRY(decode_terms(block.value()));
+    if (*scan.budget < terms.size()) {
+        return temporary_error(ErrorCode::LimitExceeded, "a search looks at too many terms");
+    }
+    *scan.budget -= terms.size();
+    std::optional<std::string> row;
+    std::vector<std::string_view> postings;
+    for (std::size_t number = 0; !terms.empty(); ++number) {
+        const std::string_view term = terms.substr(0, terms.find('\0'));
+        terms.remove_prefix(term.size() + 1);
+        EmailSet* const emails = term.starts_with(beginning) ? judge(term) : nullptr;
+        if (emails == nullptr) {
+            continue;
+        }
+        if (!row) {
+            row = TRY(scan.snapshot->get(postings_key_of(block.key()), ReadTier::Disk));
+            if (!row) {
+                return internal_error(ErrorCode::Corrupt,
+                                      "terms of the search index have no postings");
+            }
+            postings = TRY(decode_postings(*row));
+        }
+        if (number >= postings.size()) {
+            return internal_error(ErrorCode::Corrupt, "terms and postings differ in number");
+        }
+        TRY(read_postings(postings[number], scan.segment.range, *emails));
+    }
+    return {};
+}
+
+/// Calls visit(cursor) for each block that may have terms with that beginning, or be the one that
+/// `beginning` would be in.
+template <class Visit>
+Result<> each_block(const TermScan& scan, TermField field, std::string_view beginning,
+                    bool is_whole, Visit visit) {
+    const std::string prefix = terms_key(scan.account, scan.segment.id, field, "");
+    const std::string upper = prefix_end(prefix);
+    const auto cursor = scan.snapshot->cursor(ReadTier::Disk, upper);
+    // The block that begins at or before it, and those that begin with it.
+    cursor->seek_back(terms_key(scan.account, scan.segment.id, field, beginning));
+    TRY(cursor->status());
+    if (!cursor->is_valid() || !cursor->key().starts_with(prefix)) {
+        cursor->seek(prefix);
+    }
+    for (; cursor->is_valid(); cursor->next()) {
+        const std::string_view first = cursor->key().substr(prefix.size());
+        if (first > beginning && (is_whole || !first.starts_with(beginning))) {
+            break;
+        }
+        TRY(visit(*cursor));
+    }
+    return cursor->status();
+}
+
 }  // namespace
+
+Result<> sort_terms(const TermScan& scan, TermField field, std::string_view beginning,
+                    const std::function<EmailSet*(std::string_view term)>& judge) {
+    return each_block(scan, field, beginning, false, [&](const Cursor& block) {
+        return sort_block(scan, block, beginning, judge);
+    });
+}
 
 Result<> find_terms(const TermScan& scan, TermField field, std::string_view piece, TermMatch match,
                     EmailSet& emails) {
@@ -109,21 +173,9 @@ Result<> find_terms(const TermScan& scan, TermField field, std::string_view piec
                    ? Result<>()
                    : internal_error(ErrorCode::Corrupt, "a segment of the search index lacks rows");
     }
-    // The block that begins at or before it, and with StartsWith those that begin with it.
-    const std::string key = terms_key(scan.account, scan.segment.id, field, piece);
-    cursor->seek_back(key);
-    TRY(cursor->status());
-    if (!cursor->is_valid() || !cursor->key().starts_with(prefix)) {
-        cursor->seek(prefix);
-    }
-    for (; cursor->is_valid(); cursor->next()) {
-        const std::string_view first = cursor->key().substr(prefix.size());
-        if (first > piece && !(match == TermMatch::StartsWith && first.starts_with(piece))) {
-            break;
-        }
-        TRY(scan_block(scan, *cursor, piece, match, emails));
-    }
-    return cursor->status();
+    return each_block(scan, field, piece, match != TermMatch::StartsWith, [&](const Cursor& block) {
+        return scan_block(scan, block, piece, match, emails);
+    });
 }
 
 }  // namespace godwit::store

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "store/kv/kv.h"
@@ -29,5 +30,10 @@ struct TermScan {
 /// Adds the emails of the segment that have such a term in that field. `piece` is not empty.
 Result<> find_terms(const TermScan& scan, TermField field, std::string_view piece, TermMatch match,
                     EmailSet& emails);
+
+/// Adds the emails that have a term with that beginning in that field to the set that `judge`
+/// names for the term; those of a term that gets nullptr to none.
+Result<> sort_terms(const TermScan& scan, TermField field, std::string_view beginning,
+                    const std::function<EmailSet*(std::string_view term)>& judge);
 
 }  // namespace godwit::store

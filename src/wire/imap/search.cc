@@ -142,6 +142,7 @@ struct Open {
     std::uint32_t node = 0;
     std::uint32_t wanted = 0;  // operands still to come; 0 for a list, which ends by ")"
     bool is_list = false;
+    bool is_fuzzy = false;
 };
 
 class Parser {
@@ -172,6 +173,10 @@ private:
             TRY(lexer_.space());
         }
         program_.nodes.front().end = size();
+        // RFC 6203 4.
+        if (program_.returns.relevancy && !program_.is_fuzzy()) {
+            return peer_error(ErrorCode::Invalid, "RELEVANCY needs a FUZZY key");
+        }
         return std::move(program_);
     }
 
@@ -236,6 +241,11 @@ private:
             } else if (lexer_.take_word("NOT")) {
                 TRY(open(SearchOp::Not, 1, false));
                 TRY(lexer_.space());
+            } else if (lexer_.take_word("FUZZY")) {
+                // A list of one key, which is another only in how its keys match.
+                TRY(open(SearchOp::And, 1, false));
+                open_.back().is_fuzzy = true;
+                TRY(lexer_.space());
             } else if (lexer_.take_word("OR")) {
                 TRY(open_or());
                 TRY(lexer_.space());
@@ -268,6 +278,9 @@ private:
                 return {};
             }
             program_.nodes[top.node].end = size();
+            for (std::uint32_t at = top.node; top.is_fuzzy && at < size(); ++at) {
+                program_.nodes[at].fuzzy = true;
+            }
             open_.pop_back();
         }
         return {};
@@ -349,6 +362,10 @@ private:
 bool SearchProgram::uses_mod_seqs() const {
     return std::ranges::any_of(nodes,
                                [](const SearchNode& node) { return node.op == SearchOp::ModSeq; });
+}
+
+bool SearchProgram::is_fuzzy() const {
+    return std::ranges::any_of(nodes, &SearchNode::fuzzy);
 }
 
 bool SearchProgram::uses_sequence_numbers() const {

@@ -1,4 +1,4 @@
-// What a SEARCH asks for: a flat tree of keys. RFC 3501 6.4.4, RFC 3501 9 (search).
+// What a SEARCH asks for: a flat tree of keys. RFC 3501 6.4.4, RFC 3501 9 (search); RFC 6203 7.
 // T78: parsed with an explicit stack of at most limits::imap_nesting_max levels, at most
 // limits::imap_search_keys_max keys, needles of at most limits::search_needle_size_max octets.
 #pragma once
@@ -62,6 +62,7 @@ struct SearchNode {
     std::chrono::sys_days day{};
     std::string name = {};  ///< Header name, as written.
     std::string text = {};  ///< Needle or keyword, UTF-8.
+    bool fuzzy = false;     ///< FUZZY is around it. RFC 6203 3.
 };
 
 /// A parsed SEARCH. nodes[0] is an And over the keys of the command.
@@ -74,6 +75,8 @@ struct SearchProgram {
     [[nodiscard]] bool uses_sequence_numbers() const;
     /// Some key is MODSEQ: the answer says the highest one found (RFC 7162 3.1.6).
     [[nodiscard]] bool uses_mod_seqs() const;
+    /// Some key is FUZZY: only then messages have scores (RFC 6203 4).
+    [[nodiscard]] bool is_fuzzy() const;
 };
 
 /// All of SEARCH's arguments, from the SP after its name to the end. CHARSET may be US-ASCII or

@@ -11,8 +11,9 @@ struct ReturnRow {
     bool SearchReturns::* member;
 };
 constexpr ReturnRow kReturns[] = {
-    {"MIN", &SearchReturns::min},     {"MAX", &SearchReturns::max},   {"ALL", &SearchReturns::all},
-    {"COUNT", &SearchReturns::count}, {"SAVE", &SearchReturns::save},
+    {"MIN", &SearchReturns::min},   {"MAX", &SearchReturns::max},
+    {"ALL", &SearchReturns::all},   {"COUNT", &SearchReturns::count},
+    {"SAVE", &SearchReturns::save}, {"RELEVANCY", &SearchReturns::relevancy},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// What SEARCH shall answer: "RETURN (MIN COUNT SAVE)". RFC 4731 3.1; RFC 5182 2.1; RFC 9394 3.1.
+// What SEARCH shall answer: "RETURN (MIN COUNT SAVE)". RFC 4731 3.1; RFC 5182 2.1; RFC 9394 3.1;
+// RFC 6203 4.
 #pragma once
 
 #include <optional>
@@ -16,11 +17,12 @@ struct SearchReturns {
     bool all = false;
     bool count = false;
     bool save = false;
+    bool relevancy = false;                 ///< The score of each message. RFC 6203 4.
     std::optional<PartialRange> partial{};  ///< Never together with `all`.
 
     /// RFC 5182 2.1: SAVE alone tells nothing.
     [[nodiscard]] bool is_silent() const {
-        return save && !min && !max && !all && !count && !partial;
+        return save && !min && !max && !all && !count && !partial && !relevancy;
     }
     /// Only single messages or a page are asked for: RFC 5182 2.4, RFC 9394 3.2, RFC 7162 3.1.10.
     [[nodiscard]] bool is_selective() const { return !all && !count && (min || max || partial); }

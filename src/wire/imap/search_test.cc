@@ -240,6 +240,27 @@ TEST(Search, Decided_keys_are_not_asked) {
     EXPECT_EQ(asked, 2);
 }
 
+TEST(Search, Fuzzy_marks_the_keys_it_is_around) {
+    const auto marks = [](std::string_view text) {
+        Lexer lexer(text);
+        const auto program = parse_search(lexer);
+        std::string out;
+        for (const SearchNode& node : program ? program->nodes : std::vector<SearchNode>()) {
+            out += node.op <= SearchOp::Not ? "" : node.fuzzy ? "f" : "-";
+        }
+        return program ? out : "error";
+    };
+    EXPECT_EQ(marks(" FUZZY SUBJECT a BODY b"), "f-");
+    EXPECT_EQ(marks(" FUZZY (SUBJECT a NOT BODY b) BODY c"), "ff-");
+    EXPECT_EQ(marks(" OR FUZZY SUBJECT a OR BODY b FUZZY BODY c"), "f-f");
+    EXPECT_EQ(marks(" NOT FUZZY FUZZY SEEN SEEN"), "f-");
+    EXPECT_EQ(marks(" RETURN (RELEVANCY) FUZZY BODY b"), "f");
+    for (const char* bad : {" FUZZY", " FUZZY ", " FUZZY()", " (FUZZY) SEEN", " OR FUZZY SEEN",
+                            " RETURN (RELEVANCY) BODY b", " RETURN (RELEVANCY 1) FUZZY BODY b"}) {
+        EXPECT_EQ(marks(bad), "error") << bad;
+    }
+}
+
 TEST(Search, Uses_sequence_numbers) {
     const auto uses = [](std::string_view text) {
         Lexer lexer(text);

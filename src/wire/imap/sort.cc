@@ -11,15 +11,11 @@ struct KeyRow {
     SortKey key;
 };
 constexpr KeyRow kKeys[] = {
-    {"ARRIVAL", SortKey::Arrival},
-    {"CC", SortKey::Cc},
-    {"DATE", SortKey::Date},
-    {"DISPLAYFROM", SortKey::DisplayFrom},
-    {"DISPLAYTO", SortKey::DisplayTo},
-    {"FROM", SortKey::From},
-    {"SIZE", SortKey::Size},
-    {"SUBJECT", SortKey::Subject},
-    {"TO", SortKey::To},
+    {"ARRIVAL", SortKey::Arrival},     {"CC", SortKey::Cc},
+    {"DATE", SortKey::Date},           {"DISPLAYFROM", SortKey::DisplayFrom},
+    {"DISPLAYTO", SortKey::DisplayTo}, {"FROM", SortKey::From},
+    {"RELEVANCY", SortKey::Relevancy}, {"SIZE", SortKey::Size},
+    {"SUBJECT", SortKey::Subject},     {"TO", SortKey::To},
 };
 
 Result<SortCriterion> read_criterion(Lexer& lexer) {
@@ -58,6 +54,12 @@ Result<SortArguments> parse_sort(Lexer& lexer) {
     TRY(lexer.expect(')'));
     out.program = TRY(parse_search_criteria(lexer));
     out.program.returns = returns;
+    const bool is_by_score = std::ranges::find(out.criteria, SortKey::Relevancy,
+                                               &SortCriterion::key) != out.criteria.end();
+    // RFC 6203 6.
+    if ((is_by_score || returns.relevancy) && !out.program.is_fuzzy()) {
+        return peer_error(ErrorCode::Invalid, "RELEVANCY needs a FUZZY key");
+    }
     return out;
 }
 

@@ -1,4 +1,4 @@
-// The arguments of SORT and THREAD. RFC 5256 5; RFC 5267 3 (ESORT); RFC 5957 4.
+// The arguments of SORT and THREAD. RFC 5256 5; RFC 5267 3 (ESORT); RFC 5957 4; RFC 6203 7.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ enum class SortKey : std::uint8_t {
     DisplayFrom,  ///< RFC 5957.
     DisplayTo,
     From,
+    Relevancy,  ///< RFC 6203 6.
     Size,
     Subject,
     To,

@@ -30,6 +30,15 @@ TEST(Sort, Rfc5256_criteria) {
     }
 }
 
+TEST(Sort, Relevancy_needs_a_fuzzy_key) {
+    const auto found = sort(" RETURN (RELEVANCY ALL) (REVERSE RELEVANCY DATE) UTF-8 FUZZY BODY a");
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->criteria.front(), (SortCriterion{SortKey::Relevancy, true}));
+    EXPECT_TRUE(found->program.returns.relevancy);
+    EXPECT_FALSE(sort(" (RELEVANCY) UTF-8 BODY a"));
+    EXPECT_FALSE(sort(" RETURN (RELEVANCY) (DATE) UTF-8 BODY a"));
+}
+
 TEST(Sort, Criteria_at_minus_one_zero_plus_one) {
     const auto many = [](std::size_t count) {
         std::string text = " (DATE";
