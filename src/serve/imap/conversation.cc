@@ -171,13 +171,15 @@ net::Task<Result<>> Conversation::select(const Place& place, Access access) {
     const MailboxId id = place.state.id;
     const ModSeq at_least = place.state.highest_mod_seq;
     const store::Rights rights = place.rights;
+    std::string name = place.state.name;
     std::shared_ptr<AccountRoom> room =
         place.account == account() ? room_
                                    : AccountRoom::enter(services_, place.account, account());
     std::shared_ptr<OpenMailbox> opened = CO_TRY(co_await room->open(id, at_least));
     CO_TRY(co_await room->refresh_keywords());
-    selected_ = std::make_unique<Selected>(std::move(room), std::move(opened), access, rights,
-                                           &enabled_, [this] { on_selected_news(); });
+    selected_ =
+        std::make_unique<Selected>(std::move(room), std::move(opened), std::move(name), access,
+                                   rights, &enabled_, [this] { on_selected_news(); });
     follow_notified();
     co_return Result<>();
 }

@@ -52,13 +52,12 @@ bool covers(const SearchSourceGroup& group, const std::string& name, const Inven
 
 // Each once, however many groups it is in.
 std::vector<store::MailboxState> choose(const std::vector<SearchSourceGroup>& sources,
-                                        Inventory inventory, const Selected* selected) {
+                                        Inventory inventory, MailboxId selected) {
     std::vector<store::MailboxState> chosen;
     for (store::MailboxState& mailbox : inventory.mailboxes) {
         const bool is_covered = std::ranges::any_of(sources, [&](const SearchSourceGroup& group) {
-            return group.source == SearchSource::Selected
-                       ? selected != nullptr && selected->view().mailbox() == mailbox.id
-                       : covers(group, mailbox.name, inventory);
+            return group.source == SearchSource::Selected ? selected == mailbox.id
+                                                          : covers(group, mailbox.name, inventory);
         });
         if (mailbox.is_selectable && is_covered) {
             chosen.push_back(std::move(mailbox));
@@ -67,10 +66,21 @@ std::vector<store::MailboxState> choose(const std::vector<SearchSourceGroup>& so
     return chosen;
 }
 
+// The selected mailbox where it is somebody else's, which no list of one's own has. Others of such
+// mailboxes are not searched: they are none of "personal", and naming them finds nothing.
+constexpr MailboxId kForeign{UINT32_MAX};
+store::MailboxState foreign_selected(Conversation* c) {
+    store::MailboxState state;
+    state.id = kForeign;
+    state.name = c->selected()->name();
+    state.uid_validity = c->selected()->view().uid_validity();
+    return state;
+}
+
 // nullopt: it went away meanwhile.
 net::Task<Result<std::optional<SearchScopeView>>> open_scope(Conversation* c,
                                                              const store::MailboxState* mailbox) {
-    if (c->selected() != nullptr && c->selected()->view().mailbox() == mailbox->id) {
+    if (mailbox->id == kForeign || c->selected_of_own() == mailbox->id) {
         co_return c->selected()->is_deleted() ? std::nullopt
                                               : std::optional(SearchScopeView(c->selected()));
     }
@@ -138,8 +148,11 @@ AnswerTask run_esearch(Conversation* c, imap::Command command) {
     if (!inventory) {
         co_return refusal(inventory.error(), "ESEARCH");
     }
-    const std::vector<store::MailboxState> mailboxes =
-        choose(arguments->sources, *std::move(inventory), c->selected());
+    std::vector<store::MailboxState> mailboxes =
+        choose(arguments->sources, *std::move(inventory), c->selected_of_own());
+    if (needs_selected && c->selected_of_own() == MailboxId(0)) {
+        mailboxes.push_back(foreign_selected(c));
+    }
     KnownIndexes known;
     for (const store::MailboxState& mailbox : mailboxes) {
         const Result<> searched =

@@ -248,8 +248,10 @@ net::Task<Result<std::vector<std::uint8_t>>> Searching::score() {
 }
 
 net::Task<Result<FoundMessages>> Searching::run(imap::SearchProgram program, Scores scores) {
-    question_ = CO_TRY(make_question(std::move(program), scope_, c_->room().keywords(),
-                                     c_->services()->clock->wall()));
+    // Another account's mailbox is searched only while it is the selected one.
+    AccountRoom& room = account() == c_->account() ? c_->room() : c_->selected()->room();
+    question_ = CO_TRY(
+        make_question(std::move(program), scope_, room.keywords(), c_->services()->clock->wall()));
     CO_TRY(co_await ask_index());
     co_await ask_rows();
     CO_TRY(co_await ask_records());
@@ -297,7 +299,11 @@ net::Task<std::optional<Answer>> forbid_search(Conversation* c,
             co_return forbidden;
         }
     }
-    if (const Result<> fresh = co_await c->selected()->room().refresh_keywords(); !fresh) {
+    Result<> fresh = co_await c->room().refresh_keywords();
+    if (fresh && c->selected() != nullptr) {
+        fresh = co_await c->selected()->room().refresh_keywords();
+    }
+    if (!fresh) {
         co_return refusal(fresh.error(), "SEARCH");
     }
     if ((*program)->uses_mod_seqs()) {

@@ -14,10 +14,11 @@ constexpr std::size_t kChangesMax = 4096;
 }  // namespace
 
 Selected::Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox,
-                   Access access, store::Rights rights, const Features* features,
+                   std::string name, Access access, store::Rights rights, const Features* features,
                    std::move_only_function<void()> wake)
     : room_(std::move(room)),
       mailbox_(std::move(mailbox)),
+      name_(std::move(name)),
       access_(access),
       rights_(rights),
       features_(features),

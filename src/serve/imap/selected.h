@@ -47,10 +47,13 @@ public:
     /// The client is told of everything that is in the view now by describe(). `features` is what
     /// the session has enabled, and outlives this. `wake` is called when there is something to
     /// tell.
-    Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox, Access access,
-             store::Rights rights, const Features* features, std::move_only_function<void()> wake);
+    Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox,
+             std::string name, Access access, store::Rights rights, const Features* features,
+             std::move_only_function<void()> wake);
 
     [[nodiscard]] AccountRoom& room() { return *room_; }
+    /// What the client called it when it was selected.
+    [[nodiscard]] const std::string& name() const { return name_; }
     /// What the client may do here.
     [[nodiscard]] store::Rights rights() const { return rights_; }
     /// Tells what flags may be changed, where that is not as it was. `covered`: access_changes() of
@@ -147,6 +150,7 @@ private:
 
     std::shared_ptr<AccountRoom> room_;
     std::shared_ptr<OpenMailbox> mailbox_;
+    std::string name_;
     Access access_;
     store::Rights rights_;
     std::uint64_t access_changes_ = 0;
