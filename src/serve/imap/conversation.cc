@@ -160,13 +160,35 @@ void Conversation::follow_notified() {
     selected_->tell_only(events);
 }
 
-net::Task<Result<>> Conversation::select(const store::MailboxState& mailbox, Access access) {
-    std::shared_ptr<OpenMailbox> opened =
-        CO_TRY(co_await room_->open(mailbox.id, mailbox.highest_mod_seq));
+net::Task<Result<>> Conversation::select(const store::MailboxState& mailbox, Access access,
+                                         Rows rows) {
     CO_TRY(co_await room_->refresh_keywords());
+    Opened opened = CO_TRY(co_await room_->open(mailbox.id, mailbox.highest_mod_seq, rows));
     selected_ = std::make_unique<Selected>(room_, std::move(opened), access, &enabled_,
                                            [this] { on_selected_news(); });
     follow_notified();
+    co_return Result<>();
+}
+
+net::Task<Result<>> Conversation::need_rows() {
+    if (selected_ == nullptr || selected_->is_settled()) {
+        co_return Result<>();
+    }
+    if (!selected_->view().is_loaded()) {
+        if (selected_->is_deleted()) {
+            co_return Result<>();
+        }
+        const Result<> loaded = co_await room_->load_rows(selected_->shared_mailbox());
+        if (!loaded && selected_->is_deleted()) {
+            co_return Result<>();
+        }
+        CO_TRY(Result<>(loaded));
+    }
+    if (!selected_->settle()) {
+        log::error("imap.rows_miscounted", {{"account", selected_->view().account().value()},
+                                            {"mailbox", selected_->view().mailbox().value()}});
+        say_bye("", "The mailbox is not as it was said to be, please come back");
+    }
     co_return Result<>();
 }
 
@@ -302,6 +324,12 @@ net::Task<Result<std::optional<std::string>>> Conversation::read_line(std::size_
 
 net::Task<Result<>> Conversation::announce(Expunges expunges) {
     if (selected_ == nullptr || !selected_->has_news()) {
+        co_return Result<>();
+    }
+    if (const Result<> ready = co_await need_rows(); !ready) {
+        log::warn("imap.rows_unread", {{"error", ready.error().text}});
+    }
+    if (has_said_bye_ || !selected_->is_settled()) {
         co_return Result<>();
     }
     const Result<> fresh = co_await room_->refresh_keywords();

@@ -60,7 +60,11 @@ public:
     /// Moves to the account's home shard. The stream's error, or the store's.
     net::Task<Result<>> log_in(LoggedIn who);
     /// Opens the mailbox; the one selected before must have been left.
-    net::Task<Result<>> select(const store::MailboxState& mailbox, Access access);
+    net::Task<Result<>> select(const store::MailboxState& mailbox, Access access, Rows rows);
+    /// Sees to it that the selected mailbox has its rows: before anything that names messages.
+    /// Where it was deleted before they were loaded they never come. Says BYE when the rows are not
+    /// what the client was told.
+    net::Task<Result<>> need_rows();
     /// Nothing is selected after it. Remembers \Recent.
     net::Task<void> leave_mailbox();
 

@@ -67,7 +67,8 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
     if (!state) {
         co_return refusal(state.error(), "SELECT");
     }
-    const Result<> opened = co_await c->select(*state, access);
+    const Result<> opened =
+        co_await c->select(*state, access, arguments->qresync ? Rows::Now : Rows::Later);
     if (!opened) {
         co_return refusal(opened.error(), "SELECT");
     }

@@ -2,38 +2,54 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "store/kv/key.h"
+#include "store/kv/record.h"
+#include "store/mailbox/schema.h"
 
 namespace godwit::store {
 
-Result<bool> MailboxView::load_step(const Snapshot& snapshot, ReadTier tier) {
-    if (is_loaded_) {
-        return true;
-    }
-    if (uid_validity_.value() == 0) {
-        const std::optional<MailboxState> state =
-            TRY(read_mailbox(snapshot, tier, account_, mailbox_));
+Result<bool> RowsReading::step(const Snapshot& snapshot, ReadTier tier, std::size_t rows_max) {
+    if (!has_begun_) {
+        std::optional<MailboxState> state = TRY(read_mailbox(snapshot, tier, account_, mailbox_));
         if (!state || !state->is_selectable) {
             return peer_error(ErrorCode::NotFound, "no such mailbox");
         }
         seq_ = TRY(read_commit_seq(snapshot, tier));
-        highest_mod_seq_ = state->highest_mod_seq;
-        uid_next_ = state->uid_next;
-        rows_.reserve(state->messages);
-        uid_validity_ = state->uid_validity;
+        state_ = *std::move(state);
+        rows_.reserve(state_.messages);
+        has_begun_ = true;
     }
-    const std::vector<MessageRow> rows =
-        TRY(read_rows(snapshot, tier, account_, mailbox_, load_from_, limits::scan_rows_max));
-    rows_.insert(rows_.end(), rows.begin(), rows.end());
-    is_loaded_ = rows.size() < limits::scan_rows_max;
-    if (!is_loaded_) {
-        load_from_ = Uid(rows.back().uid.value() + 1);
+    const std::string upper = prefix_end(mailbox_key(Family::Message, account_, mailbox_));
+    const std::unique_ptr<Cursor> cursor = snapshot.cursor(tier, upper);
+    cursor->seek(message_key(account_, mailbox_, from_));
+    for (std::size_t taken = 0; cursor->is_valid() && taken < rows_max; ++taken, cursor->next()) {
+        const Uid uid(key_tail_u32(cursor->key()));
+        const auto row = TRY(if_sound(cursor->key(), decode_row(uid, cursor->value())));
+        if (row) {
+            rows_.push_back(*row);
+        } else {
+            damaged_.push_back(uid);
+        }
+        from_ = Uid(uid.value() + 1);
     }
-    return is_loaded_;
+    TRY(cursor->status());
+    is_whole_ = !cursor->is_valid();
+    return is_whole_;
 }
 
 std::size_t MailboxView::lower_bound(Uid uid) const {
-    const auto at = std::ranges::lower_bound(rows_, uid, {}, &MessageRow::uid);
+    if (rows_.empty() || uid <= rows_.front().uid) {
+        return 0;
+    }
+    // Uids rise by one at the least: no row is further from the first than its uid is, and where
+    // nothing was expunged it is just there.
+    const std::size_t bound =
+        std::min<std::size_t>(uid.value() - rows_.front().uid.value(), rows_.size());
+    if (bound < rows_.size() && rows_[bound].uid == uid) {
+        return bound;
+    }
+    const auto end = rows_.begin() + static_cast<std::ptrdiff_t>(bound);
+    const auto at = std::ranges::lower_bound(rows_.begin(), end, uid, {}, &MessageRow::uid);
     return static_cast<std::size_t>(at - rows_.begin());
 }
 
@@ -43,10 +59,6 @@ const MessageRow* MailboxView::find(Uid uid) const {
 }
 
 void MailboxView::put(const MessageRow& row) {
-    highest_mod_seq_ = std::max(highest_mod_seq_, row.mod_seq);
-    if (row.uid >= uid_next_) {
-        uid_next_ = Uid(row.uid.value() + 1);
-    }
     if (rows_.empty() || rows_.back().uid < row.uid) {
         rows_.push_back(row);
         return;
@@ -59,38 +71,95 @@ void MailboxView::put(const MessageRow& row) {
     }
 }
 
+void MailboxView::begin(const MailboxState& state, CommitSeq seq) {
+    check(!has_begun_, "a view begins once");
+    seq_ = seq;
+    messages_ = state.messages;
+    highest_mod_seq_ = state.highest_mod_seq;
+    uid_next_ = state.uid_next;
+    uid_validity_ = state.uid_validity;
+    has_begun_ = true;
+}
+
+void MailboxView::adopt(RowsReading&& reading,
+                        std::span<const std::shared_ptr<const AccountChange>> since) {
+    check(reading.is_whole_ && !is_loaded_, "rows are adopted once, when they are whole");
+    if (!has_begun_) {
+        begin(reading.state_, reading.seq_);
+    }
+    rows_ = std::move(reading.rows_);
+    damaged_ = std::move(reading.damaged_);
+    is_loaded_ = true;
+    seq_ = std::max(seq_, reading.seq_);
+    for (const auto& change : since) {
+        if (change->account != account_ || change->seq <= reading.seq_) {
+            continue;
+        }
+        for (const MailboxChange& one : change->mailboxes) {
+            if (one.mailbox == mailbox_) {
+                apply_to_head(one);
+                apply_to_rows(one);
+            }
+        }
+        seq_ = std::max(seq_, change->seq);
+    }
+}
+
 void MailboxView::apply(const AccountChange& change) {
     if (change.account != account_ || change.seq <= seq_) {
         return;
     }
     seq_ = change.seq;
     for (const MailboxChange& one : change.mailboxes) {
-        if (one.mailbox != mailbox_) {
-            continue;
-        }
-        if (const auto* appended = std::get_if<MessagesAppended>(&one.what)) {
-            std::ranges::for_each(appended->rows, [this](const MessageRow& row) { put(row); });
-        } else if (const auto* changed = std::get_if<MessageFlagsChanged>(&one.what)) {
-            for (const MessageRow& row : changed->rows) {
-                const std::size_t index = lower_bound(row.uid);
-                if (index < rows_.size() && rows_[index].uid == row.uid) {
-                    rows_[index] = row;
-                }
-                highest_mod_seq_ = std::max(highest_mod_seq_, row.mod_seq);
+        if (one.mailbox == mailbox_) {
+            apply_to_head(one);
+            if (is_loaded_) {
+                apply_to_rows(one);
             }
-        } else if (const auto* expunged = std::get_if<MessagesExpunged>(&one.what)) {
-            const auto is_gone = [expunged](const MessageRow& row) {
-                return std::ranges::binary_search(expunged->uids, row.uid);
-            };
-            // Nothing below the first expunged uid moves.
-            const std::size_t first =
-                expunged->uids.empty() ? rows_.size() : lower_bound(expunged->uids[0]);
-            const auto from = rows_.begin() + static_cast<std::ptrdiff_t>(first);
-            rows_.erase(std::remove_if(from, rows_.end(), is_gone), rows_.end());
-            highest_mod_seq_ = std::max(highest_mod_seq_, expunged->mod_seq);
-        } else if (const auto* list = std::get_if<MailboxListChanged>(&one.what)) {
-            is_deleted_ = is_deleted_ || list->was_deleted;
         }
+    }
+}
+
+// Rising numbers and a sign stay as they are when a change comes to them again; `messages_` is of
+// no use any more once there are rows.
+void MailboxView::apply_to_head(const MailboxChange& one) {
+    if (const auto* appended = std::get_if<MessagesAppended>(&one.what)) {
+        messages_ += appended->rows.size();
+        for (const MessageRow& row : appended->rows) {
+            highest_mod_seq_ = std::max(highest_mod_seq_, row.mod_seq);
+            uid_next_ = std::max(uid_next_, Uid(row.uid.value() + 1));
+        }
+    } else if (const auto* changed = std::get_if<MessageFlagsChanged>(&one.what)) {
+        for (const MessageRow& row : changed->rows) {
+            highest_mod_seq_ = std::max(highest_mod_seq_, row.mod_seq);
+        }
+    } else if (const auto* expunged = std::get_if<MessagesExpunged>(&one.what)) {
+        messages_ -= std::min(messages_, expunged->uids.size());
+        highest_mod_seq_ = std::max(highest_mod_seq_, expunged->mod_seq);
+    } else if (const auto* list = std::get_if<MailboxListChanged>(&one.what)) {
+        is_deleted_ = is_deleted_ || list->was_deleted;
+    }
+}
+
+void MailboxView::apply_to_rows(const MailboxChange& one) {
+    if (const auto* appended = std::get_if<MessagesAppended>(&one.what)) {
+        std::ranges::for_each(appended->rows, [this](const MessageRow& row) { put(row); });
+    } else if (const auto* changed = std::get_if<MessageFlagsChanged>(&one.what)) {
+        for (const MessageRow& row : changed->rows) {
+            const std::size_t index = lower_bound(row.uid);
+            if (index < rows_.size() && rows_[index].uid == row.uid) {
+                rows_[index] = row;
+            }
+        }
+    } else if (const auto* expunged = std::get_if<MessagesExpunged>(&one.what)) {
+        const auto is_gone = [expunged](const MessageRow& row) {
+            return std::ranges::binary_search(expunged->uids, row.uid);
+        };
+        // Nothing below the first expunged uid moves.
+        const std::size_t first =
+            expunged->uids.empty() ? rows_.size() : lower_bound(expunged->uids[0]);
+        const auto from = rows_.begin() + static_cast<std::ptrdiff_t>(first);
+        rows_.erase(std::remove_if(from, rows_.end(), is_gone), rows_.end());
     }
 }
 
