@@ -2,6 +2,7 @@
 #include "wire/imap/sort.h"
 
 #include <algorithm>
+#include <span>
 
 #include "mail/address/address_list.h"
 #include "mail/message/base_subject.h"
@@ -17,17 +18,32 @@ namespace {
 
 using imap::SortKey;
 
-// What a message is compared by, one a criterion: by number, then by text; one of them is unused.
+// What a message is compared by, one a criterion: by number, then by text. The number of a text is
+// its first octets, so that most need not be looked at.
 struct Value {
-    std::int64_t number = 0;
+    std::uint64_t number = 0;
     std::string text{};
     auto operator<=>(const Value&) const = default;
 };
 struct Item {
     Uid uid;
-    std::vector<Value> values;
+    Value first;
+    std::vector<Value> others;  ///< Of all criteria but the first.
 };
 using Criteria = std::vector<imap::SortCriterion>;
+
+Value by_number(std::int64_t number) {
+    // Rising as the signed ones do.
+    return {.number = static_cast<std::uint64_t>(number) ^ (std::uint64_t{1} << 63U)};
+}
+
+Value by_text(std::string text) {
+    std::uint64_t front = 0;
+    for (std::size_t i = 0; i < sizeof front; ++i) {
+        front = front << 8U | (i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U);
+    }
+    return {.number = front, .text = std::move(text)};
+}
 
 std::string mailbox_of(const std::optional<std::string>& field) {
     const mail::AddressList list = mail::parse_address_list(field.value_or(""));
@@ -47,20 +63,23 @@ std::string display_of(const std::optional<std::string>& field) {
                                                 : first.mailbox + "@" + first.host);
 }
 
-Value value_of(SortKey key, const store::MessageRow& row, const mail::MessageSummary& summary) {
+Value value_of(SortKey key, const store::MessageRow& row, const mail::SummaryView& summary,
+               const mail::HeaderIndex& fields) {
+    const auto field = [&](std::string_view name) {
+        return mail::read_envelope_field(summary.headers, fields, name);
+    };
     switch (key) {
-        case SortKey::Arrival: return {.number = row.internal_date};
-        case SortKey::Size: return {.number = static_cast<std::int64_t>(row.size)};
-        case SortKey::Date: return {.number = sent_at(row, summary)};
-        case SortKey::Cc: return {.text = mailbox_of(summary.envelope().cc)};
-        case SortKey::From: return {.text = mailbox_of(summary.envelope().from)};
-        case SortKey::To: return {.text = mailbox_of(summary.envelope().to)};
-        case SortKey::DisplayFrom: return {.text = display_of(summary.envelope().from)};
-        case SortKey::DisplayTo: return {.text = display_of(summary.envelope().to)};
+        case SortKey::Arrival: return by_number(row.internal_date);
+        case SortKey::Size: return by_number(static_cast<std::int64_t>(row.size));
+        case SortKey::Date: return by_number(sent_at(row, summary));
+        case SortKey::Cc: return by_text(mailbox_of(field("cc")));
+        case SortKey::From: return by_text(mailbox_of(field("from")));
+        case SortKey::To: return by_text(mailbox_of(field("to")));
+        case SortKey::DisplayFrom: return by_text(display_of(field("from")));
+        case SortKey::DisplayTo: return by_text(display_of(field("to")));
         case SortKey::Subject: break;
     }
-    const std::string subject = summary.envelope().subject.value_or("");
-    return {.text = mail::fold_case(mail::base_subject(subject).text)};
+    return by_text(mail::fold_case(mail::base_subject(field("subject").value_or("")).text));
 }
 
 bool needs_summary(const Criteria& criteria) {
@@ -70,46 +89,60 @@ bool needs_summary(const Criteria& criteria) {
 }
 
 Item item_of(const Criteria& criteria, const store::MessageRow& row,
-             const mail::MessageSummary& summary) {
-    Item item{.uid = row.uid, .values = {}};
-    item.values.reserve(criteria.size());
-    for (const imap::SortCriterion& criterion : criteria) {
-        item.values.push_back(value_of(criterion.key, row, summary));
+             const mail::SummaryView& summary) {
+    const mail::HeaderIndex fields = mail::split_header(summary.headers);
+    Item item{.uid = row.uid,
+              .first = value_of(criteria.front().key, row, summary, fields),
+              .others = {}};
+    for (const imap::SortCriterion& criterion : std::span(criteria).subspan(1)) {
+        item.others.push_back(value_of(criterion.key, row, summary, fields));
     }
     return item;
 }
 
 // Equal ones stay in the order of the mailbox, REVERSE or not.
-std::vector<Item> sorted(const Criteria& criteria, std::vector<Item> items) {
-    std::ranges::stable_sort(items, [&criteria](const Item& left, const Item& right) {
+std::vector<Uid> sorted(const Criteria& criteria, const std::vector<Item>& items) {
+    std::vector<const Item*> order;
+    order.reserve(items.size());
+    for (const Item& item : items) {
+        order.push_back(&item);
+    }
+    std::ranges::sort(order, [&criteria](const Item* left, const Item* right) {
         for (std::size_t i = 0; i < criteria.size(); ++i) {
-            const auto order = left.values[i] <=> right.values[i];
-            if (order != 0) {
-                return (order < 0) != criteria[i].reverse;
+            const Value& before = i == 0 ? left->first : left->others[i - 1];
+            const Value& behind = i == 0 ? right->first : right->others[i - 1];
+            if (const auto compared = before <=> behind; compared != 0) {
+                return (compared < 0) != criteria[i].reverse;
             }
         }
-        return false;
+        return left->uid < right->uid;
     });
-    return items;
+    std::vector<Uid> uids;
+    uids.reserve(order.size());
+    for (const Item* item : order) {
+        uids.push_back(item->uid);
+    }
+    return uids;
 }
 
-net::Task<Result<std::vector<Item>>> read_items(Conversation* c, const Criteria* criteria,
+net::Task<Result<std::vector<Item>>> read_items(Conversation* c, Criteria criteria,
                                                 std::vector<Uid> uids) {
-    std::vector<Item> items;
-    items.reserve(uids.size());
-    if (!needs_summary(*criteria)) {
+    if (!needs_summary(criteria)) {
+        std::vector<Item> items;
+        items.reserve(uids.size());
         for (const Uid uid : uids) {
             if (const store::MessageRow* row = c->selected()->view().find(uid)) {
-                items.push_back(item_of(*criteria, *row, {}));
+                items.push_back(item_of(criteria, *row, {}));
             }
         }
         co_return items;
     }
-    CO_TRY(co_await each_summary(
-        c, &uids, [&](const store::MessageRow& row, const mail::MessageSummary& summary) {
-            items.push_back(item_of(*criteria, row, summary));
-        }));
-    co_return items;
+    co_return co_await each_summary<Item>(
+        c, &uids,
+        [criteria = std::move(criteria)](const store::MessageRow& row,
+                                         const mail::SummaryView& summary) {
+            return item_of(criteria, row, summary);
+        });
 }
 
 }  // namespace
@@ -133,21 +166,18 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
         co_return refusal(uids.error(), "SORT");
     }
     const Criteria criteria = std::move(arguments->criteria);
-    Result<std::vector<Item>> items = co_await read_items(c, &criteria, std::move(*uids));
+    Result<std::vector<Item>> items = co_await read_items(c, criteria, std::move(*uids));
     if (!items) {
         co_return refusal(items.error(), "SORT");
     }
-    const Result<std::vector<Item>> order = co_await net::offload(
-        c->services()->offload,
-        [criteria, items = std::move(*items)]() mutable -> Result<std::vector<Item>> {
-            return sorted(criteria, std::move(items));
+    Result<std::vector<Uid>> order =
+        co_await net::offload(c->services()->offload, [criteria, items = std::move(*items)]() {
+            return Result<std::vector<Uid>>(sorted(criteria, items));
         });
     if (!order) {
         co_return refusal(order.error(), "SORT");
     }
-    for (const Item& item : *order) {
-        found.found.push_back(item.uid);
-    }
+    found.found = *std::move(order);
     CO_TRY(co_await write_search_answer(c, &found));
     Answer answer = ok(command.uid ? "UID SORT completed" : "SORT completed");
     answer.holds_expunges = program->uses_sequence_numbers();
