@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <cstring>
 
 namespace godwit {
 
@@ -22,6 +24,15 @@ std::string to_upper(std::string_view text) {
 }
 
 bool is_ascii(std::string_view text) {
+    // Eight at a time: most text is, and is long.
+    while (text.size() >= sizeof(std::uint64_t)) {
+        std::uint64_t octets = 0;
+        std::memcpy(&octets, text.data(), sizeof octets);
+        if ((octets & 0x8080808080808080U) != 0) {
+            return false;
+        }
+        text.remove_prefix(sizeof octets);
+    }
     return std::all_of(text.begin(), text.end(), [](char c) { return is_ascii(c); });
 }
 

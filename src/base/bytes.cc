@@ -129,6 +129,12 @@ std::uint64_t ByteReader::u64() {
 }
 
 std::uint64_t ByteReader::varint() {
+    // Most numbers are small.
+    if (ok_ && !rest_.empty() && static_cast<unsigned char>(rest_.front()) < 0x80) {
+        const auto small = static_cast<unsigned char>(rest_.front());
+        rest_.remove_prefix(1);
+        return small;
+    }
     std::uint64_t value = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         if (!ok_ || rest_.empty()) {

@@ -132,7 +132,11 @@ TEST_F(Damage, U_costs_its_message) {
     spoil(message_key(account_, kInbox, Uid{2}));
     EXPECT_EQ(uids(), (std::vector<Uid>{Uid{1}, Uid{3}}));
     MailboxView view(account_, kInbox);
-    EXPECT_TRUE(*view.load_step(*store_->snapshot(), ReadTier::Disk));
+    RowsReading reading(account_, kInbox);
+    EXPECT_TRUE(*reading.step(*store_->snapshot(), ReadTier::Disk));
+    view.adopt(std::move(reading), {});
+    ASSERT_EQ(view.damaged().size(), 1U);
+    EXPECT_EQ(view.damaged()[0], Uid(2));
     EXPECT_EQ(view.rows().size(), 2U);
     EXPECT_TRUE(deliver(account_, "four"));
     // A session that knew it is told, and nothing of its plan is done.

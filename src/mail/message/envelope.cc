@@ -23,7 +23,32 @@ constexpr std::array<EnvelopeField, 10> kFields = {{{"date", &Envelope::date},
                                                     {"in-reply-to", &Envelope::in_reply_to},
                                                     {"message-id", &Envelope::message_id}}};
 
+void take_field(const EnvelopeField& known, std::string_view body,
+                std::optional<std::string>& value) {
+    if (!value) {
+        value = unfold(body);
+    } else if (known.joins) {
+        value->append(value->empty() ? "" : ", ").append(unfold(body));
+    }
+}
+
 }  // namespace
+
+std::optional<std::string> read_envelope_field(std::string_view block, const HeaderIndex& index,
+                                               std::string_view name) {
+    std::optional<std::string> value;
+    for (const EnvelopeField& known : kFields) {
+        if (known.name != name) {
+            continue;
+        }
+        for (const HeaderField& field : index.fields) {
+            if (field.name_size == name.size() && equals_ignore_case(field.name(block), name)) {
+                take_field(known, field.body(block), value);
+            }
+        }
+    }
+    return value;
+}
 
 Envelope read_envelope(std::string_view block, const HeaderIndex& index) {
     Envelope envelope;
@@ -33,12 +58,7 @@ Envelope read_envelope(std::string_view block, const HeaderIndex& index) {
             if (name.size() != known.name.size() || !equals_ignore_case(name, known.name)) {
                 continue;
             }
-            std::optional<std::string>& value = envelope.*known.member;
-            if (!value) {
-                value = unfold(field.body(block));
-            } else if (known.joins) {
-                value->append(value->empty() ? "" : ", ").append(unfold(field.body(block)));
-            }
+            take_field(known, field.body(block), envelope.*known.member);
             break;
         }
     }

@@ -29,5 +29,8 @@ struct Envelope {
 /// From a header block and its index. The first field of a name counts, but address fields that
 /// appear more than once are joined with ", ", as they can only mean one list.
 Envelope read_envelope(std::string_view block, const HeaderIndex& index);
+/// One of its fields by its name in lower case ("from"), without reading the others.
+std::optional<std::string> read_envelope_field(std::string_view block, const HeaderIndex& index,
+                                               std::string_view name);
 
 }  // namespace godwit::mail

@@ -30,6 +30,10 @@ FieldName field_name(std::string_view line) {
     return name;
 }
 
+// What room for fields is made at first.
+constexpr std::size_t kFieldSizeUsual = 32;
+constexpr std::size_t kFieldsUsual = 24;
+
 bool is_blank_line(std::string_view line) {
     return line == "\r\n" || line == "\n";
 }
@@ -104,6 +108,7 @@ HeaderIndex HeaderSplitter::finish(bool separated) && {
 
 HeaderIndex split_header(std::string_view bytes) {
     HeaderSplitter splitter(limits::header_block_size_max);
+    splitter.expect_fields(std::min(bytes.size() / kFieldSizeUsual + 1, kFieldsUsual));
     std::size_t at = 0;
     bool separated = false;
     while (at < bytes.size()) {

@@ -64,6 +64,8 @@ public:
     /// header lines that are not indexed, until a blank line comes.
     explicit HeaderSplitter(std::size_t block_size_max) : block_size_max_(block_size_max) {}
 
+    /// Makes room for so many fields.
+    void expect_fields(std::size_t count) { index_.fields.reserve(count); }
     /// The next line with its line end (the last may lack one).
     Verdict line(std::string_view line);
     /// A line longer than block_size_max, of which only the length is known.

@@ -47,6 +47,28 @@ struct MessageSummary {
     static Result<MessageSummary> decode(std::string_view record);
 };
 
+/// An encoded summary, looked at where it lies: `record` must outlive it.
+class SummaryView {
+public:
+    /// Corrupt where the head cannot be one of ours; the parts are not looked at.
+    static Result<SummaryView> open(std::string_view record);
+    std::uint64_t size = 0;
+    std::uint64_t header_size = 0;
+    std::optional<DateTime> sent;
+    bool has_attachment = false;
+    bool structure_truncated = false;
+    bool headers_truncated = false;
+    bool header_has_8bit = false;
+    std::string_view headers;
+    std::string_view preview;
+    /// Decodes the tree. Total, as MessageSummary::decode().
+    [[nodiscard]] Result<PartTree> parts() const;
+
+private:
+    std::uint64_t part_count_ = 0;
+    std::string_view encoded_parts_;
+};
+
 /// From a parse. Linear in the header and the samples.
 MessageSummary summarize(const ParsedMessage& message);
 

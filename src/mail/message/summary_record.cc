@@ -313,42 +313,65 @@ std::string MessageSummary::encode() const {
     return std::move(out).take();
 }
 
-Result<MessageSummary> MessageSummary::decode(std::string_view record) {
+Result<SummaryView> SummaryView::open(std::string_view record) {
     ByteReader in(record);
     if (in.u8() != kVersion) {
         return corrupt("unknown version");
     }
-    MessageSummary summary;
+    SummaryView view;
     const std::uint8_t flags = in.u8();
-    summary.size = in.varint();
-    summary.header_size = in.varint();
+    view.size = in.varint();
+    view.header_size = in.varint();
     if ((flags & kSent) != 0) {
         DateTime sent;
         sent.unix_seconds = in.svarint();
         sent.offset_minutes = static_cast<std::int32_t>(in.svarint());
-        summary.sent = sent;
+        view.sent = sent;
     }
-    summary.has_attachment = (flags & kAttachment) != 0;
-    summary.structure_truncated = (flags & kStructureCut) != 0;
-    summary.headers_truncated = (flags & kHeadersCut) != 0;
-    summary.header_has_8bit = (flags & kHeader8bit) != 0;
-    summary.headers = in.bytes();
-    summary.preview = in.bytes();
-    const std::uint64_t count = in.varint_at_most(limits::mime_parts_max);
-    if (!in.ok() || count == 0 || summary.header_size > summary.size ||
-        summary.headers.size() > limits::summary_headers_size_max) {
+    view.has_attachment = (flags & kAttachment) != 0;
+    view.structure_truncated = (flags & kStructureCut) != 0;
+    view.headers_truncated = (flags & kHeadersCut) != 0;
+    view.header_has_8bit = (flags & kHeader8bit) != 0;
+    view.headers = in.bytes();
+    view.preview = in.bytes();
+    view.part_count_ = in.varint_at_most(limits::mime_parts_max);
+    if (!in.ok() || view.part_count_ == 0 || view.header_size > view.size ||
+        view.headers.size() > limits::summary_headers_size_max) {
         return corrupt("impossible head");
     }
-    summary.parts.reserve(std::min<std::size_t>(count, in.remaining()));
-    for (std::uint32_t i = 0; i < count; ++i) {
-        if (!in.ok() || !take_part(in, summary.parts.emplace_back(), i, summary.size)) {
+    view.encoded_parts_ = in.raw(in.remaining());
+    return view;
+}
+
+Result<PartTree> SummaryView::parts() const {
+    ByteReader in(encoded_parts_);
+    PartTree parts;
+    parts.reserve(std::min<std::size_t>(part_count_, in.remaining()));
+    for (std::uint32_t i = 0; i < part_count_; ++i) {
+        if (!in.ok() || !take_part(in, parts.emplace_back(), i, size)) {
             return corrupt("impossible part");
         }
     }
     TRY(in.finish("message summary"));
-    if (!is_sound_tree(summary.parts)) {
+    if (!is_sound_tree(parts)) {
         return corrupt("impossible tree");
     }
+    return parts;
+}
+
+Result<MessageSummary> MessageSummary::decode(std::string_view record) {
+    const SummaryView view = TRY(SummaryView::open(record));
+    MessageSummary summary;
+    summary.size = view.size;
+    summary.header_size = view.header_size;
+    summary.sent = view.sent;
+    summary.has_attachment = view.has_attachment;
+    summary.structure_truncated = view.structure_truncated;
+    summary.headers_truncated = view.headers_truncated;
+    summary.header_has_8bit = view.header_has_8bit;
+    summary.headers = view.headers;
+    summary.preview = view.preview;
+    summary.parts = TRY(view.parts());
     return summary;
 }
 

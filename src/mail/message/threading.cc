@@ -148,13 +148,25 @@ void Threading::prune() {
 }
 
 void Threading::sort_by_date(std::vector<std::uint32_t>* nodes) {
-    const auto place = [this](std::uint32_t node) {
+    if (nodes->size() < 2) {
+        return;
+    }
+    struct Place {
+        std::int64_t sent = 0;
+        std::uint32_t first = 0;
+        std::uint32_t node = 0;
+        auto operator<=>(const Place&) const = default;
+    };
+    std::vector<Place> places;
+    places.reserve(nodes->size());
+    for (const std::uint32_t node : *nodes) {
         const ThreadForest::Node& at = forest_.nodes[node];
         const std::uint32_t first =
             at.message ? *at.message : *forest_.nodes[at.children.front()].message;
-        return std::pair(messages_[first].sent, first);
-    };
-    std::ranges::sort(*nodes, {}, place);
+        places.push_back({.sent = messages_[first].sent, .first = first, .node = node});
+    }
+    std::ranges::sort(places);
+    std::ranges::transform(places, nodes->begin(), &Place::node);
 }
 
 // Steps 4 and 6: the children first, since a dummy stands where its first child does.
@@ -236,6 +248,12 @@ void Threading::merge_subjects() {
 }
 
 ThreadForest Threading::run() {
+    // Some messages refer to one that is not there.
+    const std::size_t expected = messages_.size() + messages_.size() / 2;
+    forest_.nodes.reserve(expected);
+    parents_.reserve(expected);
+    nodes_.reserve(messages_.size());
+    ids_.reserve(expected);
     place_messages();
     for (std::size_t i = 0; i < messages_.size(); ++i) {
         link_references(i);

@@ -1,17 +1,30 @@
 #include "mail/text/lexical.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/ascii.h"
 #include "base/limits.h"
 
 namespace godwit::mail {
 
-bool is_atext(char c) {
-    if (is_alnum(c) || !is_ascii(c)) {
-        return true;
+namespace {
+constexpr auto kAtext = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t octet = 0; octet < table.size(); ++octet) {
+        const auto c = static_cast<char>(octet);
+        table[octet] = octet >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9');
     }
-    return c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+    for (const char c : std::string_view("!#$%&'*+-/=?^_`{|}~")) {
+        table[static_cast<unsigned char>(c)] = true;
+    }
+    return table;
+}();
+}  // namespace
+
+bool is_atext(char c) {
+    return kAtext[static_cast<unsigned char>(c)];
 }
 
 bool is_token_char(char c) {

@@ -130,6 +130,7 @@ void AccountRoom::subscribe() {
 }
 
 void AccountRoom::take(const std::shared_ptr<const store::AccountChange>& change) {
+    ++taken_;
     for (const store::MailboxChange& one : change->mailboxes) {
         keywords_changed_ += std::holds_alternative<store::KeywordsAdded>(one.what) ? 1 : 0;
     }
@@ -139,10 +140,11 @@ void AccountRoom::take(const std::shared_ptr<const store::AccountChange>& change
             at = mailboxes_.erase(at);
             continue;
         }
-        if (mailbox->is_ready_) {
-            mailbox->view_->apply(*change);
-        } else {
+        if (mailbox->is_loading_) {
             mailbox->early_.push_back(change);
+        }
+        if (mailbox->view_.has_begun()) {
+            mailbox->view_.apply(*change);
         }
         ++at;
     }
@@ -167,43 +169,99 @@ std::shared_ptr<OpenMailbox> AccountRoom::find_open(MailboxId mailbox) const {
     return found == mailboxes_.end() ? nullptr : found->second.lock();
 }
 
-// A commit that another session was told of may still be on its way to this shard. When waiting a
-// little does not help and no session has the mailbox open, it is loaded anew.
-net::Task<void> AccountRoom::catch_up(MailboxId id, ModSeq at_least) {
+// A commit that another session was told of may still be on its way to this shard: waits a little.
+net::Task<bool> AccountRoom::hear_of(OpenMailbox* mailbox, ModSeq at_least) {
     constexpr int kTurnsMax = 64;
-    const auto is_behind = [&](const std::shared_ptr<OpenMailbox>& mailbox) {
-        return mailbox != nullptr && mailbox->is_ready_ &&
-               mailbox->view().highest_mod_seq() < at_least;
+    constexpr int kSleepsMax = 100;
+    const auto is_behind = [&] {
+        return !mailbox->view().is_deleted() && mailbox->view().highest_mod_seq() < at_least;
     };
-    for (int turn = 0; turn < kTurnsMax && is_behind(find_open(id)); ++turn) {
+    for (int turn = 0; turn < kTurnsMax && is_behind(); ++turn) {
         co_await net::yield_now();
     }
-    if (is_behind(find_open(id))) {
-        std::erase_if(kept_, [id](const KeptMailbox& kept) {
-            return kept.mailbox()->view().mailbox() == id;
-        });
+    for (int turn = 0; turn < kSleepsMax && is_behind(); ++turn) {
+        co_await net::sleep_for(std::chrono::milliseconds(1));
+    }
+    co_return !is_behind();
+}
+
+// When waiting does not help and no session has the mailbox open, it is loaded anew.
+net::Task<void> AccountRoom::catch_up(MailboxId id, ModSeq at_least) {
+    const std::shared_ptr<OpenMailbox> mailbox = find_open(id);
+    if (mailbox != nullptr && mailbox->view().has_begun() &&
+        !co_await hear_of(mailbox.get(), at_least)) {
+        std::erase_if(kept_, [&](const KeptMailbox& kept) { return kept.mailbox() == mailbox; });
     }
 }
 
-net::Task<Result<std::shared_ptr<OpenMailbox>>> AccountRoom::open(MailboxId id, ModSeq at_least) {
+net::Task<Result<Opened>> AccountRoom::open(MailboxId id, ModSeq at_least, Rows rows) {
     co_await catch_up(id, at_least);
     std::shared_ptr<OpenMailbox> mailbox = find_open(id);
     if (mailbox == nullptr) {
         mailbox = std::make_shared<OpenMailbox>(account_, id, user_);
         mailboxes_[id] = mailbox;
     }
-    while (!mailbox->is_ready_) {
+    std::optional<OpenedLater> later;
+    if (rows == Rows::Later && !mailbox->view().is_loaded()) {
+        later = CO_TRY(co_await glance(mailbox));
+    }
+    if (!later) {
+        CO_TRY(co_await load_rows(mailbox));
+    }
+    if (mailbox->view().is_deleted()) {
+        co_return peer_error(ErrorCode::NotFound, "no such mailbox");
+    }
+    keep(mailbox);
+    co_return Opened{.mailbox = std::move(mailbox), .later = later};
+}
+
+// What is read is of use when nothing happened meanwhile: it must go with what the view says now.
+// Few rows are loaded as fast as they are looked at; damage and what is not to be seen from the
+// ends need all of them.
+net::Task<Result<std::optional<OpenedLater>>> AccountRoom::glance(
+    std::shared_ptr<OpenMailbox> mailbox) {
+    constexpr int kTriesMax = 4;
+    const AccountId account = account_;
+    const MailboxId id = mailbox->view().mailbox();
+    for (int tries = 0; tries < kTriesMax && !mailbox->view().is_loaded(); ++tries) {
+        const std::uint64_t taken = taken_;
+        const Uid mark = mailbox->recent_after();
+        auto looked = co_await flow::read(
+            services_, [account, id, mark](const store::Snapshot& snapshot, store::ReadTier tier) {
+                return store::glance_at(snapshot, tier, account, id, mark);
+            });
+        if (!looked && looked.error().code != ErrorCode::Corrupt) {
+            co_return std::unexpected(std::move(looked.error()));
+        }
+        if (!looked || !*looked || (*looked)->state.messages <= limits::scan_rows_max ||
+            !(*looked)->above) {
+            co_return std::nullopt;
+        }
+        const store::MailboxGlance& found = **looked;
+        store::MailboxView& view = mailbox->view_;
+        if (!view.has_begun() && taken == taken_) {
+            view.begin(found.state, found.seq);
+            mailbox->recent_after_ = mailbox->saved_after_ = found.state.recent_after;
+        }
+        if (view.has_begun() && view.highest_mod_seq() == found.state.highest_mod_seq &&
+            mailbox->recent_after() == std::max(mark, found.state.recent_after)) {
+            co_return OpenedLater{.recent = *found.above, .before_unseen = found.before_unseen};
+        }
+        co_await net::yield_now();
+    }
+    co_return std::nullopt;
+}
+
+net::Task<Result<>> AccountRoom::load_rows(std::shared_ptr<OpenMailbox> mailbox) {
+    while (!mailbox->view().is_loaded()) {
         if (mailbox->is_loading_) {
             co_await mailbox->loading_ended_.wait();
             continue;
         }
         CO_TRY(co_await load(mailbox));
+        keep(mailbox);
     }
-    if (mailbox->view_->is_deleted()) {
-        co_return peer_error(ErrorCode::NotFound, "no such mailbox");
-    }
-    keep(mailbox);
-    co_return mailbox;
+    co_return Result<>();
 }
 
 void AccountRoom::keep(std::shared_ptr<OpenMailbox> mailbox) {
@@ -225,19 +283,20 @@ void AccountRoom::keep(std::shared_ptr<OpenMailbox> mailbox) {
 }
 
 net::Task<Result<>> AccountRoom::load(std::shared_ptr<OpenMailbox> mailbox) {
+    // On the pool, where others need not wait for it: some milliseconds each.
+    constexpr std::size_t kRowsInJob = 16 * limits::scan_rows_max;
     const LoadingTurn turn(&mailbox->is_loading_, &mailbox->loading_ended_);
-    // A load that failed half-way cannot be gone on with: its snapshot is gone.
-    mailbox->view_ =
-        std::make_shared<store::MailboxView>(account_, mailbox->view_->mailbox(), user_);
     mailbox->early_.clear();
-    const std::shared_ptr<store::MailboxView> view = mailbox->view_;
-    // Shared with steps on the pool; every step reads from this one, as load_step demands.
+    // Shared with steps on the pool, whose session may go away; every step reads from this
+    // snapshot.
+    const auto reading =
+        std::make_shared<store::RowsReading>(account_, mailbox->view().mailbox(), user_);
     const std::shared_ptr<const store::Snapshot> snapshot = services_->store->snapshot();
     for (;;) {
-        Result<bool> done = view->load_step(*snapshot, store::ReadTier::Cached);
+        Result<bool> done = reading->step(*snapshot, store::ReadTier::Cached);
         if (!done && done.error().code == ErrorCode::WouldBlock) {
-            done = co_await net::offload(services_->offload, [view, snapshot] {
-                return view->load_step(*snapshot, store::ReadTier::Disk);
+            done = co_await net::offload(services_->offload, [reading, snapshot] {
+                return reading->step(*snapshot, store::ReadTier::Disk, kRowsInJob);
             });
         }
         if (CO_TRY(std::move(done))) {
@@ -245,18 +304,22 @@ net::Task<Result<>> AccountRoom::load(std::shared_ptr<OpenMailbox> mailbox) {
         }
         co_await net::yield_now();
     }
-    const AccountId account = account_;
-    const MailboxId id = view->mailbox();
-    const std::optional<store::MailboxState> state = CO_TRY(co_await flow::read(
-        services_, [account, id](const store::Snapshot& now, store::ReadTier tier) {
-            return store::read_mailbox(now, tier, account, id);
-        }));
-    mailbox->recent_after_ = state ? state->recent_after : Uid(0);
-    mailbox->saved_after_ = mailbox->recent_after_;
-    for (const auto& change : std::exchange(mailbox->early_, {})) {
-        mailbox->view_->apply(*change);
+    store::MailboxView& view = mailbox->view_;
+    if (view.has_begun() && !co_await hear_of(mailbox.get(), reading->state().highest_mod_seq)) {
+        co_return temporary_error(ErrorCode::Unavailable, "changes of a mailbox are late");
     }
-    mailbox->is_ready_ = true;
+    if (!view.has_begun()) {
+        const AccountId account = account_;
+        const MailboxId id = view.mailbox();
+        const std::optional<store::MailboxState> state = CO_TRY(co_await flow::read(
+            services_, [account, id](const store::Snapshot& now, store::ReadTier tier) {
+                return store::read_mailbox(now, tier, account, id);
+            }));
+        mailbox->recent_after_ = state ? state->recent_after : Uid(0);
+        mailbox->saved_after_ = mailbox->recent_after_;
+    }
+    view.adopt(std::move(*reading), mailbox->early_);
+    mailbox->early_.clear();
     co_return Result<>();
 }
 

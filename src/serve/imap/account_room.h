@@ -33,9 +33,9 @@ struct Watcher : net::ListNode {
 class OpenMailbox {
 public:
     OpenMailbox(AccountId account, MailboxId mailbox, AccountId user)
-        : view_(std::make_shared<store::MailboxView>(account, mailbox, user)) {}
+        : view_(account, mailbox, user) {}
 
-    [[nodiscard]] const store::MailboxView& view() const { return *view_; }
+    [[nodiscard]] const store::MailboxView& view() const { return view_; }
     /// The next load: uids above are \Recent to whoever claims them first.
     [[nodiscard]] Uid recent_after() const { return recent_after_; }
     /// Up to here \Recent has been given to some session; `is_saved` once that is durable.
@@ -47,15 +47,26 @@ public:
 
 private:
     friend class AccountRoom;
-    // Two lifetimes: this, and a loading step on the offload pool whose session went away.
-    std::shared_ptr<store::MailboxView> view_;
+    store::MailboxView view_;
     bool is_loading_ = false;
-    bool is_ready_ = false;
     net::Notify loading_ended_;
     std::vector<std::shared_ptr<const store::AccountChange>> early_;  ///< Came while loading.
     Uid recent_after_;
     Uid saved_after_;
     std::uint64_t url_key_resets_ = 0;
+};
+
+/// How much of a mailbox SELECT needs.
+enum class Rows : std::uint8_t { Now, Later };
+
+/// What SELECT says that a head does not know; only where rows are not loaded.
+struct OpenedLater {
+    std::uint32_t recent = 0;  ///< Above the mark as it was before anybody claims them.
+    std::optional<std::uint32_t> before_unseen;
+};
+struct Opened {
+    std::shared_ptr<OpenMailbox> mailbox;
+    std::optional<OpenedLater> later;  ///< Rows are not there: load_rows() brings them.
 };
 
 /// Keywords of an account by number, as text that is ready to be sent.
@@ -108,10 +119,13 @@ public:
     AccountRoom(const AccountRoom&) = delete;
     AccountRoom& operator=(const AccountRoom&) = delete;
 
-    /// The mailbox, loaded; shared with whoever has it open. It knows of what `at_least` stands
-    /// for: what its row in the store said when the caller looked. NotFound when it is not there
-    /// (any more) or cannot be selected. The caller keeps the room alive.
-    net::Task<Result<std::shared_ptr<OpenMailbox>>> open(MailboxId mailbox, ModSeq at_least);
+    /// The mailbox; shared with whoever has it open. It knows of what `at_least` stands for: what
+    /// its row in the store said when the caller looked. A large one that nobody has loaded comes
+    /// without its rows when `rows` allows that. NotFound when it is not there (any more) or cannot
+    /// be selected. The caller keeps the room alive, and takes the mailbox before it waits again.
+    net::Task<Result<Opened>> open(MailboxId mailbox, ModSeq at_least, Rows rows);
+    /// Sees to it that the mailbox has its rows.
+    net::Task<Result<>> load_rows(std::shared_ptr<OpenMailbox> mailbox);
     /// Null when no session has it open.
     [[nodiscard]] std::shared_ptr<OpenMailbox> find_open(MailboxId mailbox) const;
 
@@ -130,7 +144,9 @@ private:
     void subscribe();
     void take(const std::shared_ptr<const store::AccountChange>& change);
     net::Task<Result<>> load(std::shared_ptr<OpenMailbox> mailbox);
+    net::Task<bool> hear_of(OpenMailbox* mailbox, ModSeq at_least);
     net::Task<void> catch_up(MailboxId mailbox, ModSeq at_least);
+    net::Task<Result<std::optional<OpenedLater>>> glance(std::shared_ptr<OpenMailbox> mailbox);
     void keep(std::shared_ptr<OpenMailbox> mailbox);
 
     flow::Services* services_;
@@ -142,6 +158,7 @@ private:
     /// Opened last, the newest in front: who comes back to one finds it loaded and up to date.
     std::deque<KeptMailbox> kept_;
     net::List<Watcher> watchers_;
+    std::uint64_t taken_ = 0;  ///< Changes so far.
     KeywordTable keywords_;
     /// Commits that added keywords, and how many of them `keywords_` knows. Not a flag: one session
     /// must not take the table for fresh while the read of another is under way.

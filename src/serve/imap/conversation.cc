@@ -165,18 +165,19 @@ void Conversation::follow_notified() {
     selected_->tell_only(events);
 }
 
-net::Task<Result<>> Conversation::select(const Place& place, Access access) {
+net::Task<Result<>> Conversation::select(const Place& place, Access access, Rows rows) {
     // A coroutine's reference argument must not be read after a wait that its caller may not
     // outlive: what is needed is taken here.
     const MailboxId id = place.state.id;
     const ModSeq at_least = place.state.highest_mod_seq;
     const store::Rights rights = place.rights;
+    const bool is_own = place.account == account();
     std::string name = place.state.name;
     std::shared_ptr<AccountRoom> room =
-        place.account == account() ? room_
-                                   : AccountRoom::enter(services_, place.account, account());
-    std::shared_ptr<OpenMailbox> opened = CO_TRY(co_await room->open(id, at_least));
+        is_own ? room_ : AccountRoom::enter(services_, place.account, account());
     CO_TRY(co_await room->refresh_keywords());
+    // The head knows what its owner has seen, not what others have.
+    Opened opened = CO_TRY(co_await room->open(id, at_least, is_own ? rows : Rows::Now));
     selected_ =
         std::make_unique<Selected>(std::move(room), std::move(opened), std::move(name), access,
                                    rights, &enabled_, [this] { on_selected_news(); });
@@ -201,6 +202,28 @@ net::Task<Result<>> Conversation::check_access() {
         co_return Result<>();
     }
     selected_->set_rights(rights, covered, out_);
+    co_return Result<>();
+}
+
+net::Task<Result<>> Conversation::need_rows() {
+    if (selected_ == nullptr || selected_->is_settled()) {
+        co_return Result<>();
+    }
+    if (!selected_->view().is_loaded()) {
+        if (selected_->is_deleted()) {
+            co_return Result<>();
+        }
+        const Result<> loaded = co_await selected_->room().load_rows(selected_->shared_mailbox());
+        if (!loaded && selected_->is_deleted()) {
+            co_return Result<>();
+        }
+        CO_TRY(Result<>(loaded));
+    }
+    if (!selected_->settle()) {
+        log::error("imap.rows_miscounted", {{"account", selected_->view().account().value()},
+                                            {"mailbox", selected_->view().mailbox().value()}});
+        say_bye("", "The mailbox is not as it was said to be, please come back");
+    }
     co_return Result<>();
 }
 
@@ -336,6 +359,12 @@ net::Task<Result<std::optional<std::string>>> Conversation::read_line(std::size_
 
 net::Task<Result<>> Conversation::announce(Expunges expunges) {
     if (selected_ == nullptr || !selected_->has_news()) {
+        co_return Result<>();
+    }
+    if (const Result<> ready = co_await need_rows(); !ready) {
+        log::warn("imap.rows_unread", {{"error", ready.error().text}});
+    }
+    if (has_said_bye_ || !selected_->is_settled()) {
         co_return Result<>();
     }
     if (selected_->has_stale_rights()) {

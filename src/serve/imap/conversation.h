@@ -65,11 +65,15 @@ public:
     /// Moves to the account's home shard. The stream's error, or the store's.
     net::Task<Result<>> log_in(LoggedIn who);
     /// Opens the mailbox; the one selected before must have been left.
-    net::Task<Result<>> select(const Place& place, Access access);
+    net::Task<Result<>> select(const Place& place, Access access, Rows rows);
     /// Looks again at what the client may do in the selected mailbox, where that is somebody
     /// else's. Who may no longer read it is told BYE (RFC 4314 5.1.1). The store's error: nothing
     /// may be told of the mailbox now.
     net::Task<Result<>> check_access();
+    /// Sees to it that the selected mailbox has its rows: before anything that names messages.
+    /// Where it was deleted before they were loaded they never come. Says BYE when the rows are not
+    /// what the client was told.
+    net::Task<Result<>> need_rows();
     /// Nothing is selected after it. Remembers \Recent.
     net::Task<void> leave_mailbox();
 

@@ -191,8 +191,10 @@ AnswerTask Fetching::run(Targets targets) {
         co_return refusal(fresh.error(), "FETCH");
     }
     c_->selected()->tell_keywords(c_->out());
-    if (needs_record()) {
+    if (!attributes_.bodies.empty()) {
         CO_TRY(co_await send_records(&targets.uids));
+    } else if (needs_record()) {
+        CO_TRY(co_await send_summaries(&targets.uids));
     } else {
         CO_TRY(co_await send_rows(&targets.uids));
     }

@@ -1,5 +1,6 @@
 // One FETCH under way: what was asked for, and how far it has come. The rows' side is in fetch.cc,
-// items of the summary and of the body in fetch_items.cc and fetch_body.cc.
+// items of the summary and of the body in fetch_items.cc (beside bodies), fetch_summaries.cc
+// (without) and fetch_body.cc.
 #pragma once
 
 #include <optional>
@@ -55,6 +56,8 @@ private:
     net::Task<void> set_seen(std::vector<Uid> uids);
     net::Task<Result<>> send_rows(const std::vector<Uid>* uids);
     net::Task<Result<>> send_records(const std::vector<Uid>* uids);
+    net::Task<Result<>> send_summaries(const std::vector<Uid>* uids);
+    void write_rendered(const store::MessageRow& row, std::string_view items, std::size_t* hint);
     net::Task<Result<>> send_message(const Loaded* message);
     net::Task<Result<std::vector<Prepared>>> prepare(const Loaded* message);
     net::Task<Result<std::string>> read_first(const Loaded* message, const imap::BodyItem* item,

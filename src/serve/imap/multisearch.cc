@@ -84,12 +84,12 @@ net::Task<Result<std::optional<SearchScopeView>>> open_scope(Conversation* c,
         co_return c->selected()->is_deleted() ? std::nullopt
                                               : std::optional(SearchScopeView(c->selected()));
     }
-    Result<std::shared_ptr<OpenMailbox>> opened =
-        co_await c->room().open(mailbox->id, mailbox->highest_mod_seq);
+    Result<Opened> opened =
+        co_await c->room().open(mailbox->id, mailbox->highest_mod_seq, Rows::Now);
     if (!opened && opened.error().code == ErrorCode::NotFound) {
         co_return std::nullopt;
     }
-    co_return SearchScopeView(CO_TRY(std::move(opened)));
+    co_return SearchScopeView(std::move(CO_TRY(std::move(opened)).mailbox));
 }
 
 // The answer of one mailbox, which is none where nothing is found. The inner error is the store's.

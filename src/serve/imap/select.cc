@@ -76,7 +76,8 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
     if (!place) {
         co_return place.error();
     }
-    const Result<> opened = co_await c->select(*place, access);
+    const Result<> opened =
+        co_await c->select(*place, access, arguments->qresync ? Rows::Now : Rows::Later);
     if (!opened) {
         co_return refusal(opened.error(), "SELECT");
     }

@@ -13,11 +13,11 @@ namespace {
 constexpr std::size_t kChangesMax = 4096;
 }  // namespace
 
-Selected::Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox,
-                   std::string name, Access access, store::Rights rights, const Features* features,
+Selected::Selected(std::shared_ptr<AccountRoom> room, Opened opened, std::string name,
+                   Access access, store::Rights rights, const Features* features,
                    std::move_only_function<void()> wake)
     : room_(std::move(room)),
-      mailbox_(std::move(mailbox)),
+      mailbox_(std::move(opened.mailbox)),
       name_(std::move(name)),
       access_(access),
       rights_(rights),
@@ -26,9 +26,39 @@ Selected::Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbo
     watcher_.on_change = [this](const store::AccountChange& change) { on_change(change); };
     room_->watch(watcher_);
     told_url_key_resets_ = mailbox_->url_key_resets();
-    known_ = view().rows().size();
-    last_uid_ = known_ == 0 ? Uid(0) : view().rows().back().uid;
+    since_ = view().seq();
+    later_ = opened.later;
+    known_ = view().messages();
+    if (view().is_loaded()) {
+        is_settled_ = true;
+        last_uid_ = known_ == 0 ? Uid(0) : view().rows().back().uid;
+    } else {
+        last_uid_ = Uid(view().uid_next().value() - 1);
+    }
     take_recent();
+}
+
+// The head counts messages whose rows turn out to be damaged: to the client they are expunged.
+bool Selected::settle() {
+    check(view().is_loaded(), "a mailbox is settled when its rows are there");
+    if (is_settled_) {
+        return true;
+    }
+    for (const Uid uid : view().damaged()) {
+        if (uid <= last_uid_ && !std::ranges::binary_search(ghosts_, uid)) {
+            ghosts_.insert(std::ranges::lower_bound(ghosts_, uid), uid);
+            known_ -= std::min<std::size_t>(known_, 1);
+        }
+    }
+    const std::size_t rows = view().lower_bound(Uid(last_uid_.value() + 1));
+    const bool is_as_told = rows == known_;
+    known_ = rows;
+    // "*" is the last message, and not the last number that was given.
+    last_uid_ = std::max(known_ == 0 ? Uid(0) : view().rows()[known_ - 1].uid,
+                         ghosts_.empty() ? Uid(0) : ghosts_.back());
+    is_settled_ = true;
+    later_.reset();
+    return is_as_told;
 }
 
 // Messages above the mailbox's mark are \Recent here; a read-only session leaves them to others.
@@ -43,6 +73,9 @@ void Selected::take_recent() {
 }
 
 std::uint32_t Selected::recent_count() const {
+    if (later_) {
+        return later_->recent;
+    }
     std::size_t count = 0;
     for (const imap::NumberRange& range : recent_.ranges()) {
         const std::size_t end = range.last == UINT32_MAX ? view().rows().size()
@@ -56,6 +89,9 @@ std::uint32_t Selected::recent_count() const {
 }
 
 std::optional<std::uint32_t> Selected::first_unseen() const {
+    if (later_) {
+        return later_->before_unseen ? std::optional(*later_->before_unseen + 1) : std::nullopt;
+    }
     const auto rows = view().rows().first(known_);
     const auto found = std::ranges::find_if(
         rows, [](const store::MessageRow& row) { return !row.flags.has(store::SystemFlag::Seen); });
@@ -115,6 +151,9 @@ std::optional<Targets> Selected::resolve(const imap::SequenceSet& set, Numbering
 }
 
 void Selected::on_change(const store::AccountChange& change) {
+    if (change.seq <= since_) {
+        return;  // It was late: what the client was told had it.
+    }
     for (const store::MailboxChange& one : change.mailboxes) {
         if (one.mailbox != view().mailbox()) {
             continue;
@@ -126,9 +165,13 @@ void Selected::on_change(const store::AccountChange& change) {
         } else if (std::holds_alternative<store::AccessChanged>(one.what)) {
             // The owner's rights never change.
             access_changes_ += view().user() == view().account() ? 0 : 1;
+        } else if (const auto* arrived = std::get_if<store::MessagesAppended>(&one.what)) {
+            note_arrived(*arrived);
         }
     }
-    known_ = view().lower_bound(Uid(last_uid_.value() + 1));
+    if (is_settled_) {
+        known_ = view().lower_bound(Uid(last_uid_.value() + 1));
+    }
     if (has_news()) {
         wake_();
     }
@@ -167,11 +210,22 @@ void Selected::note_expunged(const store::MessagesExpunged& expunged) {
     std::vector<Uid> merged;
     merged.reserve(ghosts_.size() + expunged.uids.size());
     const auto known_end = std::ranges::upper_bound(expunged.uids, last_uid_);
+    if (!is_settled_) {
+        known_ -= std::min(known_, static_cast<std::size_t>(known_end - expunged.uids.begin()));
+    }
     std::merge(ghosts_.begin(), ghosts_.end(), expunged.uids.begin(), known_end,
                std::back_inserter(merged));
     ghosts_ = std::move(merged);
     if (!ghosts_.empty()) {
         ghosts_from_ = std::min(ghosts_from_.value_or(expunged.mod_seq), expunged.mod_seq);
+    }
+}
+
+void Selected::note_arrived(const store::MessagesAppended& arrived) {
+    for (const store::MessageRow& row : arrived.rows) {
+        if (!is_settled_ && row.uid > last_uid_) {
+            arrived_from_ = std::min(arrived_from_.value_or(row.mod_seq), row.mod_seq);
+        }
     }
 }
 
@@ -188,6 +242,10 @@ ModSeq Selected::told_mod_seq() const {
     }
     if (resync_from_) {
         told = std::min(told, *resync_from_);
+    }
+    if (!is_settled_) {
+        leave_out(arrived_from_.value_or(ModSeq(told.value() + 1)));
+        return told;
     }
     for (const store::MessageRow& row : view().rows().subspan(known_)) {
         leave_out(row.mod_seq);

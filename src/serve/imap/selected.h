@@ -47,9 +47,8 @@ public:
     /// The client is told of everything that is in the view now by describe(). `features` is what
     /// the session has enabled, and outlives this. `wake` is called when there is something to
     /// tell.
-    Selected(std::shared_ptr<AccountRoom> room, std::shared_ptr<OpenMailbox> mailbox,
-             std::string name, Access access, store::Rights rights, const Features* features,
-             std::move_only_function<void()> wake);
+    Selected(std::shared_ptr<AccountRoom> room, Opened opened, std::string name, Access access,
+             store::Rights rights, const Features* features, std::move_only_function<void()> wake);
 
     [[nodiscard]] AccountRoom& room() { return *room_; }
     /// What the client called it when it was selected.
@@ -65,6 +64,12 @@ public:
 
     [[nodiscard]] const store::MailboxView& view() const { return mailbox_->view(); }
     [[nodiscard]] OpenMailbox& mailbox() { return *mailbox_; }
+    [[nodiscard]] const std::shared_ptr<OpenMailbox>& shared_mailbox() const { return mailbox_; }
+    /// Rows were there when it was selected, or settle() was called. Before, nothing may be asked
+    /// or told that names messages (Conversation::need_rows).
+    [[nodiscard]] bool is_settled() const { return is_settled_; }
+    /// The view has its rows now. False when they are not those that EXISTS counted.
+    [[nodiscard]] bool settle();
     [[nodiscard]] bool is_read_only() const { return access_ == Access::ReadOnly; }
     [[nodiscard]] bool is_deleted() const { return view().is_deleted(); }
     /// The number that EXISTS last said.
@@ -138,6 +143,7 @@ private:
     [[nodiscard]] bool is_others_seen(const store::MessageFlagsChanged& changed, Uid uid) const;
     void note_flags(const store::MessageFlagsChanged& changed);
     void note_expunged(const store::MessagesExpunged& expunged);
+    void note_arrived(const store::MessagesAppended& arrived);
     [[nodiscard]] bool tells(imap::NotifyEvent event) const {
         return imap::has_event(told_events_, event);
     }
@@ -158,11 +164,15 @@ private:
     const Features* features_;
     std::move_only_function<void()> wake_;
     Watcher watcher_;
-    Uid last_uid_;                       ///< Last uid the client was told of.
-    std::size_t known_ = 0;              ///< Rows of the view up to it.
-    std::vector<Uid> ghosts_;            ///< Rising.
-    std::optional<ModSeq> ghosts_from_;  ///< Lowest mod-sequence of an expunge among the ghosts.
-    bool is_lowered_ = false;            ///< HIGHESTMODSEQ was said to be below what is held back.
+    CommitSeq since_;                   ///< What the client was told of at first has all up to it.
+    std::optional<OpenedLater> later_;  ///< What was said while there were no rows.
+    bool is_settled_ = false;
+    std::optional<ModSeq> arrived_from_;  ///< Lowest of arrivals, while it is not settled.
+    Uid last_uid_;                        ///< Last uid the client was told of.
+    std::size_t known_ = 0;               ///< Rows of the view up to it.
+    std::vector<Uid> ghosts_;             ///< Rising.
+    std::optional<ModSeq> ghosts_from_;   ///< Lowest mod-sequence of an expunge among the ghosts.
+    bool is_lowered_ = false;             ///< HIGHESTMODSEQ was said to be below what is held back.
     imap::NumberSet saved_;
     imap::NumberSet recent_;             ///< Uids that are \Recent to this session.
     std::vector<FlagChange> changes_;    ///< Flags to tell, at most kChangesMax.

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "serve/imap/changes.h"
 #include "serve/imap/conversation.h"
 
 namespace godwit::serve {
@@ -28,6 +29,8 @@ private:
     net::Task<Result<>> converse();
     net::Task<Result<>> handle(imap::ReaderEvent event);
     net::Task<Result<>> handle_command(imap::Command command);
+    net::Task<Result<>> load_ahead();
+    net::Task<std::optional<Answer>> get_rows(const CommandRow* row);
     void greet();
     void answer(const std::string& tag, const Answer& answer);
     std::optional<Answer> forbid(const CommandRow* row, const imap::Command& command);
@@ -80,11 +83,12 @@ net::Task<Result<>> Session::converse() {
         }
         imap::ReaderEvent event = conversation_.reader().next();
         if (std::holds_alternative<imap::NeedMore>(event)) {
+            CO_TRY(co_await load_ahead());
             CO_TRY(co_await imap_desk::tell_unasked(&conversation_));
-            if (conversation_.has_said_bye()) {
-                break;
+            if (!conversation_.has_said_bye()) {
+                static_cast<void>(
+                    CO_TRY(co_await conversation_.fill(conversation_.silence_limit())));
             }
-            static_cast<void>(CO_TRY(co_await conversation_.fill(conversation_.silence_limit())));
             continue;
         }
         CO_TRY(co_await handle(std::move(event)));
@@ -140,6 +144,39 @@ std::optional<Answer> Session::forbid(const CommandRow* row, const imap::Command
     return imap_desk::bad("Already logged in");
 }
 
+// SELECT is answered; what most clients ask for next needs the rows, and while they think is a good
+// time. Where that fails the command that needs them says so.
+net::Task<Result<>> Session::load_ahead() {
+    if (conversation_.selected() == nullptr || conversation_.selected()->is_settled()) {
+        co_return Result<>();
+    }
+    CO_TRY(co_await conversation_.flush());
+    if (const Result<> ready = co_await conversation_.need_rows(); !ready) {
+        log::warn("imap.rows_unread", {{"error", ready.error().text}});
+    }
+    co_return Result<>();
+}
+
+// Commands that only a selected mailbox can be given work on its rows; to leave it, none are
+// needed.
+net::Task<std::optional<Answer>> Session::get_rows(const CommandRow* row) {
+    if (row->states != static_cast<std::uint8_t>(imap_desk::State::Selected) ||
+        row->run == &imap_desk::run_unselect) {
+        co_return std::nullopt;
+    }
+    if (const Result<> ready = co_await conversation_.need_rows(); !ready) {
+        co_return imap_desk::refusal(ready.error(), row->name);
+    }
+    if (conversation_.has_said_bye()) {
+        co_return Answer{.code = "", .text = "", .is_silent = true};
+    }
+    if (!conversation_.selected()->is_settled() && row->run != &imap_desk::run_close &&
+        row->run != &imap_desk::run_check) {
+        co_return imap_desk::forbid_read(&conversation_);
+    }
+    co_return std::nullopt;
+}
+
 net::Task<Result<>> Session::handle_command(imap::Command command) {
     count(Metric::ImapCommands);
     const CommandRow* row = imap_desk::find_command(command.name);
@@ -160,6 +197,13 @@ net::Task<Result<>> Session::handle_command(imap::Command command) {
         if (!checked) {
             answer(tag, imap_desk::refusal(checked.error(), command.name));
         }
+        co_return Result<>();
+    }
+    if (const std::optional<Answer> unready = co_await get_rows(row)) {
+        if (!command.streamed.empty()) {
+            conversation_.reader().refuse_literal();
+        }
+        answer(tag, *unready);
         co_return Result<>();
     }
     // RFC 3501 7.4.1 names FETCH, STORE and SEARCH; with UID they are other commands.

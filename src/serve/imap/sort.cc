@@ -3,6 +3,7 @@
 #include "wire/imap/sort.h"
 
 #include <algorithm>
+#include <span>
 
 #include "mail/address/address_list.h"
 #include "mail/message/base_subject.h"
@@ -18,18 +19,32 @@ namespace {
 
 using imap::SortKey;
 
-// What a message is compared by, one a criterion: by number, then by text; one of them is unused.
+// What a message is compared by, one a criterion: by number, then by text. The number of a text is
+// its first octets, so that most need not be looked at.
 struct Value {
-    std::int64_t number = 0;
+    std::uint64_t number = 0;
     std::string text{};
     auto operator<=>(const Value&) const = default;
 };
 struct Item {
     Uid uid;
-    std::uint8_t score = 0;
-    std::vector<Value> values;
+    Value first;
+    std::vector<Value> others;  ///< Of all criteria but the first.
 };
 using Criteria = std::vector<imap::SortCriterion>;
+
+Value by_number(std::int64_t number) {
+    // Rising as the signed ones do.
+    return {.number = static_cast<std::uint64_t>(number) ^ (std::uint64_t{1} << 63U)};
+}
+
+Value by_text(std::string text) {
+    std::uint64_t front = 0;
+    for (std::size_t i = 0; i < sizeof front; ++i) {
+        front = front << 8U | (i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U);
+    }
+    return {.number = front, .text = std::move(text)};
+}
 
 std::string mailbox_of(const std::optional<std::string>& field) {
     const mail::AddressList list = mail::parse_address_list(field.value_or(""));
@@ -52,27 +67,30 @@ std::string display_of(const std::optional<std::string>& field) {
 /// A message that is sorted, and its score where one is asked for.
 struct Sorted {
     const store::MessageRow& row;
-    const mail::MessageSummary& summary;
+    const mail::SummaryView& summary;
+    const mail::HeaderIndex& fields;
     std::uint8_t score = 0;
 };
 
 Value value_of(SortKey key, const Sorted& message) {
-    const auto& [row, summary, score] = message;
+    const auto& [row, summary, fields, score] = message;
+    const auto field = [&summary, &fields](std::string_view name) {
+        return mail::read_envelope_field(summary.headers, fields, name);
+    };
     switch (key) {
-        case SortKey::Arrival: return {.number = row.internal_date};
-        case SortKey::Size: return {.number = static_cast<std::int64_t>(row.size)};
-        case SortKey::Date: return {.number = sent_at(row, summary)};
-        case SortKey::Cc: return {.text = mailbox_of(summary.envelope().cc)};
-        case SortKey::From: return {.text = mailbox_of(summary.envelope().from)};
-        case SortKey::To: return {.text = mailbox_of(summary.envelope().to)};
-        case SortKey::DisplayFrom: return {.text = display_of(summary.envelope().from)};
-        case SortKey::DisplayTo: return {.text = display_of(summary.envelope().to)};
+        case SortKey::Arrival: return by_number(row.internal_date);
+        case SortKey::Size: return by_number(static_cast<std::int64_t>(row.size));
+        case SortKey::Date: return by_number(sent_at(row, summary));
+        case SortKey::Cc: return by_text(mailbox_of(field("cc")));
+        case SortKey::From: return by_text(mailbox_of(field("from")));
+        case SortKey::To: return by_text(mailbox_of(field("to")));
+        case SortKey::DisplayFrom: return by_text(display_of(field("from")));
+        case SortKey::DisplayTo: return by_text(display_of(field("to")));
         // RFC 6203 6: the highest first.
-        case SortKey::Relevancy: return {.number = -std::int64_t{score}};
+        case SortKey::Relevancy: return by_number(-std::int64_t{score});
         case SortKey::Subject: break;
     }
-    const std::string subject = summary.envelope().subject.value_or("");
-    return {.text = mail::fold_case(mail::base_subject(subject).text)};
+    return by_text(mail::fold_case(mail::base_subject(field("subject").value_or("")).text));
 }
 
 bool needs_summary(const Criteria& criteria) {
@@ -82,52 +100,66 @@ bool needs_summary(const Criteria& criteria) {
     });
 }
 
-Item item_of(const Criteria& criteria, const Sorted& message) {
-    Item item{.uid = message.row.uid, .score = message.score, .values = {}};
-    item.values.reserve(criteria.size());
-    for (const imap::SortCriterion& criterion : criteria) {
-        item.values.push_back(value_of(criterion.key, message));
+Item item_of(const Criteria& criteria, const store::MessageRow& row,
+             const mail::SummaryView& summary, std::uint8_t score) {
+    const mail::HeaderIndex fields = mail::split_header(summary.headers);
+    const Sorted message{row, summary, fields, score};
+    Item item{.uid = row.uid, .first = value_of(criteria.front().key, message), .others = {}};
+    for (const imap::SortCriterion& criterion : std::span(criteria).subspan(1)) {
+        item.others.push_back(value_of(criterion.key, message));
     }
     return item;
 }
 
 // Equal ones stay in the order of the mailbox, REVERSE or not.
-std::vector<Item> sorted(const Criteria& criteria, std::vector<Item> items) {
-    std::ranges::stable_sort(items, [&criteria](const Item& left, const Item& right) {
+std::vector<Uid> sorted(const Criteria& criteria, const std::vector<Item>& items) {
+    std::vector<const Item*> order;
+    order.reserve(items.size());
+    for (const Item& item : items) {
+        order.push_back(&item);
+    }
+    std::ranges::sort(order, [&criteria](const Item* left, const Item* right) {
         for (std::size_t i = 0; i < criteria.size(); ++i) {
-            const auto order = left.values[i] <=> right.values[i];
-            if (order != 0) {
-                return (order < 0) != criteria[i].reverse;
+            const Value& before = i == 0 ? left->first : left->others[i - 1];
+            const Value& behind = i == 0 ? right->first : right->others[i - 1];
+            if (const auto compared = before <=> behind; compared != 0) {
+                return (compared < 0) != criteria[i].reverse;
             }
         }
-        return false;
+        return left->uid < right->uid;
     });
-    return items;
+    std::vector<Uid> uids;
+    uids.reserve(order.size());
+    for (const Item* item : order) {
+        uids.push_back(item->uid);
+    }
+    return uids;
 }
 
-// `found` outlives the task.
-net::Task<Result<std::vector<Item>>> read_items(Conversation* c, const Criteria* criteria,
-                                                const FoundMessages* found) {
-    std::vector<Item> items;
-    items.reserve(found->uids.size());
-    const auto score_of = [found](Uid uid) -> std::uint8_t {
-        const auto at = std::ranges::lower_bound(found->uids, uid) - found->uids.begin();
-        return found->scores.empty() ? 0 : found->scores[static_cast<std::size_t>(at)];
-    };
-    if (!needs_summary(*criteria)) {
-        const mail::MessageSummary none;
+std::uint8_t score_of(const FoundMessages& found, Uid uid) {
+    const auto at = std::ranges::lower_bound(found.uids, uid) - found.uids.begin();
+    return found.scores.empty() ? 0 : found.scores[static_cast<std::size_t>(at)];
+}
+
+// Shared: steps on the pool read it, whose session may go away.
+net::Task<Result<std::vector<Item>>> read_items(Conversation* c, Criteria criteria,
+                                                std::shared_ptr<const FoundMessages> found) {
+    if (!needs_summary(criteria)) {
+        std::vector<Item> items;
+        items.reserve(found->uids.size());
         for (const Uid uid : found->uids) {
             if (const store::MessageRow* row = c->selected()->view().find(uid)) {
-                items.push_back(item_of(*criteria, {*row, none, score_of(uid)}));
+                items.push_back(item_of(criteria, *row, {}, score_of(*found, uid)));
             }
         }
         co_return items;
     }
-    CO_TRY(co_await each_summary(
-        c, &found->uids, [&](const store::MessageRow& row, const mail::MessageSummary& summary) {
-            items.push_back(item_of(*criteria, {row, summary, score_of(row.uid)}));
-        }));
-    co_return items;
+    co_return co_await each_summary<Item>(
+        c, &found->uids,
+        [criteria = std::move(criteria), found](const store::MessageRow& row,
+                                                const mail::SummaryView& summary) {
+            return item_of(criteria, row, summary, score_of(*found, row.uid));
+        });
 }
 
 bool needs_scores(const imap::SortArguments& arguments) {
@@ -153,27 +185,27 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
                        .has_mod_seq = program->uses_mod_seqs()};
     found.is_sorted = true;
-    const Result<FoundMessages> messages =
+    Result<FoundMessages> messages =
         co_await find_messages(c, SearchScopeView(c->selected()), *program, scores);
     if (!messages) {
         co_return refusal(messages.error(), "SORT");
     }
     const Criteria criteria = std::move(arguments->criteria);
-    Result<std::vector<Item>> items = co_await read_items(c, &criteria, &*messages);
+    const auto unsorted = std::make_shared<const FoundMessages>(*std::move(messages));
+    Result<std::vector<Item>> items = co_await read_items(c, criteria, unsorted);
     if (!items) {
         co_return refusal(items.error(), "SORT");
     }
-    const Result<std::vector<Item>> order = co_await net::offload(
-        c->services()->offload,
-        [criteria, items = std::move(*items)]() mutable -> Result<std::vector<Item>> {
-            return sorted(criteria, std::move(items));
+    Result<std::vector<Uid>> order =
+        co_await net::offload(c->services()->offload, [criteria, items = std::move(*items)]() {
+            return Result<std::vector<Uid>>(sorted(criteria, items));
         });
     if (!order) {
         co_return refusal(order.error(), "SORT");
     }
-    for (const Item& item : *order) {
-        found.found.push_back(item.uid);
-        found.scores.push_back(item.score);
+    found.found = *std::move(order);
+    for (const Uid uid : found.found) {
+        found.scores.push_back(score_of(*unsorted, uid));
     }
     CO_TRY(co_await write_search_answer(c, &found));
     Answer answer = ok(command.uid ? "UID SORT completed" : "SORT completed");

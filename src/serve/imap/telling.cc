@@ -154,7 +154,7 @@ bool Selected::has_news() const {
     return (!ghosts_.empty() &&
             (tells(imap::NotifyEvent::MessageExpunge) || tells_own_expunges_)) ||
            (has_flags && tells(imap::NotifyEvent::FlagChange)) ||
-           (known_ < view().rows().size() && tells(imap::NotifyEvent::MessageNew)) ||
+           (known_ < view().messages() && tells(imap::NotifyEvent::MessageNew)) ||
            room_->has_stale_keywords() || has_stale_rights() ||
            told_url_key_resets_ != mailbox_->url_key_resets();
 }

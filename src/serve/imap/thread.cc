@@ -13,24 +13,33 @@ namespace {
 // Some 400 octets each while the command runs.
 constexpr std::size_t kThreadedMax = 250'000;
 
-std::vector<std::string> references_of(const mail::MessageSummary& summary) {
-    const mail::HeaderIndex fields = summary.index();
-    std::vector<std::string> ids =
-        mail::parse_message_ids(fields.value(summary.headers, "references").value_or(""));
-    if (ids.empty()) {
-        ids = mail::parse_message_ids(fields.value(summary.headers, "in-reply-to").value_or(""));
-        ids.resize(std::min<std::size_t>(ids.size(), 1));
-    }
-    return ids;
-}
+struct Numbered {
+    std::uint32_t uid = 0;
+    mail::ThreadedMessage message;
+};
 
-mail::ThreadedMessage threaded(const store::MessageRow& row, const mail::MessageSummary& summary) {
-    const mail::BaseSubject subject = mail::base_subject(summary.envelope().subject.value_or(""));
-    return {.id = summary.message_id(),
-            .references = references_of(summary),
-            .subject = mail::fold_case(subject.text),
-            .is_reply = subject.is_reply,
-            .sent = sent_at(row, summary)};
+Numbered threaded(const store::MessageRow& row, const mail::SummaryView& summary) {
+    const mail::HeaderIndex fields = mail::split_header(summary.headers);
+    const auto ids_of = [&](std::string_view name) {
+        const mail::HeaderField* field = fields.find(summary.headers, name);
+        return field == nullptr
+                   ? std::vector<std::string>()
+                   : mail::parse_message_ids(mail::unfold(field->body(summary.headers)));
+    };
+    std::vector<std::string> id = ids_of("message-id");
+    std::vector<std::string> references = ids_of("references");
+    if (references.empty()) {
+        references = ids_of("in-reply-to");
+        references.resize(std::min<std::size_t>(references.size(), 1));
+    }
+    const mail::BaseSubject subject = mail::base_subject(
+        mail::read_envelope_field(summary.headers, fields, "subject").value_or(""));
+    return {.uid = row.uid.value(),
+            .message = {.id = id.empty() ? std::string() : std::move(id.front()),
+                        .references = std::move(references),
+                        .subject = mail::fold_case(subject.text),
+                        .is_reply = subject.is_reply,
+                        .sent = sent_at(row, summary)}};
 }
 
 }  // namespace
@@ -55,13 +64,14 @@ AnswerTask run_thread(Conversation* c, imap::Command command) {
     }
     std::vector<mail::ThreadedMessage> messages;
     std::vector<std::uint32_t> numbers;
-    const Result<> read = co_await each_summary(
-        c, &found->uids, [&](const store::MessageRow& row, const mail::MessageSummary& summary) {
-            messages.push_back(threaded(row, summary));
-            numbers.push_back(row.uid.value());
-        });
+    Result<std::vector<Numbered>> read =
+        co_await each_summary<Numbered>(c, &found->uids, &threaded);
     if (!read) {
         co_return refusal(read.error(), "THREAD");
+    }
+    for (Numbered& one : *read) {
+        messages.push_back(std::move(one.message));
+        numbers.push_back(one.uid);
     }
     if (!command.uid) {
         // A number holds until its EXPUNGE is told, which this command holds back.

@@ -231,6 +231,7 @@ protected:
         }
         for (const auto& change : outcome.accounts) {
             std::ranges::for_each(views_, [&change](auto& view) { view.second.apply(*change); });
+            std::ranges::for_each(heads_, [&change](auto& view) { view.second.apply(*change); });
         }
     }
 
@@ -269,8 +270,18 @@ protected:
         auto [entry, is_new] = views_.try_emplace(state.id, account_, state.id);
         MailboxView& view = entry->second;
         const auto snapshot = desk_.snapshot();
-        while (is_new && !*view.load_step(*snapshot, ReadTier::Disk)) {
+        MailboxView& head = heads_.try_emplace(state.id, account_, state.id).first->second;
+        if (is_new) {
+            RowsReading reading(account_, state.id);
+            while (!*reading.step(*snapshot, ReadTier::Disk)) {
+            }
+            view.adopt(std::move(reading), {});
+            head.begin(state, *read_commit_seq(*snapshot, ReadTier::Disk));
         }
+        // What a view says of itself before its rows are loaded.
+        EXPECT_EQ(head.messages(), rows.size());
+        EXPECT_EQ(head.highest_mod_seq(), state.highest_mod_seq);
+        EXPECT_EQ(head.uid_next(), state.uid_next);
         ASSERT_EQ(view.rows().size(), rows.size());
         for (std::size_t i = 0; i < rows.size(); ++i) {
             EXPECT_EQ(view.rows()[i].uid, rows[i].uid);
@@ -376,6 +387,7 @@ protected:
     std::uint64_t last_mail_ = 0;
     std::set<BlobId> stored_;
     std::map<MailboxId, MailboxView> views_;
+    std::map<MailboxId, MailboxView> heads_;  // Never loaded.
     std::uint64_t last_mod_seq_ = 1;
 };
 

@@ -241,6 +241,24 @@ Result<std::vector<std::optional<MessageRecord>>> read_records(const Snapshot& s
     return records;
 }
 
+RecordWalk::RecordWalk(const Snapshot& snapshot, ReadTier tier, AccountId account)
+    : account_(account),
+      upper_(prefix_end(account_prefix(Family::Email, account))),
+      cursor_(snapshot.cursor(tier, upper_)) {}
+
+Result<std::optional<RecordWalk::RecordView>> RecordWalk::find(EmailId email) {
+    const std::string key = email_key(Family::Email, account_, email);
+    TRY(move_to(*cursor_, key));
+    if (!cursor_->is_valid() || cursor_->key() != key) {
+        return std::nullopt;
+    }
+    const auto row = TRY(if_sound(key, view_email(cursor_->value())));
+    if (!row) {
+        return RecordView{.prefix = {}, .summary = {}, .is_damaged = true};
+    }
+    return RecordView{.prefix = row->prefix, .summary = row->summary, .blob_size = row->blob_size};
+}
+
 Result<std::vector<EmailPlace>> read_places(const Snapshot& snapshot, ReadTier tier,
                                             AccountId account, EmailId email) {
     std::vector<EmailPlace> places;

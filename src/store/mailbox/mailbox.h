@@ -74,6 +74,21 @@ using Annotation = std::pair<std::string, std::string>;
 Result<std::vector<Annotation>> read_annotations(const Snapshot& snapshot, ReadTier tier,
                                                  AccountId account, MailboxId mailbox,
                                                  AccountId user);
+/// What SELECT says of a mailbox, at the same cost for any.
+struct MailboxGlance {
+    MailboxState state;
+    CommitSeq seq;  ///< The last commit that is in it.
+    /// Messages above the mark that was asked for.
+    std::optional<std::uint32_t> above{};
+    /// How many messages are before the first without \Seen. Nothing when all have it, and when
+    /// neither end of the mailbox tells.
+    std::optional<std::uint32_t> before_unseen{};
+};
+/// Rows looked at from each end.
+inline constexpr std::size_t glance_rows_max = 2048;
+/// nullopt when there is no such mailbox. A damaged row that is met is Corrupt, unlogged.
+Result<std::optional<MailboxGlance>> glance_at(const Snapshot& snapshot, ReadTier tier,
+                                               AccountId account, MailboxId mailbox, Uid mark);
 /// Rows with uid >= `from`, at most `count` (limits::scan_rows_max), rising. Damaged ones are
 /// left out and logged, here and wherever many rows are read.
 Result<std::vector<MessageRow>> read_rows(const Snapshot& snapshot, ReadTier tier,
@@ -88,6 +103,26 @@ Result<std::optional<MessageRecord>> read_record(const Snapshot& snapshot, ReadT
 Result<std::vector<std::optional<MessageRecord>>> read_records(const Snapshot& snapshot,
                                                                ReadTier tier, AccountId account,
                                                                std::span<const EmailId> emails);
+/// Records of many emails, each looked at where it lies; fast when they rise. One thread; the
+/// snapshot outlives it.
+class RecordWalk {
+public:
+    RecordWalk(const Snapshot& snapshot, ReadTier tier, AccountId account);
+    /// Into the row: dies with the next find().
+    struct RecordView {
+        std::string_view prefix;
+        std::string_view summary;
+        std::uint64_t blob_size = 0;
+        bool is_damaged = false;  ///< It was logged; nothing else is set.
+    };
+    /// nullopt: it is gone.
+    Result<std::optional<RecordView>> find(EmailId email);
+
+private:
+    AccountId account_;
+    std::string upper_;
+    std::unique_ptr<Cursor> cursor_;
+};
 /// Uids expunged from the mailbox since `since`, rising; nullopt when the change log no longer
 /// reaches back that far, is damaged, lacks a row, or holds more than limits::change_log_scan_max
 /// rows since.

@@ -232,6 +232,29 @@ Result<EmailHead> decode_email_head(std::string_view value) {
     auto [in, version] = TRY(open_email(value));
     return read_email_head(in, version);
 }
+Result<EmailView> view_email(std::string_view value) {
+    const OpenedView record = TRY(open_record(value));
+    if (record.version != kVersion && record.version != kEmailVersion) {
+        return std::unexpected(open_email(value).error());
+    }
+    ByteReader in(record.payload);
+    in.raw(sizeof(BlobId::hash));
+    in.varint();  // Thread.
+    in.varint();  // Mailbox and uid it came to.
+    in.varint();
+    in.raw(in.varint_at_most(limits::thread_references_max) * sizeof(std::uint64_t));
+    if (record.version == kEmailVersion) {
+        in.bytes();
+    }
+    in.varint();  // Mail.
+    EmailView view;
+    view.blob_size = in.varint();
+    in.svarint();  // When it was sent.
+    view.prefix = in.bytes();
+    view.summary = in.bytes();
+    TRY(in.finish("email"));
+    return view;
+}
 
 std::string encode(const std::vector<EmailPlace>& places) {
     ByteWriter out = begin();

@@ -99,6 +99,13 @@ Result<MessageRow> decode_row(Uid uid, std::string_view value);
 std::string encode(const EmailRow& row);
 Result<EmailRow> decode_email(std::string_view value);
 Result<EmailHead> decode_email_head(std::string_view value);
+/// What readers of many rows need of row M, without a copy.
+struct EmailView {
+    std::string_view prefix;   ///< Into the value.
+    std::string_view summary;  ///< Into the value.
+    std::uint64_t blob_size = 0;
+};
+Result<EmailView> view_email(std::string_view value);
 std::string encode(const std::vector<EmailPlace>& places);
 Result<std::vector<EmailPlace>> decode_places(std::string_view value);
 std::string encode(const LogRow& row);

@@ -1,6 +1,8 @@
 // One mailbox in memory: what FETCH FLAGS, SEARCH and STORE work on. Shared by all sessions of a
 // shard that have the mailbox open; grows and shrinks by the changes that commits publish.
-// Thread rule: one shard. Never written but by load and apply.
+// It begins as a head (how many messages, which number is next), which SELECT needs and which costs
+// the same for any mailbox; rows come when somebody asks for them.
+// Thread rule: one shard. Never written but by load, adopt and apply.
 #pragma once
 
 #include <memory>
@@ -8,10 +10,40 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/limits.h"
 #include "store/mailbox/change.h"
 #include "store/mailbox/mailbox.h"
 
 namespace godwit::store {
+
+/// The rows of a mailbox as of one snapshot, while they are being read. May be read on any thread,
+/// one at a time; a view takes it when it is whole.
+class RowsReading {
+public:
+    /// For the view of `user`, who may not be the owner.
+    RowsReading(AccountId account, MailboxId mailbox, AccountId user)
+        : account_(account), mailbox_(mailbox), user_(user) {}
+    RowsReading(AccountId account, MailboxId mailbox) : RowsReading(account, mailbox, account) {}
+    /// One bounded step from `snapshot` (always the same one until done); true when done. NotFound
+    /// when there is no such mailbox, or it holds no messages by its nature.
+    Result<bool> step(const Snapshot& snapshot, ReadTier tier,
+                      std::size_t rows_max = limits::scan_rows_max);
+    [[nodiscard]] const MailboxState& state() const { return state_; }
+
+private:
+    friend class MailboxView;
+    Result<> load_seen(const Snapshot& snapshot, ReadTier tier, std::size_t from);
+    AccountId account_;
+    MailboxId mailbox_;
+    AccountId user_;
+    std::vector<MessageRow> rows_;
+    std::vector<Uid> damaged_;
+    MailboxState state_{};
+    CommitSeq seq_;
+    Uid from_{1};
+    bool has_begun_ = false;
+    bool is_whole_ = false;
+};
 
 class MailboxView {
 public:
@@ -20,20 +52,32 @@ public:
         : account_(account), mailbox_(mailbox), user_(user) {}
     MailboxView(AccountId account, MailboxId mailbox) : MailboxView(account, mailbox, account) {}
 
-    /// One bounded step of loading from `snapshot` (always the same one until done); true when
-    /// done. Not to be used before. Changes with seq at most the snapshot's are passed over by
-    /// apply().
-    Result<bool> load_step(const Snapshot& snapshot, ReadTier tier);
+    /// Becomes a head: what was true at `seq`. Once, and not once rows are there.
+    void begin(const MailboxState& state, CommitSeq seq);
+    [[nodiscard]] bool has_begun() const { return has_begun_; }
+    /// Takes rows that were read to their end. Where the view has begun it must know of all that
+    /// the reading saw (highest_mod_seq() says so). Changes that came since the reading began are
+    /// to be given in order: those it did not see are applied to the rows.
+    void adopt(RowsReading&& reading, std::span<const std::shared_ptr<const AccountChange>> since);
+
     [[nodiscard]] bool is_loaded() const { return is_loaded_; }
 
-    /// Applies what a commit did to this mailbox; others' changes are ignored. In commit order.
+    /// Applies what a commit did to this mailbox; others' changes are ignored, and those that are
+    /// in it already. In commit order.
     void apply(const AccountChange& change);
 
-    /// All messages, rising by uid. Valid until the next apply().
+    /// How many there are, loaded or not.
+    [[nodiscard]] std::size_t messages() const { return is_loaded_ ? rows_.size() : messages_; }
+    /// The last commit that is in it.
+    [[nodiscard]] CommitSeq seq() const { return seq_; }
+    /// All messages, rising by uid; empty before they are loaded. Valid until the next apply().
     [[nodiscard]] std::span<const MessageRow> rows() const { return rows_; }
     /// Index of the first row with uid >= `uid`; rows().size() when there is none.
     [[nodiscard]] std::size_t lower_bound(Uid uid) const;
     [[nodiscard]] const MessageRow* find(Uid uid) const;
+    /// Those whose rows could not be read when the others were loaded: the head counts them.
+    /// Rising.
+    [[nodiscard]] std::span<const Uid> damaged() const { return damaged_; }
     [[nodiscard]] ModSeq highest_mod_seq() const { return highest_mod_seq_; }
     [[nodiscard]] Uid uid_next() const { return uid_next_; }
     [[nodiscard]] UidValidity uid_validity() const { return uid_validity_; }
@@ -45,21 +89,23 @@ public:
     [[nodiscard]] std::size_t memory_size() const;
 
 private:
+    void apply_to_head(const MailboxChange& one);
+    void apply_to_rows(const MailboxChange& one);
     void put(MessageRow row);
-    void apply_one(const MailboxChange& change);
     void note_seen(const SeenChanged& change);
     [[nodiscard]] bool is_visited() const { return user_ != account_; }
-    Result<> load_seen(const Snapshot& snapshot, ReadTier tier, std::span<MessageRow> rows) const;
 
     AccountId account_;
     MailboxId mailbox_;
     AccountId user_;
     std::vector<MessageRow> rows_;
+    std::vector<Uid> damaged_;
+    std::size_t messages_ = 0;  ///< While rows are not loaded.
     CommitSeq seq_;
     ModSeq highest_mod_seq_;
     Uid uid_next_{1};
     UidValidity uid_validity_;
-    Uid load_from_{1};
+    bool has_begun_ = false;
     bool is_loaded_ = false;
     bool is_deleted_ = false;
 };

@@ -73,8 +73,8 @@ TEST(ListArguments, Rfc5819_status_among_the_return_options) {
 }
 
 TEST(ListArguments, Rfc9590_metadata_among_the_return_options) {
-    const auto list = parse_named(
-        " \"\" % RETURN (METADATA (\"/shared/a\" /private/b) CHILDREN)", parse_list);
+    const auto list =
+        parse_named(" \"\" % RETURN (METADATA (\"/shared/a\" /private/b) CHILDREN)", parse_list);
     ASSERT_TRUE(list);
     EXPECT_EQ(list->return_metadata, (std::vector<std::string>{"/shared/a", "/private/b"}));
     EXPECT_TRUE(parse_named(" \"\" % RETURN (METADATA /shared/a)", parse_list));

@@ -221,16 +221,16 @@ private:
 
 void write_envelope(ResponseWriter& writer, const mail::Envelope& envelope) {
     const mail::AddressList from = addresses_of(envelope.from);
-    const auto or_from = [&](const std::optional<std::string>& field) {
-        mail::AddressList list = addresses_of(field);
-        return list.items.empty() ? from : list;
+    const auto write_or_from = [&](const std::optional<std::string>& field) {
+        const mail::AddressList list = addresses_of(field);
+        write_addresses(writer, list.items.empty() ? from : list);
     };
     writer.raw("(").nstring(envelope.date).raw(" ").nstring(envelope.subject).raw(" ");
     write_addresses(writer, from);
     writer.raw(" ");
-    write_addresses(writer, or_from(envelope.sender));
+    write_or_from(envelope.sender);
     writer.raw(" ");
-    write_addresses(writer, or_from(envelope.reply_to));
+    write_or_from(envelope.reply_to);
     for (const auto* field : {&envelope.to, &envelope.cc, &envelope.bcc}) {
         writer.raw(" ");
         write_addresses(writer, addresses_of(*field));

@@ -43,6 +43,12 @@ void append_text(std::string& out, std::string_view text) {
     }
 }
 
+// What stands in a quoted string as it is.
+constexpr bool is_plain(char c) {
+    const auto octet = static_cast<unsigned char>(c);
+    return octet < 0x80 && c != '\0' && c != '\r' && c != '\n' && c != '"' && c != '\\';
+}
+
 bool may_be_quoted(std::string_view value, NameSpelling spelling) {
     if (value.size() > limits::imap_quoted_size_max) {
         return false;
@@ -163,6 +169,13 @@ ResponseWriter& ResponseWriter::literal_header(std::uint64_t size) {
 }
 
 ResponseWriter& ResponseWriter::string(std::string_view value) {
+    // Most strings are ASCII with nothing to escape.
+    if (value.size() <= limits::imap_quoted_size_max && std::ranges::all_of(value, &is_plain)) {
+        out_.push_back('"');
+        out_.append(value);
+        out_.push_back('"');
+        return *this;
+    }
     if (value.find('\0') != std::string_view::npos) {
         std::string clean(value);
         std::erase(clean, '\0');
