@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "play.h"
+#include "store/search/index_run.h"
 
 namespace godwit::dialog {
 
@@ -63,6 +64,24 @@ std::optional<std::string> Play::fill(const Words& words, std::string_view) {
 
 std::optional<std::string> Play::move_in(const Words& words, std::string_view) {
     stage_->fill(std::string(words[1]), std::string(words[2]), 1, std::string(words[3]));
+    hear();
+    return std::nullopt;
+}
+
+std::optional<std::string> Play::index(const Words&, std::string_view) {
+    store::IndexRun run(&stage_->store(), AccountId(1));
+    for (;;) {
+        auto step = run.step(WallTime());
+        if (!step) {
+            return step.error().text;
+        }
+        if (step->is_done) {
+            break;
+        }
+        if (step->plan) {
+            stage_->commit(*std::move(step->plan));
+        }
+    }
     hear();
     return std::nullopt;
 }

@@ -35,7 +35,7 @@ const Play::DirectiveRow Play::kDirectives[] = {
     {"disk", 2, House::Runs, &Play::disk},         {"admin", 2, House::Runs, &Play::admin},
     {"operator", 2, House::Runs, &Play::oversee},  {"advance", 2, House::Runs, &Play::advance},
     {"restart", 1, House::Runs, &Play::restart},   {"queue", 2, House::Runs, &Play::queue},
-    {"move-in", 4, House::Runs, &Play::move_in},
+    {"move-in", 4, House::Runs, &Play::move_in},   {"index", 1, House::Runs, &Play::index},
 };
 
 void Play::ensure_started() {
