@@ -157,10 +157,13 @@ net::Task<Result<>> Session::load_ahead() {
     co_return Result<>();
 }
 
-// Commands that only a selected mailbox can be given work on its rows; to leave it, none are
-// needed.
+// Commands that only a selected mailbox can be given work on its rows, and ESEARCH may; to leave it,
+// none are needed.
 net::Task<std::optional<Answer>> Session::get_rows(const CommandRow* row) {
-    if (row->states != static_cast<std::uint8_t>(imap_desk::State::Selected) ||
+    const bool may_use_rows =
+        row->states == static_cast<std::uint8_t>(imap_desk::State::Selected) ||
+        row->run == &imap_desk::run_esearch;
+    if (conversation_.selected() == nullptr || !may_use_rows ||
         row->run == &imap_desk::run_unselect) {
         co_return std::nullopt;
     }
