@@ -45,8 +45,7 @@ protected:
     /// Uids that he sees as seen, by a view that is loaded now.
     std::vector<Uid> seen_by(AccountId who, MailboxId mailbox = kInbox) {
         MailboxView view(alice_, mailbox, who);
-        while (!*view.load_step(*desk_.snapshot(), ReadTier::Disk)) {
-        }
+        load_view(view, *desk_.snapshot());
         return seen_in(view);
     }
     static std::vector<Uid> seen_in(const MailboxView& view) {
@@ -218,8 +217,8 @@ TEST_F(StamperAccessTest, Open_views_follow_and_agree_with_fresh_ones) {
     append(kInbox, "two");
     MailboxView bobs(alice_, kInbox, bob_);
     MailboxView alices(alice_, kInbox);
-    ASSERT_TRUE(*bobs.load_step(*desk_.snapshot(), ReadTier::Disk));
-    ASSERT_TRUE(*alices.load_step(*desk_.snapshot(), ReadTier::Disk));
+    load_view(bobs, *desk_.snapshot());
+    load_view(alices, *desk_.snapshot());
     const auto follow = [&] {
         for (const auto& change : desk_.outcome().accounts) {
             bobs.apply(*change);

@@ -16,6 +16,7 @@
 #include "store/kv/kv.h"
 #include "store/mailbox/mailbox.h"
 #include "store/mailbox/schema.h"
+#include "store/mailbox/view.h"
 
 namespace godwit::store {
 
@@ -141,6 +142,14 @@ private:
     std::size_t batch_entries_ = 0;
     WallTime now_ = from_unix_seconds(1'700'000'000);
 };
+
+/// Reads all of the view's rows.
+inline void load_view(MailboxView& view, const Snapshot& snapshot) {
+    RowsReading reading(view.account(), view.mailbox(), view.user());
+    while (!*reading.step(snapshot, ReadTier::Disk)) {
+    }
+    view.adopt(std::move(reading), {});
+}
 
 /// A message whose body is named `body`, with the body.
 struct TestMessage {

@@ -97,7 +97,7 @@ TEST_F(OriginsTest, Message_gets_the_uid_it_had_and_never_one_that_was_given) {
 
 TEST_F(OriginsTest, Mailbox_that_never_held_a_message_takes_the_numbers_it_had) {
     MailboxView view(alice_, kInbox);
-    ASSERT_TRUE(*view.load_step(*desk_.snapshot(), ReadTier::Disk));
+    load_view(view, *desk_.snapshot());
     desk_.must<Done>(AdoptUids{.account = alice_,
                                .mailbox = kInbox,
                                .uid_validity = UidValidity(77),
@@ -121,7 +121,7 @@ TEST_F(OriginsTest, Mailbox_that_never_held_a_message_takes_the_numbers_it_had) 
 
 TEST_F(OriginsTest, Views_hear_of_numbers_that_are_taken_over) {
     MailboxView view(alice_, kInbox);
-    ASSERT_TRUE(*view.load_step(*desk_.snapshot(), ReadTier::Disk));
+    load_view(view, *desk_.snapshot());
     desk_.begin();
     ASSERT_TRUE(desk_.stamp(AdoptUids{.account = alice_,
                                       .mailbox = kInbox,
