@@ -151,7 +151,7 @@ std::optional<Targets> Selected::resolve(const imap::SequenceSet& set, Numbering
 }
 
 void Selected::on_change(const store::AccountChange& change) {
-    if (change.seq <= since_) {
+    if (!change.mailboxes.empty() && change.seq <= since_) {
         return;  // It was late: what the client was told had it.
     }
     for (const store::MailboxChange& one : change.mailboxes) {
