@@ -7,6 +7,7 @@
 
 #include "store/directory/schema.h"
 #include "store/kv/key.h"
+#include "store/mailbox/access.h"
 #include "store/mailbox/removal.h"
 #include "store/mailbox/schema.h"
 #include "store/mailbox/url_keys.h"
@@ -58,6 +59,15 @@ protected:
                             {.account = account_, .mailbox = kInbox, .user = account_},
                             std::string(url_key_size, 'k'))
                    .value());
+        one(SetAccess{
+            .account = account_, .mailbox = kInbox, .grantee = kAnyone, .rights = Right::Read});
+        ChangeFlags seen;
+        seen.account = account_;
+        seen.mailbox = kInbox;
+        seen.uids = {Uid{3}};
+        seen.flags = {.system = 1, .keywords = {}};
+        seen.user = visitor_;
+        one(std::move(seen));
         AddToQueue queue;
         queue.message.mail = store_->next_mail_id();
         queue.message.blob = {sha256("three")};
@@ -108,6 +118,7 @@ protected:
     SeededRandom random_{1};
     std::unique_ptr<Store> store_;
     AccountId account_;
+    AccountId visitor_{77};
     MailId mail_;
 };
 
@@ -139,6 +150,16 @@ TEST_F(Fsck, Domain_use_that_is_no_sum_is_found) {
 TEST_F(Fsck, Account_that_is_still_being_cleared_away_is_no_violation) {
     commit(plan_remove_account(*store_->snapshot(), "user1@example.test").value());
     EXPECT_EQ(violated(), std::set<std::string>{});
+}
+
+TEST_F(Fsck, Access_lists_that_lead_nowhere_are_found) {
+    const Grant grant{.owner = account_, .mailbox = kInbox};
+    erase(grant_key(kAnyone, "example.test", grant));
+    expect("every entry of an access list is of a mailbox and is found from its grantee");
+    put(grant_key(AccountId{78}, {}, grant), encode_nothing());
+    expect("everything that leads to an access list leads to an entry");
+    erase(access_key(account_, kInbox, visitor_));
+    expect("what a visitor has seen is of a mailbox that he is known in");
 }
 
 TEST_F(Fsck, Annotation_of_no_mailbox) {

@@ -89,6 +89,9 @@ Result<std::size_t> erase_below(StampContext& context, const std::string& prefix
 Result<std::size_t> erase_seen_by(StampContext& context, Grant grant, AccountId user,
                                   std::size_t count) {
     std::vector<std::string> keys;
+    if (count == 0) {
+        return 0;
+    }
     const std::string prefix = seen_prefix(grant.owner, grant.mailbox);
     TRY(context.rows.scan(prefix, prefix_end(prefix),
                           [&](std::string_view key, std::string_view) -> Result<bool> {
@@ -189,16 +192,16 @@ Result<std::size_t> erase_grants(StampContext& context, AccountId account, std::
     erased += TRY(erase_below(context, account_prefix(Family::SeenBy, account), count - erased));
     const std::string elsewhere = grant_prefix(account, {});
     for (const std::string& key : TRY(keys_below(context, elsewhere, count - erased))) {
+        if (erased == count) {
+            break;
+        }
         if (const auto grant = parse_grant_key(key, elsewhere)) {
             erased += TRY(erase_seen_by(context, *grant, account, count - erased));
-            if (erased == count) {
-                break;  // The row that leads there stays for the next step.
-            }
             erased +=
                 TRY(erase_below(context, annotation_key(grant->owner, grant->mailbox, account, {}),
                                 count - erased));
             if (erased == count) {
-                break;
+                break;  // The row that leads there stays for the next step.
             }
             context.rows.erase(access_key(grant->owner, grant->mailbox, account));
         }

@@ -169,10 +169,12 @@ TEST_F(DirectoryTest, Records_come_back_as_they_were) {
     EXPECT_EQ(again.quota, account.quota);
     const Domain domain{.name = "example.test",
                         .account_quota = {.bytes = 1, .messages = 2, .mailboxes = 3},
-                        .quota = {.bytes = 4, .messages = 5}};
+                        .quota = {.bytes = 4, .messages = 5},
+                        .shared_mailboxes = "team@example.test"};
     const Domain same = *decode_domain(encode(domain));
     EXPECT_EQ(same.account_quota, domain.account_quota);
     EXPECT_EQ(same.quota, domain.quota);
+    EXPECT_EQ(same.shared_mailboxes, "team@example.test");
     EXPECT_EQ(encode(again), encode(account));
 }
 
@@ -187,10 +189,24 @@ TEST_F(DirectoryTest, Records_of_version_3_are_read) {
     const auto alice = decode_account(without_tail(encode(account), 2));
     ASSERT_TRUE(alice);
     EXPECT_EQ(alice->quota, Quota{.bytes = 5});
-    const auto domain = decode_domain(without_tail(encode(Domain{.name = "example.test"}), 5));
+    const auto domain = decode_domain(without_tail(encode(Domain{.name = "example.test"}), 6));
     ASSERT_TRUE(domain);
     EXPECT_EQ(domain->quota, Quota{});
     EXPECT_EQ(domain->account_quota, Quota{});
+}
+
+// As the version before shared mailboxes wrote them.
+TEST_F(DirectoryTest, Records_of_version_4_are_read) {
+    const Domain domain{.name = "example.test", .quota = {.bytes = 4, .messages = 5}};
+    const std::string value = encode(domain);
+    const std::string_view payload = open_record(value)->payload;
+    const auto before = decode_domain(seal(4, payload.substr(0, payload.size() - 1)));
+    ASSERT_TRUE(before);
+    EXPECT_EQ(before->quota, domain.quota);
+    EXPECT_EQ(before->shared_mailboxes, "");
+    const Account account = **read_account(*desk_.snapshot(), ReadTier::Disk, alice_);
+    const std::string row = encode(account);
+    ASSERT_TRUE(decode_account(seal(4, open_record(row)->payload)));
 }
 
 // As the version before domain aliases, forwarding and owners wrote them.
