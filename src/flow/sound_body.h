@@ -13,7 +13,8 @@
 namespace godwit::flow {
 
 /// Reads octets [offset, offset + length) of the body, all of which must be there, and compares the
-/// checksums of their frames; on the offload pool, 64 KiB of memory. A body that was found whole a while ago
+/// checksums of their frames; on the offload pool, 64 KiB of memory. A body that was found whole a
+/// while ago
 /// is not read again (a bounded memory of the process), so that damage that is younger is met by
 /// the reader. Corrupt, NotFound, Io; what the store says. `services` outlives the wait. Any shard.
 net::Task<Result<>> check_body(const Services* services, BlobId blob, std::uint64_t offset,

@@ -157,7 +157,8 @@ net::Task<Result<>> Session::load_ahead() {
     co_return Result<>();
 }
 
-// Commands that only a selected mailbox can be given work on its rows, and ESEARCH may; to leave it,
+// Commands that only a selected mailbox can be given work on its rows, and ESEARCH may; to leave
+// it,
 // none are needed.
 net::Task<std::optional<Answer>> Session::get_rows(const CommandRow* row) {
     const bool may_use_rows =

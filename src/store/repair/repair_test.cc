@@ -17,6 +17,7 @@
 #include "store/kv/key.h"
 #include "store/kv/meta.h"
 #include "store/kv/record.h"
+#include "store/mailbox/access.h"
 #include "store/mailbox/schema.h"
 #include "store/mailbox/url_keys.h"
 #include "store/queue/queue.h"
@@ -496,6 +497,29 @@ TEST_F(Repair, keys_of_urls_stay_where_their_mailbox_is) {
     EXPECT_TRUE(after.contains(key(kInbox)));
     EXPECT_FALSE(after.contains(key(MailboxId(99))));
     EXPECT_FALSE(after.contains(damaged));
+    EXPECT_EQ(text_of(run()), "");
+    EXPECT_EQ(violated(), std::set<std::string>());
+}
+
+TEST_F(Repair, access_lists_give_nobody_more_than_can_be_read) {
+    const Grant inbox{.owner = accounts_[0], .mailbox = kInbox};
+    const std::string sound = encode(AccessRow{.rights = Right::Read, .domain = {}});
+    const std::string lost_grant = grant_key(accounts_[1], {}, inbox);
+    put(access_key(accounts_[0], kInbox, accounts_[1]), sound);
+    const std::string damaged = access_key(accounts_[0], kInbox, AccountId(98));
+    put(damaged, "garbage");
+    put(grant_key(AccountId(98), {}, inbox), encode_nothing());
+    const std::string nowhere = access_key(accounts_[0], MailboxId(99), accounts_[1]);
+    put(nowhere, sound);
+    const std::string unknown = seen_key(accounts_[0], kInbox, 0, AccountId(97));
+    put(unknown, SeenChunk().encode());
+    EXPECT_EQ(run().losses, 3U);
+    const auto after = rows();
+    EXPECT_TRUE(after.contains(lost_grant));
+    for (const std::string& key :
+         {damaged, nowhere, unknown, grant_key(AccountId(98), {}, inbox)}) {
+        EXPECT_FALSE(after.contains(key));
+    }
     EXPECT_EQ(text_of(run()), "");
     EXPECT_EQ(violated(), std::set<std::string>());
 }
