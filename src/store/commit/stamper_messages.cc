@@ -1,5 +1,5 @@
-// Stamps what happens to messages: append, flags, expunge, copy and move.
-// RFC 9051 6.3.12 (APPEND), 6.4.3 (EXPUNGE), 6.4.6 (STORE), 6.4.7 (COPY), 6.4.8 (MOVE); RFC
+// Stamps what happens to messages that are there: flags, expunge, copy and move.
+// RFC 9051 6.4.3 (EXPUNGE), 6.4.6 (STORE), 6.4.7 (COPY), 6.4.8 (MOVE); RFC
 // 7162 3.1.3. RELIABILITY.md I15, I17, I21, I25.
 #include <algorithm>
 
@@ -7,14 +7,9 @@
 #include "store/commit/stamper_steps.h"
 #include "store/kv/key.h"
 #include "store/kv/record.h"
-#include "store/mailbox/origins.h"
 
 namespace godwit::store {
 
-namespace {
-enum class FullDictionary : std::uint8_t { Refuse, LeaveOut };
-
-/// Flags by number; adds names the dictionary lacks.
 Result<MessageFlags> intern_flags(StampContext& context, StampedAccount& account, MailboxId mailbox,
                                   const FlagNames& names, FullDictionary full) {
     constexpr std::uint8_t kAll = 31;
@@ -43,11 +38,12 @@ Result<MessageFlags> intern_flags(StampContext& context, StampedAccount& account
     return flags;
 }
 
+namespace {
 constexpr std::uint8_t bit(SystemFlag flag) {
     return static_cast<std::uint8_t>(flag);
 }
+}  // namespace
 
-/// `flags`, with what is not in `may` as in `before`.
 MessageFlags masked(MessageFlags flags, const MessageFlags& before, const FlagMask& may) {
     constexpr std::uint8_t kPlain = 31 & ~(bit(SystemFlag::Seen) | bit(SystemFlag::Deleted));
     const unsigned mask = (may.seen ? bit(SystemFlag::Seen) : 0U) |
@@ -59,6 +55,8 @@ MessageFlags masked(MessageFlags flags, const MessageFlags& before, const FlagMa
     }
     return flags;
 }
+
+namespace {
 
 MessageFlags changed_flags(const MessageFlags& before, FlagChange change,
                            const MessageFlags& given) {
@@ -93,18 +91,6 @@ Result<MessageFlags> known_flags(StampContext& context, StampedAccount& account,
         }
     }
     return flags;
-}
-
-/// The next message gets `uid`.
-Result<> skip_to_uid(StampedMailbox& mailbox, Uid uid) {
-    Uid& next = mailbox.counters.uid_next;
-    if (uid < next) {
-        return peer_error(ErrorCode::Denied, "UID " + std::to_string(uid.value()) +
-                                                 " is given already, the next is " +
-                                                 std::to_string(next.value()));
-    }
-    next = uid;
-    return {};
 }
 
 void count_flags(StampedMailbox& mailbox, const MessageFlags& before, const MessageFlags& after) {
@@ -205,7 +191,6 @@ void publish(StampContext& context, AccountId account, MailboxChange change) {
     context.changes.emplace_back(account, std::move(change));
 }
 
-namespace {
 Result<> mark_seen(StampContext& context, AccountId account, MailboxId mailbox, AccountId user,
                    const std::vector<Uid>& uids) {
     StampedSeen seen(context, account, mailbox, user);
@@ -213,104 +198,6 @@ Result<> mark_seen(StampContext& context, AccountId account, MailboxId mailbox, 
         TRY(seen.set(uid, true));
     }
     return seen.finish();
-}
-}  // namespace
-
-Result<StepResult> stamp_step(StampContext& context, const AppendMessage& step) {
-    AccountStates& accounts = context.accounts;
-    StampedAccount& account = *TRY(accounts.account(step.account));
-    StampedMailbox& mailbox = *TRY(accounts.selectable(account, step.mailbox));
-    std::string once;
-    if (step.once_key != 0) {
-        once = once_key(step.mail, step.once_key, step.account);
-        if (const std::optional<std::string> seen = TRY(context.rows.get(once))) {
-            // That it is there says that the append happened, whatever it became.
-            return TRY(if_sound(once, decode_once(*seen)))
-                .value_or(Appended{.uid_validity = mailbox.fixed.uid_validity,
-                                   .uid = Uid(1),
-                                   .email = EmailId(1),
-                                   .mod_seq = ModSeq(1),
-                                   .was_duplicate = true});
-        }
-    }
-    std::string origin;
-    if (!step.origin.empty()) {
-        if (!is_origin(step.origin)) {
-            return internal_error(ErrorCode::Invalid, "an origin has 16 octets");
-        }
-        origin = name_key(Family::Origin, step.account, step.origin);
-        if (TRY(context.rows.get(origin))) {
-            return Appended{.uid_validity = mailbox.fixed.uid_validity,
-                            .uid = Uid(1),
-                            .email = EmailId(1),
-                            .mod_seq = ModSeq(1),
-                            .was_duplicate = true};
-        }
-    }
-    const MessageRecord& record = step.record;
-    const std::uint64_t size = record.prefix.size() + record.blob_size;
-    TRY(check_quota(account, {.bytes = size, .messages = 1}));
-    if (!TRY(is_body_there(context, record.blob))) {
-        return temporary_error(ErrorCode::Stale, "the message's body is neither given nor stored");
-    }
-    MessageRow row;
-    // Delivered mail must not bounce because a client filled the dictionary, nor a move fail.
-    row.flags =
-        TRY(intern_flags(context, account, step.mailbox, step.flags,
-                         step.mail.value() != 0 || !origin.empty() ? FullDictionary::LeaveOut
-                                                                   : FullDictionary::Refuse));
-    if (step.uid) {
-        TRY(skip_to_uid(mailbox, *step.uid));
-    }
-    row.uid = TRY(accounts.draw_uid(mailbox));
-    const bool is_seen_by_visitor =
-        is_visitor(step.account, step.user) && row.flags.has(SystemFlag::Seen);
-    if (is_seen_by_visitor) {
-        row.flags = masked({}, row.flags, {.seen = true, .deleted = false, .others = false});
-        TRY(mark_seen(context, step.account, step.mailbox, step.user, {row.uid}));
-    }
-    row.email = TRY(accounts.draw_email(account));
-    row.mod_seq = accounts.draw_mod_seq(account, mailbox);
-    row.internal_date = step.internal_date;
-    row.saved_at = unix_seconds(context.now);
-    row.size = size;
-    EmailRow email;
-    email.head.blob = record.blob;
-    email.head.first = {.mailbox = step.mailbox, .uid = row.uid};
-    email.head.reference_hashes = thread_hashes(record.reference_hashes);
-    email.head.unique_id = TRY(free_unique_id(context, account, step.unique_id));
-    email.mail = step.mail;
-    email.blob_size = record.blob_size;
-    email.sent_at = record.sent_at;
-    email.prefix = record.prefix;
-    email.summary = record.summary;
-    row.thread = TRY(add_email(context, step.account, row.email, std::move(email), std::nullopt));
-    context.rows.put(message_key(step.account, step.mailbox, row.uid), encode(row));
-    count_in(account, mailbox, row);
-    write_log(context, step.account,
-              {.mod_seq = row.mod_seq,
-               .kind = LogKind::Appended,
-               .mailbox = step.mailbox,
-               .uids = {row.uid},
-               .emails = {row.email}});
-    const Appended appended{.uid_validity = mailbox.fixed.uid_validity,
-                            .uid = row.uid,
-                            .email = row.email,
-                            .mod_seq = row.mod_seq};
-    if (!once.empty()) {
-        context.has_once_keys = true;
-        context.rows.put(std::move(once), encode(appended));
-    }
-    if (!origin.empty()) {
-        context.rows.put(std::move(origin), encode_nothing());
-    }
-    publish(context, step.account, {.mailbox = step.mailbox, .what = MessagesAppended{{row}}});
-    if (is_seen_by_visitor) {
-        publish(context, step.account,
-                {.mailbox = step.mailbox,
-                 .what = SeenChanged{.user = step.user, .uids = {row.uid}, .is_seen = true}});
-    }
-    return appended;
 }
 
 namespace {

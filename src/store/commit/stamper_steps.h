@@ -109,6 +109,12 @@ Result<std::optional<MessageRow>> read_message(const StampContext& context, Acco
 /// Uids of a mailbox, rising; at most `count`.
 Result<std::vector<Uid>> read_uids(const StampContext& context, AccountId account,
                                    MailboxId mailbox, std::size_t count);
+enum class FullDictionary : std::uint8_t { Refuse, LeaveOut };
+/// Flags by number; adds names the dictionary lacks.
+Result<MessageFlags> intern_flags(StampContext& context, StampedAccount& account, MailboxId mailbox,
+                                  const FlagNames& names, FullDictionary full);
+/// `flags`, with what is not in `may` as in `before`.
+MessageFlags masked(MessageFlags flags, const MessageFlags& before, const FlagMask& may);
 void count_in(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
 void count_out(StampedAccount& account, StampedMailbox& mailbox, const MessageRow& row);
 /// OverQuota when `more` would pass the account's quota or its domain's.
@@ -164,6 +170,10 @@ private:
     std::int64_t added_ = 0;
     bool has_changed_ = false;
 };
+
+/// A visitor has seen these, which came just now.
+Result<> mark_seen(StampContext& context, AccountId account, MailboxId mailbox, AccountId user,
+                   const std::vector<Uid>& uids);
 
 /// What a deleted mailbox left: removes at most `count` of its messages, gives how many.
 Result<std::size_t> purge_mailbox(StampContext& context, StampedAccount& account, MailboxId mailbox,
