@@ -297,6 +297,12 @@ std::string show_change(const Invocation& call, const JsonValue& result) {
             return show_plain(name) + ": " + std::string(what) + "\n";
         }
     }
+    if (call.row().noun == "acl") {
+        const std::string rights = result.string_or("rights", "");
+        return call.arguments()[0] + ", " + call.arguments()[1] + ": " +
+               result.string_or("who", "") + " has " + (rights.empty() ? "no rights" : rights) +
+               "\n";
+    }
     std::string out = call.arguments().empty() ? call.row().noun == "srs" ? "keys: " : ""
                                                : call.arguments().front() + ": ";
     out.append(past_of(call.row().verb)).append("\n");
