@@ -6,7 +6,7 @@ from harness import case, expect, expect_equal, message, token
 
 
 @case
-def shared_by_command_and_read_by_curl(world):
+def by_command_and_read_by_curl(world):
     word = token()
     owner, visitor = f"own{word}", f"see{word}"
     domain = world.address("alice").split("@")[1]
@@ -18,8 +18,8 @@ def shared_by_command_and_read_by_curl(world):
     curl(world, "--user", f"{owner}:{owner}", "--upload-file", upload(world, data), "--url", f"{base}/Team")
     box = f"{base}/Other%20users/{owner}%40{domain}/Team"
     me = ["--user", f"{visitor}:{visitor}"]
-    # 78: there is no such file, as far as this user is concerned.
-    curl(world, *me, "--url", box + ";MAILINDEX=1", codes=(78,))
+    # 67: SELECT is refused, as of a mailbox that is not there.
+    curl(world, *me, "--url", box + ";MAILINDEX=1", codes=(67,))
     out = world.godwit("acl", "set", f"{owner}@{domain}", "Team", f"{visitor}@{domain}", "lrs")[1]
     expect_equal(out, f"{owner}@{domain}, Team: {visitor}@{domain} has lrs\n", "what acl set says")
     expect(f"Other users/{owner}@{domain}/Team" in curl(world, *me, "--request", 'LIST "" "Other users/*"', "--url", base + "/"), "LIST")
@@ -33,6 +33,6 @@ def shared_by_command_and_read_by_curl(world):
     expect_equal(client.search(None, "SEEN")[1], [b"1"], "what curl read is seen")
     out = world.godwit("acl", "remove", f"{owner}@{domain}", "Team", f"{visitor}@{domain}")[1]
     expect_equal(out, f"{owner}@{domain}, Team: {visitor}@{domain} has no rights\n", "what acl remove says")
-    curl(world, *me, "--url", box + ";MAILINDEX=1", codes=(78,))
+    curl(world, *me, "--url", box + ";MAILINDEX=1", codes=(67,))
     for name in (owner, visitor):
         world.godwit("account", "remove", f"{name}@{domain}")
