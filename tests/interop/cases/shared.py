@@ -20,14 +20,14 @@ def by_command_and_read_by_curl(world):
     me = ["--user", f"{visitor}:{visitor}"]
     # 67: SELECT is refused, as of a mailbox that is not there.
     curl(world, *me, "--url", box + ";MAILINDEX=1", codes=(67,))
-    out = world.godwit("acl", "set", f"{owner}@{domain}", "Team", f"{visitor}@{domain}", "lrs")[1]
-    expect_equal(out, f"{owner}@{domain}, Team: {visitor}@{domain} has lrs\n", "what acl set says")
+    out = world.godwit("acl", "set", f"{owner}@{domain}", "Team", f"{visitor}@{domain}", "lrsw")[1]
+    expect_equal(out, f"{owner}@{domain}, Team: {visitor}@{domain} has lrsw\n", "what acl set says")
     expect(f"Other users/{owner}@{domain}/Team" in curl(world, *me, "--request", 'LIST "" "Other users/*"', "--url", base + "/"), "LIST")
     got = curl(world, *me, "--url", box + ";MAILINDEX=1")
     expect_equal(got.replace("\r\n", "\n"), data.decode().replace("\r\n", "\n"), "octets")
     client = imaplib.IMAP4("127.0.0.1", world.port("imap"))
     client.login(visitor, visitor)
-    expect_equal(client.myrights(f'"Other users/{owner}@{domain}/Team"')[1], [f'"Other users/{owner}@{domain}/Team" lrs'.encode()], "MYRIGHTS")
+    expect_equal(client.myrights(f'"Other users/{owner}@{domain}/Team"')[1], [f'"Other users/{owner}@{domain}/Team" lrsw'.encode()], "MYRIGHTS")
     expect_equal(client.namespace()[1], [b'(("" "/")) (("Other users/" "/")) (("Shared/" "/"))'], "NAMESPACE")
     client.select(f'"Other users/{owner}@{domain}/Team"')
     expect_equal(client.search(None, "SEEN")[1], [b"1"], "what curl read is seen")
