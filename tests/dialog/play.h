@@ -75,6 +75,7 @@ private:
     Failure move_in(const Words& words, std::string_view rest);
     Failure damage(const Words& words, std::string_view rest);
     Failure disk(const Words& words, std::string_view rest);
+    Failure pool(const Words& words, std::string_view rest);
     Failure admin(const Words& words, std::string_view rest);
     Failure oversee(const Words& words, std::string_view rest);
     Failure dns(const Words& words, std::string_view rest);

@@ -107,6 +107,12 @@ std::optional<std::string> Play::disk(const Words& words, std::string_view) {
     return std::nullopt;
 }
 
+// "@pool 5": each job of the offload pool takes five seconds from now on.
+std::optional<std::string> Play::pool(const Words& words, std::string_view) {
+    stage_->slow_pool(std::chrono::seconds(parse_u64(words[1]).value_or(0)));
+    return std::nullopt;
+}
+
 std::optional<std::string> Play::admin(const Words& words, std::string_view rest) {
     const std::string call(words[1]);
     const std::string arguments(trim(rest.substr(call.size())));

@@ -371,6 +371,33 @@ void Stage::advance(Duration by) {
     loop_.advance(by);
 }
 
+namespace {
+
+// Time passes while a job runs.
+class SlowPool final : public net::OffloadPool {
+public:
+    SlowPool(net::TestLoop* loop, Duration job_takes) : loop_(loop), job_takes_(job_takes) {}
+
+    Result<> submit(net::Work job) override {
+        loop_->clock().advance_to(loop_->clock().mono() + job_takes_);
+        job();
+        return {};
+    }
+    void stop() override {}
+    [[nodiscard]] std::size_t waiting() const override { return 0; }
+
+private:
+    net::TestLoop* loop_;
+    Duration job_takes_;
+};
+
+}  // namespace
+
+void Stage::slow_pool(Duration job_takes) {
+    slow_pool_ = std::make_unique<SlowPool>(&loop_, job_takes);
+    services_.offload = slow_pool_.get();
+}
+
 void Stage::stop() {
     listeners_.clear();
     if (roll_call_ != nullptr) {

@@ -59,6 +59,8 @@ public:
     void settle();
     /// Virtual time goes on, with all that falls due on the way.
     void advance(Duration by);
+    /// Each job of the offload pool takes that long from now on.
+    void slow_pool(Duration job_takes);
     void add_account(const std::string& name, const std::string& password, std::uint64_t quota = 0);
     /// Octets that the store is told are free on its disk; looked at a second later at the
     /// earliest.
@@ -118,6 +120,7 @@ private:
     struct PeerTls;
     std::map<PeerCertificate, std::unique_ptr<PeerTls>> peer_tls_;
     std::unique_ptr<net::OffloadPool> pool_;
+    std::unique_ptr<net::OffloadPool> slow_pool_;
     std::unique_ptr<flow::LoginGuard> login_guard_;
     flow::TokenDesk token_desk_;
     std::unique_ptr<flow::ConnectionGuard> connection_guard_;

@@ -29,6 +29,7 @@ constexpr std::array kWords = {
     CapabilityRow{"COMPRESS=DEFLATE"},
     CapabilityRow{"CONDSTORE"},
     CapabilityRow{"ESEARCH"},
+    CapabilityRow{"INPROGRESS"},
     CapabilityRow{"OBJECTID"},
     CapabilityRow{"PARTIAL"},
     CapabilityRow{"PREVIEW"},

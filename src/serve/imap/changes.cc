@@ -68,6 +68,7 @@ net::Task<FlagOutcome> change_flags(Conversation* c, std::vector<Uid> uids,
         c->selected()->forget_change(done.changed, done.mod_seq);
         outcome.changed.insert(outcome.changed.end(), done.changed.begin(), done.changed.end());
         outcome.rejected.insert(outcome.rejected.end(), done.rejected.begin(), done.rejected.end());
+        co_await c->tell_progress(at + limits::plan_rows_max, uids.size());
     }
     co_return outcome;
 }
@@ -91,6 +92,7 @@ net::Task<Result<std::size_t>> expunge_deleted(Conversation* c,
         crash_point<"imap.expunge_planned">();
         CO_TRY(co_await flow::commit_all(c->services()->store, std::move(plan)));
         crash_point<"imap.expunge_committed">();
+        co_await c->tell_progress(at + limits::plan_rows_max, doomed.size());
     }
     co_return doomed.size();
 }

@@ -270,6 +270,13 @@ net::Task<Result<>> Conversation::drain() {
     co_return Result<>();
 }
 
+net::Task<void> Conversation::tell_progress(std::size_t done, std::size_t goal) {
+    if (const auto code = progress_.due(done, goal, stream_->shard().now())) {
+        out_.untagged(imap::Condition::Ok, *code, "Still working on it");
+        static_cast<void>(co_await flush());
+    }
+}
+
 MonoTime Conversation::silence_limit() const {
     return login_ ? heard_at_ + limits::imap_idle_timeout
                   : connected_at_ + limits::imap_preauth_timeout;

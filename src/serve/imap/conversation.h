@@ -14,6 +14,7 @@
 #include "serve/imap/command.h"
 #include "serve/imap/feature.h"
 #include "serve/imap/notified.h"
+#include "serve/imap/progress.h"
 #include "serve/imap/selected.h"
 #include "serve/login/login.h"
 #include "wire/imap/compression.h"
@@ -92,6 +93,11 @@ public:
     net::Task<Result<>> announce(Expunges expunges);
     /// Says BYE if the session must end now: shutdown, credentials, silence.
     net::Task<Result<bool>> must_end();
+    /// Of the command that runs.
+    [[nodiscard]] Progress& progress() { return progress_; }
+    /// Tells how far it has come, when that is due: between whole responses only. A lost connection
+    /// shows at the next flush().
+    net::Task<void> tell_progress(std::size_t done, std::size_t goal);
     void say_bye(std::string_view code, std::string_view text);
     [[nodiscard]] bool has_said_bye() const { return has_said_bye_; }
     /// The reader gave up on the client.
@@ -144,6 +150,7 @@ private:
     Watcher watcher_;
     std::unique_ptr<Selected> selected_;
     Features enabled_;
+    Progress progress_;
     bool credentials_changed_ = false;
     bool wakes_on_news_ = false;
     std::unique_ptr<Notified> notified_;

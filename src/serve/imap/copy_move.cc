@@ -74,6 +74,7 @@ net::Task<Result<store::Copied>> copy_all(Conversation* c, const Place* target,
         all.uid_validity = piece->uid_validity;
         all.source.insert(all.source.end(), piece->source.begin(), piece->source.end());
         all.target.insert(all.target.end(), piece->target.begin(), piece->target.end());
+        co_await c->tell_progress(at + size, uids.size());
     }
     co_return all;
 }

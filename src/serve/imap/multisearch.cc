@@ -153,6 +153,7 @@ AnswerTask run_esearch(Conversation* c, imap::Command command) {
     if (needs_selected && c->selected_of_own() == MailboxId(0)) {
         mailboxes.push_back(foreign_selected(c));
     }
+    c->progress().divide(0);
     KnownIndexes known;
     for (const store::MailboxState& mailbox : mailboxes) {
         const Result<> searched =

@@ -35,7 +35,8 @@ private:
     net::Task<void> ask_rows();
     net::Task<Result<>> ask_records();
     net::Task<Result<std::vector<OpenCase>>> read_cases(std::vector<Uid> uids);
-    net::Task<Result<>> ask_messages(std::vector<OpenCase> open);
+    /// Those before them have been asked for already, of all that are known.
+    net::Task<Result<>> ask_messages(std::vector<OpenCase> open, std::size_t before);
     net::Task<Result<std::vector<std::uint8_t>>> score();
     [[nodiscard]] SearchCandidate candidate_at(std::size_t index) const;
     [[nodiscard]] AccountId account() const { return scope_.view().account(); }
@@ -132,6 +133,7 @@ net::Task<Result<std::vector<OpenCase>>> Searching::read_cases(std::vector<Uid> 
 }
 
 net::Task<Result<>> Searching::ask_records() {
+    const std::size_t sure = scope_.known_rows() - std::min(unknown_.size(), scope_.known_rows());
     for (std::size_t at = 0; at < unknown_.size(); at += kRecordBatch) {
         std::vector<OpenCase> cases =
             CO_TRY(co_await read_cases(slice(unknown_, at, kRecordBatch)));
@@ -149,7 +151,9 @@ net::Task<Result<>> Searching::ask_records() {
                 open.push_back(std::move(one));
             }
         }
-        CO_TRY(co_await ask_messages(std::move(open)));
+        CO_TRY(co_await ask_messages(std::move(open), sure + at));
+        co_await c_->tell_progress(sure + std::min(unknown_.size(), at + kRecordBatch),
+                                   scope_.known_rows());
         co_await net::yield_now();
     }
     co_return Result<>();
@@ -188,7 +192,7 @@ Result<std::vector<Uid>> ask_cases(const SearchQuestion& question, store::Store*
     return hits;
 }
 
-net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
+net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open, std::size_t before) {
     for (std::size_t at = 0; at < open.size(); at += kMessagesInJob) {
         store::Store* store = c_->services()->store;
         const std::vector<Uid> hits = CO_TRY(co_await net::offload(
@@ -196,6 +200,8 @@ net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open) {
                 return ask_cases(*question, store, cases);
             }));
         found_.insert(found_.end(), hits.begin(), hits.end());
+        co_await c_->tell_progress(before + std::min(open.size(), at + kMessagesInJob),
+                                   scope_.known_rows());
     }
     co_return Result<>();
 }
@@ -243,6 +249,7 @@ net::Task<Result<std::vector<std::uint8_t>>> Searching::score() {
             const auto place = std::ranges::lower_bound(found_, uid) - found_.begin();
             scores[static_cast<std::size_t>(place)] = static_cast<std::uint8_t>(score);
         }
+        co_await c_->tell_progress(at + kMessagesInJob, unknown.size());
     }
     co_return scores;
 }
@@ -258,6 +265,7 @@ net::Task<Result<FoundMessages>> Searching::run(imap::SearchProgram program, Sco
     std::ranges::sort(found_);
     FoundMessages found;
     if (scores == Scores::Wanted) {
+        c_->progress().enter_part(1);
         found.scores = CO_TRY(co_await score());
     }
     found.uids = std::move(found_);
@@ -323,6 +331,9 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
                        .has_mod_seq = program->uses_mod_seqs()};
     const bool is_by_number = program->uses_sequence_numbers();
+    if (found.returns.relevancy) {
+        c->progress().divide(2);
+    }
     Result<FoundMessages> messages =
         co_await find_messages(c, SearchScopeView(c->selected()), std::move(*program),
                                found.returns.relevancy ? Scores::Wanted : Scores::Unwanted);

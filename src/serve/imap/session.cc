@@ -212,6 +212,7 @@ net::Task<Result<>> Session::handle_command(imap::Command command) {
     }
     // RFC 3501 7.4.1 names FETCH, STORE and SEARCH; with UID they are other commands.
     const Expunges expunges = command.uid ? Expunges::Tell : row->expunges;
+    conversation_.progress().begin(tag, conversation_.stream().shard().now());
     const Answer done = CO_TRY(co_await row->run(&conversation_, std::move(command)));
     if (!conversation_.has_said_bye() && !done.is_silent &&
         done.condition != imap::Condition::Bad) {

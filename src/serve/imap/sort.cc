@@ -185,11 +185,13 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
                        .has_mod_seq = program->uses_mod_seqs()};
     found.is_sorted = true;
+    c->progress().divide(scores == Scores::Wanted ? 3 : 2);
     Result<FoundMessages> messages =
         co_await find_messages(c, SearchScopeView(c->selected()), *program, scores);
     if (!messages) {
         co_return refusal(messages.error(), "SORT");
     }
+    c->progress().enter_part(scores == Scores::Wanted ? 2 : 1);
     const Criteria criteria = std::move(arguments->criteria);
     const auto unsorted = std::make_shared<const FoundMessages>(*std::move(messages));
     Result<std::vector<Item>> items = co_await read_items(c, criteria, unsorted);

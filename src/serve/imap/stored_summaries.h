@@ -49,6 +49,7 @@ net::Task<Result<std::vector<Made>>> each_summary(Conversation* c, const std::ve
     all.reserve(uids->size());
     while (auto next = CO_TRY(co_await stream.next())) {
         std::move(next->batch.made.begin(), next->batch.made.end(), std::back_inserter(all));
+        co_await c->tell_progress(all.size(), uids->size());
     }
     co_return all;
 }

@@ -53,6 +53,7 @@ AnswerTask run_thread(Conversation* c, imap::Command command) {
     if (std::optional<Answer> forbidden = co_await forbid_search(c, &program)) {
         co_return *std::move(forbidden);
     }
+    c->progress().divide(2);
     const Result<FoundMessages> found =
         co_await find_messages(c, SearchScopeView(c->selected()), *program, Scores::Unwanted);
     if (!found) {
@@ -62,6 +63,7 @@ AnswerTask run_thread(Conversation* c, imap::Command command) {
         co_return no(imap::code::kLimit,
                      "At most " + std::to_string(kThreadedMax) + " messages are threaded at once");
     }
+    c->progress().enter_part(1);
     std::vector<mail::ThreadedMessage> messages;
     std::vector<std::uint32_t> numbers;
     Result<std::vector<Numbered>> read =
