@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Reading over IMAP: Godwit beside Dovecot (sdbox), on one big mailbox.
 
-usage: ./dev bench imap [--runs 5] [--messages 10000] [--idle 500]
-SELECT, FETCH of all there is, SEARCH, SORT, THREAD, STORE of a thousand; APPEND (durable, 1 and 10 connections); logins; memory per idle connection.
+usage: ./dev bench imap [--runs 5] [--messages 10000] [--idle 500] [--idle-tls 5000]
+SELECT, FETCH of all there is, SEARCH, SORT, THREAD, STORE of a thousand; APPEND (durable, 1 and 10 connections); logins; memory per idle connection,
+in clear and over TLS (Dovecot with --idle of them, Godwit with --idle-tls). --only idle leaves out all but that memory.
 """
 import json
 import subprocess
@@ -56,17 +57,53 @@ def wait_for_index(godwit, seconds=1800):
     raise TimeoutError("the search index is not complete")
 
 
+def idle(results, options, dovecot, godwit):
+    """Memory of sessions that are logged in, have selected a mailbox and wait in IDLE."""
+    results.rows = []
+    for name, tls, count, port, account in [("dovecot", False, options.idle, dovecot.ports["imap"], dovecot.group), ("godwit", False, options.idle, godwit.port(143), godwit.group),
+                                            ("dovecot", True, options.idle, dovecot.ports["imaps"], dovecot.group), ("godwit", True, options.idle_tls, godwit.port(993), godwit.group)]:
+        # What a server keeps for users who were there before (views, verified passwords) is none of a connection's.
+        for i in range(USERS):
+            client = Imap(port, tls=tls)
+            client.login(f"u{i}", SECRET)
+            client.command("SELECT INBOX")
+            client.close()
+        settle(account)
+        before = account.memory()
+        clients = []
+        for i in range(count):
+            client = Imap(port, tls=tls)
+            client.login(f"u{i % USERS}", SECRET)
+            client.command("SELECT INBOX")
+            client.socket.sendall(b"I IDLE\r\n")
+            while not client.line().startswith(b"+"):
+                pass
+            clients.append(client)
+        time.sleep(2)
+        memory = account.memory()
+        results.add(name, f"connections in IDLE{', TLS' if tls else ''}", kib=(memory - before) / 1024 / count, connections=count, whole_mib=memory / 1048576, processes=len(account.pids()))
+        for client in clients:
+            client.close()
+        settle(account)
+    results.table("godwit", "dovecot", [("kib", "KiB each", "less"), ("connections", "connections", "more"), ("whole_mib", "MiB in all", "less"), ("processes", "processes", "less")])
+    results.save(kind="idle")
+
+
 def main():
     parser = parser_of(__doc__)
     parser.add_argument("--messages", type=int, default=10000)
     parser.add_argument("--idle", type=int, default=500)
+    parser.add_argument("--idle-tls", type=int, default=5000)
+    parser.add_argument("--only", choices=["idle"])
     options = parser.parse_args()
     if options.messages < BODIES:
         parser.error(f"--messages is at least {BODIES}")
     with Stage("imap", options.program) as stage:
-        dovecot = stage.dovecot(SECRET)
+        dovecot = stage.dovecot(SECRET, "imaps", tls=True)
         godwit = stage.godwit(accounts=[("reader", SECRET)] + [(f"u{i}", SECRET) for i in range(USERS)])
         results = stage.start()
+        if options.only == "idle":
+            return idle(results, options, dovecot, godwit)
         servers = [("dovecot", dovecot.ports["imap"], dovecot.group), ("godwit", godwit.port(143), godwit.group)]
         for name, port, _ in servers:
             began = time.monotonic()
@@ -125,25 +162,7 @@ def main():
         results.table("godwit", "dovecot", [("per_s", "per s", "more"), ("cpu_ms", "CPU ms each", "less")])
         results.save(kind="rates")
 
-        results.rows = []
-        for name, port, account in servers:
-            settle(account)
-            before = account.memory()
-            clients = []
-            for i in range(options.idle):
-                client = Imap(port)
-                client.login(f"u{i % USERS}", SECRET)
-                client.command("SELECT INBOX")
-                client.socket.sendall(b"I IDLE\r\n")
-                while not client.line().startswith(b"+"):
-                    pass
-                clients.append(client)
-            time.sleep(2)
-            results.add(name, f"{options.idle} connections in IDLE", kib=(account.memory() - before) / 1024 / options.idle, processes=len(account.pids()))
-            for client in clients:
-                client.close()
-        results.table("godwit", "dovecot", [("kib", "KiB each", "less"), ("processes", "processes", "less")])
-        results.save(kind="idle")
+        idle(results, options, dovecot, godwit)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """Small blocking IMAP and POP3 clients for load, and a repeatable body of mail. They parse no more than a measure needs."""
 import base64
+import functools
 import random
 import re
 import socket
+import ssl
 import time
 
 WORDS = ("time year people way day thing world school state family student group country problem hand part place case week company system program question work number night point home "
@@ -40,10 +42,19 @@ def letter(number, size=None):
     return data.encode()
 
 
+@functools.cache
+def _client_context():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 class Connection:
-    def __init__(self, port, timeout=300):
+    def __init__(self, port, timeout=300, tls=False):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.socket = _client_context().wrap_socket(self.socket)
         self.buffer, self.number = b"", 0
         self.line()
 

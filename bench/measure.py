@@ -215,9 +215,9 @@ def root_needed():
         raise SystemExit("bench: the peers need root (they change users, and the control groups are root's)")
 
 
-def smtp_source(port, sessions, messages, size, sender, recipient, seconds=300):
+def smtp_source(port, sessions, messages, size, sender, recipient, lmtp=False):
     """Postfix's own load generator with kept connections (-d). Returns the process."""
-    return subprocess.Popen(["smtp-source", "-d", "-s", str(sessions), "-m", str(messages), "-l", str(size), "-M", "client.test", "-f", sender, "-t", recipient, f"127.0.0.1:{port}"],
+    return subprocess.Popen(["smtp-source", *(["-L"] if lmtp else []), "-d", "-s", str(sessions), "-m", str(messages), "-l", str(size), "-M", "client.test", "-f", sender, "-t", recipient, f"127.0.0.1:{port}"],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 

@@ -72,11 +72,11 @@ class Stage:
         peer.group = group
         return self._take(peer)
 
-    def dovecot(self, secret, *services):
-        """IMAP, LMTP and `services`."""
+    def dovecot(self, secret, *services, tls=False):
+        """IMAP, LMTP and `services`; with TLS, those that need it."""
         group = Group(f"dovecot-bench-{os.getpid()}")
         ports = {service: self.port() for service in ("imap", "lmtp", "auth", *services)}
-        dovecot = Dovecot(f"{self.folder}/dovecot", ports, "sdbox", secret, wrap=group.wrap())
+        dovecot = Dovecot(f"{self.folder}/dovecot", ports, "sdbox", secret, tls=tls, wrap=group.wrap())
         dovecot.group = group
         return self._take(dovecot)
 

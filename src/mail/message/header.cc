@@ -4,7 +4,7 @@
 
 #include "base/ascii.h"
 #include "base/limits.h"
-#include "mail/text/lexical.h"
+#include "mail/message/message_ids.h"
 
 namespace godwit::mail {
 namespace {
@@ -186,38 +186,9 @@ std::string unfold(std::string_view body) {
 
 std::vector<std::string> parse_message_ids(std::string_view body) {
     std::vector<std::string> ids;
-    LexicalView lexer(body);
-    while (!lexer.at_end()) {
-        if (lexer.skip_cfws()) {
-            continue;
-        }
-        if (lexer.peek() != '<') {
-            if (lexer.peek() == '"') {
-                (void)lexer.take_quoted_string();
-            } else {
-                lexer.advance(1);
-            }
-            continue;
-        }
-        // RFC 5322 3.6.4: no white space inside; what a fold broke in two is joined.
-        const std::size_t end = lexer.rest().find_first_of("<>", 1);
-        if (end == std::string_view::npos) {
-            break;
-        }
-        if (lexer.rest()[end] == '<') {
-            lexer.advance(end);
-            continue;
-        }
-        std::string id;
-        for (const char c : lexer.rest().substr(0, end + 1)) {
-            if (!is_wsp(c) && c != '\r' && c != '\n') {
-                id.push_back(c);
-            }
-        }
-        lexer.advance(end + 1);
-        if (id.size() > 2) {
-            ids.push_back(std::move(id));
-        }
+    MessageIdsView all(body);
+    for (std::string_view id = all.next(); !id.empty(); id = all.next()) {
+        ids.emplace_back(id);
     }
     if (ids.size() > limits::references_max) {
         ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(limits::references_max));

@@ -1,10 +1,12 @@
 #include "mail/message/threading.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <numeric>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace godwit::mail {
 
@@ -13,15 +15,61 @@ namespace {
 constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 using Nodes = std::vector<ThreadForest::Node>;
 
+// Nodes by key. Open addressing, at most half full; the keys are spread already.
+class KeyTable {
+public:
+    explicit KeyTable(std::size_t expected) { places_.resize(std::bit_ceil(2 * expected + 2)); }
+    /// kNone when it is new. Dies with the next call.
+    std::uint32_t& operator[](ThreadKey key) {
+        if (2 * (size_ + 1) > places_.size()) {
+            grow();
+        }
+        Place& place = find(key);
+        size_ += place.key == no_thread_key ? 1 : 0;
+        place.key = key;
+        return place.node;
+    }
+
+private:
+    struct Place {
+        ThreadKey key = no_thread_key;
+        std::uint32_t node = kNone;
+    };
+    // The key's place, or the free one where it would be.
+    Place& find(ThreadKey key) {
+        std::size_t at = key & (places_.size() - 1);
+        while (places_[at].key != key && places_[at].key != no_thread_key) {
+            at = (at + 1) & (places_.size() - 1);
+        }
+        return places_[at];
+    }
+    void grow() {
+        std::vector<Place> before(2 * places_.size());
+        before.swap(places_);
+        for (const Place& place : before) {
+            if (place.key != no_thread_key) {
+                find(place.key) = place;
+            }
+        }
+    }
+
+    std::vector<Place> places_;
+    std::size_t size_ = 0;
+};
+
 // Steps 1 to 6 of REFERENCES, each a method.
 class Threading {
 public:
-    explicit Threading(std::span<const ThreadedMessage> messages) : messages_(messages) {}
+    // Some messages refer to one that is not there.
+    explicit Threading(std::span<const ThreadedMessage> messages)
+        : messages_(messages),
+          ids_(messages.size() + messages.size() / 2),
+          subjects_(messages.size()) {}
     ThreadForest run();
 
 private:
     std::uint32_t add_node();
-    std::uint32_t node_of(const std::string& id);
+    std::uint32_t node_of(ThreadKey id);
     void place_messages();
     [[nodiscard]] bool may_link(std::uint32_t parent, std::uint32_t child);
     void link_references(std::size_t index);
@@ -33,7 +81,7 @@ private:
     void sort_by_date(std::vector<std::uint32_t>* nodes);
     void sort_siblings();
     [[nodiscard]] bool is_dummy(std::uint32_t node) const { return !forest_.nodes[node].message; }
-    [[nodiscard]] const std::string& subject(std::uint32_t root) const;
+    [[nodiscard]] ThreadKey subject(std::uint32_t root) const;
     [[nodiscard]] bool is_reply(std::uint32_t root) const;
     void fill_subjects();
     void merge_subjects();
@@ -44,8 +92,8 @@ private:
     std::size_t steps_left_ = thread_steps_max;
     std::vector<std::uint32_t> parents_;  // By node.
     std::vector<std::uint32_t> nodes_;    // By message.
-    std::unordered_map<std::string_view, std::uint32_t> ids_;
-    std::unordered_map<std::string_view, std::uint32_t> subjects_;
+    KeyTable ids_;
+    KeyTable subjects_;
 };
 
 std::uint32_t Threading::add_node() {
@@ -54,19 +102,20 @@ std::uint32_t Threading::add_node() {
     return static_cast<std::uint32_t>(forest_.nodes.size() - 1);
 }
 
-std::uint32_t Threading::node_of(const std::string& id) {
-    const auto [place, is_new] = ids_.try_emplace(id, kNone);
-    if (is_new) {
-        place->second = add_node();
+std::uint32_t Threading::node_of(ThreadKey id) {
+    std::uint32_t& node = ids_[id];
+    if (node == kNone) {
+        node = add_node();
     }
-    return place->second;
+    return node;
 }
 
 // The first message with an id has it; others with the same, and those without, are found by
 // nobody's references.
 void Threading::place_messages() {
     for (std::size_t i = 0; i < messages_.size(); ++i) {
-        std::uint32_t node = messages_[i].id.empty() ? add_node() : node_of(messages_[i].id);
+        std::uint32_t node =
+            messages_[i].id == no_thread_key ? add_node() : node_of(messages_[i].id);
         if (forest_.nodes[node].message) {
             node = add_node();
         }
@@ -90,7 +139,7 @@ bool Threading::may_link(std::uint32_t parent, std::uint32_t child) {
 
 void Threading::link_references(std::size_t index) {
     std::uint32_t before = kNone;
-    for (const std::string& id : messages_[index].references) {
+    for (const ThreadKey id : messages_[index].references) {
         const std::uint32_t node = node_of(id);
         if (before != kNone && parents_[node] == kNone && may_link(before, node)) {
             parents_[node] = before;
@@ -181,7 +230,7 @@ void Threading::sort_siblings() {
     sort_by_date(&forest_.roots);
 }
 
-const std::string& Threading::subject(std::uint32_t root) const {
+ThreadKey Threading::subject(std::uint32_t root) const {
     const ThreadForest::Node& at = forest_.nodes[root];
     return messages_[at.message ? *at.message : *forest_.nodes[at.children.front()].message]
         .subject;
@@ -194,13 +243,14 @@ bool Threading::is_reply(std::uint32_t root) const {
 // Step 5 (B).
 void Threading::fill_subjects() {
     for (const std::uint32_t root : forest_.roots) {
-        if (subject(root).empty()) {
+        const ThreadKey key = subject(root);
+        if (key == no_thread_key) {
             continue;
         }
-        const auto [place, is_new] = subjects_.try_emplace(subject(root), root);
-        if (!is_new && !is_dummy(place->second) &&
-            (is_dummy(root) || (is_reply(place->second) && !is_reply(root)))) {
-            place->second = root;
+        std::uint32_t& held = subjects_[key];
+        if (held == kNone ||
+            (!is_dummy(held) && (is_dummy(root) || (is_reply(held) && !is_reply(root))))) {
+            held = root;
         }
     }
 }
@@ -228,15 +278,16 @@ void Threading::merge_subjects() {
     std::vector<std::uint32_t> kept;
     std::unordered_map<std::uint32_t, std::uint32_t> replaced;  // A root by the dummy above it.
     for (const std::uint32_t root : std::vector(forest_.roots)) {
-        const auto place = subject(root).empty() ? subjects_.end() : subjects_.find(subject(root));
-        if (place == subjects_.end() || place->second == root) {
+        const ThreadKey key = subject(root);
+        if (key == no_thread_key || subjects_[key] == root) {
             kept.push_back(root);
             continue;
         }
-        const std::uint32_t before = place->second;
-        merge(&place->second, root);
-        if (place->second != before) {
-            replaced.emplace(before, place->second);
+        std::uint32_t& held = subjects_[key];
+        const std::uint32_t before = held;
+        merge(&held, root);
+        if (held != before) {
+            replaced.emplace(before, held);
         }
     }
     for (std::uint32_t& root : kept) {
@@ -248,12 +299,10 @@ void Threading::merge_subjects() {
 }
 
 ThreadForest Threading::run() {
-    // Some messages refer to one that is not there.
     const std::size_t expected = messages_.size() + messages_.size() / 2;
     forest_.nodes.reserve(expected);
     parents_.reserve(expected);
     nodes_.reserve(messages_.size());
-    ids_.reserve(expected);
     place_messages();
     for (std::size_t i = 0; i < messages_.size(); ++i) {
         link_references(i);
@@ -274,6 +323,11 @@ struct Step {
 
 }  // namespace
 
+ThreadKey thread_key(HashKey key, std::string_view text) {
+    const std::uint64_t hash = keyed_hash(key, text);
+    return hash == no_thread_key ? 1 : hash;
+}
+
 ThreadForest thread_by_references(std::span<const ThreadedMessage> messages) {
     return Threading(messages).run();
 }
@@ -282,8 +336,9 @@ ThreadForest thread_by_subject(std::span<const ThreadedMessage> messages) {
     std::vector<std::uint32_t> order(messages.size());
     std::iota(order.begin(), order.end(), 0U);
     std::ranges::stable_sort(order, [messages](std::uint32_t left, std::uint32_t right) {
-        const int subject = messages[left].subject.compare(messages[right].subject);
-        return subject != 0 ? subject < 0 : messages[left].sent < messages[right].sent;
+        const ThreadedMessage& a = messages[left];
+        const ThreadedMessage& b = messages[right];
+        return a.subject != b.subject ? a.subject < b.subject : a.sent < b.sent;
     });
     ThreadForest forest;
     for (const std::uint32_t message : order) {
@@ -298,8 +353,10 @@ ThreadForest thread_by_subject(std::span<const ThreadedMessage> messages) {
             forest.nodes[forest.roots.back()].children.push_back(node);
         }
     }
-    std::ranges::stable_sort(forest.roots, {}, [&](std::uint32_t root) {
-        return messages[*forest.nodes[root].message].sent;
+    // RFC 5256 2.2: of those sent at once the first in the mailbox is in front.
+    std::ranges::sort(forest.roots, {}, [&](std::uint32_t root) {
+        const std::uint32_t first = *forest.nodes[root].message;
+        return std::pair(messages[first].sent, first);
     });
     return forest;
 }

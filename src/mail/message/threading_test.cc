@@ -3,18 +3,27 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace godwit::mail {
 namespace {
 
-ThreadedMessage message(std::string id, std::vector<std::string> references, std::int64_t sent,
-                        std::string subject = "", bool is_reply = false) {
-    return {.id = std::move(id),
-            .references = std::move(references),
-            .subject = std::move(subject),
-            .is_reply = is_reply,
-            .sent = sent};
+ThreadKey key_of(std::string_view text) {
+    return text.empty() ? no_thread_key : thread_key({.first = 1, .second = 2}, text);
+}
+ThreadedMessage message(std::string_view id, const std::vector<std::string>& references,
+                        std::int64_t sent, std::string_view subject = "", bool is_reply = false) {
+    ThreadedMessage message{.id = key_of(id),
+                            .references = {},
+                            .subject = key_of(subject),
+                            .is_reply = is_reply,
+                            .sent = sent};
+    std::ranges::transform(references, std::back_inserter(message.references), key_of);
+    return message;
 }
 
 std::string written(const ThreadForest& forest, std::size_t count) {
@@ -86,6 +95,21 @@ TEST(Threading, Ordered_by_subject) {
                           message("", {}, 4, "b")}),
               "(3 (1)(4))(2)");
     EXPECT_EQ(by_subject({message("", {}, 2, "x"), message("", {}, 1, "x")}), "(2 1)");
+    // Those of one second stand as in the mailbox, whatever they are called.
+    EXPECT_EQ(by_subject({message("", {}, 1, "c"), message("", {}, 1, "a"), message("", {}, 1, "d"),
+                          message("", {}, 1, "b")}),
+              "(1)(2)(3)(4)");
+}
+
+TEST(Threading, More_references_than_messages) {
+    std::vector<std::string> many;
+    for (int i = 0; i < 5000; ++i) {
+        many.push_back("gone" + std::to_string(i));
+    }
+    EXPECT_EQ(by_references({message("a", many, 1), message("b", many, 2)}), "((1)(2))");
+    EXPECT_EQ(
+        by_references({message("gone4999", {}, 1), message("b", many, 2), message("c", many, 3)}),
+        "(1 (2)(3))");
 }
 
 TEST(Threading, A_chain_is_linked_up_to_the_bound_and_nobody_is_lost) {

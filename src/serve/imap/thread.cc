@@ -1,5 +1,8 @@
 // Serves THREAD and UID THREAD. RFC 5256 3 (BASE.6.4.THREAD), 4.
+#include "base/limits.h"
+#include "base/random.h"
 #include "mail/message/base_subject.h"
+#include "mail/message/message_ids.h"
 #include "mail/message/threading.h"
 #include "mail/text/charset.h"
 #include "serve/imap/search_run.h"
@@ -10,7 +13,7 @@ namespace godwit::serve::imap_desk {
 
 namespace {
 
-// Some 400 octets each while the command runs.
+// Some 200 octets each while the command runs.
 constexpr std::size_t kThreadedMax = 250'000;
 
 struct Numbered {
@@ -18,28 +21,50 @@ struct Numbered {
     mail::ThreadedMessage message;
 };
 
-Numbered threaded(const store::MessageRow& row, const mail::SummaryView& summary) {
+/// Keys of the ids in the first field of that name, at most limits::references_max, the last ones.
+std::vector<mail::ThreadKey> keys_of(mail::HashKey key, std::string_view headers,
+                                     const mail::HeaderIndex& fields, std::string_view name) {
+    std::vector<mail::ThreadKey> keys;
+    const mail::HeaderField* field = fields.find(headers, name);
+    mail::MessageIdsView ids(field == nullptr ? std::string_view() : field->body(headers));
+    for (std::string_view id = ids.next(); !id.empty(); id = ids.next()) {
+        keys.push_back(mail::thread_key(key, id));
+    }
+    if (keys.size() > limits::references_max) {
+        keys.erase(keys.begin(), keys.end() - std::ptrdiff_t{limits::references_max});
+    }
+    return keys;
+}
+
+mail::ThreadKey first_key_of(mail::HashKey key, std::string_view headers,
+                             const mail::HeaderIndex& fields, std::string_view name) {
+    const mail::HeaderField* field = fields.find(headers, name);
+    mail::MessageIdsView ids(field == nullptr ? std::string_view() : field->body(headers));
+    const std::string_view id = ids.next();
+    return id.empty() ? mail::no_thread_key : mail::thread_key(key, id);
+}
+
+Numbered threaded(mail::HashKey key, const store::MessageRow& row,
+                  const mail::SummaryView& summary) {
     const mail::HeaderIndex fields = mail::split_header(summary.headers);
-    const auto ids_of = [&](std::string_view name) {
-        const mail::HeaderField* field = fields.find(summary.headers, name);
-        return field == nullptr
-                   ? std::vector<std::string>()
-                   : mail::parse_message_ids(mail::unfold(field->body(summary.headers)));
-    };
-    std::vector<std::string> id = ids_of("message-id");
-    std::vector<std::string> references = ids_of("references");
-    if (references.empty()) {
-        references = ids_of("in-reply-to");
-        references.resize(std::min<std::size_t>(references.size(), 1));
+    Numbered made{.uid = row.uid.value(), .message = {}};
+    mail::ThreadedMessage& message = made.message;
+    message.id = first_key_of(key, summary.headers, fields, "message-id");
+    message.references = keys_of(key, summary.headers, fields, "references");
+    if (message.references.empty()) {
+        const mail::ThreadKey parent = first_key_of(key, summary.headers, fields, "in-reply-to");
+        if (parent != mail::no_thread_key) {
+            message.references.push_back(parent);
+        }
     }
     const mail::BaseSubject subject = mail::base_subject(
         mail::read_envelope_field(summary.headers, fields, "subject").value_or(""));
-    return {.uid = row.uid.value(),
-            .message = {.id = id.empty() ? std::string() : std::move(id.front()),
-                        .references = std::move(references),
-                        .subject = mail::fold_case(subject.text),
-                        .is_reply = subject.is_reply,
-                        .sent = sent_at(row, summary)}};
+    if (const std::string folded = mail::fold_case(subject.text); !folded.empty()) {
+        message.subject = mail::thread_key(key, folded);
+    }
+    message.is_reply = subject.is_reply;
+    message.sent = sent_at(row, summary);
+    return made;
 }
 
 }  // namespace
@@ -64,13 +89,19 @@ AnswerTask run_thread(Conversation* c, imap::Command command) {
                      "At most " + std::to_string(kThreadedMax) + " messages are threaded at once");
     }
     c->progress().enter_part(1);
-    std::vector<mail::ThreadedMessage> messages;
-    std::vector<std::uint32_t> numbers;
-    Result<std::vector<Numbered>> read =
-        co_await each_summary<Numbered>(c, &found->uids, &threaded);
+    Random& random = *c->services()->random;
+    const mail::HashKey key{.first = random.u64(), .second = random.u64()};
+    Result<std::vector<Numbered>> read = co_await each_summary<Numbered>(
+        c, &found->uids, [key](const store::MessageRow& row, const mail::SummaryView& summary) {
+            return threaded(key, row, summary);
+        });
     if (!read) {
         co_return refusal(read.error(), "THREAD");
     }
+    std::vector<mail::ThreadedMessage> messages;
+    std::vector<std::uint32_t> numbers;
+    messages.reserve(read->size());
+    numbers.reserve(read->size());
     for (Numbered& one : *read) {
         messages.push_back(std::move(one.message));
         numbers.push_back(one.uid);
