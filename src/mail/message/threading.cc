@@ -66,6 +66,7 @@ public:
           ids_(messages.size() + messages.size() / 2),
           subjects_(messages.size()) {}
     ThreadForest run();
+    ThreadForest run_without_subjects();
 
 private:
     std::uint32_t add_node();
@@ -80,6 +81,8 @@ private:
         const std::vector<std::uint32_t>& nodes, bool is_root) const;
     void sort_by_date(std::vector<std::uint32_t>* nodes);
     void sort_siblings();
+    void sort_by_arrival();
+    void link();
     [[nodiscard]] bool is_dummy(std::uint32_t node) const { return !forest_.nodes[node].message; }
     [[nodiscard]] ThreadKey subject(std::uint32_t root) const;
     [[nodiscard]] bool is_reply(std::uint32_t root) const;
@@ -298,7 +301,25 @@ void Threading::merge_subjects() {
     forest_.roots = std::move(kept);
 }
 
-ThreadForest Threading::run() {
+// By the latest arrival in each, and then by its last message.
+void Threading::sort_by_arrival() {
+    using Latest = std::pair<std::int64_t, std::uint32_t>;
+    std::vector<Latest> latest(forest_.nodes.size());
+    const std::vector<std::uint32_t> order = parents_first();
+    for (auto node = order.rbegin(); node != order.rend(); ++node) {
+        const ThreadForest::Node& at = forest_.nodes[*node];
+        Latest& last = latest[*node];
+        if (at.message) {
+            last = {messages_[*at.message].arrived, *at.message};
+        }
+        for (const std::uint32_t child : at.children) {
+            last = std::max(last, latest[child]);
+        }
+    }
+    std::ranges::sort(forest_.roots, {}, [&latest](std::uint32_t root) { return latest[root]; });
+}
+
+void Threading::link() {
     const std::size_t expected = messages_.size() + messages_.size() / 2;
     forest_.nodes.reserve(expected);
     parents_.reserve(expected);
@@ -310,8 +331,18 @@ ThreadForest Threading::run() {
     gather_children();
     prune();
     sort_siblings();
+}
+
+ThreadForest Threading::run() {
+    link();
     merge_subjects();
     sort_siblings();
+    return std::move(forest_);
+}
+
+ThreadForest Threading::run_without_subjects() {
+    link();
+    sort_by_arrival();
     return std::move(forest_);
 }
 
@@ -330,6 +361,10 @@ ThreadKey thread_key(HashKey key, std::string_view text) {
 
 ThreadForest thread_by_references(std::span<const ThreadedMessage> messages) {
     return Threading(messages).run();
+}
+
+ThreadForest thread_by_references_alone(std::span<const ThreadedMessage> messages) {
+    return Threading(messages).run_without_subjects();
 }
 
 ThreadForest thread_by_subject(std::span<const ThreadedMessage> messages) {

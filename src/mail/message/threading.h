@@ -27,6 +27,7 @@ struct ThreadedMessage {
     ThreadKey subject = no_thread_key;  ///< Of the base subject; none where that is empty.
     bool is_reply = false;              ///< By its subject.
     std::int64_t sent = 0;              ///< Unix seconds; the internal date where it has none.
+    std::int64_t arrived = 0;           ///< Unix seconds: the internal date.
 };
 
 /// Trees of messages, by index. A node without a message is a parent that is not among them; only
@@ -47,6 +48,10 @@ inline constexpr std::size_t thread_steps_max = 100'000'000;
 
 /// REFERENCES. `messages` are in the order of the mailbox.
 ThreadForest thread_by_references(std::span<const ThreadedMessage> messages);
+/// REFS: the same, but equal subjects bring no threads together, and the thread that mail came to
+/// last is the last. Its draft (draft-ietf-morg-inthread) was not at hand; this is what servers and
+/// clients that know it say of it.
+ThreadForest thread_by_references_alone(std::span<const ThreadedMessage> messages);
 /// ORDEREDSUBJECT.
 ThreadForest thread_by_subject(std::span<const ThreadedMessage> messages);
 

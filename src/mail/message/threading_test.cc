@@ -48,6 +48,33 @@ TEST(Threading, Chains_and_branches) {
     EXPECT_EQ(by_references({message("a", {}, 2), message("b", {}, 1)}), "(2)(1)");
 }
 
+TEST(Threading, References_alone_know_no_subjects_and_follow_the_latest_arrival) {
+    const auto arrived = [](ThreadedMessage message, std::int64_t at) {
+        message.arrived = at;
+        return message;
+    };
+    const auto alone = [](const std::vector<ThreadedMessage>& messages) {
+        return written(thread_by_references_alone(messages), messages.size());
+    };
+    EXPECT_EQ(alone({}), "");
+    const std::vector<ThreadedMessage> same = {arrived(message("a", {}, 1, "s"), 1),
+                                               arrived(message("b", {}, 2, "s", true), 2)};
+    EXPECT_EQ(by_references(same), "(1 2)");
+    EXPECT_EQ(alone(same), "(1)(2)");
+    // The first thread has the oldest message and got the last.
+    EXPECT_EQ(alone({arrived(message("a", {}, 1), 1), arrived(message("b", {}, 2), 2),
+                     arrived(message("c", {"a"}, 3), 3)}),
+              "(2)(1 3)");
+    // Siblings go by when they were sent, below a parent that is not there as well.
+    EXPECT_EQ(alone({arrived(message("a", {"gone"}, 5), 1), arrived(message("b", {"gone"}, 4), 9),
+                     arrived(message("c", {}, 1), 8)}),
+              "(3)((2)(1))");
+    // Where two came at once the last message decides.
+    EXPECT_EQ(alone({arrived(message("a", {}, 9), 7), arrived(message("b", {}, 1), 7),
+                     arrived(message("c", {"a"}, 9), 7)}),
+              "(2)(1 3)");
+}
+
 TEST(Threading, A_parent_that_is_not_there) {
     // One child takes its place; several stay together below nobody.
     EXPECT_EQ(by_references({message("b", {"gone"}, 1)}), "(1)");

@@ -82,7 +82,7 @@ constexpr std::array kCommands = {
     CommandRow{"STORE", Prefix::Optional, kOpen, Expunges::Hold, "", "3501 6.4.6", &run_store},
     CommandRow{"SUBSCRIBE", Prefix::None, kIn, Expunges::Tell, "", "3501 6.3.6", &run_subscribe},
     CommandRow{"THREAD", Prefix::Optional, kOpen, Expunges::Hold,
-               "THREAD=ORDEREDSUBJECT THREAD=REFERENCES", "5256 3", &run_thread},
+               "THREAD=ORDEREDSUBJECT THREAD=REFERENCES THREAD=REFS", "5256 3", &run_thread},
     CommandRow{"UNAUTHENTICATE", Prefix::None, kIn, Expunges::Tell, "", "8437 3",
                &run_unauthenticate},
     CommandRow{"UNSELECT", Prefix::None, kOpen, Expunges::Tell, "UNSELECT", "3691 2",

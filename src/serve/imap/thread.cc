@@ -64,7 +64,18 @@ Numbered threaded(mail::HashKey key, const store::MessageRow& row,
     }
     message.is_reply = subject.is_reply;
     message.sent = sent_at(row, summary);
+    message.arrived = row.internal_date;
     return made;
+}
+
+mail::ThreadForest thread_by(imap::ThreadAlgorithm algorithm,
+                             const std::vector<mail::ThreadedMessage>& messages) {
+    switch (algorithm) {
+        case imap::ThreadAlgorithm::OrderedSubject: return mail::thread_by_subject(messages);
+        case imap::ThreadAlgorithm::Refs: return mail::thread_by_references_alone(messages);
+        case imap::ThreadAlgorithm::References: break;
+    }
+    return mail::thread_by_references(messages);
 }
 
 }  // namespace
@@ -117,10 +128,7 @@ AnswerTask run_thread(Conversation* c, imap::Command command) {
         c->services()->offload,
         [algorithm = arguments->algorithm, messages = std::move(messages),
          numbers = std::move(numbers)]() -> Result<std::string> {
-            return mail::write_threads(algorithm == imap::ThreadAlgorithm::References
-                                           ? mail::thread_by_references(messages)
-                                           : mail::thread_by_subject(messages),
-                                       numbers);
+            return mail::write_threads(thread_by(algorithm, messages), numbers);
         });
     if (!threads) {
         co_return refusal(threads.error(), "THREAD");

@@ -68,8 +68,10 @@ Result<ThreadArguments> parse_thread(Lexer& lexer) {
     TRY(lexer.space());
     if (lexer.take_word("ORDEREDSUBJECT")) {
         out.algorithm = ThreadAlgorithm::OrderedSubject;
+    } else if (lexer.take_word("REFS")) {
+        out.algorithm = ThreadAlgorithm::Refs;
     } else if (!lexer.take_word("REFERENCES")) {
-        return lexer.bad("ORDEREDSUBJECT or REFERENCES");
+        return lexer.bad("ORDEREDSUBJECT, REFERENCES or REFS");
     }
     out.program = TRY(parse_search_criteria(lexer));
     return out;

@@ -37,7 +37,7 @@ struct SortArguments {
 /// ErrorCode::Unsupported: the charset is not known; answer NO [BADCHARSET].
 Result<SortArguments> parse_sort(Lexer& lexer);
 
-enum class ThreadAlgorithm : std::uint8_t { OrderedSubject, References };
+enum class ThreadAlgorithm : std::uint8_t { OrderedSubject, References, Refs };
 struct ThreadArguments {
     ThreadAlgorithm algorithm = ThreadAlgorithm::References;
     SearchProgram program;

@@ -61,7 +61,9 @@ TEST(Sort, Rfc5256_thread) {
     EXPECT_EQ(thread(" ORDEREDSUBJECT US-ASCII 1:5 SEEN")->algorithm,
               ThreadAlgorithm::OrderedSubject);
     EXPECT_EQ(thread(" REFERENCES X ALL").error().code, ErrorCode::Unsupported);
-    EXPECT_FALSE(thread(" REFS UTF-8 ALL"));
+    EXPECT_EQ(thread(" Refs UTF-8 ALL")->algorithm, ThreadAlgorithm::Refs);
+    EXPECT_FALSE(thread(" REFS"));
+    EXPECT_FALSE(thread(" REF UTF-8 ALL"));
     EXPECT_FALSE(thread(" REFERENCES ALL"));
 }
 
