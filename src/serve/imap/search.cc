@@ -4,6 +4,8 @@
 // the stored summary, and (on the offload pool) the message itself; where scores are asked for, a
 // fourth for them. Every round goes in bounded steps.
 #include <algorithm>
+#include <deque>
+#include <memory>
 
 #include "base/log.h"
 #include "serve/imap/changes.h"
@@ -21,8 +23,13 @@ using imap::Truth;
 
 // Rows looked at before others get the shard.
 constexpr std::size_t kRowsInTurn = 8192;
-// Messages that one job of the pool reads.
-constexpr std::size_t kMessagesInJob = 8;
+// Messages that one job of the pool reads, and the octets that end it before.
+constexpr std::size_t kMessagesInJob = 64;
+constexpr std::uint64_t kOctetsInJob = 1024 * 1024;
+// Messages that one job gives scores.
+constexpr std::size_t kScoredInJob = 8;
+// Jobs of one search that are under way or wait to be taken.
+constexpr std::size_t kJobsAhead = 3;
 
 class Searching {
 public:
@@ -35,8 +42,17 @@ private:
     net::Task<void> ask_rows();
     net::Task<Result<>> ask_records();
     net::Task<Result<std::vector<OpenCase>>> read_cases(std::vector<Uid> uids);
-    /// Those before them have been asked for already, of all that are known.
-    net::Task<Result<>> ask_messages(std::vector<OpenCase> open, std::size_t before);
+    /// On the pool; `until` messages of the mailbox are done when these are.
+    net::Task<Result<>> ask_messages(std::vector<OpenCase> open, std::size_t until);
+    /// Waits for the jobs but for the last few.
+    net::Task<Result<>> take_hits(std::size_t jobs_left);
+    struct Job {
+        std::shared_ptr<const std::vector<OpenCase>> cases;
+        std::size_t until = 0;
+        std::optional<net::Completion<Result<std::vector<Uid>>>> done;
+        Result<> refused{};
+    };
+    void submit(Job* job);
     net::Task<Result<std::vector<std::uint8_t>>> score();
     [[nodiscard]] SearchCandidate candidate_at(std::size_t index) const;
     [[nodiscard]] AccountId account() const { return scope_.view().account(); }
@@ -47,6 +63,7 @@ private:
     std::shared_ptr<SearchQuestion> question_;  ///< Changed only before the first round.
     std::vector<Uid> found_;
     std::vector<Uid> unknown_;
+    std::deque<std::unique_ptr<Job>> jobs_;
 };
 
 SearchCandidate Searching::candidate_at(std::size_t index) const {
@@ -151,19 +168,23 @@ net::Task<Result<>> Searching::ask_records() {
                 open.push_back(std::move(one));
             }
         }
-        CO_TRY(co_await ask_messages(std::move(open), sure + at));
-        co_await c_->tell_progress(sure + std::min(unknown_.size(), at + kRecordBatch),
-                                   scope_.known_rows());
+        const std::size_t until = sure + std::min(unknown_.size(), at + kRecordBatch);
+        CO_TRY(co_await ask_messages(std::move(open), until));
+        if (jobs_.empty()) {
+            co_await c_->tell_progress(until, scope_.known_rows());
+        }
         co_await net::yield_now();
     }
-    co_return Result<>();
+    co_return co_await take_hits(0);
 }
 
-// At most kMessagesInJob from `at` on.
-std::vector<OpenCase> take_cases(std::vector<OpenCase>& open, std::size_t at) {
+// What one job reads, from `*at` on, which goes behind it.
+std::vector<OpenCase> take_cases(std::vector<OpenCase>* open, std::size_t* at) {
     std::vector<OpenCase> cases;
-    for (std::size_t i = at; i < std::min(open.size(), at + kMessagesInJob); ++i) {
-        cases.push_back(std::move(open[i]));
+    std::uint64_t octets = 0;
+    while (*at < open->size() && cases.size() < kMessagesInJob && octets < kOctetsInJob) {
+        octets += (*open)[*at].candidate.row.size;
+        cases.push_back(std::move((*open)[(*at)++]));
     }
     return cases;
 }
@@ -192,16 +213,39 @@ Result<std::vector<Uid>> ask_cases(const SearchQuestion& question, store::Store*
     return hits;
 }
 
-net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open, std::size_t before) {
-    for (std::size_t at = 0; at < open.size(); at += kMessagesInJob) {
-        store::Store* store = c_->services()->store;
-        const std::vector<Uid> hits = CO_TRY(co_await net::offload(
-            c_->services()->offload, [store, question = question_, cases = take_cases(open, at)] {
-                return ask_cases(*question, store, cases);
-            }));
+void Searching::submit(Job* job) {
+    job->done.emplace();
+    // The job may outlive the search; what it reads goes with it.
+    job->refused = c_->services()->offload->submit([store = c_->services()->store,
+                                                    question = question_, cases = job->cases,
+                                                    answer = job->done->completer()]() mutable {
+        answer.complete(ask_cases(*question, store, *cases));
+    });
+}
+
+net::Task<Result<>> Searching::ask_messages(std::vector<OpenCase> open, std::size_t until) {
+    for (std::size_t at = 0; at < open.size();) {
+        jobs_.push_back(std::make_unique<Job>());
+        jobs_.back()->cases = std::make_shared<const std::vector<OpenCase>>(take_cases(&open, &at));
+        jobs_.back()->until = until - (open.size() - at);
+        submit(jobs_.back().get());
+        CO_TRY(co_await take_hits(kJobsAhead - 1));
+    }
+    co_return Result<>();
+}
+
+net::Task<Result<>> Searching::take_hits(std::size_t jobs_left) {
+    while (jobs_.size() > jobs_left) {
+        Job* const job = jobs_.front().get();
+        if (!job->refused) {
+            submit(job);  // There was no place for it when it was made.
+        }
+        CO_TRY(Result<>(job->refused));
+        const std::vector<Uid> hits = CO_TRY(co_await *job->done);
         found_.insert(found_.end(), hits.begin(), hits.end());
-        co_await c_->tell_progress(before + std::min(open.size(), at + kMessagesInJob),
-                                   scope_.known_rows());
+        const std::size_t until = job->until;
+        jobs_.pop_front();
+        co_await c_->tell_progress(until, scope_.known_rows());
     }
     co_return Result<>();
 }
@@ -237,9 +281,8 @@ net::Task<Result<std::vector<std::uint8_t>>> Searching::score() {
             unknown.push_back(found_[i]);
         }
     }
-    for (std::size_t at = 0; at < unknown.size(); at += kMessagesInJob) {
-        std::vector<OpenCase> cases =
-            CO_TRY(co_await read_cases(slice(unknown, at, kMessagesInJob)));
+    for (std::size_t at = 0; at < unknown.size(); at += kScoredInJob) {
+        std::vector<OpenCase> cases = CO_TRY(co_await read_cases(slice(unknown, at, kScoredInJob)));
         store::Store* store = c_->services()->store;
         const ScoredUids scored = CO_TRY(co_await net::offload(
             c_->services()->offload, [store, question = question_, cases = std::move(cases)] {
@@ -249,7 +292,7 @@ net::Task<Result<std::vector<std::uint8_t>>> Searching::score() {
             const auto place = std::ranges::lower_bound(found_, uid) - found_.begin();
             scores[static_cast<std::size_t>(place)] = static_cast<std::uint8_t>(score);
         }
-        co_await c_->tell_progress(at + kMessagesInJob, unknown.size());
+        co_await c_->tell_progress(at + kScoredInJob, unknown.size());
     }
     co_return scores;
 }
