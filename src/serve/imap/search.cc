@@ -305,7 +305,9 @@ net::Task<Result<FoundMessages>> Searching::run(imap::SearchProgram program, Sco
     CO_TRY(co_await ask_index());
     co_await ask_rows();
     CO_TRY(co_await ask_records());
-    std::ranges::sort(found_);
+    if (!std::ranges::is_sorted(found_)) {
+        std::ranges::sort(found_);
+    }
     FoundMessages found;
     if (scores == Scores::Wanted) {
         c_->progress().enter_part(1);

@@ -78,7 +78,9 @@ net::Task<Result<>> Answering::write_list() {
     out.raw(answer_->is_sorted ? "* SORT" : "* SEARCH");
     for (const Uid uid : found()) {
         out.raw(" ").number(number_of(uid));
-        CO_TRY(co_await c_->drain());
+        if (out.should_drain()) {
+            CO_TRY(co_await c_->drain());
+        }
     }
     if (answer_->has_mod_seq && !found().empty()) {
         out.raw(" (MODSEQ ").number(highest(found()).value()).raw(")");
