@@ -76,9 +76,14 @@ ModSeq Answering::highest(const std::vector<Uid>& uids) const {
 net::Task<Result<>> Answering::write_list() {
     imap::ResponseWriter& out = c_->out();
     out.raw(answer_->is_sorted ? "* SORT" : "* SEARCH");
+    // A wait that need not be costs as much as a number does.
+    constexpr std::size_t kNumbersInTurn = 512;
+    std::size_t written = 0;
     for (const Uid uid : found()) {
         out.raw(" ").number(number_of(uid));
-        CO_TRY(co_await c_->drain());
+        if (++written % kNumbersInTurn == 0) {
+            CO_TRY(co_await c_->drain());
+        }
     }
     if (answer_->has_mod_seq && !found().empty()) {
         out.raw(" (MODSEQ ").number(highest(found()).value()).raw(")");
