@@ -78,6 +78,7 @@ net::Task<Result<>> Answering::write_list() {
     out.raw(answer_->is_sorted ? "* SORT" : "* SEARCH");
     for (const Uid uid : found()) {
         out.raw(" ").number(number_of(uid));
+        // A wait that need not be costs as much as a number does.
         if (out.should_drain()) {
             CO_TRY(co_await c_->drain());
         }
