@@ -37,6 +37,7 @@ const Play::DirectiveRow Play::kDirectives[] = {
     {"restart", 1, House::Runs, &Play::restart},   {"queue", 2, House::Runs, &Play::queue},
     {"move-in", 4, House::Runs, &Play::move_in},   {"index", 1, House::Runs, &Play::index},
     {"pool", 2, House::Runs, &Play::pool},
+    {"fsck", 1, House::Runs, &Play::fsck},
 };
 
 void Play::ensure_started() {
