@@ -307,7 +307,7 @@ rocksdb::Options rocks_options(const RocksOptions& options) {
     engine.max_write_buffer_number = 2;
     engine.max_total_wal_size = 4 * options.write_buffer_bytes;
     engine.compression = rocksdb::kLZ4Compression;
-    engine.bottommost_compression = rocksdb::kZSTD;
+    engine.bottommost_compression = rocksdb::kLZ4Compression;
     engine.target_file_size_base = 16ULL * 1024 * 1024;
     engine.max_bytes_for_level_base = 64ULL * 1024 * 1024;
     engine.level_compaction_dynamic_level_bytes = true;
