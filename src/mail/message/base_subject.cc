@@ -1,5 +1,8 @@
 #include "mail/message/base_subject.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/ascii.h"
 #include "mail/text/encoded_word.h"
 
@@ -14,7 +17,15 @@ bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-std::string one_spaced(std::string_view text) {
+std::string one_spaced(std::string text) {
+    bool behind_space = true;
+    const bool is_clean = std::ranges::none_of(text, [&behind_space](char c) {
+        const bool was_behind = std::exchange(behind_space, is_space(c));
+        return behind_space && (was_behind || c != ' ');
+    });
+    if (is_clean) {
+        return text;
+    }
     std::string out;
     out.reserve(text.size());
     for (const char c : text) {

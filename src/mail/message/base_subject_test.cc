@@ -21,6 +21,8 @@ TEST(BaseSubject, Rfc5256_what_is_removed) {
     EXPECT_EQ(text("[list]"), "[list]");
     EXPECT_EQ(text("[a] [b] "), "[b]");
     EXPECT_EQ(text("Re: [list]"), "[list]");
+    EXPECT_EQ(text(" a  b\tc "), "a b c");
+    EXPECT_EQ(text("a b  "), "a b");
     EXPECT_EQ(text("Reply"), "Reply");
     EXPECT_EQ(text("fwdd: x"), "fwdd: x");
     EXPECT_EQ(text("[open Re: x"), "[open Re: x");

@@ -1,7 +1,9 @@
 #include "mail/message/threading.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <charconv>
 #include <limits>
 #include <numeric>
 #include <string_view>
@@ -217,7 +219,10 @@ void Threading::sort_by_date(std::vector<std::uint32_t>* nodes) {
             at.message ? *at.message : *forest_.nodes[at.children.front()].message;
         places.push_back({.sent = messages_[first].sent, .first = first, .node = node});
     }
-    std::ranges::sort(places);
+    // Mail mostly comes in the order in which it was sent; and the roots are sorted twice.
+    if (!std::ranges::is_sorted(places)) {
+        std::ranges::sort(places);
+    }
     std::ranges::transform(places, nodes->begin(), &Place::node);
 }
 
@@ -282,11 +287,15 @@ void Threading::merge_subjects() {
     std::unordered_map<std::uint32_t, std::uint32_t> replaced;  // A root by the dummy above it.
     for (const std::uint32_t root : std::vector(forest_.roots)) {
         const ThreadKey key = subject(root);
-        if (key == no_thread_key || subjects_[key] == root) {
+        if (key == no_thread_key) {
             kept.push_back(root);
             continue;
         }
         std::uint32_t& held = subjects_[key];
+        if (held == root) {
+            kept.push_back(root);
+            continue;
+        }
         const std::uint32_t before = held;
         merge(&held, root);
         if (held != before) {
@@ -412,7 +421,10 @@ std::string write_threads(const ThreadForest& forest, std::span<const std::uint3
         }
         const ThreadForest::Node& node = forest.nodes[step.node];
         if (node.message) {
-            out += std::to_string(numbers[*node.message]);
+            std::array<char, std::numeric_limits<std::uint32_t>::digits10 + 1> digits{};
+            const auto end =
+                std::to_chars(digits.data(), digits.data() + digits.size(), numbers[*node.message]);
+            out.append(digits.data(), end.ptr);
         }
         if (node.children.size() == 1) {
             steps.push_back({.node = node.children.front(), .text = node.message ? " " : ""});

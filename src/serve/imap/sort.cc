@@ -3,7 +3,9 @@
 #include "wire/imap/sort.h"
 
 #include <algorithm>
+#include <array>
 #include <span>
+#include <string_view>
 
 #include "mail/address/address_list.h"
 #include "mail/message/base_subject.h"
@@ -38,11 +40,17 @@ Value by_number(std::int64_t number) {
     return {.number = static_cast<std::uint64_t>(number) ^ (std::uint64_t{1} << 63U)};
 }
 
-Value by_text(std::string text) {
-    std::uint64_t front = 0;
-    for (std::size_t i = 0; i < sizeof front; ++i) {
-        front = front << 8U | (i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U);
+// The octets from `at` on as a number that rises as they do; 0 where there are none.
+std::uint64_t octets_at(std::string_view text, std::size_t at) {
+    std::uint64_t word = 0;
+    for (std::size_t i = at; i < at + sizeof word; ++i) {
+        word = word << 8U | (i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U);
     }
+    return word;
+}
+
+Value by_text(std::string text) {
+    const std::uint64_t front = octets_at(text, 0);
     return {.number = front, .text = std::move(text)};
 }
 
@@ -111,27 +119,41 @@ Item item_of(const Criteria& criteria, const store::MessageRow& row,
     return item;
 }
 
+bool is_before(const Criteria& criteria, const Item& left, const Item& right) {
+    for (std::size_t i = 0; i < criteria.size(); ++i) {
+        const Value& before = i == 0 ? left.first : left.others[i - 1];
+        const Value& behind = i == 0 ? right.first : right.others[i - 1];
+        if (const auto compared = before <=> behind; compared != 0) {
+            return (compared < 0) != criteria[i].reverse;
+        }
+    }
+    return left.uid < right.uid;
+}
+
 // Equal ones stay in the order of the mailbox, REVERSE or not.
 std::vector<Uid> sorted(const Criteria& criteria, const std::vector<Item>& items) {
-    std::vector<const Item*> order;
+    // Where the first value begins with other octets, that says it all without a look at the item.
+    struct Place {
+        std::array<std::uint64_t, 3> front;
+        const Item* item;
+    };
+    std::vector<Place> order;
     order.reserve(items.size());
     for (const Item& item : items) {
-        order.push_back(&item);
+        const std::string& text = item.first.text;
+        order.push_back({.front = {item.first.number, octets_at(text, sizeof(std::uint64_t)),
+                                   octets_at(text, 2 * sizeof(std::uint64_t))},
+                         .item = &item});
     }
-    std::ranges::sort(order, [&criteria](const Item* left, const Item* right) {
-        for (std::size_t i = 0; i < criteria.size(); ++i) {
-            const Value& before = i == 0 ? left->first : left->others[i - 1];
-            const Value& behind = i == 0 ? right->first : right->others[i - 1];
-            if (const auto compared = before <=> behind; compared != 0) {
-                return (compared < 0) != criteria[i].reverse;
-            }
-        }
-        return left->uid < right->uid;
+    const bool reverse = criteria.front().reverse;
+    std::ranges::sort(order, [&criteria, reverse](const Place& left, const Place& right) {
+        return left.front != right.front ? (left.front < right.front) != reverse
+                                         : is_before(criteria, *left.item, *right.item);
     });
     std::vector<Uid> uids;
     uids.reserve(order.size());
-    for (const Item* item : order) {
-        uids.push_back(item->uid);
+    for (const Place& place : order) {
+        uids.push_back(place.item->uid);
     }
     return uids;
 }
