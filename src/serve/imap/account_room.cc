@@ -60,11 +60,19 @@ void OpenMailbox::claim_recent(Uid up_to) {
 }
 
 void KeywordTable::assign(const store::KeywordNames& names) {
-    count_ = 0;
     for (const auto& [id, name] : names) {
         names_[id] = name;
-        ++count_;
     }
+}
+
+std::vector<std::string> KeywordTable::names_of(const store::KeywordSet& set) const {
+    std::vector<std::string> found;
+    for (std::size_t id = 0; id < names_.size(); ++id) {
+        if (!names_[id].empty() && set.has(static_cast<std::uint8_t>(id))) {
+            found.push_back(names_[id]);
+        }
+    }
+    return found;
 }
 
 store::KeywordSet KeywordTable::find(std::string_view name) const {

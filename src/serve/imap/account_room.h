@@ -79,11 +79,11 @@ public:
     /// The set of the one keyword of that name in any case; empty when there is none.
     [[nodiscard]] store::KeywordSet find(std::string_view name) const;
     [[nodiscard]] std::vector<std::string> all() const;
-    [[nodiscard]] std::size_t count() const { return count_; }
+    /// Of those in `set` that have a name.
+    [[nodiscard]] std::vector<std::string> names_of(const store::KeywordSet& set) const;
 
 private:
     std::array<std::string, kCapacity> names_;
-    std::size_t count_ = 0;
 };
 
 /// A mailbox that stays loaded though no session may have it open, and its share of what the server

@@ -169,7 +169,43 @@ net::Task<Appending::Refusal> Appending::end() {
     co_return std::nullopt;
 }
 
+// T84: literals may take their time, and rights go meanwhile.
+net::Task<Appending::Refusal> Appending::forbid_by_now() {
+    if (replaced_ && replaced_->account != c_->account()) {
+        const Result<> checked = co_await c_->check_access();
+        if (!checked) {
+            co_return refusal(checked.error(), "REPLACE");
+        }
+        if (c_->has_said_bye()) {
+            co_return Answer{.code = "", .text = "", .is_silent = true};
+        }
+        if (Refusal forbidden =
+                forbid_change(c_, store::Right::DeleteMessages | store::Right::Expunge)) {
+            co_return forbidden;
+        }
+    }
+    if (place_->account == c_->account()) {
+        co_return std::nullopt;
+    }
+    const Result<store::Rights> rights = co_await rights_now(c_, place_->account, place_->state.id);
+    if (!rights) {
+        co_return refusal(rights.error(), "APPEND");
+    }
+    if (!rights->has(store::Right::Insert)) {
+        co_return try_create(refuse_place(*rights));
+    }
+    for (store::PlanStep& step : plan_.steps) {
+        if (auto* append = std::get_if<store::AppendMessage>(&step)) {
+            append->flags = permitted(std::move(append->flags), *rights);
+        }
+    }
+    co_return std::nullopt;
+}
+
 AnswerTask Appending::commit() {
+    if (Refusal forbidden = co_await forbid_by_now()) {
+        co_return *std::move(forbidden);
+    }
     crash_point<"imap.append_planned">();
     store::CommitResult result = co_await flow::commit(c_->services()->store, std::move(plan_));
     if (!result) {
@@ -191,10 +227,14 @@ AnswerTask Appending::commit() {
     }
     Answer answer = ok(command_.name + " completed");
     answer.once_written = &crash_point<"imap.append_answered">;
-    std::string code = imap::code::append_uid(validity, uids);
+    // RFC 4315 3: who may not open the mailbox is told nothing of it.
+    std::string code =
+        place_->may(store::Right::Read) ? imap::code::append_uid(validity, uids) : "";
     if (replaced_) {
         // RFC 8508 4.3: told before the EXPUNGE of the old one.
-        c_->out().untagged(imap::Condition::Ok, code, "Replacement message ready");
+        if (!code.empty()) {
+            c_->out().untagged(imap::Condition::Ok, code, "Replacement message ready");
+        }
         c_->selected()->tell_own_expunges();
         if (c_->has_enabled(Feature::Condstore)) {
             // RFC 8508 4.5; RFC 7162 3.2.7. All up to here has been told when the answer is given.

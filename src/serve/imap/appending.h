@@ -82,6 +82,7 @@ private:
     net::Task<Result<Refusal>> copy_section(Named message, imap::MessageUrl url, std::string given);
     net::Task<Result<Refusal>> put_copied(std::string bytes);
 
+    net::Task<Refusal> forbid_by_now();
     AnswerTask commit();
     Answer refuse(Answer answer);
 

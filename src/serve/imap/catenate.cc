@@ -56,11 +56,16 @@ net::Task<Result<std::optional<Appending::Named>>> Appending::find_by_url(imap::
     const std::optional<std::uint32_t> validity = url.uid_validity;
     co_return co_await flow::read(
         c_->services(),
-        [account, mailbox, uid, validity](const store::Snapshot& snapshot,
-                                          store::ReadTier tier) -> Result<Found> {
+        [account, mailbox, uid, validity, user = c_->account()](
+            const store::Snapshot& snapshot, store::ReadTier tier) -> Result<Found> {
+            // T84: also where it is the selected one, since this may be long after the command
+            // began.
+            const store::Rights rights =
+                TRY(store::read_rights(snapshot, tier, account, mailbox, user));
             const std::optional<store::MailboxState> state =
                 TRY(store::read_mailbox(snapshot, tier, account, mailbox));
-            if (!state || (validity && state->uid_validity.value() != *validity)) {
+            if (!rights.has(store::Right::Read) || !state ||
+                (validity && state->uid_validity.value() != *validity)) {
                 return Found();
             }
             const auto row = TRY(store::read_row(snapshot, tier, account, mailbox, uid));

@@ -189,14 +189,9 @@ net::Task<Result<>> Conversation::check_access() {
     if (selected_ == nullptr || selected_->view().account() == account()) {
         co_return Result<>();
     }
-    const AccountId owner = selected_->view().account();
-    const AccountId user = account();
-    const MailboxId mailbox = selected_->view().mailbox();
     const std::uint64_t covered = selected_->access_changes();
-    const store::Rights rights = CO_TRY(co_await flow::read(
-        services_, [owner, user, mailbox](const store::Snapshot& snapshot, store::ReadTier tier) {
-            return store::read_rights(snapshot, tier, owner, mailbox, user);
-        }));
+    const store::Rights rights =
+        CO_TRY(co_await rights_now(this, selected_->view().account(), selected_->view().mailbox()));
     if (!rights.has(store::Right::Read)) {
         say_bye("", "You may no longer read this mailbox");
         co_return Result<>();
@@ -233,7 +228,7 @@ net::Task<void> Conversation::leave_mailbox() {
     }
     const std::unique_ptr<Selected> left = std::move(selected_);
     OpenMailbox& mailbox = left->mailbox();
-    if (left->is_read_only() || !mailbox.has_unsaved_claim() || left->is_deleted()) {
+    if (left->is_told_read_only() || !mailbox.has_unsaved_claim() || left->is_deleted()) {
         co_return;
     }
     // RFC 3501 2.3.2: later sessions do not see the flag again. Lost in a crash it does no harm.

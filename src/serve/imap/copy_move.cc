@@ -50,6 +50,19 @@ net::Task<void> take_back(Conversation* c, const Place* target, std::vector<Uid>
     }
 }
 
+// RFC 4315 3: empty where the client may not open the mailbox that his messages went to.
+std::string copy_code(const Place& target, const store::Copied& copied) {
+    return target.may(store::Right::Read)
+               ? imap::code::copy_uid(copied.uid_validity, copied.source, copied.target)
+               : "";
+}
+
+void tell_moved(Conversation* c, const std::string& code) {
+    if (!code.empty()) {
+        c->out().untagged(imap::Condition::Ok, code, "Moved");
+    }
+}
+
 // In pieces of one plan each. What was moved before a failure stays moved and is told.
 net::Task<Result<store::Copied>> copy_all(Conversation* c, const Place* target,
                                           std::vector<Uid> uids, Kind kind) {
@@ -65,9 +78,7 @@ net::Task<Result<store::Copied>> copy_all(Conversation* c, const Place* target,
             if (kind == Kind::Copy) {
                 co_await take_back(c, target, std::move(all.target));
             } else if (!all.target.empty()) {
-                c->out().untagged(imap::Condition::Ok,
-                                  imap::code::copy_uid(all.uid_validity, all.source, all.target),
-                                  "Moved");
+                tell_moved(c, copy_code(*target, all));
             }
             co_return std::unexpected(std::move(piece.error()));
         }
@@ -117,10 +128,10 @@ AnswerTask run(Conversation* c, imap::Command command, Kind kind) {
     if (copied->target.empty()) {
         co_return answer;  // RFC 4315 3: no COPYUID where nothing was copied.
     }
-    std::string code = imap::code::copy_uid(copied->uid_validity, copied->source, copied->target);
+    std::string code = copy_code(*target, *copied);
     if (kind == Kind::Move) {
         // RFC 6851 4.3: untagged, before the EXPUNGE responses.
-        c->out().untagged(imap::Condition::Ok, code, "Moved");
+        tell_moved(c, code);
         if (c->has_enabled(Feature::Condstore)) {
             // RFC 6851 4.4. All up to here has been told when the answer is given.
             answer.code = imap::code::highest_mod_seq(c->selected()->view().highest_mod_seq());

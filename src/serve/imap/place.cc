@@ -151,15 +151,25 @@ net::Task<Sought<Place>> seek_place(Conversation* c, std::string name, Right rig
     if (!found) {
         co_return std::unexpected(refusal(found.error(), doing));
     }
-    if (*found && !(*found)->may(right) && (*found)->may(Right::Lookup)) {
-        co_return std::unexpected(not_permitted());
+    if (!*found || !(*found)->may(right)) {
+        co_return std::unexpected(refuse_place(*found ? (*found)->rights : store::Rights()));
     }
-    const bool is_there =
-        *found && (*found)->may(right) && (wanted == Wanted::Name || (*found)->state.is_selectable);
-    if (!is_there) {
-        co_return std::unexpected(no(imap::code::kNonExistent, "No such mailbox"));
+    if (wanted == Wanted::Messages && !(*found)->state.is_selectable) {
+        co_return std::unexpected(refuse_place({}));
     }
     co_return **std::move(found);
+}
+
+net::Task<Result<store::Rights>> rights_now(Conversation* c, AccountId owner, MailboxId mailbox) {
+    co_return co_await flow::read(c->services(), [owner, mailbox, user = c->account()](
+                                                     const Snapshot& snapshot, ReadTier tier) {
+        return store::read_rights(snapshot, tier, owner, mailbox, user);
+    });
+}
+
+Answer refuse_place(store::Rights rights) {
+    return rights.has(Right::Lookup) ? not_permitted()
+                                     : no(imap::code::kNonExistent, "No such mailbox");
 }
 
 net::Task<Sought<NewPlace>> seek_new_place(Conversation* c, std::string name, std::string doing) {

@@ -46,6 +46,11 @@ enum class Wanted : std::uint8_t {
 net::Task<Sought<Place>> seek_place(Conversation* c, std::string name, store::Right right,
                                     Wanted wanted, std::string doing);
 
+/// What the client may do with a mailbox by now.
+net::Task<Result<store::Rights>> rights_now(Conversation* c, AccountId owner, MailboxId mailbox);
+/// The same two answers, for one who has these rights and not the one that is needed.
+Answer refuse_place(store::Rights rights);
+
 /// Where a mailbox that is not there yet would be.
 struct NewPlace {
     AccountId account;

@@ -14,12 +14,6 @@ namespace godwit::serve::imap_desk {
 
 namespace {
 
-// RFC 4314 5.2: \Seen is no shared flag where each has his own.
-bool may_change_anything(store::Rights rights) {
-    return rights.has_any(store::Right::Insert | store::Right::Expunge | store::Right::Write |
-                          store::Right::DeleteMessages);
-}
-
 void describe(Conversation* c, const store::MailboxState* state, std::string_view asked) {
     Selected& selected = *c->selected();
     imap::ResponseWriter& out = c->out();
@@ -86,9 +80,8 @@ AnswerTask open(Conversation* c, imap::Command command, Access access) {
         CO_TRY(co_await resynchronise(c, *std::move(arguments->qresync)));
     }
     Answer answer = ok(access == Access::ReadOnly ? "EXAMINE completed" : "SELECT completed");
-    answer.code = access == Access::ReadOnly || !may_change_anything(place->rights)
-                      ? imap::code::kReadOnly
-                      : imap::code::kReadWrite;
+    answer.code =
+        c->selected()->is_told_read_only() ? imap::code::kReadOnly : imap::code::kReadWrite;
     co_return answer;
 }
 

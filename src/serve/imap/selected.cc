@@ -27,12 +27,13 @@ Selected::Selected(std::shared_ptr<AccountRoom> room, Opened opened, std::string
     room_->watch(watcher_);
     told_url_key_resets_ = mailbox_->url_key_resets();
     since_ = view().seq();
-    later_ = opened.later;
     known_ = view().messages();
+    meet_keywords(view().rows());
     if (view().is_loaded()) {
         is_settled_ = true;
         last_uid_ = known_ == 0 ? Uid(0) : view().rows().back().uid;
     } else {
+        later_ = opened.later;
         last_uid_ = Uid(view().uid_next().value() - 1);
     }
     take_recent();
@@ -67,9 +68,33 @@ void Selected::take_recent() {
     if (from < last_uid_) {
         recent_.add(from.value() + 1, last_uid_.value());
     }
-    if (access_ == Access::ReadWrite) {
+    if (!is_told_read_only()) {
         mailbox_->claim_recent(last_uid_);
     }
+}
+
+bool Selected::is_told_read_only() const {
+    using store::Right;
+    return is_read_only() ||
+           !rights_.has_any(Right::Insert | Right::Expunge | Right::Write | Right::DeleteMessages);
+}
+
+// T83: keywords are the account's. One's own are all told of, those of somebody else as far as they
+// are seen here.
+void Selected::meet_keywords(std::span<const store::MessageRow> rows) {
+    if (!is_visited()) {
+        return;
+    }
+    auto& met = met_keywords_.words();
+    for (const store::MessageRow& row : rows) {
+        for (std::size_t word = 0; word < met.size(); ++word) {
+            met[word] |= row.flags.keywords.words()[word];
+        }
+    }
+}
+
+std::vector<std::string> Selected::shown_keywords() const {
+    return is_visited() ? room_->keywords().names_of(met_keywords_) : room_->keywords().all();
 }
 
 std::uint32_t Selected::recent_count() const {
@@ -159,13 +184,15 @@ void Selected::on_change(const store::AccountChange& change) {
             continue;
         }
         if (const auto* flags = std::get_if<store::MessageFlagsChanged>(&one.what)) {
+            meet_keywords(flags->rows);
             note_flags(*flags);
         } else if (const auto* expunged = std::get_if<store::MessagesExpunged>(&one.what)) {
             note_expunged(*expunged);
         } else if (std::holds_alternative<store::AccessChanged>(one.what)) {
             // The owner's rights never change.
-            access_changes_ += view().user() == view().account() ? 0 : 1;
+            access_changes_ += is_visited() ? 1 : 0;
         } else if (const auto* arrived = std::get_if<store::MessagesAppended>(&one.what)) {
+            meet_keywords(arrived->rows);
             note_arrived(*arrived);
         }
     }

@@ -71,6 +71,9 @@ public:
     /// The view has its rows now. False when they are not those that EXISTS counted.
     [[nodiscard]] bool settle();
     [[nodiscard]] bool is_read_only() const { return access_ == Access::ReadOnly; }
+    /// The client is told [READ-ONLY]: nothing that others see can be changed. RFC 4314 5.2: a
+    /// \Seen that each has for himself does not count. Who is told so takes \Recent from nobody.
+    [[nodiscard]] bool is_told_read_only() const;
     [[nodiscard]] bool is_deleted() const { return view().is_deleted(); }
     /// The number that EXISTS last said.
     [[nodiscard]] std::uint32_t exists() const {
@@ -117,7 +120,7 @@ public:
     void write_flag_lists(imap::ResponseWriter& out);
     /// The same, when there are keywords that the client was not told of.
     void tell_keywords(imap::ResponseWriter& out) {
-        if (room_->keywords().count() != told_keywords_) {
+        if (shown_keywords().size() != told_keywords_) {
             write_flag_lists(out);
         }
     }
@@ -140,6 +143,9 @@ private:
         ModSeq mod_seq;
     };
     void on_change(const store::AccountChange& change);
+    [[nodiscard]] bool is_visited() const { return view().user() != view().account(); }
+    void meet_keywords(std::span<const store::MessageRow> rows);
+    [[nodiscard]] std::vector<std::string> shown_keywords() const;
     [[nodiscard]] bool is_others_seen(const store::MessageFlagsChanged& changed, Uid uid) const;
     void note_flags(const store::MessageFlagsChanged& changed);
     void note_expunged(const store::MessagesExpunged& expunged);
@@ -179,6 +185,8 @@ private:
     std::optional<ModSeq> resync_from_;  ///< Too many: all rows that changed after this (T88).
     Uid resync_at_{1};
     std::size_t told_keywords_ = 0;
+    /// Where it is somebody else's: of the messages that are there or were since it was selected.
+    store::KeywordSet met_keywords_;
     std::uint64_t told_url_key_resets_ = 0;
     imap::NotifyEvents told_events_ = imap::kMessageEvents;
     bool tells_own_expunges_ = false;

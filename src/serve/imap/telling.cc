@@ -89,8 +89,8 @@ void Selected::write_flags(imap::ResponseWriter& out, const store::MessageRow& r
 void Selected::write_flag_lists(imap::ResponseWriter& out) {
     imap::FlagSet all;
     all.system = 31;
-    all.keywords = room_->keywords().all();
-    told_keywords_ = room_->keywords().count();
+    all.keywords = shown_keywords();
+    told_keywords_ = all.keywords.size();
     out.raw("* FLAGS ").flags(all).crlf();
     // Q13: new keywords may be made. RFC 3501 6.3.2: EXAMINE allows no change. RFC 4314 5.1.1.
     const bool may_write = rights_.has(store::Right::Write);

@@ -130,6 +130,9 @@ Result<> erase_annotations(StampContext& context, AccountId account, MailboxId m
 Result<> copy_annotations(StampContext& context, AccountId account, MailboxId from, MailboxId to) {
     const std::size_t prefix = annotation_prefix(account, from).size();
     for (const auto& [key, value] : TRY(rows_of(context, account, from))) {
+        if (is_visitor(account, user_of(key))) {
+            continue;  // Nothing would lead to it when he goes: he is not known there.
+        }
         context.rows.put(annotation_prefix(account, to) + key.substr(prefix), value);
     }
     // Past the bounds the copies would be refused one by one: the rename is, as a whole.

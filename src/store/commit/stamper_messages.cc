@@ -225,6 +225,11 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
     AccountStates& accounts = context.accounts;
     StampedAccount& account = *TRY(accounts.account(step.account));
     StampedMailbox& mailbox = *TRY(accounts.selectable(account, step.mailbox));
+    // Names that the user may not set do not come into the account's dictionary.
+    FlagNames named{.system = step.flags.system, .keywords = {}};
+    if (step.may.others) {
+        named.keywords = step.flags.keywords;
+    }
     std::optional<MessageFlags> given;
     FlagsChanged result;
     MessageFlagsChanged published{
@@ -251,8 +256,8 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
         if (!given) {
             // Only now: a change that meets no message leaves the dictionary alone.
             given = step.change == FlagChange::Remove
-                        ? TRY(known_flags(context, account, step.flags))
-                        : TRY(intern_flags(context, account, step.mailbox, step.flags,
+                        ? TRY(known_flags(context, account, named))
+                        : TRY(intern_flags(context, account, step.mailbox, named,
                                            FullDictionary::Refuse));
         }
         const MessageFlags after =
