@@ -186,7 +186,9 @@ net::Task<Result<>> Conversation::select(const Place& place, Access access, Rows
 }
 
 net::Task<Result<>> Conversation::check_access() {
-    if (selected_ == nullptr || selected_->view().account() == account()) {
+    // Nothing of one that was deleted is told or changed, whoever asks (Q45).
+    if (selected_ == nullptr || selected_->view().account() == account() ||
+        selected_->is_deleted()) {
         co_return Result<>();
     }
     const std::uint64_t covered = selected_->access_changes();

@@ -179,6 +179,8 @@ void Selected::on_change(const store::AccountChange& change) {
     if (!change.mailboxes.empty() && change.seq <= since_) {
         return;  // It was late: what the client was told had it.
     }
+    // Its account may be gone, and with it all that it let others do.
+    access_changes_ += is_visited() && change.credentials_changed ? 1 : 0;
     for (const store::MailboxChange& one : change.mailboxes) {
         if (one.mailbox != view().mailbox()) {
             continue;
