@@ -359,6 +359,45 @@ TEST_F(StamperAccessTest, Removal_of_an_account_that_has_much_goes_in_steps) {
     EXPECT_EQ(access_rows(), 0U);
 }
 
+// Else nothing would lead to it when he goes.
+TEST_F(StamperAccessTest, Renamed_INBOX_takes_no_annotation_of_a_visitor_along) {
+    grant(bob_, Right::Lookup | Right::Read);
+    const auto annotate = [&](AccountId user) {
+        desk_.must<Done>(SetAnnotations{.account = alice_,
+                                        .mailbox = kInbox,
+                                        .user = user,
+                                        .entries = {{"/private/comment", "mine"}}});
+    };
+    annotate(bob_);
+    annotate(alice_);
+    desk_.must<MailboxCreated>(RenameMailbox{.account = alice_, .mailbox = kInbox, .name = "Old"});
+    EXPECT_EQ(desk_.count_rows(Family::Annotation), 3U);
+    ASSERT_TRUE(desk_.commit(*plan_remove_account(*desk_.snapshot(), "bob@example.test")));
+    while (const auto plan = *plan_removal(*desk_.snapshot(), ReadTier::Disk)) {
+        ASSERT_TRUE(desk_.commit(*plan));
+    }
+    EXPECT_EQ(desk_.count_rows(Family::Annotation), 2U);
+}
+
+TEST_F(StamperAccessTest, Keywords_that_a_visitor_may_not_set_fill_no_dictionary) {
+    append(kInbox, "one");
+    const auto name = [&](const char* keyword, FlagMask may) {
+        return desk_.must<FlagsChanged>(
+            ChangeFlags{.account = alice_,
+                        .mailbox = kInbox,
+                        .uids = {Uid(1)},
+                        .change = FlagChange::Replace,
+                        .flags = {.system = kSeen, .keywords = {keyword}},
+                        .unchanged_since = std::nullopt,
+                        .may = may,
+                        .user = bob_});
+    };
+    name("$Mine", {.seen = true, .deleted = true, .others = false});
+    EXPECT_TRUE(read_keywords(*desk_.snapshot(), ReadTier::Disk, alice_)->empty());
+    name("$Ours", {.seen = true, .deleted = false, .others = true});
+    EXPECT_EQ(read_keywords(*desk_.snapshot(), ReadTier::Disk, alice_)->size(), 1U);
+}
+
 TEST_F(StamperAccessTest, A_plan_that_fails_changes_no_list) {
     append(kInbox, "one");
     Plan plan;
