@@ -231,7 +231,15 @@ net::Task<Result<std::optional<OpenedLater>>> AccountRoom::glance(
     constexpr int kTriesMax = 4;
     const AccountId account = account_;
     const MailboxId id = mailbox->view().mailbox();
+    // Rows that are on their way are of an older commit than what is seen now: a view that began
+    // here would take what is between for known.
+    const auto is_read_by_another = [&mailbox] {
+        return mailbox->is_loading_ && !mailbox->view().has_begun();
+    };
     for (int tries = 0; tries < kTriesMax && !mailbox->view().is_loaded(); ++tries) {
+        if (is_read_by_another()) {
+            co_return std::nullopt;
+        }
         const std::uint64_t taken = taken_;
         const Uid mark = mailbox->recent_after();
         auto looked = co_await flow::read(
@@ -247,7 +255,7 @@ net::Task<Result<std::optional<OpenedLater>>> AccountRoom::glance(
         }
         const store::MailboxGlance& found = **looked;
         store::MailboxView& view = mailbox->view_;
-        if (!view.has_begun() && taken == taken_) {
+        if (!view.has_begun() && !mailbox->is_loading_ && taken == taken_) {
             view.begin(found.state, found.seq);
             mailbox->recent_after_ = mailbox->saved_after_ = found.state.recent_after;
         }
