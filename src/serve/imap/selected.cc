@@ -26,6 +26,9 @@ Selected::Selected(std::shared_ptr<AccountRoom> room, Opened opened, std::string
     watcher_.on_change = [this](const store::AccountChange& change) { on_change(change); };
     room_->watch(watcher_);
     told_url_key_resets_ = mailbox_->url_key_resets();
+    // His rights were read before the rows, and may have gone since: they are asked again when
+    // SELECT is answered.
+    access_changes_ = is_visited() ? 1 : 0;
     since_ = view().seq();
     known_ = view().messages();
     meet_keywords(view().rows());
