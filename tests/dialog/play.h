@@ -80,6 +80,7 @@ private:
     Failure oversee(const Words& words, std::string_view rest);
     Failure dns(const Words& words, std::string_view rest);
     Failure advance(const Words& words, std::string_view rest);
+    Failure fsck(const Words& words, std::string_view rest);
     Failure index(const Words& words, std::string_view rest);
     Failure restart(const Words& words, std::string_view rest);
     Failure queue(const Words& words, std::string_view rest);

@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "play.h"
+#include "store/fsck.h"
 #include "store/search/index_run.h"
 
 namespace godwit::dialog {
@@ -83,6 +84,20 @@ std::optional<std::string> Play::index(const Words&, std::string_view) {
         }
     }
     hear();
+    return std::nullopt;
+}
+
+std::optional<std::string> Play::fsck(const Words&, std::string_view) {
+    const auto findings = store::fsck(stage_->store(), {});
+    if (!findings) {
+        return findings.error().text;
+    }
+    for (const store::FsckFinding& one : *findings) {
+        if (one.violations != 0) {
+            return one.invariant + ": " + std::to_string(one.violations) + ", as in " +
+                   (one.examples.empty() ? "" : one.examples.front());
+        }
+    }
     return std::nullopt;
 }
 

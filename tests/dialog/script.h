@@ -50,6 +50,7 @@
 //   @advance 30m                 virtual time: s, m, h, d
 //   @once                        this script is not replayed with failing steps (dialog_test.cc)
 //   @index                       what is there now comes into the search index of account 1
+//   @fsck                        nothing in the store is other than it should be
 //   @restart                     graceful stop and start on the same store
 //   @queue N                     the queue has N deliveries; @queue shows TEXT: one line has it
 //   @operator VERB [JSON] [shows TEXT]
