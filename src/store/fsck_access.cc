@@ -66,23 +66,32 @@ Result<> check_grants(FsckWalk& walk) {
 
 Result<> check_seen(FsckWalk& walk) {
     FsckCount seen("what a visitor has seen is of a mailbox that he is known in");
+    FsckCount counts("every visitor has seen as many messages as are counted for him");
+    SeenTotals totals;
     TRY(walk.each(
         letter(Family::SeenBy), [&](std::string_view key, std::string_view value) -> Result<> {
-            constexpr std::size_t kSize = 17;
             const Place place = place_of(key);
             const AccountId user(key_tail_u32(key));
-            const bool is_sound =
-                key.size() == kSize && (SeenChunk::decode(value) || decode_number(value, "seen"));
+            const Result<SeenRow> row = decode_seen_row(key, value);
             const bool has_place = TRY(is_there(walk, place));
             const bool is_leaving =
                 !TRY(walk.has(mailbox_key(Family::Mailbox, place.account, place.mailbox)));
+            if (row && has_place && !is_leaving) {
+                totals.add(*row);
+            }
             seen.expect(
-                is_sound && has_place &&
+                row.has_value() && has_place &&
                     (is_leaving || TRY(walk.has(access_key(place.account, place.mailbox, user)))),
                 [&] { return key_text(key); });
             return {};
         }));
+    for (const auto& [whose, total] : totals.all()) {
+        const auto& [owner, mailbox, user] = whose;
+        counts.expect(total.is_right(),
+                      [&] { return key_text(seen_count_key(owner, mailbox, user)); });
+    }
     walk.add(std::move(seen));
+    walk.add(std::move(counts));
     return {};
 }
 

@@ -158,6 +158,8 @@ TEST_F(Fsck, Access_lists_that_lead_nowhere_are_found) {
     expect("every entry of an access list is of a mailbox and is found from its grantee");
     put(grant_key(AccountId{78}, {}, grant), encode_nothing());
     expect("everything that leads to an access list leads to an entry");
+    put(seen_count_key(account_, kInbox, visitor_), encode_number(7));
+    expect("every visitor has seen as many messages as are counted for him");
     erase(access_key(account_, kInbox, visitor_));
     expect("what a visitor has seen is of a mailbox that he is known in");
 }

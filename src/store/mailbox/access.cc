@@ -1,6 +1,7 @@
 #include "store/mailbox/access.h"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 
 #include "base/bytes.h"
@@ -129,6 +130,13 @@ void SeenChunk::set(Uid uid, bool is_seen) {
     const unsigned bit = 1U << (at % 8);
     bits_[at / 8] = static_cast<char>(is_seen ? octet | bit : octet & ~bit);
 }
+std::uint32_t SeenChunk::count() const {
+    std::uint32_t marks = 0;
+    for (const char octet : bits_) {
+        marks += static_cast<std::uint32_t>(std::popcount(static_cast<unsigned char>(octet)));
+    }
+    return marks;
+}
 bool SeenChunk::is_empty() const {
     return std::ranges::all_of(bits_, [](char octet) { return octet == '\0'; });
 }
@@ -144,6 +152,30 @@ std::string seen_key(AccountId owner, MailboxId mailbox, std::uint32_t chunk, Ac
 }
 std::string seen_count_key(AccountId owner, MailboxId mailbox, AccountId user) {
     return seen_key(owner, mailbox, kCountChunk, user);
+}
+
+Result<SeenRow> decode_seen_row(std::string_view key, std::string_view value) {
+    ByteReader in(key.substr(std::min<std::size_t>(key.size(), 1)));
+    SeenRow row;
+    row.owner = AccountId(in.u32());
+    row.mailbox = MailboxId(in.u32());
+    row.is_count = in.u32() == kCountChunk;
+    row.user = AccountId(in.u32());
+    if (!in.ok() || !in.at_end()) {
+        return internal_error(ErrorCode::Corrupt, "the key of a row of what is seen has 17 octets");
+    }
+    row.count =
+        row.is_count ? TRY(decode_number(value, "seen")) : TRY(SeenChunk::decode(value)).count();
+    return row;
+}
+
+void SeenTotals::add(const SeenRow& row) {
+    Total& total = totals_[{row.owner, row.mailbox, row.user}];
+    if (row.is_count) {
+        total.told = row.count;
+    } else {
+        total.marks += row.count;
+    }
 }
 
 Result<std::vector<AccessEntry>> read_access(const Snapshot& snapshot, ReadTier tier,

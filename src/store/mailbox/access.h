@@ -9,9 +9,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -92,6 +94,8 @@ public:
     [[nodiscard]] bool has(Uid uid) const;
     void set(Uid uid, bool is_seen);
     [[nodiscard]] bool is_empty() const;
+    /// Messages that are marked.
+    [[nodiscard]] std::uint32_t count() const;
 
 private:
     std::string bits_ = std::string(kUids / 8, '\0');
@@ -101,6 +105,31 @@ std::string seen_prefix(AccountId owner, MailboxId mailbox, std::uint32_t chunk)
 std::string seen_key(AccountId owner, MailboxId mailbox, std::uint32_t chunk, AccountId user);
 /// How many messages that are there `user` has seen: encode_number().
 std::string seen_count_key(AccountId owner, MailboxId mailbox, AccountId user);
+/// What a row s says: a stretch of marks, or how many there are of one visitor in one mailbox.
+struct SeenRow {
+    AccountId owner;
+    MailboxId mailbox;
+    AccountId user;
+    bool is_count = false;
+    std::uint64_t count = 0;
+};
+/// Corrupt when it is none.
+Result<SeenRow> decode_seen_row(std::string_view key, std::string_view value);
+/// Those of one walk over rows s, added up by mailbox and visitor.
+class SeenTotals {
+public:
+    using Whose = std::tuple<AccountId, MailboxId, AccountId>;
+    struct Total {
+        std::uint64_t marks = 0;
+        std::optional<std::uint64_t> told;  ///< As the row that counts has it.
+        [[nodiscard]] bool is_right() const { return told.value_or(0) == marks; }
+    };
+    void add(const SeenRow& row);
+    [[nodiscard]] const std::map<Whose, Total>& all() const { return totals_; }
+
+private:
+    std::map<Whose, Total> totals_;
+};
 
 Result<SeenChunk> read_seen(const Snapshot& snapshot, ReadTier tier, AccountId owner,
                             MailboxId mailbox, std::uint32_t chunk, AccountId user);

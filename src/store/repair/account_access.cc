@@ -27,25 +27,33 @@ Result<> AccountRepair::settle_access() {
 }
 
 Result<> AccountRepair::settle_seen() {
-    return work_->each(
-        account_prefix(Family::SeenBy, account_),
-        [this](std::string_view key, std::string_view value) -> Result<> {
-            constexpr std::size_t kSize = 17;
-            const MailboxId id(second_of(key));
-            if (is_leaving(id)) {
-                return {};
-            }
-            const AccountId user(key_tail_u32(key));
-            const auto found = mailboxes_.find(id);
-            const bool has_place = key.size() == kSize && found != mailboxes_.end() &&
-                                   found->second.fixed &&
-                                   TRY(work_->has(access_key(account_, id, user)));
-            if (has_place && (SeenChunk::decode(value) || decode_number(value, "seen"))) {
-                return {};
-            }
-            work_->lose({.what = "what a visitor has seen", .detail = key_text(key)});
-            return work_->erase(std::string(key), "rows of what visitors have seen");
-        });
+    SeenTotals totals;
+    TRY(work_->each(account_prefix(Family::SeenBy, account_),
+                    [this, &totals](std::string_view key, std::string_view value) -> Result<> {
+                        const MailboxId id(second_of(key));
+                        if (is_leaving(id)) {
+                            return {};
+                        }
+                        const AccountId user(key_tail_u32(key));
+                        const auto found = mailboxes_.find(id);
+                        const Result<SeenRow> row = decode_seen_row(key, value);
+                        const bool has_place = found != mailboxes_.end() && found->second.fixed &&
+                                               TRY(work_->has(access_key(account_, id, user)));
+                        if (has_place && row) {
+                            totals.add(*row);
+                            return {};
+                        }
+                        work_->lose({.what = "what a visitor has seen", .detail = key_text(key)});
+                        return work_->erase(std::string(key), "rows of what visitors have seen");
+                    }));
+    for (const auto& [whose, total] : totals.all()) {
+        const auto& [owner, mailbox, user] = whose;
+        if (!total.is_right()) {
+            TRY(work_->put(seen_count_key(owner, mailbox, user), encode_number(total.marks),
+                           "counts of what visitors have seen"));
+        }
+    }
+    return {};
 }
 
 Result<> repair_grants(RepairState& state) {

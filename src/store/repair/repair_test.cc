@@ -524,6 +524,24 @@ TEST_F(Repair, access_lists_give_nobody_more_than_can_be_read) {
     EXPECT_EQ(violated(), std::set<std::string>());
 }
 
+TEST_F(Repair, what_a_visitor_has_seen_is_counted_again) {
+    put(access_key(accounts_[0], kInbox, accounts_[1]), encode(AccessRow{}));
+    put(grant_key(accounts_[1], {}, {.owner = accounts_[0], .mailbox = kInbox}), encode_nothing());
+    SeenChunk marks;
+    marks.set(Uid(1), true);
+    marks.set(Uid(2), true);
+    put(seen_key(accounts_[0], kInbox, 0, accounts_[1]), marks.encode());
+    const std::string count = seen_count_key(accounts_[0], kInbox, accounts_[1]);
+    put(count, "garbage");
+    EXPECT_EQ(run().losses, 1U);
+    EXPECT_EQ(rows().at(count), encode_number(2));
+    // Marks that cannot be read are counted no more.
+    put(seen_key(accounts_[0], kInbox, 0, accounts_[1]), "garbage");
+    EXPECT_EQ(run().losses, 1U);
+    EXPECT_EQ(text_of(run()), "");
+    EXPECT_EQ(violated(), std::set<std::string>());
+}
+
 TEST_F(Repair, a_run_that_is_cut_off_goes_on_the_next_time) {
     for (const auto& [key, value] : before_) {
         if (std::string("EHINRT").find(key.front()) != std::string::npos) {
