@@ -36,8 +36,7 @@ const Play::DirectiveRow Play::kDirectives[] = {
     {"operator", 2, House::Runs, &Play::oversee},  {"advance", 2, House::Runs, &Play::advance},
     {"restart", 1, House::Runs, &Play::restart},   {"queue", 2, House::Runs, &Play::queue},
     {"move-in", 4, House::Runs, &Play::move_in},   {"index", 1, House::Runs, &Play::index},
-    {"pool", 2, House::Runs, &Play::pool},
-    {"fsck", 1, House::Runs, &Play::fsck},
+    {"pool", 2, House::Runs, &Play::pool},         {"fsck", 1, House::Runs, &Play::fsck},
 };
 
 void Play::ensure_started() {

@@ -93,6 +93,16 @@ Result<MessageFlags> known_flags(StampContext& context, StampedAccount& account,
     return flags;
 }
 
+/// Names that the user may not set do not come into the account's dictionary.
+Result<MessageFlags> given_flags(StampContext& context, StampedAccount& account,
+                                 const ChangeFlags& step) {
+    const FlagNames system_only{.system = step.flags.system, .keywords = {}};
+    const FlagNames& names = step.may.others ? step.flags : system_only;
+    return step.change == FlagChange::Remove
+               ? known_flags(context, account, names)
+               : intern_flags(context, account, step.mailbox, names, FullDictionary::Refuse);
+}
+
 void count_flags(StampedMailbox& mailbox, const MessageFlags& before, const MessageFlags& after) {
     const auto move = [&](SystemFlag flag, std::uint32_t& counter, bool counts_absence) {
         const int was = before.has(flag) != counts_absence ? 1 : 0;
@@ -255,10 +265,7 @@ Result<StepResult> stamp_step(StampContext& context, const ChangeFlags& step) {
         }
         if (!given) {
             // Only now: a change that meets no message leaves the dictionary alone.
-            given = step.change == FlagChange::Remove
-                        ? TRY(known_flags(context, account, named))
-                        : TRY(intern_flags(context, account, step.mailbox, named,
-                                           FullDictionary::Refuse));
+            given = TRY(given_flags(context, account, step));
         }
         const MessageFlags after =
             masked(changed_flags(row->flags, step.change, *given), row->flags, may);
