@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "app/export_file.h"
 #include "app/import_desk.h"
 #include "app/maildir_source.h"
 #include "app/mbox_names.h"
@@ -57,6 +58,19 @@ TEST(MboxNames, Every_folder_has_a_file_of_its_own_and_is_read_back) {
     EXPECT_EQ(mbox_folder("old mail"), "old mail");
     EXPECT_EQ(mbox_folder("a%.mbox"), "a%");
     EXPECT_EQ(mbox_folder("a%2.mbox"), "a%2");
+}
+
+TEST(FileNames, Longest_stays_and_longer_ones_are_told_apart) {
+    EXPECT_EQ(file_name_of(std::string(254, 'a')), std::string(254, 'a'));
+    EXPECT_EQ(file_name_of(std::string(255, 'a')), std::string(255, 'a'));
+    const std::string longer = file_name_of(std::string(256, 'a'));
+    EXPECT_EQ(longer.size(), 217U);
+    EXPECT_NE(longer, file_name_of(std::string(256, 'a') + "b"));
+    std::string umlauts = "a";
+    for (int i = 0; i < 200; ++i) {
+        umlauts.append("\xC3\xBC");
+    }
+    EXPECT_EQ(file_name_of(umlauts)[199], '~');
 }
 
 TEST(FolderRules, Roles_come_by_word_then_source_then_name) {
