@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "app/config_keys.h"
+#include "app/json_text.h"
 #include "base/ascii.h"
 
 namespace godwit::app {
@@ -236,7 +237,15 @@ void Invocation::complain(std::string_view text) const {
 }
 
 int Invocation::fail(const Error& error) const {
-    complain(error.text);
+    // What a server or a file said may stand in it.
+    std::string text;
+    for (std::string_view rest = error.text; !rest.empty();) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(line.size());
+        text.append(show_text(line)).append(rest.empty() ? "" : "\n");
+        rest.remove_prefix(rest.empty() ? 0 : 1);
+    }
+    complain(text);
     return exit_code_of(error);
 }
 

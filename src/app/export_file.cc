@@ -4,8 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
 #include <filesystem>
+
+#include "base/crypto.h"
+#include "base/encoding.h"
 
 namespace godwit::app {
 
@@ -41,6 +45,23 @@ Result<> ExportFile::close() {
         return failed(path_);
     }
     return {};
+}
+
+std::string file_name_of(std::string name) {
+    constexpr std::size_t kFrontMax = 200;
+    constexpr std::size_t kDigestSize = 16;
+    if (name.size() <= NAME_MAX) {
+        return name;
+    }
+    std::size_t front = kFrontMax;
+    while (front > 0 && (static_cast<unsigned char>(name[front]) & 0xC0U) == 0x80U) {
+        --front;  // Not within a character.
+    }
+    return name.substr(0, front) + "~" + hex_encode(sha256_bytes(name)).substr(0, kDigestSize);
+}
+
+std::string long_name_reason(const std::string& name) {
+    return "its name is too long for a file: it is written as " + name;
 }
 
 }  // namespace godwit::app

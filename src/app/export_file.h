@@ -26,4 +26,9 @@ private:
     std::unique_ptr<std::FILE, Close> file_;
 };
 
+/// A name that a file system takes (NAME_MAX octets): as it is when it is short enough, else its
+/// front with a digest of all of it behind.
+std::string file_name_of(std::string name);
+std::string long_name_reason(const std::string& name);
+
 }  // namespace godwit::app

@@ -136,7 +136,12 @@ private:
 Result<> export_maildir(ExportSource& source, const std::string& root) {
     std::string subscriptions;
     for (const ExportFolder& folder : TRY(source.folders())) {
-        const std::string spelt = spell(folder.name);
+        const std::string whole = spell(folder.name);
+        const std::string spelt = file_name_of(whole);
+        if (spelt != whole) {
+            source.report().add_changed(
+                {.folder = folder.name, .message = "", .reason = long_name_reason(spelt)});
+        }
         if (folder.is_subscribed) {
             subscriptions.append(spelt.empty() ? "INBOX" : spelt.substr(1)).append("\n");
         }

@@ -31,13 +31,31 @@ Result<> write_message(ExportSource& source, const ExportFolder& folder, ExportM
     return {};
 }
 
+// Each level by itself; the last keeps its ".mbox", by which it is told to be one.
+std::string shortened(std::string_view path) {
+    constexpr std::string_view kEnd = ".mbox";
+    std::string out;
+    for (std::size_t end = path.find('/'); end != std::string_view::npos; end = path.find('/')) {
+        out.append(file_name_of(std::string(path.substr(0, end)))).append("/");
+        path.remove_prefix(end + 1);
+    }
+    const std::string whole = file_name_of(std::string(path));
+    return out.append(whole).append(whole.ends_with(kEnd) ? "" : kEnd);
+}
+
 Result<> export_mbox(ExportSource& source, const std::string& root) {
     for (const ExportFolder& folder : TRY(source.folders())) {
         if (!folder.is_selectable) {
             continue;
         }
         source.report().add_folder();
-        auto file = TRY(ExportFile::create(root + "/" + mbox_path(folder.name)));
+        const std::string whole = mbox_path(folder.name);
+        const std::string path = shortened(whole);
+        if (path != whole) {
+            source.report().add_changed(
+                {.folder = folder.name, .message = "", .reason = long_name_reason(path)});
+        }
+        auto file = TRY(ExportFile::create(root + "/" + path));
         TRY(source.each_message(folder, [&](ExportMessage& message) {
             return write_message(source, folder, message, file);
         }));

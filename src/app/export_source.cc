@@ -1,5 +1,6 @@
 #include "app/export_source.h"
 
+#include <sys/stat.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -156,6 +157,8 @@ Result<> sync_folder(const std::string& path) {
 }  // namespace
 
 int run_export(const Invocation& call, const ExportWork& work) {
+    // Folders below the one that was given, which may be open to all: mail is nobody else's.
+    ::umask(0077);
     const auto settings = find_server(call);
     if (!settings) {
         return call.fail(settings.error());

@@ -1,9 +1,11 @@
 #include "app/imap_source.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/ascii.h"
 #include "base/encoding.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "wire/imap/date_time.h"
 #include "wire/imap/utf7.h"
@@ -18,6 +20,14 @@ constexpr std::chrono::seconds kPatience(120);
 /// Of one response, its large literal aside: what a server may make us hold.
 constexpr std::size_t kTokensMax = 10'000;
 constexpr std::size_t kFoldersMax = 100'000;
+constexpr std::size_t kFolderOctetsMax = std::size_t{32} * 1024 * 1024;
+/// Of a literal that is no message: a folder's name, what was not asked for.
+constexpr std::size_t kLiteralTextMax = 4096;
+/// To one command. A folder that is listed is one, and a message's facts.
+constexpr std::size_t kResponsesMax = 1'000'000;
+/// SASL: SCRAM takes three.
+constexpr std::size_t kLoginResponsesMax = 100;
+constexpr std::string_view kBody = "BODY[]";
 
 std::string quoted(std::string_view text) {
     std::string out = "\"";
@@ -132,10 +142,14 @@ std::optional<Fetched> fetched(const ImapResponse& response) {
         } else if (equals_ignore_case(name, "FLAGS")) {
             const std::size_t close = close_of(tokens, i + 1);
             for (std::size_t j = i + 2; j < close; ++j) {
-                found.facts.flags.push_back(tokens[j].text);
+                // What is longer, and more, is none here: import_desk leaves it out.
+                if (found.facts.flags.size() < limits::keywords_max &&
+                    tokens[j].text.size() <= limits::keyword_size_max) {
+                    found.facts.flags.push_back(tokens[j].text);
+                }
             }
             i = close;
-        } else if (equals_ignore_case(name, "BODY[]")) {
+        } else if (equals_ignore_case(name, kBody)) {
             found.has_body = value.kind != Token::Kind::Atom;
             ++i;
         }
@@ -174,8 +188,15 @@ Result<> ImapSource::secure(const ImapLogin& login) {
 }
 
 Result<ImapResponse> ImapSource::next() {
+    Result<ImapResponse> response = read_response();
+    // What comes after it may be the rest of a message: nobody may take that for answers.
+    is_dead_ = is_dead_ || !response;
+    return response;
+}
+
+Result<ImapResponse> ImapSource::read_response() {
     ImapResponse response;
-    bool in_literal = false;
+    bool is_body = false;  // What the next literal is.
     for (;;) {
         auto token = TRY(reader_.next());
         if (!token) {
@@ -192,19 +213,30 @@ Result<ImapResponse> ImapSource::next() {
         switch (token->kind) {
             case Token::Kind::End: return response;
             case Token::Kind::LiteralBegin:
-                response.literal = Spool();
+                if (is_body) {
+                    response.literal = Spool();
+                }
                 response.tokens.push_back({.kind = Token::Kind::String});
-                in_literal = true;
                 break;
             case Token::Kind::Octets:
-                TRY(response.literal.append(token->text));
-                if (in_literal && response.tokens.back().text.size() < spool_memory_max) {
-                    // Names of folders may come as literals.
-                    response.tokens.back().text.append(token->text.substr(0, 4096));
+                if (is_body) {
+                    TRY(response.literal.append(token->text));
+                } else {
+                    std::string& text = response.tokens.back().text;
+                    text.append(token->text.substr(0, kLiteralTextMax - text.size()));
                 }
                 break;
-            case Token::Kind::LiteralEnd: in_literal = false; break;
-            default: response.tokens.push_back(*std::move(token)); break;
+            case Token::Kind::LiteralEnd: is_body = false; break;
+            default:
+                if (is_body && token->kind == Token::Kind::String) {
+                    // RFC 3501 9: nstring; servers quote what is short.
+                    response.literal = Spool();
+                    TRY(response.literal.append(token->text));
+                }
+                is_body =
+                    token->kind == Token::Kind::Atom && equals_ignore_case(token->text, kBody);
+                response.tokens.push_back(*std::move(token));
+                break;
         }
     }
 }
@@ -220,13 +252,16 @@ void ImapSource::note(const ImapResponse& response) {
 }
 
 Result<> ImapSource::command(const std::string& text, const OnResponse& on_response) {
+    if (is_dead_) {
+        return peer_error(ErrorCode::Invalid, "the IMAP server made no sense before");
+    }
     const std::string tag = "g" + std::to_string(++tag_);
     TRY(stream_->write(tag + " " + text + "\r\n"));
     return finish(tag, on_response);
 }
 
 Result<> ImapSource::finish(const std::string& tag, const OnResponse& on_response) {
-    for (;;) {
+    for (std::size_t count = 0; count < kResponsesMax; ++count) {
         ImapResponse response = TRY(next());
         if (response.word(0) == "*") {
             note(response);
@@ -234,7 +269,10 @@ Result<> ImapSource::finish(const std::string& tag, const OnResponse& on_respons
                 return temporary_error(ErrorCode::Closed, "the IMAP server ended the session: " +
                                                               std::string(response.word(2)));
             }
-            TRY(on_response(response));
+            if (auto done = on_response(response); !done) {
+                is_dead_ = true;  // The rest of the answer is still to come.
+                return done;
+            }
         } else if (response.word(0) == tag) {
             const std::string said(response.word(2));
             if (equals_ignore_case(response.word(1), "OK")) {
@@ -245,6 +283,8 @@ Result<> ImapSource::finish(const std::string& tag, const OnResponse& on_respons
                 "the IMAP server said: " + said);
         }
     }
+    is_dead_ = true;
+    return peer_error(ErrorCode::LimitExceeded, "the IMAP server's answer has no end");
 }
 
 bool ImapSource::can(std::string_view capability) const {
@@ -257,6 +297,7 @@ Result<> ImapSource::ask_capabilities() {
     capabilities_.clear();
     return command("CAPABILITY", [this](ImapResponse& response) -> Result<> {
         if (equals_ignore_case(response.word(1), "CAPABILITY")) {
+            capabilities_.clear();
             for (std::size_t i = 2; i < response.tokens.size(); ++i) {
                 capabilities_.push_back(response.tokens[i].text);
             }
@@ -295,7 +336,7 @@ Result<> ImapSource::authenticate(const ImapLogin& login, sasl::Mechanism mechan
     }
     TRY(stream_->write(line + "\r\n"));
     bool owes_initial = !has_ir && initial.has_value();
-    for (;;) {
+    for (std::size_t count = 0; count < kLoginResponsesMax; ++count) {
         ImapResponse response = TRY(next());
         if (response.word(0) == tag) {
             const bool is_ok = equals_ignore_case(response.word(1), "OK");
@@ -321,6 +362,7 @@ Result<> ImapSource::authenticate(const ImapLogin& login, sasl::Mechanism mechan
         }
         TRY(stream_->write(answer + "\r\n"));
     }
+    return peer_error(ErrorCode::LimitExceeded, "logging in to the IMAP server has no end");
 }
 
 Result<> ImapSource::log_in(const ImapLogin& login) {
@@ -347,12 +389,14 @@ Result<> ImapSource::log_in(const ImapLogin& login) {
 
 Result<std::vector<ImapFolder>> ImapSource::folders() {
     std::vector<ImapFolder> found;
-    const auto on_list = [&found](ImapResponse& response) -> Result<> {
+    std::size_t octets = 0;
+    const auto on_list = [&found, &octets](ImapResponse& response) -> Result<> {
         if (!equals_ignore_case(response.word(1), "LIST")) {
             return {};
         }
         auto line = list_line(response);
-        if (found.size() == kFoldersMax) {
+        octets += line ? line->folder.wire.size() : 0;
+        if (found.size() == kFoldersMax || octets > kFolderOctetsMax) {
             return peer_error(ErrorCode::LimitExceeded, "the IMAP server has too many folders");
         }
         if (line && line->is_selectable) {
@@ -365,13 +409,16 @@ Result<std::vector<ImapFolder>> ImapSource::folders() {
         return found;
     }
     TRY(command(R"(LIST "" "*")", on_list));
-    TRY(command(R"(LSUB "" "*")", [&found](ImapResponse& response) -> Result<> {
+    std::unordered_map<std::string, std::size_t> places;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+        places.emplace(found[i].wire, i);
+    }
+    TRY(command(R"(LSUB "" "*")", [&found, &places](ImapResponse& response) -> Result<> {
         const auto line =
             equals_ignore_case(response.word(1), "LSUB") ? list_line(response) : std::nullopt;
-        const auto known =
-            std::ranges::find(found, line ? line->folder.wire : std::string(), &ImapFolder::wire);
-        if (known != found.end()) {
-            known->is_subscribed = true;
+        const auto place = places.find(line ? line->folder.wire : std::string());
+        if (place != places.end()) {
+            found[place->second].is_subscribed = true;
         }
         return {};
     }));
@@ -379,6 +426,9 @@ Result<std::vector<ImapFolder>> ImapSource::folders() {
 }
 
 Result<ImapFolderState> ImapSource::examine(const ImapFolder& folder) {
+    if (folder.wire.find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+        return peer_error(ErrorCode::Invalid, "its name has line ends in it");
+    }
     ImapFolderState state;
     messages_ = 0;
     next_ = 1;
@@ -397,7 +447,7 @@ Result<ImapFolderState> ImapSource::examine(const ImapFolder& folder) {
 Result<std::vector<ImapFacts>> ImapSource::facts(std::uint32_t count) {
     std::vector<ImapFacts> found;
     while (found.empty() && next_ <= messages_) {
-        const std::uint32_t last = std::min(messages_, next_ + count - 1);
+        const std::uint64_t last = std::min<std::uint64_t>(messages_, next_ + count - 1);
         const std::string range = std::to_string(next_) + ":" + std::to_string(last);
         next_ = last + 1;
         TRY(command("FETCH " + range + " (UID FLAGS INTERNALDATE RFC822.SIZE)",

@@ -52,7 +52,7 @@ struct ImapFacts {
 /// A response put together: its tokens, large literals left out of them.
 struct ImapResponse {
     std::vector<imap::ResponseToken> tokens;
-    Spool literal;  ///< The last literal.
+    Spool literal;  ///< What BODY[] has.
     [[nodiscard]] std::string_view word(std::size_t index) const;
 };
 
@@ -69,11 +69,14 @@ public:
     using Take = std::function<Result<>(std::uint32_t uid, Spool octets)>;
     Result<> bodies(const std::vector<std::uint32_t>& uids, const Take& take);
     void log_out();
+    /// What it said made no sense, or too much: its answers are not read on, every command fails.
+    [[nodiscard]] bool is_dead() const { return is_dead_; }
 
 private:
     ImapSource() = default;
     using OnResponse = std::function<Result<>(ImapResponse&)>;
     Result<ImapResponse> next();
+    Result<ImapResponse> read_response();
     /// Sends it and hands all untagged responses on. NO is Peer/Denied, BAD Peer/Invalid.
     Result<> command(const std::string& text, const OnResponse& on_response);
     Result<> finish(const std::string& tag, const OnResponse& on_response);
@@ -89,7 +92,8 @@ private:
     imap::ResponseReader reader_;
     std::vector<std::string> capabilities_;
     std::uint32_t tag_ = 0;
-    std::uint32_t next_ = 1;      ///< The number of the next message that facts() asks for.
+    bool is_dead_ = false;
+    std::uint64_t next_ = 1;      ///< The number of the next message that facts() asks for.
     std::uint32_t messages_ = 0;  ///< As the server says now.
 };
 

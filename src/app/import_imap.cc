@@ -39,6 +39,9 @@ public:
         for (int attempt = 0;;) {
             const std::uint64_t before = taken_;
             const Result<> done = try_folder(folder);
+            if (there_ && there_->is_dead()) {
+                there_.reset();  // The next folder has a new one.
+            }
             if (done || !is_broken_) {
                 return done;
             }
@@ -51,7 +54,7 @@ public:
         }
     }
     void log_out() {
-        if (there_) {
+        if (there_ && !there_->is_dead()) {
             there_->log_out();
         }
     }
@@ -130,6 +133,13 @@ private:
                 desk_->report().add_known(is_news ? 1 : 0);
                 continue;
             }
+            if (facts[i].size > imap::response_literal_max) {
+                desk_->report().add_failed(
+                    {.folder = folder.name,
+                     .message = "UID " + std::to_string(facts[i].uid),
+                     .reason = std::to_string(facts[i].size) + " octets are too many"});
+                continue;
+            }
             octets += facts[i].size;
             ImportMessage& message = wanted[facts[i].uid];
             message.label = "UID " + std::to_string(facts[i].uid);
@@ -165,7 +175,8 @@ private:
             }));
         TRY(added);
         // A message that the server cannot give must not end the others.
-        if (!done && (done.error().kind != ErrorKind::Peer || uids.size() > 1)) {
+        const bool is_hopeless = !done && done.error().kind == ErrorKind::Peer && there_->is_dead();
+        if (!done && !is_hopeless && (done.error().kind != ErrorKind::Peer || uids.size() > 1)) {
             return is_broken_ ? done : one_by_one(folder, wanted, group);
         }
         for (const auto& [uid, message] : wanted) {

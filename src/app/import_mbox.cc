@@ -1,13 +1,13 @@
 // godwit import mbox.
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <unordered_map>
 
 #include "app/commands.h"
 #include "app/import_desk.h"
 #include "app/import_options.h"
 #include "app/mbox_names.h"
+#include "app/source_file.h"
 #include "base/crypto.h"
 #include "mail/file/line_ends.h"
 #include "mail/file/mbox.h"
@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kPiece = 64 * 1024;
 constexpr std::size_t kFilesMax = 10000;
 
 struct MboxFile {
@@ -33,9 +32,9 @@ public:
         : desk_(desk), file_(std::move(file)), source_(std::move(source)), reader_(quoting) {}
 
     Result<> run() {
-        std::ifstream in(file_.path, std::ios::binary);
+        auto in = SourceFile::open(file_.path);
         if (!in) {
-            return problem("cannot be read");
+            return problem(in.error().text);
         }
         const auto opened =
             TRY(desk_->open({.source = file_.folder, .role = "", .subscribed = true}));
@@ -43,19 +42,25 @@ public:
             return {};
         }
         group_.emplace(desk_, *opened);
-        std::string block(kPiece, '\0');
-        while (in && !reader_.had_strange_start()) {
-            in.read(block.data(), static_cast<std::streamsize>(block.size()));
-            reader_.feed(std::string_view(block).substr(0, static_cast<std::size_t>(in.gcount())));
+        for (;;) {
+            const auto piece = in->read();
+            if (!piece) {
+                TRY(problem(piece.error().text));
+                break;
+            }
+            if (piece->empty()) {
+                reader_.finish();
+                TRY(take_events());
+                break;
+            }
+            reader_.feed(*piece);
             TRY(take_events());
+            if (reader_.had_strange_start()) {
+                break;
+            }
         }
-        if (in.bad()) {
-            TRY(problem("cannot be read to its end"));
-        } else if (reader_.had_strange_start()) {
-            TRY(problem("is no mbox: it does not begin with \"From \""));
-        } else {
-            reader_.finish();
-            TRY(take_events());
+        if (reader_.had_strange_start()) {
+            TRY(problem(file_.path + " is no mbox: it does not begin with \"From \""));
         }
         TRY(ask());
         return group_->flush();
@@ -64,7 +69,7 @@ public:
 private:
     Result<> problem(std::string text) {
         desk_->report().add_problem(
-            {.folder = file_.folder, .message = "", .reason = file_.path + " " + text});
+            {.folder = file_.folder, .message = "", .reason = std::move(text)});
         return {};
     }
 
@@ -140,14 +145,20 @@ private:
     std::uint64_t count_ = 0;
 };
 
-Result<std::vector<MboxFile>> list_files(const fs::path& root) {
+Result<std::vector<MboxFile>> list_files(const fs::path& root, MoveReport& report) {
     std::vector<MboxFile> files;
     std::error_code problem;
     fs::recursive_directory_iterator at(root, problem);
     for (const fs::recursive_directory_iterator end; !problem && at != end; at.increment(problem)) {
         const std::string name = fs::relative(at->path(), root, problem).string();
         // What mail programs keep beside an mbox is hidden or no mbox, which is told.
-        if (at->is_regular_file(problem) && !at->path().filename().string().starts_with('.')) {
+        const bool is_hidden = at->path().filename().string().starts_with('.');
+        if (!is_hidden && at->is_symlink(problem)) {
+            report.add_problem({.folder = mbox_folder(name),
+                                .message = "",
+                                .reason = "cannot read " + at->path().string() +
+                                          ": a symbolic link, which is not followed"});
+        } else if (!is_hidden && at->is_regular_file(problem)) {
             files.push_back({.path = at->path().string(), .folder = mbox_folder(name)});
         }
         if (files.size() > kFilesMax) {
@@ -199,7 +210,7 @@ int run_import_mbox(const Invocation& call) {
     return run_import(call, [&](ImportDesk& desk) -> Result<> {
         std::vector<MboxFile> files;
         if (is_folder) {
-            files = TRY(list_files(root));
+            files = TRY(list_files(root, desk.report()));
         } else {
             files.push_back(
                 {.path = root.string(),

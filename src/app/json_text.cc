@@ -121,7 +121,7 @@ std::string show_json(const JsonValue& value) {
 namespace {
 
 // Of the character that begins here: its code point when it is one that is not shown, and its size
-// (1 for all that are). Well-formed UTF-8 alone comes out of JSON.
+// (1 for all that are). `text` is well-formed UTF-8.
 struct Hidden {
     std::size_t size = 1;
     unsigned point = 0;
@@ -149,9 +149,14 @@ Hidden hidden_at(std::string_view text) {
 
 std::string show_text(std::string_view text) {
     constexpr std::string_view kHex = "0123456789abcdef";
+    // Of names of files and replies of servers that are none, no octet but ASCII's is trusted: 0x9B
+    // is as good as ESC [ to a terminal that knows no UTF-8.
+    const bool is_text = is_utf8(text);
     std::string out;
     while (!text.empty()) {
-        const Hidden hidden = hidden_at(text);
+        const Hidden hidden = is_text || is_ascii(text.front())
+                                  ? hidden_at(text)
+                                  : Hidden{1, static_cast<unsigned char>(text.front())};
         if (hidden.point == 0 && text.front() != '\0') {
             out += text.front();
         } else {

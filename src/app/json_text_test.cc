@@ -36,6 +36,10 @@ TEST(JsonText, what_a_terminal_obeys_is_shown_and_not_said) {
     EXPECT_EQ(show_text(std::string_view("\0x", 2)), "\\u0000x");
     EXPECT_EQ(show_text("gr\xC3\xBC\xC3\x9F \xC2\xA0\xE2\x82\xAC \xE2\x80\xA7"),
               "gr\xC3\xBC\xC3\x9F \xC2\xA0\xE2\x82\xAC \xE2\x80\xA7");
+    EXPECT_EQ(show_text("\x9B"
+                        "31m\xFF"
+                        "a\xC3"),
+              "\\u009b31m\\u00ffa\\u00c3");
     const JsonValue value = read(R"({"id":"<a\u001b]0;x\u0007>","list":["\n","\u009b"]})");
     EXPECT_EQ(show_object(value), "id: <a\\u001b]0;x\\u0007>\nlist: \\u000a, \\u009b\n");
     EXPECT_EQ(text_of(value, "id"), "<a\\u001b]0;x\\u0007>");

@@ -1,17 +1,10 @@
 #include "app/maildir_source.h"
 
-#include <sys/stat.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <unordered_map>
 
-#include "app/file.h"
+#include "app/source_file.h"
 #include "base/ascii.h"
 #include "mail/file/line_ends.h"
 #include "mail/file/maildir.h"
@@ -24,28 +17,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kListFileMax = 1024 * 1024;
-constexpr std::size_t kPiece = 64 * 1024;
+/// Of dovecot-uidlist; names of files are 255 octets at most.
+constexpr std::size_t kListLineMax = 4096;
 
+/// Also of one that a symbolic link leads to: it is told and passed over when it is read.
 bool is_folder(const fs::path& path) {
     std::error_code problem;
     return fs::is_directory(path / "cur", problem);
-}
-
-std::unexpected<Error> cannot_read(const std::string& path, const std::string& why) {
-    return peer_error(ErrorCode::NotFound, "cannot read " + path + ": " + why);
-}
-
-Result<std::vector<std::string>> names_in(const std::string& path) {
-    std::error_code problem;
-    std::vector<std::string> names;
-    for (fs::directory_iterator at(path, problem), end; !problem && at != end;
-         at.increment(problem)) {
-        names.push_back(at->path().filename().string());
-    }
-    if (problem) {
-        return cannot_read(path, problem.message());
-    }
-    return names;
 }
 
 std::string joined(const std::vector<std::string>& levels) {
@@ -70,7 +48,7 @@ Result<> list_nested(const std::string& root, std::vector<MaildirFolder>& found)
     while (!open.empty()) {
         const Open now = std::move(open.back());
         open.pop_back();
-        for (const std::string& entry : TRY(names_in(now.path))) {
+        for (const std::string& entry : TRY(list_source(now.path))) {
             const std::string path = now.path + "/" + entry;
             std::error_code problem;
             const bool is_own = entry == "cur" || entry == "new" || entry == "tmp";
@@ -87,7 +65,7 @@ Result<> list_nested(const std::string& root, std::vector<MaildirFolder>& found)
                     ErrorCode::LimitExceeded,
                     root + " has more than " + std::to_string(maildir_folders_max) + " folders");
             }
-            if (now.depth + 1 < maildir_depth_max) {
+            if (now.depth + 1 < maildir_depth_max && !fs::is_symlink(path, problem)) {
                 open.push_back({path, std::move(name), now.depth + 1});
             }
         }
@@ -102,9 +80,13 @@ struct Listed {
 
 void read_uidlist(const std::string& path, MaildirContent& content,
                   std::unordered_map<std::string, Listed>& listed) {
-    std::ifstream file(path + "/dovecot-uidlist", std::ios::binary);
+    auto file = SourceFile::open(path + "/dovecot-uidlist");
+    if (!file) {
+        return;
+    }
+    SourceLines lines(*std::move(file), kListLineMax);
     std::string line;
-    if (!file || !std::getline(file, line)) {
+    if (!lines.next(line)) {
         return;
     }
     const auto header = mail::parse_uidlist_header(line);
@@ -113,7 +95,7 @@ void read_uidlist(const std::string& path, MaildirContent& content,
     }
     content.uid_validity = header->uid_validity;
     content.uid_next = header->uid_next;
-    while (std::getline(file, line)) {
+    while (lines.next(line)) {
         if (auto entry = mail::parse_uidlist_line(line, header->version)) {
             content.uid_next = std::max(content.uid_next, entry->uid + (entry->uid < UINT32_MAX));
             listed[std::move(entry->unique)] = {entry->uid, std::move(entry->unique_id)};
@@ -138,7 +120,7 @@ Result<std::vector<MaildirFolder>> list_maildir(const std::string& root) {
         return peer_error(ErrorCode::NotFound, root + " is no Maildir: it has no folder cur");
     }
     std::vector<MaildirFolder> found;
-    for (const std::string& entry : TRY(names_in(root))) {
+    for (const std::string& entry : TRY(list_source(root))) {
         if (!entry.starts_with('.') || !is_folder(root + "/" + entry)) {
             continue;
         }
@@ -159,7 +141,7 @@ Result<std::vector<MaildirFolder>> list_maildir(const std::string& root) {
 
 std::vector<std::string> maildir_subscriptions(const std::string& root) {
     std::vector<std::string> names;
-    const auto text = read_file(root + "/subscriptions", kListFileMax);
+    const auto text = read_source(root + "/subscriptions", kListFileMax);
     if (!text) {
         return names;
     }
@@ -190,12 +172,13 @@ Result<MaildirContent> read_maildir(const std::string& path) {
     MaildirContent content;
     std::unordered_map<std::string, Listed> listed;
     read_uidlist(path, content, listed);
-    if (const auto text = read_file(path + "/dovecot-keywords", kListFileMax)) {
+    if (const auto text = read_source(path + "/dovecot-keywords", kListFileMax)) {
         content.keywords = mail::parse_maildir_keywords(*text);
     }
     for (const char* const part : {"cur", "new"}) {
-        const auto names = names_in(path + "/" + part);
-        if (!names && std::string_view(part) == "cur") {
+        const auto names = list_source(path + "/" + part);
+        const bool may_miss = std::string_view(part) == "new";
+        if (!names && !(may_miss && names.error().code == ErrorCode::NotFound)) {
             return std::unexpected(names.error());
         }
         for (const std::string& name : names.value_or(std::vector<std::string>())) {
@@ -223,35 +206,19 @@ Result<MaildirContent> read_maildir(const std::string& path) {
 }
 
 Result<MaildirOctets> read_maildir_file(const std::string& path) {
-    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    struct stat facts{};
-    if (fd < 0 || ::fstat(fd, &facts) != 0) {
-        const int code = errno;
-        if (fd >= 0) {
-            ::close(fd);
-        }
-        return cannot_read(path, std::strerror(code));
-    }
+    auto file = TRY(SourceFile::open(path));
     MaildirOctets found;
-    found.date = facts.st_mtime;
+    found.date = file.date();
     mail::MailLineEnds ends;
-    std::string block(kPiece, '\0');
-    Result<> done;
-    while (done) {
-        const ssize_t count = ::read(fd, block.data(), block.size());
-        if (count < 0) {
-            done = cannot_read(path, std::strerror(errno));
-        }
-        if (count <= 0) {
-            break;
+    for (;;) {
+        const std::string_view piece = TRY(file.read());
+        if (piece.empty()) {
+            return found;
         }
         std::string octets;
-        ends.feed(std::string_view(block).substr(0, static_cast<std::size_t>(count)), octets);
-        done = found.octets.append(octets);
+        ends.feed(piece, octets);
+        TRY(found.octets.append(octets));
     }
-    ::close(fd);
-    TRY(done);
-    return found;
 }
 
 }  // namespace godwit::app

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "app/json_text.h"
 #include "base/json.h"
 
 namespace godwit::app {
@@ -133,8 +134,10 @@ int MoveReport::finish(const Invocation& call) {
     }
     text.append("\n");
     for (const MoveProblem& problem : problems_) {
-        text.append(problem.folder + (problem.message.empty() ? "" : ", " + problem.message) +
-                    ": " + problem.reason + "\n");
+        // Names and words of strangers: another server's, of files.
+        text.append(show_text(problem.folder + (problem.message.empty() ? "" : ", ") +
+                              problem.message + ": " + problem.reason) +
+                    "\n");
     }
     if (problem_count_ > problems_.size()) {
         text.append("and " + std::to_string(problem_count_ - problems_.size()) + " more\n");

@@ -1,15 +1,18 @@
 // What imports and exports make of files and names.
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "app/export_file.h"
 #include "app/import_desk.h"
 #include "app/maildir_source.h"
 #include "app/mbox_names.h"
 #include "app/move_report.h"
+#include "app/source_file.h"
 #include "app/spool.h"
 
 namespace godwit::app {
@@ -55,6 +58,19 @@ TEST(MboxNames, Every_folder_has_a_file_of_its_own_and_is_read_back) {
     EXPECT_EQ(mbox_folder("old mail"), "old mail");
     EXPECT_EQ(mbox_folder("a%.mbox"), "a%");
     EXPECT_EQ(mbox_folder("a%2.mbox"), "a%2");
+}
+
+TEST(FileNames, Longest_stays_and_longer_ones_are_told_apart) {
+    EXPECT_EQ(file_name_of(std::string(254, 'a')), std::string(254, 'a'));
+    EXPECT_EQ(file_name_of(std::string(255, 'a')), std::string(255, 'a'));
+    const std::string longer = file_name_of(std::string(256, 'a'));
+    EXPECT_EQ(longer.size(), 217U);
+    EXPECT_NE(longer, file_name_of(std::string(256, 'a') + "b"));
+    std::string umlauts = "a";
+    for (int i = 0; i < 200; ++i) {
+        umlauts.append("\xC3\xBC");
+    }
+    EXPECT_EQ(file_name_of(umlauts)[199], '~');
 }
 
 TEST(FolderRules, Roles_come_by_word_then_source_then_name) {
@@ -163,6 +179,54 @@ TEST_F(Maildirs, File_that_went_away_is_said_to_be_gone) {
     auto read = read_maildir_file(root_ + "/cur/one");
     ASSERT_TRUE(read);
     EXPECT_EQ(drain(read->octets), "a\r\nb");
+}
+
+TEST_F(Maildirs, Links_and_what_is_no_file_are_not_read) {
+    write("/secret", "a secret");
+    write("/cur/1.file", "mail");
+    std::filesystem::create_symlink(root_ + "/secret", root_ + "/cur/2.link");
+    ASSERT_EQ(::mkfifo((root_ + "/cur/3.fifo").c_str(), 0600), 0);
+    std::filesystem::create_directories(root_ + "/cur/4.folder");
+    ASSERT_EQ(::mkfifo((root_ + "/dovecot-uidlist").c_str(), 0600), 0);
+    ASSERT_EQ(::mkfifo((root_ + "/subscriptions").c_str(), 0600), 0);
+    EXPECT_EQ(read_maildir(root_)->files.size(), 4U);
+    EXPECT_TRUE(maildir_subscriptions(root_).empty());
+    EXPECT_TRUE(read_maildir_file(root_ + "/cur/1.file"));
+    for (const char* const name : {"/cur/2.link", "/cur/3.fifo", "/cur/4.folder"}) {
+        EXPECT_EQ(read_maildir_file(root_ + name).error().code, ErrorCode::Denied) << name;
+    }
+}
+
+TEST_F(Maildirs, Folders_behind_links_are_told_and_not_read) {
+    make("/Other/.Mail");
+    write("/Other/.Mail/cur/1.file", "not his");
+    make("/.Half");
+    std::filesystem::remove(root_ + "/.Half/new");
+    std::filesystem::create_directory_symlink(root_ + "/Other/.Mail/cur", root_ + "/.Half/new");
+    std::filesystem::create_directory_symlink(root_ + "/Other/.Mail", root_ + "/.Link");
+    std::filesystem::create_directory_symlink(root_, root_ + "/Loop");
+    EXPECT_EQ(names(), (std::vector<std::string>{"INBOX", "Half", "Link", "Loop"}));
+    for (const char* const folder : {"/.Half", "/.Link", "/Loop"}) {
+        EXPECT_EQ(read_maildir(root_ + folder).error().code, ErrorCode::Denied) << folder;
+    }
+    EXPECT_FALSE(read_maildir_file(root_ + "/.Link/cur/1.file"));
+}
+
+TEST_F(Maildirs, Lines_of_the_list_are_bounded) {
+    constexpr std::size_t kMax = 4096;
+    for (const std::size_t size : {kMax - 1, kMax, kMax + 1, 40 * kMax}) {
+        write("/lines", std::string(size, 'x') + "\nb\n\nend");
+        SourceLines lines(*SourceFile::open(root_ + "/lines"), kMax);
+        std::vector<std::size_t> sizes;
+        for (std::string line; lines.next(line);) {
+            sizes.push_back(line.size());
+        }
+        std::vector<std::size_t> expected{1, 0, 3};
+        if (size <= kMax) {
+            expected.insert(expected.begin(), size);
+        }
+        EXPECT_EQ(sizes, expected) << size;
+    }
 }
 
 }  // namespace

@@ -189,9 +189,9 @@ void MboxReader::take_line(std::string_view line) {
 
 std::string_view MboxReader::unquoted(std::string_view line) const {
     const std::size_t quotes = std::min(line.find_first_not_of('>'), line.size());
-    const bool is_quoted =
-        quotes > 0 && line.size() <= mbox_line_max && line.substr(quotes).starts_with("From ") &&
-        quoting_ != MboxQuoting::None && (quotes == 1 || quoting_ == MboxQuoting::Rd);
+    const bool is_quoted = quotes > 0 && line.substr(quotes).starts_with("From ") &&
+                           quoting_ != MboxQuoting::None &&
+                           (quotes == 1 || quoting_ == MboxQuoting::Rd);
     return line.substr(is_quoted ? 1 : 0);
 }
 

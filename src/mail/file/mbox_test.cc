@@ -123,6 +123,18 @@ TEST(Mbox, Line_that_is_longer_than_the_bound_is_text) {
     }
 }
 
+TEST(Mbox, Quotes_of_long_lines_are_taken_off_too) {
+    for (const std::size_t size : {mbox_line_max - 8, mbox_line_max, 3 * mbox_line_max}) {
+        const std::string mail =
+            "A: b\n\n>From " + std::string(size, 'x') + "\nFrom " + std::string(size, 'y') + "\n";
+        MboxQuoter quoter;
+        std::string file(kFrom);
+        quoter.feed(mail, file);
+        quoter.finish(file);
+        EXPECT_TRUE(read(file, MboxQuoting::Rd, 4096)[0].octets == mail) << size;
+    }
+}
+
 TEST(Mbox, File_that_does_not_begin_with_one_is_strange) {
     MboxReader reader(MboxQuoting::Rd);
     reader.feed("\x01\x02index\n");

@@ -9,6 +9,7 @@
 #include "store/mailbox/origins.h"
 #include "store/mailbox/schema.h"
 #include "store/store.h"
+#include "wire/imap/mailbox_name.h"
 
 namespace godwit::serve {
 
@@ -41,8 +42,12 @@ struct Wanted {
 };
 
 Result<Wanted> read_wanted(const AdminHost& host, const AdminArguments& arguments) {
-    Wanted wanted{.account = TRY(moved_account(host, arguments))};
-    wanted.name = TRY(store::mailbox_name(mail::to_nfc(TRY(arguments.text("name")))));
+    Wanted wanted;
+    wanted.account = TRY(moved_account(host, arguments));
+    // A name that no client may say would make a folder that nobody can open.
+    const imap::MailboxName name =
+        TRY(imap::parse_mailbox_name(TRY(arguments.text("name")), imap::NameSpelling::Utf8));
+    wanted.name = TRY(store::mailbox_name(mail::to_nfc(name.name)));
     wanted.role = arguments.text_or("role", "");
     wanted.subscribed = arguments.flag("subscribed");
     if (!wanted.role.empty() && std::ranges::find(kRoles, wanted.role) == std::end(kRoles)) {
