@@ -21,7 +21,7 @@ namespace godwit::serve::imap_desk {
 /// Messages of one job: some hundred microseconds to some milliseconds.
 inline constexpr std::size_t kRecordsInJob = 512;
 /// Jobs of one command that are under way or wait to be taken.
-inline constexpr std::size_t kJobsAhead = 2;
+inline constexpr std::size_t kJobsAhead = 4;
 
 /// `Batch` has a member `done`: how many of the rows it was made of, at least one. The rest comes
 /// with the next.
