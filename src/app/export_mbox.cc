@@ -11,13 +11,33 @@ namespace {
 Result<> write_message(ExportSource& source, const ExportFolder& folder, ExportMessage& message,
                        ExportFile& file) {
     const std::string_view line_end = message.lines.is_plain() ? "\n" : "\r\n";
-    TRY(file.write(mail::mbox_front(message.date, message.flags, line_end)));
+    const std::string front = mail::mbox_front(message.date, message.flags, line_end);
+    // A message that begins as if it went on from a header field would go on from X-Keywords.
+    bool is_folded = false;
+    bool has_front = false;
+    const auto write_front = [&](std::string_view octets) {
+        has_front = true;
+        is_folded = octets.starts_with(' ') || octets.starts_with('\t');
+        return file.write(is_folded ? front.substr(0, front.find('\n') + 1) : front);
+    };
     mail::MboxQuoter quoter;
-    TRY(write_lines(message, [&](std::string_view octets) {
+    TRY(write_lines(message, [&](std::string_view octets) -> Result<> {
+        if (!has_front) {
+            TRY(write_front(octets));
+        }
         std::string text;
         quoter.feed(octets, text);
         return file.write(text);
     }));
+    if (!has_front) {
+        TRY(write_front(""));
+    }
+    if (is_folded) {
+        source.report().add_changed({.folder = folder.name,
+                                     .message = "UID " + std::to_string(message.uid),
+                                     .reason = "its first line is a field's second: its flags are "
+                                               "left out"});
+    }
     std::string end;
     quoter.finish(end);
     const bool is_whole = message.lines.ends_in_line_end();

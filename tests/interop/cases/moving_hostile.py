@@ -215,3 +215,16 @@ def exports_are_private_and_take_long_names(world):
                 expect_equal(stat.S_IMODE(os.stat(os.path.join(path, each)).st_mode), mode, os.path.join(path, each))
         back = report(world, "import", kind, other, root, "--source", kind)
         expect_equal(back["imported"], 5, str(back))
+
+
+@case(seconds=60)
+def mbox_of_odd_fronts_gives_back_every_octet(world):
+    name, other = account(world), account(world)
+    odd = [b"\tgoes on\r\nSubject: x\r\n\r\nb\r\n", b"\r\nno header\r\n", b"From x Mon Nov 23 16:24:04 2026\r\n\r\nb\r\n", b"Status: O\r\n goes on\r\nStatus: R\r\n\r\nb\r\n", b"\r\n\r\nFrom " + b"z" * 200_000 + b"\r\n"]
+    for octets in odd:
+        append(world, name, "INBOX", octets, "(\\Seen)")
+    root = os.path.join(world.folder, f"out-{token()}")
+    done = report(world, "export", "mbox", name, root)
+    expect_equal((done["exported"], done["changed"]), (len(odd), 1), str(done))
+    report(world, "import", "mbox", other, root)
+    expect_equal([octets for _, _, octets in fetch(log_in(world, other), "INBOX").values()], odd, "octets")
