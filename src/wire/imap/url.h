@@ -50,7 +50,7 @@ struct ServerUrl {
     std::string user;  ///< Decoded; empty when it names none.
     std::string host;  ///< As written, with its port.
     MessageUrl message;
-    std::optional<std::int64_t> expire = {};  ///< Unix seconds: from then on it is worth nothing.
+    std::optional<std::int64_t> expire = {};  ///< Unix seconds: after that it is worth nothing.
     std::optional<UrlAccess> access = {};     ///< None: a URL without URLAUTH.
     std::string access_user = {};             ///< Decoded; of Submit and User.
     /// None: a rump, which is still to be signed.
