@@ -65,6 +65,7 @@ Answer refusal(const Error& error, std::string_view doing);
 // The commands, each group in the file of its name.
 AnswerTask run_append(Conversation* c, imap::Command command);        // append.cc
 AnswerTask run_authenticate(Conversation* c, imap::Command command);  // login.cc
+AnswerTask run_cancelupdate(Conversation* c, imap::Command command);  // live_search.cc
 AnswerTask run_capability(Conversation* c, imap::Command command);    // basic.cc
 AnswerTask run_check(Conversation* c, imap::Command command);
 AnswerTask run_close(Conversation* c, imap::Command command);     // select.cc

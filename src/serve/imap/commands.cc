@@ -22,6 +22,8 @@ constexpr std::array kCommands = {
                &run_append},
     CommandRow{"AUTHENTICATE", Prefix::None, kFresh, Expunges::Tell, "SASL-IR", "3501 6.2.2",
                &run_authenticate},
+    CommandRow{"CANCELUPDATE", Prefix::None, kOpen, Expunges::Tell, "CONTEXT=SEARCH CONTEXT=SORT",
+               "5267 4.3.5", &run_cancelupdate},
     CommandRow{"CAPABILITY", Prefix::None, kAny, Expunges::Tell, "IMAP4rev1", "3501 6.1.1",
                &run_capability},
     CommandRow{"CHECK", Prefix::None, kOpen, Expunges::Tell, "", "3501 6.4.1", &run_check},

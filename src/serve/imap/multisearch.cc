@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "mail/text/charset.h"
 #include "serve/imap/inventory.h"
+#include "serve/imap/live_search.h"
 #include "serve/imap/search_answer.h"
 #include "serve/imap/search_run.h"
 
@@ -135,6 +136,9 @@ AnswerTask run_esearch(Conversation* c, imap::Command command) {
     const Result<imap::SearchProgram> program =
         arguments ? Result<imap::SearchProgram>(std::move(arguments->program))
                   : std::unexpected(arguments.error());
+    if (program && program->returns.update && c->selected() == nullptr) {
+        co_return bad("UPDATE is for the selected mailbox");  // RFC 7377 2.2.
+    }
     const bool needs_selected = arguments && arguments->has_selected();
     if (std::optional<Answer> forbidden = co_await forbid_search(c, &program, needs_selected)) {
         co_return *std::move(forbidden);
@@ -165,6 +169,9 @@ AnswerTask run_esearch(Conversation* c, imap::Command command) {
             co_return refusal(searched.error(), "ESEARCH");
         }
         CO_TRY(co_await c->drain());
+    }
+    if (program->returns.update) {
+        keep_search(c, command.tag, std::nullopt);
     }
     Answer answer = ok("ESEARCH completed");
     answer.holds_expunges = program->uses_sequence_numbers();

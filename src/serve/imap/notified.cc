@@ -399,6 +399,7 @@ net::Task<Result<>> fetch_arrivals(Conversation* c, Uid told_before) {
 net::Task<Result<>> tell_news(Conversation* c, Expunges expunges) {
     const Uid before = c->selected() == nullptr ? Uid() : c->selected()->last_uid();
     CO_TRY(co_await c->announce(expunges));
+    CO_TRY(co_await tell_live_searches(c));
     if (c->notified() == nullptr) {
         co_return Result<>();
     }

@@ -23,6 +23,8 @@ public:
     /// per cent of the whole. 0: nobody knows how much there is, and only the tag is told.
     void divide(unsigned parts);
     void enter_part(unsigned part) { part_ = part; }
+    /// The command's work is done: nothing is told any more.
+    void end() { next_ = MonoTime::max(); }
     /// What is to be told now, after `done` of `goal` messages of the part: the response code, or
     /// nullopt when it is not time yet.
     std::optional<std::string> due(std::size_t done, std::size_t goal, MonoTime now);

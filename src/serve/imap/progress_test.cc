@@ -53,6 +53,13 @@ TEST(Progress, without_a_goal_names_the_tag_alone) {
     EXPECT_EQ(progress.due(0, 0, kBegin + seconds(10)), "INPROGRESS (\"b\" NIL NIL)");
 }
 
+TEST(Progress, of_a_command_that_is_done_is_not_told) {
+    Progress progress;
+    progress.begin("a", kBegin);
+    progress.end();
+    EXPECT_EQ(progress.due(5, 10, kBegin + std::chrono::hours(1)), std::nullopt);
+}
+
 TEST(Progress, tag_that_would_end_the_code_is_left_out) {
     Progress progress;
     progress.begin("a]b", kBegin);

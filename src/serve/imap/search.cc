@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "serve/imap/changes.h"
+#include "serve/imap/live_search.h"
 #include "serve/imap/message_source.h"
 #include "serve/imap/search_answer.h"
 #include "serve/imap/search_question.h"
@@ -33,13 +34,16 @@ constexpr std::size_t kJobsAhead = 3;
 
 class Searching {
 public:
-    Searching(Conversation* conversation, SearchScopeView scope, KnownIndexes* known)
-        : c_(conversation), scope_(std::move(scope)), known_(known) {}
+    Searching(Conversation* conversation, SearchScopeView scope, KnownIndexes* known,
+              const std::vector<Uid>* among)
+        : c_(conversation), scope_(std::move(scope)), known_(known), among_(among) {}
     net::Task<Result<FoundMessages>> run(imap::SearchProgram program, Scores scores);
 
 private:
     net::Task<Result<>> ask_index();
     net::Task<void> ask_rows();
+    void ask_row_at(std::size_t index);
+    void ask_rows_among();
     net::Task<Result<>> ask_records();
     net::Task<Result<std::vector<OpenCase>>> read_cases(std::vector<Uid> uids);
     /// On the pool; `until` messages of the mailbox are done when these are.
@@ -60,6 +64,7 @@ private:
     Conversation* c_;
     SearchScopeView scope_;
     KnownIndexes* known_;
+    const std::vector<Uid>* among_;
     std::shared_ptr<SearchQuestion> question_;  ///< Changed only before the first round.
     std::vector<Uid> found_;
     std::vector<Uid> unknown_;
@@ -94,6 +99,28 @@ net::Task<Result<>> Searching::ask_index() {
     co_return Result<>();
 }
 
+void Searching::ask_row_at(std::size_t index) {
+    const SearchCandidate candidate = candidate_at(index);
+    const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
+        return ask_row(*question_, node, candidate);
+    });
+    if (value == Truth::Yes) {
+        found_.push_back(candidate.row.uid);
+    } else if (value == Truth::Unknown) {
+        unknown_.push_back(candidate.row.uid);
+    }
+}
+
+// Few enough for one turn.
+void Searching::ask_rows_among() {
+    for (const Uid uid : *among_) {
+        const std::size_t index = scope_.view().lower_bound(uid);
+        if (index < scope_.known_rows() && scope_.view().rows()[index].uid == uid) {
+            ask_row_at(index);
+        }
+    }
+}
+
 net::Task<void> Searching::ask_rows() {
     Uid next(1);
     for (;;) {
@@ -101,15 +128,7 @@ net::Task<void> Searching::ask_rows() {
         const std::size_t begin = scope_.view().lower_bound(next);
         const std::size_t end = std::min(scope_.known_rows(), begin + kRowsInTurn);
         for (std::size_t at = begin; at < end; ++at) {
-            const SearchCandidate candidate = candidate_at(at);
-            const Truth value = imap::evaluate(question_->program, [&](const SearchNode& node) {
-                return ask_row(*question_, node, candidate);
-            });
-            if (value == Truth::Yes) {
-                found_.push_back(candidate.row.uid);
-            } else if (value == Truth::Unknown) {
-                unknown_.push_back(candidate.row.uid);
-            }
+            ask_row_at(at);
         }
         if (end >= scope_.known_rows()) {
             co_return;
@@ -303,7 +322,11 @@ net::Task<Result<FoundMessages>> Searching::run(imap::SearchProgram program, Sco
     question_ = CO_TRY(
         make_question(std::move(program), scope_, room.keywords(), c_->services()->clock->wall()));
     CO_TRY(co_await ask_index());
-    co_await ask_rows();
+    if (among_ != nullptr) {
+        ask_rows_among();
+    } else {
+        co_await ask_rows();
+    }
     CO_TRY(co_await ask_records());
     if (!std::ranges::is_sorted(found_)) {
         std::ranges::sort(found_);
@@ -321,8 +344,8 @@ net::Task<Result<FoundMessages>> Searching::run(imap::SearchProgram program, Sco
 
 net::Task<Result<FoundMessages>> find_messages(Conversation* c, SearchScopeView scope,
                                                imap::SearchProgram program, Scores scores,
-                                               KnownIndexes* known) {
-    Searching searching(c, std::move(scope), known);
+                                               KnownIndexes* known, const std::vector<Uid>* among) {
+    Searching searching(c, std::move(scope), known, among);
     co_return co_await searching.run(std::move(program), scores);
 }
 
@@ -375,6 +398,11 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
                        .returns = program->returns,
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
                        .has_mod_seq = program->uses_mod_seqs()};
+    if (found.returns.update && c->selected()->live_searches().has(command.tag)) {
+        co_return bad("Tag reuse");  // RFC 5267 4.3.
+    }
+    std::optional<imap::SearchProgram> kept =
+        found.returns.update ? kept_program(*program, *c->selected()) : std::nullopt;
     const bool is_by_number = program->uses_sequence_numbers();
     if (found.returns.relevancy) {
         c->progress().divide(2);
@@ -391,6 +419,16 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
     found.found = std::move(messages->uids);
     found.scores = std::move(messages->scores);
     CO_TRY(co_await write_search_answer(c, &found));
+    if (found.returns.update) {
+        std::optional<LiveSearch> search;
+        if (kept) {
+            search = LiveSearch{.tag = found.tag,
+                                .numbering = found.numbering,
+                                .program = *std::move(kept),
+                                .results = found.found};
+        }
+        keep_search(c, found.tag, std::move(search));
+    }
     Answer answer = ok(command.uid ? "UID SEARCH completed" : "SEARCH completed");
     answer.holds_expunges = is_by_number;
     co_return answer;

@@ -31,8 +31,10 @@ struct IndexKnowledge;
 using KnownIndexes = std::map<AccountId, std::shared_ptr<const IndexKnowledge>>;
 /// The messages of the mailbox that the program finds. `known` (or null) outlives the task. Errors
 /// are the store's, and LimitExceeded.
+/// `among` (rising, outlives the task; null: all) are those that are looked at.
 net::Task<Result<FoundMessages>> find_messages(Conversation* c, SearchScopeView scope,
                                                imap::SearchProgram program, Scores scores,
-                                               KnownIndexes* known = nullptr);
+                                               KnownIndexes* known = nullptr,
+                                               const std::vector<Uid>* among = nullptr);
 
 }  // namespace godwit::serve::imap_desk

@@ -190,6 +190,7 @@ void Selected::on_change(const store::AccountChange& change) {
         }
         if (const auto* flags = std::get_if<store::MessageFlagsChanged>(&one.what)) {
             meet_keywords(flags->rows);
+            touch_live_searches(*flags);
             note_flags(*flags);
         } else if (const auto* expunged = std::get_if<store::MessagesExpunged>(&one.what)) {
             note_expunged(*expunged);
@@ -199,6 +200,9 @@ void Selected::on_change(const store::AccountChange& change) {
         } else if (const auto* arrived = std::get_if<store::MessagesAppended>(&one.what)) {
             meet_keywords(arrived->rows);
             note_arrived(*arrived);
+            for (const store::MessageRow& row : arrived->rows) {
+                live_searches_.touch(row.uid);
+            }
         }
     }
     if (is_settled_) {
@@ -213,6 +217,14 @@ void Selected::on_change(const store::AccountChange& change) {
 bool Selected::is_others_seen(const store::MessageFlagsChanged& changed, Uid uid) const {
     return changed.seen_by != view().user() && !features_->has(Feature::Condstore) &&
            std::ranges::binary_search(changed.only_seen, uid);
+}
+
+void Selected::touch_live_searches(const store::MessageFlagsChanged& changed) {
+    for (const store::MessageRow& row : changed.rows) {
+        if (!is_others_seen(changed, row.uid)) {
+            live_searches_.touch(row.uid);
+        }
+    }
 }
 
 void Selected::note_flags(const store::MessageFlagsChanged& changed) {

@@ -16,6 +16,7 @@
 
 #include "serve/imap/account_room.h"
 #include "serve/imap/feature.h"
+#include "serve/imap/live_search.h"
 #include "store/mailbox/rights.h"
 #include "wire/imap/notify.h"
 #include "wire/imap/seqset.h"
@@ -134,8 +135,9 @@ public:
     void tell_only(imap::NotifyEvents events) { told_events_ = events; }
     /// The next announce() tells expunges whatever NOTIFY said: the client did them itself.
     void tell_own_expunges() { tells_own_expunges_ = true; }
-    /// Something is to be told that announce() would write.
+    /// Something is to be told that announce() would write, or of a live search.
     [[nodiscard]] bool has_news() const;
+    [[nodiscard]] LiveSearches& live_searches() { return live_searches_; }
 
 private:
     struct FlagChange {
@@ -148,6 +150,7 @@ private:
     [[nodiscard]] std::vector<std::string> shown_keywords() const;
     [[nodiscard]] bool is_others_seen(const store::MessageFlagsChanged& changed, Uid uid) const;
     void note_flags(const store::MessageFlagsChanged& changed);
+    void touch_live_searches(const store::MessageFlagsChanged& changed);
     void note_expunged(const store::MessagesExpunged& expunged);
     void note_arrived(const store::MessagesAppended& arrived);
     [[nodiscard]] bool tells(imap::NotifyEvent event) const {
@@ -190,6 +193,7 @@ private:
     std::uint64_t told_url_key_resets_ = 0;
     imap::NotifyEvents told_events_ = imap::kMessageEvents;
     bool tells_own_expunges_ = false;
+    LiveSearches live_searches_;
 };
 
 }  // namespace godwit::serve::imap_desk

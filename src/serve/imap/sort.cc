@@ -11,8 +11,9 @@
 #include "mail/message/base_subject.h"
 #include "mail/text/charset.h"
 #include "mail/text/encoded_word.h"
+#include "serve/imap/live_search.h"
 #include "serve/imap/search_answer.h"
-#include "serve/imap/search_run.h"
+#include "serve/imap/sort_run.h"
 #include "serve/imap/stored_summaries.h"
 
 namespace godwit::serve::imap_desk {
@@ -190,7 +191,42 @@ bool needs_scores(const imap::SortArguments& arguments) {
                arguments.criteria.end();
 }
 
+// What is told instead of sorting.
+std::optional<Answer> forbid_sort(Conversation* c, const imap::SearchProgram& program,
+                                  const std::string& tag) {
+    if (program.returns.update && c->selected()->live_searches().has(tag)) {
+        return bad("Tag reuse");  // RFC 5267 4.3.
+    }
+    return std::nullopt;
+}
+
+// RFC 5267 4.3.1: by relevancy, the order is one of the moment.
+void keep_sort(Conversation* c, const SearchAnswer& found, const Criteria& criteria,
+               std::optional<imap::SearchProgram> kept) {
+    const bool is_by_score = std::ranges::find(criteria, SortKey::Relevancy,
+                                               &imap::SortCriterion::key) != criteria.end();
+    std::optional<LiveSearch> search;
+    if (kept && !is_by_score) {
+        search = LiveSearch{.tag = found.tag,
+                            .numbering = found.numbering,
+                            .program = *std::move(kept),
+                            .order = criteria,
+                            .results = found.found};
+    }
+    keep_search(c, found.tag, std::move(search));
+}
+
 }  // namespace
+
+net::Task<Result<std::vector<Uid>>> sort_messages(Conversation* c,
+                                                  std::vector<imap::SortCriterion> criteria,
+                                                  std::shared_ptr<const FoundMessages> found) {
+    std::vector<Item> items = CO_TRY(co_await read_items(c, criteria, found));
+    co_return co_await net::offload(c->services()->offload,
+                                    [criteria = std::move(criteria), items = std::move(items)]() {
+                                        return Result<std::vector<Uid>>(sorted(criteria, items));
+                                    });
+}
 
 AnswerTask run_sort(Conversation* c, imap::Command command) {
     imap::Lexer lexer(command);
@@ -202,6 +238,11 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
     if (std::optional<Answer> forbidden = co_await forbid_search(c, &program)) {
         co_return *std::move(forbidden);
     }
+    if (auto forbidden = forbid_sort(c, *program, command.tag)) {
+        co_return *std::move(forbidden);
+    }
+    std::optional<imap::SearchProgram> kept =
+        program->returns.update ? kept_program(*program, *c->selected()) : std::nullopt;
     SearchAnswer found{.tag = command.tag,
                        .returns = program->returns,
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
@@ -216,14 +257,7 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
     c->progress().enter_part(scores == Scores::Wanted ? 2 : 1);
     const Criteria criteria = std::move(arguments->criteria);
     const auto unsorted = std::make_shared<const FoundMessages>(*std::move(messages));
-    Result<std::vector<Item>> items = co_await read_items(c, criteria, unsorted);
-    if (!items) {
-        co_return refusal(items.error(), "SORT");
-    }
-    Result<std::vector<Uid>> order =
-        co_await net::offload(c->services()->offload, [criteria, items = std::move(*items)]() {
-            return Result<std::vector<Uid>>(sorted(criteria, items));
-        });
+    Result<std::vector<Uid>> order = co_await sort_messages(c, criteria, unsorted);
     if (!order) {
         co_return refusal(order.error(), "SORT");
     }
@@ -232,6 +266,9 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
         found.scores.push_back(score_of(*unsorted, uid));
     }
     CO_TRY(co_await write_search_answer(c, &found));
+    if (found.returns.update) {
+        keep_sort(c, found, criteria, std::move(kept));
+    }
     Answer answer = ok(command.uid ? "UID SORT completed" : "SORT completed");
     answer.holds_expunges = program->uses_sequence_numbers();
     co_return answer;

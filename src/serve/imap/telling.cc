@@ -155,8 +155,8 @@ bool Selected::has_news() const {
             (tells(imap::NotifyEvent::MessageExpunge) || tells_own_expunges_)) ||
            (has_flags && tells(imap::NotifyEvent::FlagChange)) ||
            (known_ < view().messages() && tells(imap::NotifyEvent::MessageNew)) ||
-           room_->has_stale_keywords() || has_stale_rights() ||
-           told_url_key_resets_ != mailbox_->url_key_resets();
+           live_searches_.has_touched(last_uid_) || room_->has_stale_keywords() ||
+           has_stale_rights() || told_url_key_resets_ != mailbox_->url_key_resets();
 }
 
 void Selected::forget_change(const std::vector<Uid>& uids, ModSeq mod_seq) {
@@ -178,8 +178,11 @@ bool Selected::announce(imap::ResponseWriter& out, Expunges expunges) {
         probe<"imap.expunge_held_back">();
     }
     const bool may_tell = tells(imap::NotifyEvent::MessageExpunge) || tells_own_expunges_;
-    if (expunges == Expunges::Tell && may_tell && tell_expunges(out)) {
-        return true;
+    if (expunges == Expunges::Tell && may_tell) {
+        live_searches_.tell_gone(out, *this);
+        if (tell_expunges(out)) {
+            return true;
+        }
     }
     tells_own_expunges_ = false;
     if (tells(imap::NotifyEvent::MessageNew)) {

@@ -11,9 +11,10 @@ struct ReturnRow {
     bool SearchReturns::* member;
 };
 constexpr ReturnRow kReturns[] = {
-    {"MIN", &SearchReturns::min},   {"MAX", &SearchReturns::max},
-    {"ALL", &SearchReturns::all},   {"COUNT", &SearchReturns::count},
-    {"SAVE", &SearchReturns::save}, {"RELEVANCY", &SearchReturns::relevancy},
+    {"MIN", &SearchReturns::min},       {"MAX", &SearchReturns::max},
+    {"ALL", &SearchReturns::all},       {"COUNT", &SearchReturns::count},
+    {"SAVE", &SearchReturns::save},     {"RELEVANCY", &SearchReturns::relevancy},
+    {"UPDATE", &SearchReturns::update}, {"CONTEXT", &SearchReturns::context},
 };
 
 }  // namespace

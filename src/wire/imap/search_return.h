@@ -1,5 +1,5 @@
 // What SEARCH shall answer: "RETURN (MIN COUNT SAVE)". RFC 4731 3.1; RFC 5182 2.1; RFC 9394 3.1;
-// RFC 6203 4.
+// RFC 6203 4; RFC 5267 4.2, 4.3.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,9 @@ struct SearchReturns {
     bool all = false;
     bool count = false;
     bool save = false;
-    bool relevancy = false;                 ///< The score of each message. RFC 6203 4.
+    bool relevancy = false;  ///< The score of each message. RFC 6203 4.
+    bool update = false;     ///< Changes of what is found are told, too. RFC 5267 4.3.
+    bool context = false;    ///< The same will be asked for again: a hint. RFC 5267 4.2.
     std::optional<PartialRange> partial{};  ///< Never together with `all`.
 
     /// RFC 5182 2.1: SAVE alone tells nothing.

@@ -84,6 +84,10 @@ std::string modified(const NumberSet& set) {
     return "MODIFIED " + set.to_string();
 }
 
+std::string no_update(std::string_view tag) {
+    return "NOUPDATE \"" + std::string(tag) + '"';
+}
+
 std::string message_limit(std::size_t limit, Uid lowest) {
     return "MESSAGELIMIT " + std::to_string(limit) + " " + std::to_string(lowest.value());
 }

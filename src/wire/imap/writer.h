@@ -63,6 +63,8 @@ std::string unseen(std::uint32_t sequence_number);
 std::string highest_mod_seq(ModSeq value);
 /// RFC 7162 3.1.3. `set` is of numbers or of uids, as the command's was.
 std::string modified(const NumberSet& set);
+/// RFC 5267 4.3.1: the tag of the search that is not kept up.
+std::string no_update(std::string_view tag);
 /// RFC 9738 3.1: at most `limit` messages; `lowest` is the uid from which on there are so many.
 std::string message_limit(std::size_t limit, Uid lowest);
 /// RFC 4469 4.1. `url` is the client's own; what may not stand in a code is escaped in it.
