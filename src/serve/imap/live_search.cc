@@ -188,6 +188,7 @@ bool LiveSearches::is_within_bounds(const LiveSearch& search) const {
 }
 
 bool LiveSearches::add(LiveSearch search) {
+    is_expecting_ = false;
     if (searches_.size() >= kSearchesMax || !is_within_bounds(search)) {
         return false;
     }
@@ -204,7 +205,7 @@ void LiveSearches::cancel(std::string_view tag) {
 }
 
 void LiveSearches::touch(Uid uid) {
-    if (searches_.empty() || are_all_touched_) {
+    if ((searches_.empty() && !is_expecting_) || are_all_touched_) {
         return;
     }
     if (touched_.size() >= kTouchedMax) {

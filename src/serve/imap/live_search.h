@@ -50,6 +50,8 @@ public:
     /// They hold no more than they may, `search` among them.
     [[nodiscard]] bool is_within_bounds(const LiveSearch& search) const;
 
+    /// One may be added soon: what is touched from now on, while it searches, counts.
+    void expect() { is_expecting_ = true; }
     /// A message came, or changed.
     void touch(Uid uid);
     /// The messages up to `last` that were touched.
@@ -68,6 +70,7 @@ private:
     std::vector<LiveSearch> searches_;
     std::vector<Uid> touched_;
     bool are_all_touched_ = false;
+    bool is_expecting_ = false;
 };
 
 /// Tells what came to, and left, the results of the live searches. The store's errors end a search

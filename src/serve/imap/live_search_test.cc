@@ -84,5 +84,14 @@ TEST(LiveSearches, remember_what_was_touched_up_to_a_bound_and_then_all) {
     EXPECT_FALSE(live.has_touched(Uid(1'000'000)));
 }
 
+TEST(LiveSearches, know_what_was_touched_while_the_first_of_them_searched) {
+    LiveSearches live;
+    live.touch(Uid(4));
+    live.expect();
+    live.touch(Uid(5));
+    ASSERT_TRUE(live.add(search("a", 1)));
+    EXPECT_EQ(live.take_touched(Uid(9)).uids, std::vector<Uid>{Uid(5)});
+}
+
 }  // namespace
 }  // namespace godwit::serve::imap_desk

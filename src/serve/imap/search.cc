@@ -401,8 +401,11 @@ AnswerTask run_search(Conversation* c, imap::Command command) {
     if (found.returns.update && c->selected()->live_searches().has(command.tag)) {
         co_return bad("Tag reuse");  // RFC 5267 4.3.
     }
-    std::optional<imap::SearchProgram> kept =
-        found.returns.update ? kept_program(*program, *c->selected()) : std::nullopt;
+    std::optional<imap::SearchProgram> kept;
+    if (found.returns.update) {
+        kept = kept_program(*program, *c->selected());
+        c->selected()->live_searches().expect();
+    }
     const bool is_by_number = program->uses_sequence_numbers();
     if (found.returns.relevancy) {
         c->progress().divide(2);

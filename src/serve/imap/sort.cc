@@ -241,8 +241,11 @@ AnswerTask run_sort(Conversation* c, imap::Command command) {
     if (auto forbidden = forbid_sort(c, *program, command.tag)) {
         co_return *std::move(forbidden);
     }
-    std::optional<imap::SearchProgram> kept =
-        program->returns.update ? kept_program(*program, *c->selected()) : std::nullopt;
+    std::optional<imap::SearchProgram> kept;
+    if (program->returns.update) {
+        kept = kept_program(*program, *c->selected());
+        c->selected()->live_searches().expect();
+    }
     SearchAnswer found{.tag = command.tag,
                        .returns = program->returns,
                        .numbering = command.uid ? Numbering::Uid : Numbering::Sequence,
