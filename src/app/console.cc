@@ -2,13 +2,20 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
+
 #include "app/cli.h"
 #include "app/file.h"
 
 namespace godwit::app {
 namespace {
 
-/// Turns the terminal's echo off while it lives.
+// What a signal ends the program with while there is no echo. Set by the handler alone.
+volatile std::sig_atomic_t caught_signal = 0;
+
+/// Turns the terminal's echo off while it lives, also when a signal ends the program: that comes
+/// after. One at a time.
 class WithoutEcho {
 public:
     WithoutEcho() {
@@ -16,18 +23,43 @@ public:
         if (is_terminal_) {
             termios quiet = before_;
             quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+            hold_signals();
             ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
         }
     }
     ~WithoutEcho() {
         if (is_terminal_) {
             ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+            release_signals();
         }
     }
     WithoutEcho(const WithoutEcho&) = delete;
     WithoutEcho& operator=(const WithoutEcho&) = delete;
 
 private:
+    static constexpr std::array kEnding = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+
+    void hold_signals() {
+        caught_signal = 0;
+        struct sigaction holding{};
+        holding.sa_handler = [](int signal) { caught_signal = signal; };  // And read() ends.
+        for (std::size_t i = 0; i < kEnding.size(); ++i) {
+            ::sigaction(kEnding[i], nullptr, &actions_[i]);
+            if (actions_[i].sa_handler != SIG_IGN) {
+                ::sigaction(kEnding[i], &holding, nullptr);
+            }
+        }
+    }
+    void release_signals() {
+        for (std::size_t i = 0; i < kEnding.size(); ++i) {
+            ::sigaction(kEnding[i], &actions_[i], nullptr);
+        }
+        if (caught_signal != 0) {
+            ::raise(caught_signal);
+        }
+    }
+
+    std::array<struct sigaction, kEnding.size()> actions_{};
     termios before_{};
     bool is_terminal_ = false;
 };

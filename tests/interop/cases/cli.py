@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import smtplib
 import subprocess
 import time
@@ -533,3 +534,26 @@ def a_new_data_folder_is_synced_with_its_name(world):
     expect(home in names and os.path.join(home, "data") in names and any(name.endswith("godwit.toml") for name in names), "what was made", names)
     for name, number in names.items():
         expect(any(folder == os.path.dirname(name) and later > number for folder, later in synced), "the folder is synced after it got a name", name, synced)
+
+
+@case
+def interrupted_password_leaves_the_terminal_as_it_was(world):
+    import pty
+    import termios
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(world.program, [world.program, "account", "passwd", "alice", "--dir", world.data])
+    try:
+        before = b""
+        while b"assword" not in before:
+            before += os.read(terminal, 1000)
+        end = time.monotonic() + 10
+        while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < end:
+            time.sleep(0.01)
+        expect(not termios.tcgetattr(terminal)[3] & termios.ECHO, "the password is not shown")
+        os.write(terminal, b"half a pass\x03")
+        _, status = os.waitpid(pid, 0)
+        expect(os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT, "ended by the signal", status)
+        expect(termios.tcgetattr(terminal)[3] & termios.ECHO, "there is echo again")
+    finally:
+        os.close(terminal)
