@@ -542,6 +542,7 @@ def interrupted_password_leaves_the_terminal_as_it_was(world):
     import termios
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # It is ignored where the suite runs behind nohup or in a script's background.
         os.execv(world.program, [world.program, "account", "passwd", "alice", "--dir", world.data])
     try:
         before = b""

@@ -110,8 +110,13 @@ def is_put_off_by_us_and_comes_again(world, name):
         client.select()
         client.store("1:*", "+FLAGS", "\\Deleted")
         client.expunge()
-        peer.flush()
-        until(lambda: client.noop() and int(client.select()[1][0]) >= 1, 30, lambda: f"it did not come again: {peer.log()}")
+        # A message counts as queued before the peer has put it by for later, and a flush that comes in between passes it over: so again.
+        for _ in range(6):
+            peer.flush()
+            with contextlib.suppress(AssertionError):
+                until(lambda: client.noop() and int(client.select()[1][0]) >= 1, 5, "")
+                break
+        expect(int(client.select()[1][0]) >= 1, f"it did not come again: {peer.log()}")
         time.sleep(0.3)
         client.noop()
         expect_equal(int(client.select()[1][0]), 1, "once")
